@@ -1,0 +1,49 @@
+import { findNode } from './find-node.mjs';
+import { installWhenNeeded } from './install.mjs';
+import { Refusal } from './refusal.mjs';
+import { runSteps } from './run-steps.mjs';
+import { startServices } from './start-services.mjs';
+
+const tool = (name, packageName, ...args) => ({ name, packageName, args });
+const program = (name, file, ...args) => ({ name, file, args });
+
+const check = [
+  tool('format and lint', '@biomejs/biome', 'check', '--error-on-warnings'),
+  tool('promises', 'oxlint'),
+  tool('types', 'typescript', '--noEmit'),
+  program('layers and cycles', 'scripts/check-layers.ts'),
+];
+
+/** A command is steps, the last of which gets the further arguments, or a function of those. */
+const commands = {
+  start: (args, node) => startServices(args, { node, watch: false }),
+  dev: (args, node) => startServices(args, { node, watch: true }),
+  test: [...check, tool('tests', 'vitest', 'run')],
+  check,
+  format: [tool('format', '@biomejs/biome', 'check', '--write')],
+  bench: [program('bench', 'bench/main.ts')],
+  testbed: [program('testbed', 'testbed/src/main.ts')],
+  'test:cluster': [tool('cluster tests', 'vitest', 'run', '--config', 'vitest.cluster.config.ts')],
+  chaos: [program('chaos', 'chaos/main.ts')],
+};
+
+/** Runs the command that `argv` names first; the result becomes this process's exit code. */
+export async function runCommand([name = '', ...args]) {
+  try {
+    if (!Object.hasOwn(commands, name)) {
+      const known = Object.keys(commands).join(', ');
+      throw new Refusal(`There is no command '${name}': use ${known}.`, { exitCode: 2 });
+    }
+    await installWhenNeeded();
+    process.exitCode = await run(commands[name], args, findNode());
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    console.error(error.message);
+    process.exitCode = error.exitCode;
+  }
+}
+
+function run(command, args, node) {
+  if (typeof command === 'function') return command(args, node);
+  return runSteps(command, { node, extraArgs: args });
+}

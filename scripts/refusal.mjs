@@ -1,0 +1,7 @@
+/** A reason to stop that is told to the user as one sentence, without a stack trace. */
+export class Refusal extends Error {
+  constructor(message, { exitCode = 1 } = {}) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

@@ -1,0 +1,77 @@
+import { Refusal } from './refusal.mjs';
+import { startService } from './service-process.mjs';
+import { Supervisor } from './supervisor.mjs';
+
+const services = [
+  { name: 'nemo', folder: 'nemo-api', port: 8081 },
+  { name: 'meta', folder: 'meta-api', port: 8082 },
+  { name: 'hf-unsloth', folder: 'hf-unsloth-api', port: 8083 },
+];
+const READY_WITHIN_MS = 60_000;
+const ENDED_BY_SIGTERM = 143;
+
+/**
+ * Runs the services named, or all, until one ends or this process is asked to stop; resolves to
+ * the exit code. A service alone listens on PORT, several listen on their own ports.
+ */
+export async function startServices(names, { node, watch }) {
+  const chosen = names.length === 0 ? services : [...new Set(names)].map(serviceNamed);
+  const alone = chosen.length === 1;
+  if (!alone && process.env.PORT) {
+    console.error('PORT is ignored, since each service needs its own: start one alone to set it.');
+  }
+  if (alone && process.env.PORT === '0') {
+    throw new Refusal('PORT=0 leaves open where the service listens: name a port.');
+  }
+
+  const supervisor = new Supervisor(node);
+  const running = await Promise.all(
+    chosen.map(({ port, ...service }) =>
+      startService(
+        { ...service, port: (alone && process.env.PORT) || String(port) },
+        { supervisor, watch },
+      ),
+    ),
+  );
+  for (const { ended } of running) ended.then(() => supervisor.stop());
+
+  if (watch) {
+    // A service that cannot start waits for its file to change, which must not hide the others.
+    for (const service of running) service.ready.then((ready) => ready && announce([service]));
+  } else if (await allReady(running, supervisor)) {
+    announce(running);
+  }
+
+  const codes = await Promise.all(running.map(({ ended }) => ended));
+  for (const service of running) service.showHeldErrors();
+  const bad = codes.find((code) => code !== 0 && code !== ENDED_BY_SIGTERM);
+  return bad ?? (supervisor.stopAsked ? 0 : 1);
+}
+
+function serviceNamed(name) {
+  const service = services.find((candidate) => candidate.name === name);
+  if (service !== undefined) return service;
+  const known = services.map((candidate) => candidate.name).join(', ');
+  throw new Refusal(`There is no service '${name}': use ${known}.`, { exitCode: 2 });
+}
+
+async function allReady(running, supervisor) {
+  const tooLate = setTimeout(() => {
+    console.error(`Not every service answered within ${READY_WITHIN_MS / 1000} s: stopping.`);
+    supervisor.stop();
+  }, READY_WITHIN_MS);
+  const ready = await Promise.all(running.map((service) => service.ready));
+  clearTimeout(tooLate);
+  return ready.every(Boolean);
+}
+
+function announce(running) {
+  const needsToken = process.env.TRAINER_API_TOKEN || process.env.TRAINER_API_TOKEN_FILE;
+  const token = needsToken ? ' -H "X-TRAINER-TOKEN: $TRAINER_API_TOKEN"' : '';
+  const lines = running.flatMap(({ name, url }) => [
+    '',
+    `${name} is ready on ${url} (docs: docs/USAGE.md and ${url}/docs). Try it:`,
+    `  curl ${url}/train -H 'Content-Type: application/json'${token} --data @docs/examples/${name}.json`,
+  ]);
+  console.log([...lines, '', 'Ctrl-C stops.', ''].join('\n'));
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['packages', 'services', 'scripts', 'test'].map((folder) => `${folder}/**/*.test.ts`),
+    exclude: ['**/node_modules/**', '**/*.cluster.test.ts'],
+    // Threads cannot receive signals, which the tests of starting and closing send.
+    pool: 'forks',
+    maxWorkers: 2,
+    retry: 0,
+  },
+});

@@ -1,0 +1,58 @@
+import type { IForbiddenRuleType } from 'dependency-cruiser';
+
+const COMMON = 'packages/common/src/';
+const TEST_FILE = '[.]test[.]ts$';
+
+/** The import rules of the whole repository, given the levels of packages/common/src. */
+export function buildImportRules(levels: readonly string[][]): IForbiddenRuleType[] {
+  return [
+    {
+      name: 'is part of an import cycle with',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'is a service, which imports only @trainer/common, not',
+      severity: 'error',
+      from: { path: '^services/([^/]+)/src/', pathNot: TEST_FILE },
+      to: { pathNot: ['^services/$1/src/', `^${COMMON}(schemas/)?index[.]ts$`] },
+    },
+    {
+      name: 'is shipped code, which must not import',
+      severity: 'error',
+      from: { path: '^(packages|services)/[^/]+/src/', pathNot: TEST_FILE },
+      to: { path: [TEST_FILE, '/test/', '^(testbed|bench|chaos|test|scripts)/'] },
+    },
+    {
+      name: "is shipped code whose package.json does not list among its 'dependencies'",
+      severity: 'error',
+      from: { path: '^(packages|services)/[^/]+/src/', pathNot: TEST_FILE },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    ...levels.flatMap((level, index) => level.map((entry) => levelRule(entry, index, levels))),
+  ];
+}
+
+/** Whether the level table has a place for a file of packages/common/src; other files need none. */
+export function hasLevel(file: string, levels: readonly string[][]): boolean {
+  return !file.startsWith(COMMON) || new RegExp(anyOf(levels.flat())).test(file);
+}
+
+function levelRule(entry: string, index: number, levels: readonly string[][]): IForbiddenRuleType {
+  const ownFolder = isFolder(entry) ? [entry] : (levels[index] ?? []).filter((e) => !isFolder(e));
+  const allowed = [...levels.slice(0, index).flat(), ...ownFolder];
+  return {
+    name: `is on level ${index}, from where it may not import`,
+    severity: 'error',
+    from: { path: anyOf([entry]), pathNot: TEST_FILE },
+    to: { path: `^${COMMON}`, pathNot: anyOf(allowed) },
+  };
+}
+
+const isFolder = (entry: string) => entry.endsWith('/');
+
+function anyOf(entries: string[]): string {
+  const patterns = entries.map((entry) => entry.replace('.', '[.]') + (isFolder(entry) ? '' : '$'));
+  return `^${COMMON}(${patterns.join('|')})`;
+}

@@ -6,6 +6,8 @@ import { inRoot, root } from './project-paths.mjs';
 import { Refusal } from './refusal.mjs';
 
 const PNPM = 'pnpm@12.21.0';
+const ON_WINDOWS = process.platform === 'win32';
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const STAMP = inRoot('node_modules/.installed-lockfile');
 
 /** Installs the locked dependencies unless exactly these are installed already. */
@@ -13,9 +15,9 @@ export async function installWhenNeeded() {
   const wanted = fingerprint();
   if (installed() === wanted) return;
 
+  console.error('Installing the dependencies: this is the first run, or they changed.');
   await withMachineLock('trainer-apis-install', async () => {
     if (installed() === wanted) return;
-    console.error('Installing the dependencies: this is the first run, or they changed.');
     await install();
     writeFileSync(STAMP, wanted);
   });
@@ -41,11 +43,14 @@ async function install() {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     // npx is a .cmd file on Windows, which only a shell can start.
-    shell: process.platform === 'win32',
+    shell: ON_WINDOWS,
+    detached: !ON_WINDOWS,
   });
   const output = [];
   child.stdout.on('data', (chunk) => output.push(chunk));
   child.stderr.on('data', (chunk) => output.push(chunk));
+  const stop = () => (ON_WINDOWS ? child.kill() : process.kill(-child.pid, 'SIGTERM'));
+  for (const signal of STOP_SIGNALS) process.on(signal, stop);
 
   const failure = await new Promise((resolve) => {
     child.once('error', (error) => resolve(error.message));
@@ -53,6 +58,7 @@ async function install() {
       resolve(code === 0 ? undefined : (signal ?? `code ${code}`)),
     );
   });
+  for (const signal of STOP_SIGNALS) process.off(signal, stop);
   if (failure === undefined) return;
   process.stderr.write(Buffer.concat(output));
   throw new Refusal(`The dependencies could not be installed (${failure}): see the lines above.`);

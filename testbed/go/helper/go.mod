@@ -1,0 +1,3 @@
+module trainer.testbed/helper
+
+go 1.26.0

@@ -1,0 +1,30 @@
+// Two small jobs of the launcher that Node cannot do alone: tying a child's life to its parent's, and making certificates.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+)
+
+// The parent-death signal belongs to the thread that asks for it, and exec keeps it for that thread only.
+func init() { runtime.LockOSThread() }
+
+func main() {
+	if err := dispatch(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+}
+
+func dispatch(args []string) error {
+	switch {
+	case len(args) >= 3 && args[0] == "run":
+		return run(args[1], args[2:])
+	case len(args) >= 2 && args[0] == "certs":
+		return writeCerts(args[1], args[2:])
+	default:
+		return errors.New("usage: helper run PARENT_PID PROGRAM [ARG...] | helper certs DIR [NAME=USER[/GROUP]...]")
+	}
+}

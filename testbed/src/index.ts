@@ -1,0 +1,3 @@
+export { Component } from "./component.ts";
+export { connect, Kube, KubeError, type KubeObject } from "./kube.ts";
+export { startTestbed, Testbed, type TestbedOptions } from "./testbed.ts";

@@ -1,0 +1,260 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+/** What the service's own code sets; everything else comes from the environment. */
+export interface ServiceDefaults {
+  readonly port: number;
+  readonly runtimeName: string;
+}
+
+interface Setting<T> {
+  readonly schema: z.ZodType<T, string | undefined>;
+  /** Completes "it must be …". */
+  readonly accepts: string;
+  /** Its value may be a credential and is never repeated. */
+  readonly secret?: boolean;
+}
+
+const POD_NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
+const MAX_SECONDS = 10 * 365 * 86_400;
+
+const text = z.string().min(1);
+const dnsName = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/);
+const list = z
+  .string()
+  .transform((value) => value.split(',').map((item) => item.trim()))
+  .transform((items) => items.filter((item) => item !== ''))
+  .pipe(z.array(z.string()).min(1));
+
+/** A decimal number of seconds in the environment, milliseconds in the config. */
+function seconds(fallback: number, min: number, max = MAX_SECONDS): Setting<number> {
+  return {
+    schema: decimal(min, max)
+      .default(fallback)
+      .transform((value) => value * 1000),
+    accepts: `a number of seconds from ${min} to ${max}`,
+  };
+}
+
+function integer(fallback: number, min: number, max: number): Setting<number> {
+  return {
+    schema: decimal(min, max).pipe(z.int()).default(fallback),
+    accepts: `a whole number from ${min} to ${max}`,
+  };
+}
+
+function decimal(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^\d+(\.\d+)?$/)
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
+}
+
+function choice<const T extends string>(fallback: T, values: readonly T[]): Setting<T> {
+  return {
+    schema: z.enum(values as readonly [T, ...T[]]).default(fallback as never) as never,
+    accepts: `one of ${values.join(', ')}`,
+  };
+}
+
+function json<T>(schema: z.ZodType<T>, accepts: string): Setting<T | undefined> {
+  const parsed = z.string().transform((value, context) => {
+    try {
+      return JSON.parse(value) as unknown;
+    } catch {
+      context.addIssue({ code: 'custom', message: 'not JSON' });
+      return z.NEVER;
+    }
+  });
+  return { schema: parsed.pipe(schema as z.ZodType<T, unknown>).optional(), accepts };
+}
+
+const flag: Setting<boolean> = {
+  schema: z
+    .enum(['true', 'false', '1', '0'])
+    .default('false')
+    .transform((value) => value === 'true' || value === '1'),
+  accepts: 'true or false',
+};
+const optionalText: Setting<string | undefined> = {
+  schema: text.optional(),
+  accepts: 'a text that is not empty',
+};
+const optionalDnsName: Setting<string | undefined> = {
+  schema: dnsName.optional(),
+  accepts: 'a Kubernetes name: lower-case letters, digits, - and .',
+};
+
+/** Where pods of one `gpu_type` go: merged into the pod spec of the training pods. */
+export const GpuPlacementSchema = z.strictObject({
+  nodeSelector: z.record(z.string(), z.string()).optional(),
+  tolerations: z.array(z.record(z.string(), z.unknown())).optional(),
+});
+export type GpuPlacement = z.output<typeof GpuPlacementSchema>;
+
+/** Every environment variable that the services read, with what it accepts. */
+export const SETTINGS = {
+  HOST: { schema: text.default('127.0.0.1'), accepts: 'a host name or an address' },
+  PORT: { schema: decimal(0, 65_535).pipe(z.int()).optional(), accepts: 'a port from 0 to 65535' },
+  LOG_LEVEL: choice('info', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+  TRAINER_API_TOKEN: {
+    schema: list.optional(),
+    accepts: 'one token, or several separated by commas',
+    secret: true,
+  },
+  TRAINER_API_TOKEN_FILE: optionalText,
+  TRAINER_ALLOW_ANONYMOUS: flag,
+  TRAINER_RATE_LIMIT_PER_MINUTE: integer(30_000, 0, 100_000_000),
+  TRAINER_MAX_JOBS: integer(10_000, 1, 10_000_000),
+  TRAINER_JOB_RUNNER: choice('mock', ['mock', 'kubernetes', 'k8s']),
+  TRAINER_JOB_TTL_SECONDS: seconds(7 * 86_400, 0),
+  TRAINER_TRAINJOB_TTL_SECONDS: seconds(86_400, 0),
+  TRAINER_MOCK_SUBMITTED_SECONDS: seconds(2, 0),
+  TRAINER_MOCK_RUNNING_SECONDS: seconds(30, 0),
+  TRAINER_RUNTIME_NAME: optionalDnsName,
+  TRAINER_RUNTIME_KIND: choice('ClusterTrainingRuntime', [
+    'ClusterTrainingRuntime',
+    'TrainingRuntime',
+  ]),
+  TRAINER_RUNTIME_API_GROUP: {
+    schema: dnsName.default('trainer.kubeflow.org'),
+    accepts: 'an API group such as trainer.kubeflow.org',
+  },
+  TRAINER_TRAINJOB_API_VERSION: {
+    schema: z
+      .string()
+      .regex(/^[a-z0-9.-]+\/v[a-z0-9]+$/)
+      .default('trainer.kubeflow.org/v1alpha1'),
+    accepts: 'group/version, such as trainer.kubeflow.org/v1alpha1',
+  },
+  TRAINER_JOBS_NAMESPACE: optionalDnsName,
+  TRAINER_TRAINING_SERVICE_ACCOUNT: optionalDnsName,
+  TRAINER_DEFAULT_CREDENTIALS_SECRET: optionalDnsName,
+  TRAINER_S3_ENDPOINT: { schema: z.url().optional(), accepts: 'a URL' },
+  TRAINER_S3_REGION: optionalText,
+  TRAINER_S3_POLICY: choice('off', ['off', 'studio']),
+  TRAINER_GPU_TYPES: json(
+    z.record(z.string(), GpuPlacementSchema),
+    'a JSON object that maps a gpu_type to {"nodeSelector": {…}, "tolerations": […]}',
+  ),
+  TRAINER_DASHBOARD_URL_TEMPLATE: {
+    schema: z
+      .string()
+      .regex(/^https?:\/\/\S+$/)
+      .optional(),
+    accepts: 'an http(s) URL, with {namespace}, {name} and {job_id} where they belong',
+  },
+  TRAINER_CALLBACK_INTERVAL_SECONDS: seconds(60, 1, 86_400),
+  TRAINER_CALLBACK_RETRY_SECONDS: seconds(28 * 3600, 1),
+  TRAINER_CALLBACK_ALLOWED_HOSTS: {
+    schema: list.optional(),
+    accepts: 'host names separated by commas, with * as a wildcard: *.example.com',
+  },
+  TRAINER_CALLBACK_SIGNING_SECRETS: {
+    schema: list
+      .pipe(z.array(z.string().regex(/^(whsec_)?[A-Za-z0-9+/]{32,}={0,2}$/)))
+      .optional(),
+    accepts: 'whsec_ and at least 24 base64-encoded bytes; several separated by commas',
+    secret: true,
+  },
+  DEFAULT_CONTAINER_IMAGE: optionalText,
+} satisfies Record<string, Setting<unknown>>;
+
+type Values = { [K in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[K]['schema']> };
+
+/** The validated, frozen settings of one service. Durations are milliseconds. */
+export type Config = ReturnType<typeof toConfig>;
+
+/** The environment does not describe a service that can run; the message says all that is wrong. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/**
+ * Validates `env` (by default the process's) into a Config.
+ * @throws ConfigError naming every bad variable and what it accepts.
+ */
+export function parseConfig(
+  defaults: ServiceDefaults,
+  env: Record<string, string | undefined> = process.env,
+): Config {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
+    const raw = env[name] === '' ? undefined : env[name];
+    const result = setting.schema.safeParse(raw);
+    if (result.success) values[name] = result.data;
+    else {
+      const shown = setting.secret ? 'is not valid' : `is ${JSON.stringify(raw)}`;
+      problems.push(`${name} ${shown}; it must be ${setting.accepts}.`);
+    }
+  }
+  const config = toConfig(values as Values, defaults);
+  if (problems.length === 0) problems.push(...contradictions(config));
+  if (problems.length > 0) throw new ConfigError(problems.join(' '));
+  return config;
+}
+
+function toConfig(values: Values, defaults: ServiceDefaults) {
+  return Object.freeze({
+    host: values.HOST,
+    port: values.PORT ?? defaults.port,
+    logLevel: values.LOG_LEVEL,
+    tokens: values.TRAINER_API_TOKEN ?? [],
+    tokenFile: values.TRAINER_API_TOKEN_FILE,
+    allowAnonymous: values.TRAINER_ALLOW_ANONYMOUS,
+    rateLimitPerMinute: values.TRAINER_RATE_LIMIT_PER_MINUTE,
+    maxJobs: values.TRAINER_MAX_JOBS,
+    runner: values.TRAINER_JOB_RUNNER === 'mock' ? ('mock' as const) : ('kubernetes' as const),
+    jobTtlMs: values.TRAINER_JOB_TTL_SECONDS,
+    trainJobTtlMs: values.TRAINER_TRAINJOB_TTL_SECONDS,
+    mock: Object.freeze({
+      submittedMs: values.TRAINER_MOCK_SUBMITTED_SECONDS,
+      runningMs: values.TRAINER_MOCK_RUNNING_SECONDS,
+    }),
+    runtime: Object.freeze({
+      name: values.TRAINER_RUNTIME_NAME ?? defaults.runtimeName,
+      kind: values.TRAINER_RUNTIME_KIND as string,
+      apiGroup: values.TRAINER_RUNTIME_API_GROUP,
+    }),
+    trainJobApiVersion: values.TRAINER_TRAINJOB_API_VERSION,
+    jobsNamespace: values.TRAINER_JOBS_NAMESPACE ?? podNamespace() ?? 'default',
+    trainingServiceAccount: values.TRAINER_TRAINING_SERVICE_ACCOUNT,
+    defaultCredentialsSecret: values.TRAINER_DEFAULT_CREDENTIALS_SECRET,
+    s3Endpoint: values.TRAINER_S3_ENDPOINT,
+    s3Region: values.TRAINER_S3_REGION,
+    s3Policy: values.TRAINER_S3_POLICY,
+    gpuTypes: values.TRAINER_GPU_TYPES ?? {},
+    dashboardUrlTemplate: values.TRAINER_DASHBOARD_URL_TEMPLATE,
+    defaultContainerImage: values.DEFAULT_CONTAINER_IMAGE,
+    callbacks: Object.freeze({
+      intervalMs: values.TRAINER_CALLBACK_INTERVAL_SECONDS,
+      retryPeriodMs: values.TRAINER_CALLBACK_RETRY_SECONDS,
+      allowedHosts: values.TRAINER_CALLBACK_ALLOWED_HOSTS,
+      signingSecrets: values.TRAINER_CALLBACK_SIGNING_SECRETS ?? [],
+    }),
+  });
+}
+
+function contradictions(config: Config): string[] {
+  const hasToken = config.tokens.length > 0 || config.tokenFile !== undefined;
+  if (hasToken || config.allowAnonymous || isLoopbackHost(config.host)) return [];
+  return [
+    `HOST is ${config.host}, which other machines can reach, but no token is set; set ` +
+      'TRAINER_API_TOKEN or TRAINER_API_TOKEN_FILE, or TRAINER_ALLOW_ANONYMOUS=true to serve everyone.',
+  ];
+}
+
+/** Whether a listener on `host` can be reached from this machine only. */
+export function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function podNamespace(): string | undefined {
+  try {
+    return readFileSync(POD_NAMESPACE_FILE, 'utf8').trim() || undefined;
+  } catch {
+    return undefined;
+  }
+}

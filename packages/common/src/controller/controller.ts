@@ -1,0 +1,198 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import { DeadlineQueue } from '../deadline-queue.ts';
+import type { JobRecord, JobState } from '../job.ts';
+import type { Leadership } from '../leadership.ts';
+import type { JobRunner } from '../runners/job-runner.ts';
+import type { JobStore } from '../stores/job-store.ts';
+import { type Decision, type DecideSettings, decide } from './decide.ts';
+import { toRefused } from './end-states.ts';
+import { WorkQueue } from './work-queue.ts';
+
+/** Told of every record that is known to be current, so that what is due to a webhook goes out. */
+export interface RecordSink {
+  offer(record: JobRecord): void;
+  forget(name: string): void;
+  clear(): void;
+}
+
+export interface ControllerParts {
+  readonly store: JobStore;
+  readonly runner: JobRunner;
+  readonly leadership: Leadership;
+  readonly deliveries: RecordSink;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly settings: DecideSettings;
+}
+
+const CONCURRENCY = 32;
+const FIRST_RETRY_MS = 500;
+const LAST_RETRY_MS = 30_000;
+
+/**
+ * The one place that acts on jobs after their submission. For every record that changes, whose run
+ * changes, or whose time has come, it decides and does one thing, until there is nothing to do.
+ */
+export class Controller {
+  readonly #parts: ControllerParts;
+  readonly #queue = new WorkQueue(CONCURRENCY, (name) => this.#reconcile(name));
+  readonly #deadlines: DeadlineQueue;
+  /** When this process first saw a record that has no run yet, by uid. */
+  readonly #knownSince = new Map<string, number>();
+  readonly #failures = new Map<string, number>();
+  #unwatch: (() => void)[] = [];
+
+  constructor(parts: ControllerParts) {
+    this.#parts = parts;
+    this.#deadlines = new DeadlineQueue(parts.clock, (name) => this.#queue.add(name));
+  }
+
+  start(): void {
+    const { store, runner, leadership } = this.#parts;
+    const add = (name: string) => {
+      if (leadership.isLeader()) this.#queue.add(name);
+    };
+    this.#unwatch = [
+      store.watch(add),
+      runner.watch(add),
+      leadership.watch((isLeader) => (isLeader ? this.#takeOver() : this.#stepDown())),
+    ];
+    if (leadership.isLeader()) this.#takeOver();
+  }
+
+  /** Finishes what it is doing and does nothing more; harmless when repeated. */
+  async close(): Promise<void> {
+    for (const unwatch of this.#unwatch.splice(0)) unwatch();
+    this.#deadlines.clear();
+    await this.#queue.close();
+  }
+
+  #takeOver(): void {
+    this.#parts.runner.lead?.(true);
+    // Ends that nobody was told of yet come first: people wait for those.
+    const records = [...this.#parts.store.list()];
+    const isUrgent = ({ state, delivery }: JobRecord) =>
+      state.endedAtMs !== undefined && delivery.settled === undefined;
+    for (const record of records) if (isUrgent(record)) this.#queue.add(record.name);
+    for (const record of records) if (!isUrgent(record)) this.#queue.add(record.name);
+  }
+
+  #stepDown(): void {
+    this.#parts.runner.lead?.(false);
+    this.#queue.clear();
+    this.#deadlines.clear();
+    this.#knownSince.clear();
+    this.#failures.clear();
+    this.#parts.deliveries.clear();
+  }
+
+  async #reconcile(name: string): Promise<void> {
+    const { leadership, clock, logger } = this.#parts;
+    try {
+      // Each step changes what the next one is decided on; a job needs a handful at most.
+      while (leadership.isLeader() && (await this.#step(name)));
+      this.#failures.delete(name);
+    } catch (error) {
+      const count = (this.#failures.get(name) ?? 0) + 1;
+      this.#failures.set(name, count);
+      const delayMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (count - 1));
+      this.#deadlines.set(name, clock.now() + delayMs * (0.75 + Math.random() / 2));
+      logger.warn({ job: name, err: error, retry_in_ms: delayMs }, 'job could not be moved on');
+    }
+  }
+
+  /** Does what is due for one job; whether there may be more to do at once. */
+  async #step(name: string): Promise<boolean> {
+    const { store, runner, clock, deliveries, settings } = this.#parts;
+    const record = store.peek(name);
+    if (record === undefined) {
+      this.#forget(name);
+      return false;
+    }
+    const nowMs = clock.now();
+    const knownSinceMs = this.#firstSeen(record, nowMs);
+    const decision = decide(record, runner.peek(name), knownSinceMs, nowMs, settings);
+    // Nothing is told before the run is noted, since until then the submission may still be refused.
+    if (record.runId !== undefined || record.state.endedAtMs !== undefined) {
+      deliveries.offer(record);
+    }
+    if (decision.lookAgainAtMs !== undefined) this.#deadlines.set(name, decision.lookAgainAtMs);
+    return this.#act(record, decision.action);
+  }
+
+  async #act(record: JobRecord, action: Decision['action']): Promise<boolean> {
+    const { store, runner } = this.#parts;
+    switch (action.do) {
+      case 'nothing':
+        return false;
+      case 'start':
+        return this.#start(record);
+      case 'note':
+        await store.update(record, { runId: action.runId });
+        return true;
+      case 'write':
+        await store.update(record, { state: action.state });
+        return true;
+      case 'confirm-gone':
+        return this.#confirmGone(record, action.state);
+      case 'stop':
+        await runner.stop(record);
+        return false;
+      case 'forget-credentials':
+        await store.forgetCredentials(record);
+        return true;
+      case 'delete':
+        await runner.stop(record);
+        await store.delete(record);
+        return true;
+    }
+  }
+
+  async #start(record: JobRecord): Promise<boolean> {
+    const { store, runner, clock } = this.#parts;
+    const payload = await store.readPayload(record);
+    if (payload === undefined) return true;
+    const result = await runner.start(record, payload);
+    if (result.outcome === 'started') {
+      await store.update(record, { runId: result.runId });
+      return true;
+    }
+    if (result.outcome === 'later') {
+      this.#deadlines.set(record.name, clock.now() + 1000);
+      return false;
+    }
+    const state = toRefused(record, result.detail, clock.now());
+    await store.update(record, { state });
+    return true;
+  }
+
+  /** A cache may lag behind; only the place itself can say that a run is gone. */
+  async #confirmGone(record: JobRecord, state: JobState): Promise<boolean> {
+    const { store, runner, clock } = this.#parts;
+    const seen = await runner.observe(record.name);
+    if (seen.exists && seen.recordUid === record.uid) {
+      this.#deadlines.set(record.name, clock.now() + 1000);
+      return false;
+    }
+    await store.update(record, { state });
+    return true;
+  }
+
+  #firstSeen(record: JobRecord, nowMs: number): number {
+    if (record.runId !== undefined) {
+      this.#knownSince.delete(record.name);
+      return nowMs;
+    }
+    const known = this.#knownSince.get(record.name) ?? nowMs;
+    this.#knownSince.set(record.name, known);
+    return known;
+  }
+
+  #forget(name: string): void {
+    this.#knownSince.delete(name);
+    this.#failures.delete(name);
+    this.#deadlines.remove(name);
+    this.#parts.deliveries.forget(name);
+  }
+}

@@ -1,0 +1,104 @@
+import { isTerminal, type JobRecord, type JobState, type Observation, projectJob } from '../job.ts';
+import { toDeleted, toObservedEnd } from './end-states.ts';
+
+/** What the controller does next for one job; at most one thing at a time. */
+export type Decision = {
+  readonly action:
+    | { readonly do: 'nothing' }
+    /** Finish a submission that its submitter left unfinished. */
+    | { readonly do: 'start' }
+    /** Note that the run exists. */
+    | { readonly do: 'note'; readonly runId: string }
+    /** Write a state; a terminal one is the latch. */
+    | { readonly do: 'write'; readonly state: JobState }
+    /** The run has vanished: make sure of it, then latch the state. */
+    | { readonly do: 'confirm-gone'; readonly state: JobState }
+    | { readonly do: 'stop' }
+    | { readonly do: 'forget-credentials' }
+    | { readonly do: 'delete' };
+  /** When to look again even if nothing changes, UNIX milliseconds. */
+  readonly lookAgainAtMs: number | undefined;
+};
+
+export interface DecideSettings {
+  /** How long a record is left to whoever submitted it. */
+  readonly submitterGraceMs: number;
+  /** How long a run is kept after its end. */
+  readonly runTtlMs: number;
+  /** How long a record is kept after its end. */
+  readonly recordTtlMs: number;
+}
+
+/** How soon to look again where nothing tells of the change that is waited for. */
+const POLL_MS = 1000;
+
+/**
+ * Compares a record with what the runner sees of it. Pure: the whole life of a job is this table.
+ * `knownSinceMs` is when this process first saw the record, by the same clock as `nowMs`.
+ */
+export function decide(
+  record: JobRecord,
+  seen: Observation | undefined,
+  knownSinceMs: number,
+  nowMs: number,
+  settings: DecideSettings,
+): Decision {
+  if (isTerminal(record.state.status)) return decideEnded(record, seen, nowMs, settings);
+  if (seen === undefined) return wait(nowMs + POLL_MS);
+  if (record.runId === undefined) {
+    return decideUnstarted(record, seen, knownSinceMs + settings.submitterGraceMs, nowMs);
+  }
+  if (!seen.exists || seen.recordUid !== record.uid) {
+    return act({ do: 'confirm-gone', state: toDeleted(record, nowMs) });
+  }
+  if (isTerminal(seen.status)) {
+    return act({ do: 'write', state: toObservedEnd(record, seen, nowMs) });
+  }
+  const { state } = projectJob(record, seen, nowMs);
+  return state === record.state ? wait(undefined) : act({ do: 'write', state });
+}
+
+function decideUnstarted(
+  record: JobRecord,
+  seen: Observation,
+  graceEndsAtMs: number,
+  nowMs: number,
+): Decision {
+  if (seen.exists && seen.recordUid === record.uid) {
+    return act({ do: 'note', runId: seen.runId });
+  }
+  return nowMs < graceEndsAtMs ? wait(graceEndsAtMs) : act({ do: 'start' });
+}
+
+function decideEnded(
+  record: JobRecord,
+  seen: Observation | undefined,
+  nowMs: number,
+  { runTtlMs, recordTtlMs }: DecideSettings,
+): Decision {
+  const endedAtMs = record.state.endedAtMs ?? record.state.observedAtMs;
+  const runEndsAtMs = endedAtMs + runTtlMs;
+  const recordEndsAtMs = endedAtMs + recordTtlMs;
+  const isOwn = seen?.exists === true && seen.recordUid === record.uid;
+  const isSettled = record.delivery.settled !== undefined;
+  if (isOwn && !seen.isStopping) {
+    // Only a run that ended by itself is kept for people to look at; any other must not go on, nor
+    // may one that its platform started again after its end.
+    const endedByItself = record.state.status !== 'cancelled' && isTerminal(seen.status);
+    if (!endedByItself || nowMs >= runEndsAtMs) return act({ do: 'stop' });
+  }
+  if (nowMs >= recordEndsAtMs && isSettled) return act({ do: 'delete' });
+  if (nowMs >= runEndsAtMs && !record.areCredentialsGone && !isOwn && seen !== undefined) {
+    return act({ do: 'forget-credentials' });
+  }
+  const dueMs = [runEndsAtMs, recordEndsAtMs].filter((atMs) => atMs > nowMs);
+  return wait(dueMs.length > 0 ? Math.min(...dueMs) : undefined);
+}
+
+function wait(lookAgainAtMs: number | undefined): Decision {
+  return { action: { do: 'nothing' }, lookAgainAtMs };
+}
+
+function act(action: Decision['action']): Decision {
+  return { action, lookAgainAtMs: undefined };
+}

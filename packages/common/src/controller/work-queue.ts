@@ -1,0 +1,58 @@
+/**
+ * Runs `work` for keys: never twice at once for one key, again when a key is added while its work
+ * runs, and at most `concurrency` at once. Adding a waiting key changes nothing.
+ */
+export class WorkQueue {
+  readonly #work: (key: string) => Promise<void>;
+  readonly #concurrency: number;
+  readonly #waiting = new Set<string>();
+  readonly #running = new Set<string>();
+  #idle: (() => void) | undefined;
+  #isClosed = false;
+
+  /** `work` handles its own failures. */
+  constructor(concurrency: number, work: (key: string) => Promise<void>) {
+    this.#concurrency = concurrency;
+    this.#work = work;
+  }
+
+  add(key: string): void {
+    if (this.#isClosed) return;
+    this.#waiting.add(key);
+    this.#fill();
+  }
+
+  /** Forgets what waits; what runs goes on. */
+  clear(): void {
+    this.#waiting.clear();
+  }
+
+  /** Takes nothing more and resolves when nothing runs. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#waiting.clear();
+    if (this.#running.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+
+  #fill(): void {
+    for (const key of this.#waiting) {
+      if (this.#running.size >= this.#concurrency) return;
+      if (this.#running.has(key)) continue;
+      this.#waiting.delete(key);
+      this.#running.add(key);
+      void this.#run(key);
+    }
+  }
+
+  async #run(key: string): Promise<void> {
+    // A turn of its own, so that adding never does work inside the caller's own.
+    await Promise.resolve();
+    await this.#work(key);
+    this.#running.delete(key);
+    if (this.#isClosed && this.#running.size === 0) this.#idle?.();
+    this.#fill();
+  }
+}

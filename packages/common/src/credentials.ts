@@ -1,0 +1,105 @@
+import type { StorageAuth, TrainingRequest } from './schemas/training-request.ts';
+
+export const REDACTED = '[redacted]';
+
+const FIELDS = new Set([
+  'auth_token',
+  'huggingface_token',
+  'auth_header',
+  'token',
+  'username',
+  'password',
+  'aws_access_key_id',
+  'aws_secret_access_key',
+  'aws_session_token',
+]);
+/** Names that people give to secrets in the parts of a request whose keys are not ours. */
+const FREE_NAME =
+  /(^|[-_.])(secret|password|passwd|credentials?|authorization|api[-_]?key|(access|private|secret)[-_]?key|(?<!(pad|eos|bos|unk|sep|cls|mask|special|max)[-_])token)$/i;
+/** Bounded on purpose: an unbounded scheme would make the search quadratic. */
+const URL_IN_TEXT = /([a-z][a-z0-9+.-]{0,31}:\/\/)([^\s/?#"']*@)?([^\s?#"']*)(\?[^\s#"']*)?/gi;
+/** Shorter ones would be found in harmless texts. */
+const MIN_SECRET_LENGTH = 6;
+
+export function isCredentialName(key: string): boolean {
+  return FIELDS.has(key) || FREE_NAME.test(key);
+}
+
+/** Replaces user info and query of every URL inside `text`. */
+export function replaceUrlSecrets(text: string, userInfo: string, query: string): string {
+  if (!text.includes('://') || !/[@?]/.test(text)) return text;
+  return text.replace(URL_IN_TEXT, (_, scheme, user, rest, search) => {
+    return `${scheme}${user === undefined ? '' : userInfo}${rest}${search === undefined ? '' : query}`;
+  });
+}
+
+/** A deep copy in which credentials are replaced by a mark; safe to show. */
+export function redact(value: unknown): unknown {
+  if (typeof value === 'string') {
+    return replaceUrlSecrets(value, `${REDACTED}@`, `?${REDACTED}`);
+  }
+  if (Array.isArray(value)) return value.map(redact);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, child]) => [
+      key,
+      typeof child === 'string' && isCredentialName(key) ? REDACTED : redact(child),
+    ]),
+  );
+}
+
+/** The request without the credentials that have fields of their own, and without its callback. */
+export function withoutCredentials(request: TrainingRequest) {
+  const { callbacks: _callbacks, base_model, artifacts, datasets, extra_parameters, ...rest } = request;
+  const { auth_token: _auth, huggingface_token: _token, ...model } = base_model;
+  const { trainer_env, ...extra } = extra_parameters;
+  return {
+    ...rest,
+    base_model: model,
+    artifacts: withoutAuth(artifacts),
+    datasets: datasets.map(withoutAuth),
+    extra_parameters: trainer_env
+      ? { ...extra, trainer_env_names: Object.keys(trainer_env) }
+      : extra,
+  };
+}
+
+function withoutAuth<T extends { auth?: StorageAuth | undefined }>({ auth, ...rest }: T) {
+  const { role_arn, aws_region } = auth ?? {};
+  if (role_arn === undefined && aws_region === undefined) return rest;
+  return { ...rest, auth: { role_arn, aws_region } };
+}
+
+/**
+ * Makes a test for "holds something secret": a URL with user info or query, a text under a name
+ * that secrets have, or a credential that the request carries elsewhere.
+ */
+export function createSecretTest(request: TrainingRequest): (value: unknown) => boolean {
+  const known = credentialTexts(request);
+  const isSecretText = (text: string) =>
+    replaceUrlSecrets(text, '', '') !== text || known.some((secret) => text.includes(secret));
+  const holdsSecret = (value: unknown): boolean => {
+    if (typeof value === 'string') return isSecretText(value);
+    if (typeof value !== 'object' || value === null) return false;
+    if (Array.isArray(value)) return value.some(holdsSecret);
+    return Object.entries(value).some(
+      ([key, child]) =>
+        (typeof child === 'string' && child !== '' && isCredentialName(key)) || holdsSecret(child),
+    );
+  };
+  return holdsSecret;
+}
+
+function credentialTexts(request: TrainingRequest): string[] {
+  const { base_model, artifacts, datasets, callbacks, extra_parameters } = request;
+  const auths = [artifacts.auth, ...datasets.map(({ auth }) => auth)].map(
+    (auth) => auth && { ...auth, role_arn: undefined, aws_region: undefined },
+  );
+  return [
+    base_model.auth_token,
+    base_model.huggingface_token,
+    callbacks?.auth_header,
+    ...auths.flatMap((auth) => Object.values(auth ?? {})),
+    ...Object.values(extra_parameters.trainer_env ?? {}),
+  ].filter((text): text is string => text !== undefined && text.length >= MIN_SECRET_LENGTH);
+}

@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import { optional, withDefault } from './field.ts';
+
+const QUANTITY = /^(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/;
+
+const dnsName = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, {
+  error: 'must be a Kubernetes name: lower-case letters, digits, "-" and "."',
+});
+
+const quantity = z
+  .union([z.number().min(0).transform(String), z.string().regex(QUANTITY)], {
+    error: 'must be a Kubernetes quantity such as 8, "500m" or "64Gi"',
+  })
+  .meta({ examples: ['64Gi'] });
+const quantities = z.record(z.string().min(1), quantity);
+
+/** Labels, annotations and variables are texts; numbers and booleans are written as such. */
+const scalar = z.union([z.string(), z.number().transform(String), z.boolean().transform(String)], {
+  error: 'must be a text, a number or a boolean',
+});
+const scalars = z.record(z.string().min(1), scalar);
+
+/** Words of a command line: a list, or one text that needs no shell to be split. */
+const words = z.union(
+  [
+    z.array(z.string()).min(1),
+    z
+      .string()
+      .regex(/^[^\s'"\\`|&;<>]+( +[^\s'"\\`|&;<>]+)*$/)
+      .transform((text) => text.split(/ +/)),
+  ],
+  { error: 'must be a list of texts, one for each word' },
+);
+
+const environment = z
+  .union(
+    [
+      z.record(z.string(), scalar.nullable()),
+      z.array(z.object({ name: z.string(), value: scalar.nullish() })),
+    ],
+    { error: 'must map names to texts, or be a list of {"name": …, "value": …}' },
+  )
+  .transform((given, context) => {
+    const pairs = Array.isArray(given)
+      ? given.map(({ name, value }) => [name, value ?? ''] as const)
+      : Object.entries(given).filter((pair): pair is [string, string] => pair[1] !== null);
+    if (new Set(pairs.map(([name]) => name)).size < pairs.length) {
+      context.addIssue({ code: 'custom', message: 'must not name a variable twice' });
+    }
+    return Object.fromEntries(pairs);
+  });
+
+/** `{requests, limits}`, or one flat map that is both. */
+const resourcesPerNode = z
+  .union(
+    [
+      z.strictObject({ requests: quantities.optional(), limits: quantities.optional() }),
+      quantities.transform((flat) => ({ requests: flat, limits: flat })),
+    ],
+    {
+      error:
+        'must be {"requests": {…}, "limits": {…}} or one map of both, with quantities such as 8 or "64Gi"',
+    },
+  )
+  .meta({ examples: [{ requests: { cpu: '8' }, limits: { 'nvidia.com/gpu': '2' } }] });
+
+const simulatedSeconds = z.number().min(0).max(31_536_000);
+
+/** What the mock runner is asked to play for one job; other runners ignore it. */
+export const MockScriptSchema = z.object({
+  submitted_seconds: optional(simulatedSeconds),
+  running_seconds: optional(simulatedSeconds),
+  outcome: withDefault(z.enum(['succeeded', 'failed', 'never']), 'succeeded'),
+  reason: optional(z.string().max(500)),
+});
+export type MockScript = z.output<typeof MockScriptSchema>;
+
+export const UnslothOptionsSchema = z.looseObject({
+  optimize_long_context: withDefault(z.boolean(), true),
+  quantization: withDefault(z.string().min(1), 'bnb-nf4'),
+  gradient_accumulation: withDefault(z.int().min(1), 4),
+});
+
+/** Known keys are checked; any other passes through to the trainer. */
+export const ExtraParametersSchema = z
+  .looseObject({
+    runtime_ref: optional(
+      z.object({
+        name: dnsName,
+        kind: optional(z.enum(['ClusterTrainingRuntime', 'TrainingRuntime'])),
+        apiGroup: optional(dnsName),
+      }),
+    ),
+    container_image: optional(
+      z.string().regex(/^[^\s@/][^\s]{0,499}$/, {
+        error: 'must be an image reference such as registry.example/team/image:1.2',
+      }),
+    ),
+    num_nodes: withDefault(z.int().min(1).max(10_000), 1),
+    num_proc_per_node: optional(z.int().min(1).max(10_000)),
+    resources_per_node: optional(resourcesPerNode),
+    trainer_command: optional(words),
+    trainer_args: optional(words),
+    trainer_env: optional(environment),
+    job_labels: optional(scalars),
+    job_annotations: optional(scalars),
+    model_uri: optional(
+      z.string().regex(/^[a-z][a-z0-9+.-]*:\/\/\S+$/, {
+        error: 'must be a URI with a scheme, such as hf://org/model or s3://bucket/path',
+      }),
+    ),
+    executor: optional(
+      z.string().regex(/^[A-Za-z0-9._/-]{1,200}$/, { error: 'must be one program such as torchrun' }),
+    ),
+    unsloth: optional(UnslothOptionsSchema),
+    queue_name: optional(
+      z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/, {
+        error: 'must be the name of a Kueue LocalQueue: lower-case letters, digits, "-" and "."',
+      }),
+    ),
+    mock: optional(MockScriptSchema),
+  })
+  .meta({ id: 'ExtraParameters' });

@@ -1,0 +1,22 @@
+export {
+  type MockScript,
+  ExtraParametersSchema,
+} from './extra-parameters.ts';
+export { JOB_STATUSES, type JobStatus, JobIdSchema, JobStatusSchema } from './job-status.ts';
+export { parseTrainingRequest } from './parse-training-request.ts';
+export { type Problem, ProblemSchema } from './problem.ts';
+export {
+  METHODS,
+  PROVIDERS,
+  type TrainingRequest,
+  type TrainingRequestInput,
+  TrainingRequestSchema,
+} from './training-request.ts';
+export {
+  type CallbackEvent,
+  CallbackEventSchema,
+  type Progress,
+  ProgressSchema,
+  type TrainingResponse,
+  TrainingResponseSchema,
+} from './training-response.ts';

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { JobStatusSchema } from './job-status.ts';
+
+const timestamp = z.iso.datetime().nullable();
+
+export const ProgressSchema = z
+  .object({
+    percentage: z.number().min(0).max(100).nullable(),
+    estimated_remaining_seconds: z.number().min(0).nullable(),
+    metrics: z.record(z.string(), z.number()),
+  })
+  .meta({ id: 'Progress' });
+
+/** What the trainer last reported of a running job. */
+export type Progress = z.output<typeof ProgressSchema>;
+
+export const TimestampsSchema = z
+  .object({ created_at: timestamp, updated_at: timestamp, started_at: timestamp, ended_at: timestamp })
+  .meta({ id: 'Timestamps' });
+
+/** The answer of every `/train` route that succeeds. */
+export const TrainingResponseSchema = z
+  .object({
+    job_id: z.string(),
+    backend_job_id: z.string().meta({ description: "The TrainJob's name" }),
+    status: JobStatusSchema,
+    reason: z.string().meta({ description: 'A stable code for why the status is what it is' }),
+    detail: z.string().meta({ description: 'One sentence for people' }),
+    progress: ProgressSchema.nullable(),
+    timestamps: TimestampsSchema,
+    dashboard_url: z.string().nullable(),
+    metadata: z.object({
+      backend: z.string(),
+      warnings: z.array(z.string()),
+      job_spec: z
+        .record(z.string(), z.unknown())
+        .meta({ description: 'What was handed to the runner, with every credential redacted' }),
+    }),
+  })
+  .meta({ id: 'TrainingResponse' });
+export type TrainingResponse = z.output<typeof TrainingResponseSchema>;
+
+/** The body of a callback: the small part of a TrainingResponse, at most 8 KiB. */
+export const CallbackEventSchema = z
+  .object({
+    ...TrainingResponseSchema.pick({
+      job_id: true,
+      backend_job_id: true,
+      status: true,
+      reason: true,
+      detail: true,
+      progress: true,
+      timestamps: true,
+    }).shape,
+    log: z.string().meta({ description: 'The same text as `detail`' }),
+    timestamp: z
+      .number()
+      .meta({ description: 'When the state was observed, in UNIX seconds with a fraction' }),
+    sequence: z.int().meta({ description: 'Grows over the life of the job' }),
+  })
+  .meta({ id: 'CallbackEvent' });
+export type CallbackEvent = z.output<typeof CallbackEventSchema>;

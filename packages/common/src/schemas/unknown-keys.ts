@@ -1,0 +1,100 @@
+import { distance } from 'fastest-levenshtein';
+import { z } from 'zod';
+
+/** The keys that a schema knows, as a tree that is cheap to walk. */
+interface KnownKeys {
+  readonly fields: ReadonlyMap<string, KnownKeys>;
+  /** What the elements know, where the value is a list. */
+  readonly element: KnownKeys | undefined;
+  /** Unknown keys reach the trainer instead of being ignored; undefined where keys are not ours. */
+  readonly passesThrough: boolean | undefined;
+}
+
+/** Other names that a section's own preprocessing understands. */
+const ALIASES = new Set(['extra_parameters.command']);
+
+/**
+ * Makes a function that names, in one sentence each, the keys of a value which `schema` does not
+ * know, with the nearest known name. Of keys that pass through, only likely misspellings are named.
+ */
+export function createUnknownKeyFinder(schema: z.ZodType): (value: unknown) => string[] {
+  const known = toKnownKeys(schema);
+  return (value) => {
+    const sentences: string[] = [];
+    collect(known, value, '', sentences);
+    return sentences;
+  };
+}
+
+function collect(known: KnownKeys, value: unknown, path: string, sentences: string[]): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (Array.isArray(value)) {
+    if (known.element === undefined) return;
+    for (const [index, item] of value.entries()) {
+      collect(known.element, item, `${path}[${index}]`, sentences);
+    }
+    return;
+  }
+  if (known.passesThrough === undefined) return;
+  for (const [key, child] of Object.entries(value)) {
+    const childPath = path === '' ? key : `${path}.${key}`;
+    const childKeys = known.fields.get(key);
+    if (childKeys !== undefined) collect(childKeys, child, childPath, sentences);
+    else if (!ALIASES.has(childPath)) {
+      const sentence = describe(known, key, childPath);
+      if (sentence !== undefined) sentences.push(sentence);
+    }
+  }
+}
+
+function describe(known: KnownKeys, key: string, path: string): string | undefined {
+  const near = nearest(key, known);
+  const shown = path.length > 200 ? `${path.slice(0, 200)}…` : path;
+  if (!known.passesThrough) {
+    return `${shown} is not a known field and is ignored; the nearest known name is ${near.name}`;
+  }
+  if (near.edits > Math.max(1, key.length / 5)) return undefined;
+  return `${shown} is passed to the trainer as it is; did you mean ${near.name}?`;
+}
+
+/** Names one level down count too: `lora_rnak` is nearest to `lora.rank`. */
+function nearest(key: string, known: KnownKeys): { name: string; edits: number } {
+  const asked = normalise(key).slice(0, 128);
+  let best = { name: '', edits: Number.POSITIVE_INFINITY };
+  for (const [field, { fields }] of known.fields) {
+    for (const name of [field, ...[...fields.keys()].map((inner) => `${field}.${inner}`)]) {
+      const edits = distance(asked, normalise(name));
+      if (edits < best.edits) best = { name, edits };
+    }
+  }
+  return best;
+}
+
+function normalise(name: string): string {
+  return name.toLowerCase().replaceAll(/[-_.]/g, '');
+}
+
+function toKnownKeys(schema: z.core.$ZodType): KnownKeys {
+  const inner = unwrap(schema);
+  const element = inner instanceof z.ZodArray ? toKnownKeys(inner.element) : undefined;
+  if (!(inner instanceof z.ZodObject)) {
+    return { fields: new Map(), element, passesThrough: undefined };
+  }
+  const shape = Object.entries<z.core.$ZodType>(inner.shape);
+  return {
+    fields: new Map(shape.map(([key, child]) => [key, toKnownKeys(child)])),
+    element,
+    passesThrough: inner.def.catchall !== undefined,
+  };
+}
+
+/** What stands inside optional, defaulted, preprocessed and transformed schemas. */
+function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) {
+    return unwrap(schema.unwrap());
+  }
+  if (schema instanceof z.ZodPipe) {
+    return unwrap(schema.in instanceof z.ZodTransform ? schema.out : schema.in);
+  }
+  return schema;
+}

@@ -1,0 +1,194 @@
+import { createSecretTest, withoutCredentials } from '../credentials.ts';
+import type { JobSpec } from '../job-spec.ts';
+import type { StorageAuth } from '../schemas/training-request.ts';
+
+/** A variable as Kubernetes takes it. */
+export type EnvVar =
+  | { readonly name: string; readonly value: string }
+  | {
+      readonly name: string;
+      readonly valueFrom: {
+        readonly secretKeyRef: {
+          readonly name: string;
+          readonly key: string;
+          readonly optional?: true;
+        };
+      };
+    };
+
+export interface Environment {
+  readonly variables: readonly EnvVar[];
+  readonly dataset: readonly EnvVar[];
+  readonly model: readonly EnvVar[];
+  readonly command: readonly string[] | undefined;
+  readonly args: readonly string[] | undefined;
+  /** Values of the job's own Secret by key: all that must not stand on another object. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** The request as the trainer reads it, normalised and without credentials. */
+  readonly requestJson: string;
+}
+
+type AwsName = keyof typeof AWS_NAMES;
+type Credentials = Readonly<Partial<Record<AwsName, string>>>;
+
+/** Name in the training container → name that Kubeflow's initializers read. */
+const AWS_NAMES = {
+  AWS_ACCESS_KEY_ID: 'ACCESS_KEY_ID',
+  AWS_SECRET_ACCESS_KEY: 'SECRET_ACCESS_KEY',
+  AWS_SESSION_TOKEN: 'SESSION_TOKEN',
+  AWS_REGION: 'REGION',
+  AWS_ROLE_ARN: 'ROLE_ARN',
+} as const;
+
+/** Everything that a job's containers find in their environment, and what of it is secret. */
+export function buildEnvironment(spec: JobSpec, secretName: string): Environment {
+  const { request } = spec;
+  const holdsSecret = createSecretTest(request);
+  const secrets: Record<string, string> = {};
+  const variables = new Map<string, EnvVar>();
+
+  const fromSecret = (name: string, key: string): EnvVar => ({
+    name,
+    valueFrom: { secretKeyRef: { name: secretName, key } },
+  });
+  const keep = (name: string, value: string): EnvVar => {
+    secrets[name] = value;
+    return fromSecret(name, name);
+  };
+  const plain = (name: string, value: unknown) => {
+    if (value === undefined) return;
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    variables.set(name, holdsSecret(value) ? keep(name, text) : literal(name, text));
+  };
+  const secret = (name: string, value: string | undefined) => {
+    if (value !== undefined) variables.set(name, keep(name, value));
+  };
+
+  const visible = withoutCredentials(request);
+  plain('TRAINING_JOB_ID', request.job_id);
+  plain('TRAINING_BACKEND', spec.backend);
+  plain('TRAINING_REQUEST_JSON', visible);
+  plain('TRAINING_BASE_MODEL_JSON', visible.base_model);
+  plain('TRAINING_RESOURCES_JSON', visible.resources);
+  plain('TRAINING_CUSTOMIZATION_JSON', visible.customization);
+  plain('TRAINING_TUNING_PARAMETERS_JSON', visible.tuning_parameters);
+  plain('TRAINING_DATASETS_JSON', visible.datasets);
+  plain('TRAINING_LOG_URI', visible.artifacts.log_uri);
+  plain('TRAINING_OUTPUT_URI', visible.artifacts.output_uri);
+  plain('TRAINING_STATUS_STREAM_URL', visible.artifacts.status_stream_url);
+  for (const [name, value] of Object.entries(spec.env)) plain(name, value);
+
+  const own = chooseCredentials(request);
+  secret('HF_TOKEN', request.base_model.huggingface_token ?? request.base_model.auth_token);
+  for (const [name, value] of Object.entries(own)) secret(name, value);
+  if (own.AWS_REGION === undefined) plain('AWS_REGION', spec.storage.region);
+  plain('AWS_ENDPOINT_URL', spec.storage.endpoint);
+  keepFurtherCredentials(spec, own, secret);
+  for (const name of missingCredentials(own, variables)) {
+    const { defaultSecret } = spec.storage;
+    if (defaultSecret !== undefined) variables.set(name, fromDefault(name, name, defaultSecret));
+  }
+  for (const [name, value] of Object.entries(request.extra_parameters.trainer_env ?? {})) {
+    secret(name, value);
+  }
+
+  const words = (list: readonly string[] | undefined, kind: string) =>
+    list?.map((word, index) => {
+      if (!holdsSecret(word)) return escapeDollars(word);
+      const name = `TRAINING_${kind}_${index}`;
+      secret(name, word);
+      return `$(${name})`;
+    });
+  const command = words(spec.command, 'COMMAND');
+  const args = words(spec.args, 'ARG');
+
+  const forStep = (prefix: string) => stepEnvironment(spec, variables, prefix);
+  const firstDiffers = variables.has('TRAINING_DATASET_0_AWS_ACCESS_KEY_ID');
+  return {
+    variables: [...variables.values()],
+    dataset: forStep(firstDiffers ? 'TRAINING_DATASET_0_' : ''),
+    model: forStep(''),
+    command,
+    args,
+    secrets,
+    requestJson: JSON.stringify(visible),
+  };
+}
+
+/** Kubernetes expands `$(NAME)` in literal values and reads `$$` as one dollar. */
+function escapeDollars(value: string): string {
+  return value.replaceAll('$', '$$$$');
+}
+
+function literal(name: string, value: string): EnvVar {
+  return { name, value: escapeDollars(value) };
+}
+
+function fromDefault(name: string, key: string, secretName: string): EnvVar {
+  return { name, valueFrom: { secretKeyRef: { name: secretName, key, optional: true } } };
+}
+
+/** The artifacts' credentials, else the first dataset's; never a mixture of two accounts. */
+function chooseCredentials({ artifacts, datasets }: JobSpec['request']): Credentials {
+  const own = toCredentials(artifacts.auth);
+  return Object.keys(own).length > 0 ? own : toCredentials(datasets[0]?.auth);
+}
+
+function toCredentials(auth: StorageAuth | undefined): Credentials {
+  const all = {
+    AWS_ACCESS_KEY_ID: auth?.aws_access_key_id,
+    AWS_SECRET_ACCESS_KEY: auth?.aws_secret_access_key,
+    AWS_SESSION_TOKEN: auth?.aws_session_token,
+    AWS_REGION: auth?.aws_region,
+    AWS_ROLE_ARN: auth?.role_arn,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/** What the datasets and the artifacts carry besides the one set that the SDKs find by itself. */
+function keepFurtherCredentials(
+  { request }: JobSpec,
+  own: Credentials,
+  secret: (name: string, value: string | undefined) => void,
+): void {
+  const keepLogin = (prefix: string, auth: StorageAuth | undefined) => {
+    secret(`${prefix}_TOKEN`, auth?.token);
+    secret(`${prefix}_USERNAME`, auth?.username);
+    secret(`${prefix}_PASSWORD`, auth?.password);
+  };
+  keepLogin('TRAINING_ARTIFACTS', request.artifacts.auth);
+  for (const [index, { auth }] of request.datasets.entries()) {
+    keepLogin(`TRAINING_DATASET_${index}`, auth);
+    const theirs = toCredentials(auth);
+    if (JSON.stringify(theirs) === JSON.stringify(own)) continue;
+    for (const [name, value] of Object.entries(theirs)) {
+      secret(`TRAINING_DATASET_${index}_${name}`, value);
+    }
+  }
+}
+
+function missingCredentials(own: Credentials, variables: ReadonlyMap<string, EnvVar>): string[] {
+  const keys = own.AWS_ACCESS_KEY_ID === undefined && own.AWS_ROLE_ARN === undefined;
+  return [
+    ...(variables.has('HF_TOKEN') ? [] : ['HF_TOKEN']),
+    ...(keys ? ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'] : []),
+  ];
+}
+
+/** An initializer's environment: references to the same keys, under the names that it reads. */
+function stepEnvironment(
+  { storage }: JobSpec,
+  variables: ReadonlyMap<string, EnvVar>,
+  prefix: string,
+): EnvVar[] {
+  const sources = [
+    [prefix === '' ? 'HF_TOKEN' : `${prefix}TOKEN`, 'ACCESS_TOKEN'],
+    ...Object.entries(AWS_NAMES).map(([name, read]) => [`${prefix}${name}`, read]),
+  ] as [string, string][];
+  const references = sources.flatMap(([name, read]): EnvVar[] => {
+    const known = variables.get(name);
+    return known === undefined ? [] : [{ ...known, name: read }];
+  });
+  if (storage.endpoint === undefined) return references;
+  return [...references, literal('ENDPOINT', storage.endpoint)];
+}

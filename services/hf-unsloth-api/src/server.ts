@@ -1,0 +1,4 @@
+import { startService } from '@trainer/common';
+import { HfUnslothBackend } from './backend.ts';
+
+await startService(new HfUnslothBackend());

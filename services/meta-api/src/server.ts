@@ -1,0 +1,4 @@
+import { startService } from '@trainer/common';
+import { MetaBackend } from './backend.ts';
+
+await startService(new MetaBackend());

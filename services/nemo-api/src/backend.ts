@@ -1,0 +1,12 @@
+import { atLeastGpus, BaseTrainerBackend, methodNeeds, providerIn } from '@trainer/common';
+
+/** NVIDIA NeMo Customizer. */
+export class NemoBackend extends BaseTrainerBackend {
+  readonly name = 'nemo';
+  readonly defaults = { port: 8081, runtimeName: 'nemo-runtime' };
+  readonly rules = [
+    providerIn('nemo', 'nemotron', 'bim'),
+    atLeastGpus(1),
+    methodNeeds('full', 'gpus', 4),
+  ];
+}

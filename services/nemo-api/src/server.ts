@@ -1,0 +1,4 @@
+import { startService } from '@trainer/common';
+import { NemoBackend } from './backend.ts';
+
+await startService(new NemoBackend());

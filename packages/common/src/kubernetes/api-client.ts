@@ -1,0 +1,65 @@
+/** One call of the Kubernetes API. */
+export interface ApiRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'PUT';
+  /** From the server's root, already encoded: `/api/v1/namespaces/jobs/secrets/x`. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** By default `application/json`; a PATCH says which kind it is. */
+  readonly contentType?: string;
+  /** By default `application/json`. */
+  readonly accept?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** A connection to one API server, shared by everything that talks to it. */
+export interface ApiClient {
+  /**
+   * Makes one call and returns the parsed answer.
+   * @throws ApiError for any answer but 2xx, and for none at all (`status` undefined).
+   */
+  call<T>(request: ApiRequest): Promise<T>;
+  /**
+   * Opens a watch and yields its events until the server ends it or `signal` aborts.
+   * @throws ApiError as `call` does; a broken connection counts as no answer.
+   */
+  watch<T>(request: ApiRequest): AsyncIterable<WatchEvent<T>>;
+  close(): Promise<void>;
+}
+
+export interface WatchEvent<T> {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  readonly object: T;
+}
+
+/**
+ * What the API server said no with. `serverMessage` is its own sentence, which may name objects
+ * and accounts of the cluster: for logs, and for callers only where this code decides so.
+ */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  /** HTTP status; undefined when no answer came. */
+  readonly status: number | undefined;
+  /** The Status object's machine-readable reason, such as `AlreadyExists`. */
+  readonly reason: string | undefined;
+  readonly serverMessage: string | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    summary: string,
+    answer: {
+      status?: number | undefined;
+      reason?: string | undefined;
+      serverMessage?: string | undefined;
+      retryAfterSeconds?: number | undefined;
+      cause?: unknown;
+    },
+  ) {
+    super(summary, { cause: answer.cause });
+    this.status = answer.status;
+    this.reason = answer.reason;
+    this.serverMessage = answer.serverMessage;
+    this.retryAfterSeconds = answer.retryAfterSeconds;
+  }
+}

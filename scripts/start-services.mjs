@@ -37,9 +37,10 @@ export async function startServices(names, { node, watch }) {
 
   if (watch) {
     // A service that cannot start waits for its file to change, which must not hide the others.
-    for (const service of running) service.ready.then((ready) => ready && announce([service]));
+    for (const service of running) service.ready.then((ready) => ready && announce(service));
   } else if (await allReady(running, supervisor)) {
-    announce(running);
+    for (const service of running) announce(service);
+    console.log('\nCtrl-C stops.\n');
   }
 
   const codes = await Promise.all(running.map(({ ended }) => ended));
@@ -65,13 +66,10 @@ async function allReady(running, supervisor) {
   return ready.every(Boolean);
 }
 
-function announce(running) {
+function announce({ name, url }) {
   const needsToken = process.env.TRAINER_API_TOKEN || process.env.TRAINER_API_TOKEN_FILE;
   const token = needsToken ? ' -H "X-TRAINER-TOKEN: $TRAINER_API_TOKEN"' : '';
-  const lines = running.flatMap(({ name, url }) => [
-    '',
-    `${name} is ready on ${url} (docs: docs/USAGE.md and ${url}/docs). Try it:`,
-    `  curl ${url}/train -H 'Content-Type: application/json'${token} --data @docs/examples/${name}.json`,
-  ]);
-  console.log([...lines, '', 'Ctrl-C stops.', ''].join('\n'));
+  const data = `-H 'Content-Type: application/json' --data @docs/examples/${name}.json`;
+  console.log(`\n${name} is ready on ${url} (docs: docs/USAGE.md and ${url}/docs). Try it:`);
+  console.log(`  curl ${url}/train${token} ${data}`);
 }

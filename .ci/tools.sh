@@ -1,0 +1,41 @@
+# Each need_… function puts a tool on PATH, for the stage that calls it, unless it is there already.
+
+need_node() {
+  node_is_new || has node || apt_install nodejs npm
+  node_is_new && return
+  # Debian's own may be too old to run the scripts, but it can fetch a newer one.
+  local arch
+  arch=$(node -p process.arch)
+  npm install --silent --no-save --prefix "$WORK/node" "node-linux-$arch@24"
+  export PATH="$WORK/node/node_modules/node-linux-$arch/bin:$PATH"
+}
+
+node_is_new() {
+  has node && has npx && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ]
+}
+
+# The version is the one that the test bed's modules ask for.
+need_go() {
+  local wanted toolchain
+  wanted=$(sed -n 's/^go //p' testbed/go/*/go.mod | sort --version-sort | tail -1)
+  has go || apt_install golang-go
+  go_is_at_least "$wanted" && return
+  # Debian's own may be too old to switch to a newer one by itself, but it can fetch it.
+  toolchain="golang.org/toolchain@v0.0.1-go$wanted.linux-$(go env GOARCH)"
+  go mod download "$toolchain"
+  cp -r "$(go env GOMODCACHE)/$toolchain" "$WORK/go"
+  chmod -R u+w "$WORK/go"
+  chmod -R +x "$WORK/go/bin" "$WORK/go/pkg/tool"
+  export PATH="$WORK/go/bin:$PATH"
+}
+
+go_is_at_least() {
+  printf '%s\n' "$1" "$(go env GOVERSION | sed 's/^go//')" | sort --version-sort --check 2>/dev/null
+}
+
+has() { command -v "$1" >/dev/null; }
+
+apt_install() {
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}

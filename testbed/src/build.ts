@@ -1,16 +1,16 @@
-import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { withLock } from "./lock.ts";
-import { type GoModule, modules } from "./modules.ts";
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { withLock } from './lock.ts';
+import { type GoModule, modules } from './modules.ts';
 
 const run = promisify(execFile);
-const sources = fileURLToPath(new URL("../go/", import.meta.url));
+const sources = fileURLToPath(new URL('../go/', import.meta.url));
 
 export interface Binary {
   path: string;
@@ -36,22 +36,22 @@ export async function buildAll(log: Log): Promise<Binaries> {
 
 async function findGo(): Promise<string> {
   try {
-    return (await run("go", ["env", "GOVERSION"], { cwd: sources })).stdout.trim();
+    return (await run('go', ['env', 'GOVERSION'], { cwd: sources })).stdout.trim();
   } catch {
     throw new Error(
-      "The test bed builds its control plane from source and needs Go 1.26 or newer in PATH (see testbed/README.md).",
+      'The test bed builds its control plane from source and needs Go 1.26 or newer in PATH (see testbed/README.md).',
     );
   }
 }
 
 async function build(module: GoModule, goVersion: string, log: Log): Promise<Binary> {
   const cwd = join(sources, module.name);
-  const goMod = await readFile(join(cwd, "go.mod"), "utf8");
+  const goMod = await readFile(join(cwd, 'go.mod'), 'utf8');
   const versions = Object.fromEntries(module.upstream.map((name) => [name, pinned(goMod, name)]));
   const args = buildArguments(module, versions);
   const folder = join(cacheRoot(), module.name, await hash(cwd, [goVersion, ...args]));
   const path = join(folder, module.name);
-  const sourceNote = join(folder, "source");
+  const sourceNote = join(folder, 'source');
 
   await withLock(folder, async () => {
     if (existsSync(path)) return;
@@ -59,7 +59,7 @@ async function build(module: GoModule, goVersion: string, log: Log): Promise<Bin
     log(`building ${module.name} (once; later starts take it from ${cacheRoot()})`);
     await mkdir(folder, { recursive: true });
     const draft = `${path}.${process.pid}`;
-    await goRun(["build", ...args, "-o", draft, module.command], cwd);
+    await goRun(['build', ...args, '-o', draft, module.command], cwd);
     await rename(draft, path);
     log(`built ${module.name} in ${Math.round((Date.now() - began) / 1000)} s`);
   });
@@ -69,7 +69,7 @@ async function build(module: GoModule, goVersion: string, log: Log): Promise<Bin
 function buildArguments(module: GoModule, versions: Record<string, string>): string[] {
   const [main] = Object.values(versions);
   const extra = main ? (module.ldflags?.(main) ?? []) : [];
-  return ["-trimpath", "-buildvcs=false", `-ldflags=${["-s", "-w", ...extra].join(" ")}`];
+  return ['-trimpath', '-buildvcs=false', `-ldflags=${['-s', '-w', ...extra].join(' ')}`];
 }
 
 /** Asking Go takes longer than the rest of a warm start, so the answer is kept beside the binary. */
@@ -77,36 +77,42 @@ async function upstreamSource(module: GoModule, cwd: string, note: string): Prom
   const [name] = module.upstream;
   if (!name) return cwd;
   if (existsSync(note)) {
-    const known = await readFile(note, "utf8");
+    const known = await readFile(note, 'utf8');
     if (existsSync(known)) return known;
   }
-  const { Dir } = JSON.parse(await goRun(["mod", "download", "-json", name], cwd)) as { Dir: string };
+  const { Dir } = JSON.parse(await goRun(['mod', 'download', '-json', name], cwd)) as {
+    Dir: string;
+  };
   await writeFile(`${note}.${process.pid}`, Dir);
   await rename(`${note}.${process.pid}`, note);
   return Dir;
 }
 
 async function goRun(args: string[], cwd: string): Promise<string> {
-  const env = { ...process.env, CGO_ENABLED: "0", GOWORK: "off" };
-  const { stdout } = await run("go", args, { cwd, env, maxBuffer: 64 << 20 });
+  const env = { ...process.env, CGO_ENABLED: '0', GOWORK: 'off' };
+  const { stdout } = await run('go', args, { cwd, env, maxBuffer: 64 << 20 });
   return stdout;
 }
 
 function pinned(goMod: string, module: string): string {
-  const line = goMod.split("\n").find((text) => text.replace(/^(require)?\s+/, "").startsWith(`${module} v`));
+  const line = goMod
+    .split('\n')
+    .find((text) => text.replace(/^(require)?\s+/, '').startsWith(`${module} v`));
   const version = line?.match(/ (v\S+)/)?.[1];
   if (!version) throw new Error(`go.mod does not pin ${module}`);
   return version;
 }
 
 async function hash(folder: string, more: string[]): Promise<string> {
-  const digest = createHash("sha256").update(more.join("\n"));
-  for (const file of (await readdir(folder)).filter((name) => /\.(go|mod|sum)$/.test(name)).sort()) {
+  const digest = createHash('sha256').update(more.join('\n'));
+  for (const file of (await readdir(folder))
+    .filter((name) => /\.(go|mod|sum)$/.test(name))
+    .sort()) {
     digest.update(`\n${file}\n`).update(await readFile(join(folder, file)));
   }
-  return digest.digest("hex").slice(0, 16);
+  return digest.digest('hex').slice(0, 16);
 }
 
 function cacheRoot(): string {
-  return process.env["TRAINER_TESTBED_CACHE"] ?? join(homedir(), ".cache", "trainer-testbed");
+  return process.env.TRAINER_TESTBED_CACHE ?? join(homedir(), '.cache', 'trainer-testbed');
 }

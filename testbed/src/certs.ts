@@ -1,8 +1,8 @@
-import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
@@ -11,13 +11,14 @@ const run = promisify(execFile);
  * so that RBAC holds for them as it does in a cluster.
  */
 const identities: Record<string, string> = {
-  admin: "admin/system:masters",
-  "etcd-client": "etcd-client",
-  "kube-controller-manager": "system:kube-controller-manager",
-  "kube-scheduler": "system:kube-scheduler",
-  trainer: "system:serviceaccount:kubeflow-system:kubeflow-trainer-controller-manager/system:serviceaccounts",
-  jobset: "system:serviceaccount:jobset-system:jobset-controller-manager/system:serviceaccounts",
-  kwok: "system:serviceaccount:kube-system:kwok-controller/system:serviceaccounts",
+  admin: 'admin/system:masters',
+  'etcd-client': 'etcd-client',
+  'kube-controller-manager': 'system:kube-controller-manager',
+  'kube-scheduler': 'system:kube-scheduler',
+  trainer:
+    'system:serviceaccount:kubeflow-system:kubeflow-trainer-controller-manager/system:serviceaccounts',
+  jobset: 'system:serviceaccount:jobset-system:jobset-controller-manager/system:serviceaccounts',
+  kwok: 'system:serviceaccount:kube-system:kwok-controller/system:serviceaccounts',
 };
 
 export interface Certs {
@@ -27,24 +28,24 @@ export interface Certs {
 
 export async function makeCerts(helper: string, dir: string): Promise<Certs> {
   // Kept over a restart on the same folder: service account tokens in etcd stay valid.
-  if (!existsSync(join(dir, "kwok.crt"))) {
+  if (!existsSync(join(dir, 'kwok.crt'))) {
     const clients = Object.entries(identities).map(([name, user]) => `${name}=${user}`);
-    await run(helper, ["certs", dir, ...clients]);
+    await run(helper, ['certs', dir, ...clients]);
   }
-  const ca = await readFile(join(dir, "ca.crt"));
-  return { file: (name) => join(dir, name), caBundle: ca.toString("base64") };
+  const ca = await readFile(join(dir, 'ca.crt'));
+  return { file: (name) => join(dir, name), caBundle: ca.toString('base64') };
 }
 
 /** controller-runtime looks for its serving certificate as tls.crt and tls.key. */
 export async function webhookCerts(certs: Certs, dir: string): Promise<void> {
   await mkdir(dir, { recursive: true });
-  await writeFile(join(dir, "tls.crt"), await readFile(certs.file("serving.crt")));
-  await writeFile(join(dir, "tls.key"), await readFile(certs.file("serving.key")), { mode: 0o600 });
+  await writeFile(join(dir, 'tls.crt'), await readFile(certs.file('serving.crt')));
+  await writeFile(join(dir, 'tls.key'), await readFile(certs.file('serving.key')), { mode: 0o600 });
 }
 
 export async function writeKubeconfigs(certs: Certs, dir: string, server: string): Promise<void> {
-  for (const name of Object.keys(identities).filter((identity) => identity !== "etcd-client")) {
-    const file = name === "admin" ? join(dir, "kubeconfig") : kubeconfigOf(dir, name);
+  for (const name of Object.keys(identities).filter((identity) => identity !== 'etcd-client')) {
+    const file = name === 'admin' ? join(dir, 'kubeconfig') : kubeconfigOf(dir, name);
     await writeFile(file, await kubeconfig(certs, name, server), { mode: 0o600 });
   }
 }
@@ -54,20 +55,24 @@ export function kubeconfigOf(dir: string, name: string): string {
 }
 
 async function kubeconfig(certs: Certs, name: string, server: string): Promise<string> {
-  const base64 = async (file: string) => (await readFile(certs.file(file))).toString("base64");
+  const base64 = async (file: string) => (await readFile(certs.file(file))).toString('base64');
   const user = {
-    "client-certificate-data": await base64(`${name}.crt`),
-    "client-key-data": await base64(`${name}.key`),
+    'client-certificate-data': await base64(`${name}.crt`),
+    'client-key-data': await base64(`${name}.key`),
   };
   // JSON is YAML too, and needs no library to write.
   return JSON.stringify(
     {
-      apiVersion: "v1",
-      kind: "Config",
-      clusters: [{ name: "testbed", cluster: { server, "certificate-authority-data": certs.caBundle } }],
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [
+        { name: 'testbed', cluster: { server, 'certificate-authority-data': certs.caBundle } },
+      ],
       users: [{ name, user }],
-      contexts: [{ name: "testbed", context: { cluster: "testbed", user: name, namespace: "trainer-jobs" } }],
-      "current-context": "testbed",
+      contexts: [
+        { name: 'testbed', context: { cluster: 'testbed', user: name, namespace: 'trainer-jobs' } },
+      ],
+      'current-context': 'testbed',
     },
     null,
     2,

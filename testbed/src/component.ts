@@ -1,8 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { setTimeout as sleep } from "node:timers/promises";
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface ComponentSpec {
   name: string;
@@ -47,49 +47,50 @@ export class Component {
     const deadline = Date.now() + timeoutMs;
     while (!(await this.#spec.ready())) {
       if (hasEnded(child)) throw new Error(await this.#obituary(child));
-      if (Date.now() > deadline) throw new Error(`${this.name} was not healthy in ${timeoutMs} ms: ${this.logFile}`);
+      if (Date.now() > deadline)
+        throw new Error(`${this.name} was not healthy in ${timeoutMs} ms: ${this.logFile}`);
       await sleep(40);
     }
   }
 
   /** Ends the process; one that ignores the signal for `timeoutMs` is killed. */
-  async stop({ signal = "SIGTERM" as NodeJS.Signals, timeoutMs = 5_000 } = {}): Promise<void> {
+  async stop({ signal = 'SIGTERM' as NodeJS.Signals, timeoutMs = 5_000 } = {}): Promise<void> {
     const child = this.#child;
     if (!child || hasEnded(child)) return;
     this.#stopping = true;
-    const ended = once(child, "exit");
+    const ended = once(child, 'exit');
     child.kill(signal);
-    const killer = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
+    const killer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
     await ended;
     clearTimeout(killer);
   }
 
   /** Freezes the process: its connections stay open and answer nothing. */
   pause(): void {
-    this.#child?.kill("SIGSTOP");
+    this.#child?.kill('SIGSTOP');
   }
 
   resume(): void {
-    this.#child?.kill("SIGCONT");
+    this.#child?.kill('SIGCONT');
   }
 
   #spawn(): ChildProcess {
     const { command, cwd, env } = this.#spec;
-    const log = openSync(this.logFile, "a");
-    const child = spawn(this.#helper, ["run", String(process.pid), ...command], {
+    const log = openSync(this.logFile, 'a');
+    const child = spawn(this.#helper, ['run', String(process.pid), ...command], {
       cwd,
-      env: { PATH: process.env["PATH"], HOME: cwd, ...env },
-      stdio: ["ignore", log, log],
+      env: { PATH: process.env.PATH, HOME: cwd, ...env },
+      stdio: ['ignore', log, log],
     });
     closeSync(log);
-    child.on("exit", () => {
+    child.on('exit', () => {
       if (!this.#stopping) void this.#obituary(child).then(this.onDeath);
     });
     return child;
   }
 
   async #obituary(child: ChildProcess): Promise<string> {
-    const tail = (await readFile(this.logFile, "utf8")).trim().split("\n").slice(-8).join("\n");
+    const tail = (await readFile(this.logFile, 'utf8')).trim().split('\n').slice(-8).join('\n');
     return `${this.name} ended (${child.signalCode ?? child.exitCode}); the end of ${this.logFile}:\n${tail}`;
   }
 }

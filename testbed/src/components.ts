@@ -1,10 +1,10 @@
-import { readFile } from "node:fs/promises";
-import { request as httpRequest } from "node:http";
-import { request as httpsRequest } from "node:https";
-import { join } from "node:path";
-import type { Binaries } from "./build.ts";
-import { type Certs, kubeconfigOf } from "./certs.ts";
-import type { ComponentSpec } from "./component.ts";
+import { readFile } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { join } from 'node:path';
+import type { Binaries } from './build.ts';
+import { type Certs, kubeconfigOf } from './certs.ts';
+import type { ComponentSpec } from './component.ts';
 
 export interface Ports {
   etcd: number;
@@ -28,112 +28,152 @@ export interface Setting {
 }
 
 export function componentSpecs(setting: Setting): ComponentSpec[] {
-  return [etcd(setting), apiserver(setting), controllerManager(setting), scheduler(setting), jobset(setting), trainer(setting), kwok(setting)];
+  return [
+    etcd(setting),
+    apiserver(setting),
+    controllerManager(setting),
+    scheduler(setting),
+    jobset(setting),
+    trainer(setting),
+    kwok(setting),
+  ];
 }
 
 function etcd(setting: Setting): ComponentSpec {
   const { dir, certs, ports } = setting;
   const peer = `http://127.0.0.1:${ports.etcdPeer}`;
   const client = `https://127.0.0.1:${ports.etcd}`;
-  return controlPlane(setting, "etcd", probe(`http://127.0.0.1:${ports.etcdHealth}/readyz`), [
-    `--data-dir=${join(dir, "etcd")}`,
+  return controlPlane(setting, 'etcd', probe(`http://127.0.0.1:${ports.etcdHealth}/readyz`), [
+    `--data-dir=${join(dir, 'etcd')}`,
     `--listen-client-urls=${client}`,
     `--advertise-client-urls=${client}`,
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${peer}`,
     `--initial-cluster=default=${peer}`,
     `--listen-metrics-urls=http://127.0.0.1:${ports.etcdHealth}`,
-    `--cert-file=${certs.file("serving.crt")}`,
-    `--key-file=${certs.file("serving.key")}`,
-    `--trusted-ca-file=${certs.file("ca.crt")}`,
-    "--client-cert-auth",
-    "--unsafe-no-fsync",
+    `--cert-file=${certs.file('serving.crt')}`,
+    `--key-file=${certs.file('serving.key')}`,
+    `--trusted-ca-file=${certs.file('ca.crt')}`,
+    '--client-cert-auth',
+    '--unsafe-no-fsync',
     // A single member has no one to be elected against; the default makes every start wait for a second.
-    "--heartbeat-interval=50",
-    "--election-timeout=250",
-    "--quota-backend-bytes=4294967296",
-    "--log-level=warn",
+    '--heartbeat-interval=50',
+    '--election-timeout=250',
+    '--quota-backend-bytes=4294967296',
+    '--log-level=warn',
   ]);
 }
 
 function apiserver(setting: Setting): ComponentSpec {
   const { certs, ports } = setting;
-  return controlPlane(setting, "kube-apiserver", probe(`https://127.0.0.1:${ports.apiserver}/readyz`, certs), [
-    "--bind-address=127.0.0.1",
-    "--advertise-address=127.0.0.1",
-    `--secure-port=${ports.apiserver}`,
-    "--endpoint-reconciler-type=none",
-    `--etcd-servers=https://127.0.0.1:${ports.etcd}`,
-    `--etcd-cafile=${certs.file("ca.crt")}`,
-    `--etcd-certfile=${certs.file("etcd-client.crt")}`,
-    `--etcd-keyfile=${certs.file("etcd-client.key")}`,
-    `--client-ca-file=${certs.file("ca.crt")}`,
-    // No aggregated API server is here, but the other components complain without end when this is not set.
-    `--requestheader-client-ca-file=${certs.file("ca.crt")}`,
-    "--requestheader-allowed-names=no-one",
-    ...serving(certs),
-    "--service-account-issuer=https://kubernetes.default.svc",
-    `--service-account-key-file=${certs.file("sa.pub")}`,
-    `--service-account-signing-key-file=${certs.file("sa.key")}`,
-    "--service-cluster-ip-range=10.96.0.0/16",
-    "--authorization-mode=Node,RBAC",
-    "--max-requests-inflight=1600",
-    "--max-mutating-requests-inflight=800",
-    "--profiling=false",
-  ]);
+  return controlPlane(
+    setting,
+    'kube-apiserver',
+    probe(`https://127.0.0.1:${ports.apiserver}/readyz`, certs),
+    [
+      '--bind-address=127.0.0.1',
+      '--advertise-address=127.0.0.1',
+      `--secure-port=${ports.apiserver}`,
+      '--endpoint-reconciler-type=none',
+      `--etcd-servers=https://127.0.0.1:${ports.etcd}`,
+      `--etcd-cafile=${certs.file('ca.crt')}`,
+      `--etcd-certfile=${certs.file('etcd-client.crt')}`,
+      `--etcd-keyfile=${certs.file('etcd-client.key')}`,
+      `--client-ca-file=${certs.file('ca.crt')}`,
+      // No aggregated API server is here, but the other components complain without end when this is not set.
+      `--requestheader-client-ca-file=${certs.file('ca.crt')}`,
+      '--requestheader-allowed-names=no-one',
+      ...serving(certs),
+      '--service-account-issuer=https://kubernetes.default.svc',
+      `--service-account-key-file=${certs.file('sa.pub')}`,
+      `--service-account-signing-key-file=${certs.file('sa.key')}`,
+      '--service-cluster-ip-range=10.96.0.0/16',
+      '--authorization-mode=Node,RBAC',
+      '--max-requests-inflight=1600',
+      '--max-mutating-requests-inflight=800',
+      '--profiling=false',
+    ],
+  );
 }
 
 function controllerManager(setting: Setting): ComponentSpec {
   const { dir, certs, ports } = setting;
-  const kubeconfig = kubeconfigOf(dir, "kube-controller-manager");
-  return controlPlane(setting, "kube-controller-manager", probe(`https://127.0.0.1:${ports.controllerManager}/healthz`, certs), [
-    `--kubeconfig=${kubeconfig}`,
-    `--authentication-kubeconfig=${kubeconfig}`,
-    `--authorization-kubeconfig=${kubeconfig}`,
-    "--bind-address=127.0.0.1",
-    `--secure-port=${ports.controllerManager}`,
-    ...serving(certs),
-    `--service-account-private-key-file=${certs.file("sa.key")}`,
-    `--root-ca-file=${certs.file("ca.crt")}`,
-    "--use-service-account-credentials",
-    "--leader-elect=false",
-    "--concurrent-job-syncs=20",
-    "--concurrent-gc-syncs=40",
-    "--concurrent-resource-quota-syncs=10",
-    "--kube-api-qps=1000",
-    "--kube-api-burst=2000",
-    "--profiling=false",
-  ]);
+  const kubeconfig = kubeconfigOf(dir, 'kube-controller-manager');
+  return controlPlane(
+    setting,
+    'kube-controller-manager',
+    probe(`https://127.0.0.1:${ports.controllerManager}/healthz`, certs),
+    [
+      `--kubeconfig=${kubeconfig}`,
+      `--authentication-kubeconfig=${kubeconfig}`,
+      `--authorization-kubeconfig=${kubeconfig}`,
+      '--bind-address=127.0.0.1',
+      `--secure-port=${ports.controllerManager}`,
+      ...serving(certs),
+      `--service-account-private-key-file=${certs.file('sa.key')}`,
+      `--root-ca-file=${certs.file('ca.crt')}`,
+      '--use-service-account-credentials',
+      '--leader-elect=false',
+      '--concurrent-job-syncs=20',
+      '--concurrent-gc-syncs=40',
+      '--concurrent-resource-quota-syncs=10',
+      '--kube-api-qps=1000',
+      '--kube-api-burst=2000',
+      '--profiling=false',
+    ],
+  );
 }
 
 function scheduler(setting: Setting): ComponentSpec {
   const { dir, certs, ports } = setting;
-  const kubeconfig = kubeconfigOf(dir, "kube-scheduler");
-  return controlPlane(setting, "kube-scheduler", probe(`https://127.0.0.1:${ports.scheduler}/healthz`, certs), [
-    `--config=${join(dir, "scheduler.json")}`,
-    `--authentication-kubeconfig=${kubeconfig}`,
-    `--authorization-kubeconfig=${kubeconfig}`,
-    "--bind-address=127.0.0.1",
-    `--secure-port=${ports.scheduler}`,
-    ...serving(certs),
-  ]);
+  const kubeconfig = kubeconfigOf(dir, 'kube-scheduler');
+  return controlPlane(
+    setting,
+    'kube-scheduler',
+    probe(`https://127.0.0.1:${ports.scheduler}/healthz`, certs),
+    [
+      `--config=${join(dir, 'scheduler.json')}`,
+      `--authentication-kubeconfig=${kubeconfig}`,
+      `--authorization-kubeconfig=${kubeconfig}`,
+      '--bind-address=127.0.0.1',
+      `--secure-port=${ports.scheduler}`,
+      ...serving(certs),
+    ],
+  );
 }
 
 function serving(certs: Certs): string[] {
-  return [`--tls-cert-file=${certs.file("serving.crt")}`, `--tls-private-key-file=${certs.file("serving.key")}`];
+  return [
+    `--tls-cert-file=${certs.file('serving.crt')}`,
+    `--tls-private-key-file=${certs.file('serving.key')}`,
+  ];
 }
 
-function controlPlane(setting: Setting, name: string, ready: ComponentSpec["ready"], flags: string[]): ComponentSpec {
-  return { name, command: [binary(setting, "control-plane"), name, ...flags], cwd: setting.dir, ready };
+function controlPlane(
+  setting: Setting,
+  name: string,
+  ready: ComponentSpec['ready'],
+  flags: string[],
+): ComponentSpec {
+  return {
+    name,
+    command: [binary(setting, 'control-plane'), name, ...flags],
+    cwd: setting.dir,
+    ready,
+  };
 }
 
 function jobset(setting: Setting): ComponentSpec {
   const { dir, ports } = setting;
   return {
-    name: "jobset",
-    command: [binary(setting, "jobset"), `--config=${join(dir, "jobset.json")}`, "--zap-log-level=info"],
+    name: 'jobset',
+    command: [
+      binary(setting, 'jobset'),
+      `--config=${join(dir, 'jobset.json')}`,
+      '--zap-log-level=info',
+    ],
     cwd: dir,
-    env: { KUBECONFIG: kubeconfigOf(dir, "jobset") },
+    env: { KUBECONFIG: kubeconfigOf(dir, 'jobset') },
     ready: probe(`http://127.0.0.1:${ports.jobsetHealth}/readyz`),
   };
 }
@@ -142,26 +182,26 @@ function trainer(setting: Setting): ComponentSpec {
   const { dir, ports } = setting;
   // Its webhook server has no setting for the folder of its certificate: it is $TMPDIR/k8s-webhook-server/serving-certs.
   return {
-    name: "trainer",
-    command: [binary(setting, "trainer"), `--config=${join(dir, "trainer.json")}`],
+    name: 'trainer',
+    command: [binary(setting, 'trainer'), `--config=${join(dir, 'trainer.json')}`],
     cwd: dir,
-    env: { KUBECONFIG: kubeconfigOf(dir, "trainer"), TMPDIR: join(dir, "tmp") },
+    env: { KUBECONFIG: kubeconfigOf(dir, 'trainer'), TMPDIR: join(dir, 'tmp') },
     ready: probe(`http://127.0.0.1:${ports.trainerHealth}/readyz`),
   };
 }
 
 function kwok(setting: Setting): ComponentSpec {
   const { dir, binaries, ports } = setting;
-  const nodeStages = join(binaries["kwok"]?.source ?? "", "kustomize/stage/node");
+  const nodeStages = join(binaries.kwok?.source ?? '', 'kustomize/stage/node');
   return {
-    name: "kwok",
+    name: 'kwok',
     command: [
-      binary(setting, "kwok"),
-      `--kubeconfig=${kubeconfigOf(dir, "kwok")}`,
-      `--config=${join(dir, "kwok.json")}`,
-      `--config=${join(nodeStages, "fast/node-initialize.yaml")}`,
-      `--config=${join(nodeStages, "heartbeat-with-lease/node-heartbeat-with-lease.yaml")}`,
-      `--config=${join(dir, "pod-stages.yaml")}`,
+      binary(setting, 'kwok'),
+      `--kubeconfig=${kubeconfigOf(dir, 'kwok')}`,
+      `--config=${join(dir, 'kwok.json')}`,
+      `--config=${join(nodeStages, 'fast/node-initialize.yaml')}`,
+      `--config=${join(nodeStages, 'heartbeat-with-lease/node-heartbeat-with-lease.yaml')}`,
+      `--config=${join(dir, 'pod-stages.yaml')}`,
       `--server-address=127.0.0.1:${ports.kwok}`,
     ],
     cwd: dir,
@@ -178,17 +218,21 @@ function binary({ binaries }: Setting, name: string): string {
 function probe(url: string, certs?: Certs): () => Promise<boolean> {
   return async () => {
     const tls = certs && {
-      ca: await readFile(certs.file("ca.crt")),
-      cert: await readFile(certs.file("admin.crt")),
-      key: await readFile(certs.file("admin.key")),
+      ca: await readFile(certs.file('ca.crt')),
+      cert: await readFile(certs.file('admin.crt')),
+      key: await readFile(certs.file('admin.key')),
     };
     return new Promise((resolve) => {
-      const outgoing = (tls ? httpsRequest : httpRequest)(url, { ...tls, agent: false, timeout: 1_000 }, (response) => {
-        response.resume();
-        resolve(response.statusCode === 200);
-      });
-      outgoing.on("timeout", () => outgoing.destroy());
-      outgoing.on("error", () => resolve(false));
+      const outgoing = (tls ? httpsRequest : httpRequest)(
+        url,
+        { ...tls, agent: false, timeout: 1_000 },
+        (response) => {
+          response.resume();
+          resolve(response.statusCode === 200);
+        },
+      );
+      outgoing.on('timeout', () => outgoing.destroy());
+      outgoing.on('error', () => resolve(false));
       outgoing.end();
     });
   };

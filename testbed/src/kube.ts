@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
-import { Agent, request } from "node:https";
-import { text } from "node:stream/consumers";
-import { parse } from "yaml";
+import { readFile } from 'node:fs/promises';
+import { Agent, request } from 'node:https';
+import { text } from 'node:stream/consumers';
+import { parse } from 'yaml';
 
 export interface KubeObject {
   apiVersion: string;
@@ -43,7 +43,13 @@ export class Kube {
     this.server = server;
     this.credentials = credentials;
     const { ca, cert, key } = credentials;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 16, ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) });
+    this.#agent = new Agent({
+      keepAlive: true,
+      maxSockets: 16,
+      ...(ca && { ca }),
+      ...(cert && { cert }),
+      ...(key && { key }),
+    });
   }
 
   /** The same server, seen by the holder of a service account token. */
@@ -53,45 +59,64 @@ export class Kube {
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: the caller knows what it asked for
-  async call<T = any>(method: string, path: string, body?: unknown, type = "application/json"): Promise<T> {
+  async call<T = any>(
+    method: string,
+    path: string,
+    body?: unknown,
+    type = 'application/json',
+  ): Promise<T> {
     const { token } = this.credentials;
-    const headers = { accept: "application/json", "content-type": type, ...(token && { authorization: `Bearer ${token}` }) };
+    const headers = {
+      accept: 'application/json',
+      'content-type': type,
+      ...(token && { authorization: `Bearer ${token}` }),
+    };
     const response = await new Promise<{ status: number; body: string }>((resolve, reject) => {
-      const outgoing = request(new URL(path, this.server), { method, agent: this.#agent, headers, timeout: 30_000 }, (incoming) => {
-        text(incoming).then((content) => resolve({ status: incoming.statusCode ?? 0, body: content }), reject);
-      });
-      outgoing.on("timeout", () => outgoing.destroy(new Error(`${method} ${path} timed out`)));
-      outgoing.on("error", reject);
+      const outgoing = request(
+        new URL(path, this.server),
+        { method, agent: this.#agent, headers, timeout: 30_000 },
+        (incoming) => {
+          text(incoming).then(
+            (content) => resolve({ status: incoming.statusCode ?? 0, body: content }),
+            reject,
+          );
+        },
+      );
+      outgoing.on('timeout', () => outgoing.destroy(new Error(`${method} ${path} timed out`)));
+      outgoing.on('error', reject);
       outgoing.end(body === undefined ? undefined : JSON.stringify(body));
     });
     const content = parseBody(response.body);
     if (response.status >= 400) {
-      throw new KubeError(response.status, (content as { message?: string }).message ?? String(content));
+      throw new KubeError(
+        response.status,
+        (content as { message?: string }).message ?? String(content),
+      );
     }
     return content as T;
   }
 
   async create(object: KubeObject): Promise<KubeObject> {
-    return this.call("POST", await this.collection(object), object);
+    return this.call('POST', await this.collection(object), object);
   }
 
   /** Server-side apply. */
   async apply(object: KubeObject): Promise<KubeObject> {
     const path = `${await this.path(object)}?fieldManager=testbed&force=true`;
-    return this.call("PATCH", path, object, "application/apply-patch+yaml");
+    return this.call('PATCH', path, object, 'application/apply-patch+yaml');
   }
 
   async get(object: KubeObject): Promise<KubeObject> {
-    return this.call("GET", await this.path(object));
+    return this.call('GET', await this.path(object));
   }
 
-  async patch(object: KubeObject, patch: unknown, subresource = ""): Promise<KubeObject> {
+  async patch(object: KubeObject, patch: unknown, subresource = ''): Promise<KubeObject> {
     const path = (await this.path(object)) + (subresource && `/${subresource}`);
-    return this.call("PATCH", path, patch, "application/merge-patch+json");
+    return this.call('PATCH', path, patch, 'application/merge-patch+json');
   }
 
   async delete(object: KubeObject): Promise<void> {
-    await this.call("DELETE", await this.path(object));
+    await this.call('DELETE', await this.path(object));
   }
 
   async path(object: KubeObject): Promise<string> {
@@ -100,13 +125,17 @@ export class Kube {
 
   async collection(object: KubeObject): Promise<string> {
     const { apiVersion, kind } = object;
-    const root = apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-    const resource = (await this.#discover(root)).find((entry) => entry.kind === kind && !entry.name.includes("/"));
+    const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+    const resource = (await this.#discover(root)).find(
+      (entry) => entry.kind === kind && !entry.name.includes('/'),
+    );
     if (!resource) {
       this.#resources.delete(root);
       throw new KubeError(404, `the cluster has no ${kind} in ${apiVersion}`);
     }
-    return resource.namespaced ? `${root}/namespaces/${object.metadata.namespace}/${resource.name}` : `${root}/${resource.name}`;
+    return resource.namespaced
+      ? `${root}/namespaces/${object.metadata.namespace}/${resource.name}`
+      : `${root}/${resource.name}`;
   }
 
   close(): void {
@@ -116,7 +145,7 @@ export class Kube {
   #discover(root: string): Promise<Resource[]> {
     let found = this.#resources.get(root);
     if (!found) {
-      found = this.call<{ resources: Resource[] }>("GET", root).then((list) => list.resources);
+      found = this.call<{ resources: Resource[] }>('GET', root).then((list) => list.resources);
       found.catch(() => this.#resources.delete(root));
       this.#resources.set(root, found);
     }
@@ -125,14 +154,14 @@ export class Kube {
 }
 
 export async function connect(kubeconfigPath: string): Promise<Kube> {
-  const config = parse(await readFile(kubeconfigPath, "utf8"));
+  const config = parse(await readFile(kubeconfigPath, 'utf8'));
   const { cluster } = config.clusters[0];
   const { user } = config.users[0];
-  const decode = (data: string) => Buffer.from(data, "base64");
+  const decode = (data: string) => Buffer.from(data, 'base64');
   return new Kube(cluster.server, {
-    ca: decode(cluster["certificate-authority-data"]),
-    cert: decode(user["client-certificate-data"]),
-    key: decode(user["client-key-data"]),
+    ca: decode(cluster['certificate-authority-data']),
+    cert: decode(user['client-certificate-data']),
+    key: decode(user['client-key-data']),
   });
 }
 

@@ -1,7 +1,7 @@
-import { createHash } from "node:crypto";
-import { createConnection, createServer } from "node:net";
-import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
+import { createHash } from 'node:crypto';
+import { createConnection, createServer } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface Lock {
   release(): void;
@@ -12,18 +12,18 @@ export interface Lock {
  * so no lock is ever stale.
  */
 function address(key: string): string {
-  return `\0trainer-testbed/${createHash("sha256").update(key).digest("hex")}`;
+  return `\0trainer-testbed/${createHash('sha256').update(key).digest('hex')}`;
 }
 
 /** The lock, or undefined when another process holds it. `note` is what others are told. */
 export function tryLock(key: string, note: string): Promise<Lock | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => {
-      socket.on("error", () => socket.destroy());
+      socket.on('error', () => socket.destroy());
       socket.end(note);
     });
-    server.on("error", (error: NodeJS.ErrnoException) =>
-      error.code === "EADDRINUSE" ? resolve(undefined) : reject(error),
+    server.on('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error),
     );
     server.listen(address(key), () => {
       server.unref();
@@ -37,13 +37,13 @@ export async function lockNote(key: string): Promise<string> {
   try {
     return await text(createConnection(address(key)));
   } catch {
-    return "";
+    return '';
   }
 }
 
 export async function withLock<T>(key: string, work: () => Promise<T>): Promise<T> {
   for (;;) {
-    const lock = await tryLock(key, "");
+    const lock = await tryLock(key, '');
     if (lock) {
       try {
         return await work();

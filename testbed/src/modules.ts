@@ -9,15 +9,15 @@ export interface GoModule {
 }
 
 export const modules: readonly GoModule[] = [
-  { name: "helper", command: ".", upstream: [] },
+  { name: 'helper', command: '.', upstream: [] },
   {
-    name: "control-plane",
-    command: ".",
-    upstream: ["k8s.io/kubernetes", "go.etcd.io/etcd/server/v3"],
+    name: 'control-plane',
+    command: '.',
+    upstream: ['k8s.io/kubernetes', 'go.etcd.io/etcd/server/v3'],
     // Without these the API server calls itself v0.0.0, and clients that read its version misjudge it.
     ldflags: (version) => {
-      const [major, minor] = version.slice(1).split(".");
-      const target = "k8s.io/component-base/version";
+      const [major, minor] = version.slice(1).split('.');
+      const target = 'k8s.io/component-base/version';
       return [
         `-X ${target}.gitVersion=${version}`,
         `-X ${target}.gitMajor=${major}`,
@@ -26,21 +26,21 @@ export const modules: readonly GoModule[] = [
     },
   },
   {
-    name: "trainer",
-    command: "github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager",
-    upstream: ["github.com/kubeflow/trainer/v2"],
+    name: 'trainer',
+    command: 'github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager',
+    upstream: ['github.com/kubeflow/trainer/v2'],
     // Upstream reads one fixed folder under /tmp, which two test beds would share.
-    ldflags: () => ["-X github.com/kubeflow/trainer/v2/pkg/util/cert.certDir=serving-certs"],
+    ldflags: () => ['-X github.com/kubeflow/trainer/v2/pkg/util/cert.certDir=serving-certs'],
   },
   {
-    name: "jobset",
-    command: "sigs.k8s.io/jobset",
-    upstream: ["sigs.k8s.io/jobset"],
+    name: 'jobset',
+    command: 'sigs.k8s.io/jobset',
+    upstream: ['sigs.k8s.io/jobset'],
     ldflags: (version) => [`-X sigs.k8s.io/jobset/pkg/version.GitVersion=${version}`],
   },
   {
-    name: "kwok",
-    command: "sigs.k8s.io/kwok/cmd/kwok",
-    upstream: ["sigs.k8s.io/kwok"],
+    name: 'kwok',
+    command: 'sigs.k8s.io/kwok/cmd/kwok',
+    upstream: ['sigs.k8s.io/kwok'],
   },
 ];

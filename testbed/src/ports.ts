@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { createServer } from 'node:net';
 
 /**
  * Free loopback ports below the range from which the kernel serves outgoing connections:
@@ -16,7 +16,7 @@ export async function freePorts(count: number): Promise<number[]> {
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.on("error", () => resolve(false));
-    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+    server.on('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }

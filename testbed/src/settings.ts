@@ -1,8 +1,8 @@
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { kubeconfigOf, webhookCerts } from "./certs.ts";
-import type { Setting } from "./components.ts";
-import { podStages } from "./pod-stages.ts";
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { kubeconfigOf, webhookCerts } from './certs.ts';
+import type { Setting } from './components.ts';
+import { podStages } from './pod-stages.ts';
 
 // Generous enough that a thousand jobs at once wait for work to be done and not for a rate limit.
 const connection = { qps: 1000, burst: 2000 };
@@ -10,24 +10,28 @@ const connection = { qps: 1000, burst: 2000 };
 /** The configuration files that the components are started with. JSON is YAML too. */
 export async function writeSettings(setting: Setting): Promise<void> {
   const { dir, certs } = setting;
-  const file = (name: string, content: unknown) => writeFile(join(dir, name), JSON.stringify(content, null, 2));
+  const file = (name: string, content: unknown) =>
+    writeFile(join(dir, name), JSON.stringify(content, null, 2));
   await Promise.all([
-    file("scheduler.json", schedulerSettings(dir)),
-    file("trainer.json", trainerSettings(setting)),
-    file("jobset.json", jobsetSettings(setting)),
-    file("kwok.json", kwokSettings),
-    writeFile(join(dir, "pod-stages.yaml"), podStages.map((stage) => JSON.stringify(stage)).join("\n---\n")),
-    webhookCerts(certs, join(dir, "jobset-certs")),
-    webhookCerts(certs, join(dir, "tmp/k8s-webhook-server/serving-certs")),
+    file('scheduler.json', schedulerSettings(dir)),
+    file('trainer.json', trainerSettings(setting)),
+    file('jobset.json', jobsetSettings(setting)),
+    file('kwok.json', kwokSettings),
+    writeFile(
+      join(dir, 'pod-stages.yaml'),
+      podStages.map((stage) => JSON.stringify(stage)).join('\n---\n'),
+    ),
+    webhookCerts(certs, join(dir, 'jobset-certs')),
+    webhookCerts(certs, join(dir, 'tmp/k8s-webhook-server/serving-certs')),
   ]);
 }
 
 function schedulerSettings(dir: string) {
   return {
-    apiVersion: "kubescheduler.config.k8s.io/v1",
-    kind: "KubeSchedulerConfiguration",
+    apiVersion: 'kubescheduler.config.k8s.io/v1',
+    kind: 'KubeSchedulerConfiguration',
     leaderElection: { leaderElect: false },
-    clientConnection: { kubeconfig: kubeconfigOf(dir, "kube-scheduler"), ...connection },
+    clientConnection: { kubeconfig: kubeconfigOf(dir, 'kube-scheduler'), ...connection },
     podInitialBackoffSeconds: 1,
     podMaxBackoffSeconds: 2,
   };
@@ -35,11 +39,11 @@ function schedulerSettings(dir: string) {
 
 function trainerSettings({ ports }: Setting) {
   return {
-    apiVersion: "config.trainer.kubeflow.org/v1alpha1",
-    kind: "Configuration",
+    apiVersion: 'config.trainer.kubeflow.org/v1alpha1',
+    kind: 'Configuration',
     health: { healthProbeBindAddress: `127.0.0.1:${ports.trainerHealth}` },
-    metrics: { bindAddress: "0" },
-    webhook: { host: "127.0.0.1", port: ports.trainerWebhook },
+    metrics: { bindAddress: '0' },
+    webhook: { host: '127.0.0.1', port: ports.trainerWebhook },
     leaderElection: { leaderElect: false },
     certManagement: { enable: false },
     clientConnection: connection,
@@ -48,11 +52,11 @@ function trainerSettings({ ports }: Setting) {
 
 function jobsetSettings({ dir, ports }: Setting) {
   return {
-    apiVersion: "config.jobset.x-k8s.io/v1alpha1",
-    kind: "Configuration",
+    apiVersion: 'config.jobset.x-k8s.io/v1alpha1',
+    kind: 'Configuration',
     health: { healthProbeBindAddress: `127.0.0.1:${ports.jobsetHealth}` },
-    metrics: { bindAddress: "0" },
-    webhook: { host: "127.0.0.1", port: ports.jobsetWebhook, certDir: join(dir, "jobset-certs") },
+    metrics: { bindAddress: '0' },
+    webhook: { host: '127.0.0.1', port: ports.jobsetWebhook, certDir: join(dir, 'jobset-certs') },
     leaderElection: { leaderElect: false },
     internalCertManagement: { enable: false },
     clientConnection: connection,
@@ -60,8 +64,8 @@ function jobsetSettings({ dir, ports }: Setting) {
 }
 
 const kwokSettings = {
-  apiVersion: "config.kwok.x-k8s.io/v1alpha1",
-  kind: "KwokConfiguration",
+  apiVersion: 'config.kwok.x-k8s.io/v1alpha1',
+  kind: 'KwokConfiguration',
   options: {
     manageAllNodes: true,
     podPlayStageParallelism: 32,
@@ -69,6 +73,6 @@ const kwokSettings = {
     podsOnNodeSyncParallelism: 16,
     nodeLeaseParallelism: 4,
     nodeLeaseDurationSeconds: 40,
-    cidr: "10.244.0.0/16",
+    cidr: '10.244.0.0/16',
   },
 };

@@ -1,15 +1,16 @@
-import { mkdtemp, mkdir, realpath, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Binaries, buildAll, type Log } from "./build.ts";
-import { makeCerts, writeKubeconfigs } from "./certs.ts";
-import { Component } from "./component.ts";
-import { componentSpecs, type Ports, type Setting } from "./components.ts";
-import { install, installControllers, installWorkload } from "./install.ts";
-import { connect, type Kube } from "./kube.ts";
-import { type Lock, lockNote, tryLock } from "./lock.ts";
-import { freePorts } from "./ports.ts";
-import { writeSettings } from "./settings.ts";
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Binaries, buildAll, type Log } from './build.ts';
+import { makeCerts, writeKubeconfigs } from './certs.ts';
+import { Component } from './component.ts';
+import { componentSpecs, type Ports, type Setting } from './components.ts';
+import { install, installControllers, installWorkload } from './install.ts';
+import { connect, type Kube } from './kube.ts';
+import { type Lock, lockNote, tryLock } from './lock.ts';
+import { freePorts } from './ports.ts';
+import { Queue } from './queue.ts';
+import { writeSettings } from './settings.ts';
 
 export interface TestbedOptions {
   /** Kept at the end, and started from again; without it a new folder is made and removed at the end. */
@@ -18,17 +19,17 @@ export interface TestbedOptions {
 }
 
 const portNames = [
-  "etcd",
-  "etcdPeer",
-  "etcdHealth",
-  "apiserver",
-  "controllerManager",
-  "scheduler",
-  "trainerWebhook",
-  "trainerHealth",
-  "jobsetWebhook",
-  "jobsetHealth",
-  "kwok",
+  'etcd',
+  'etcdPeer',
+  'etcdHealth',
+  'apiserver',
+  'controllerManager',
+  'scheduler',
+  'trainerWebhook',
+  'trainerHealth',
+  'jobsetWebhook',
+  'jobsetHealth',
+  'kwok',
 ] as const satisfies readonly (keyof Ports)[];
 
 export class Testbed {
@@ -37,16 +38,25 @@ export class Testbed {
   readonly versions: Record<string, string>;
   /** An administrator's client. */
   readonly kube: Kube;
+  /** Stands in for Kueue. */
+  readonly queue: Queue;
   /** Settles with a description once a component has ended without having been told to. */
   readonly died: Promise<string>;
   readonly #components: Map<string, Component>;
   readonly #release: () => Promise<void>;
 
-  constructor(setting: Setting, components: Map<string, Component>, kube: Kube, release: () => Promise<void>) {
+  constructor(
+    setting: Setting,
+    components: Map<string, Component>,
+    kube: Kube,
+    release: () => Promise<void>,
+  ) {
     this.dir = setting.dir;
-    this.kubeconfigPath = join(setting.dir, "kubeconfig");
+    this.kubeconfigPath = join(setting.dir, 'kubeconfig');
     this.versions = versionsOf(setting.binaries);
     this.kube = kube;
+    this.queue = new Queue(kube);
+    this.queue.start();
     this.#components = components;
     this.#release = release;
     this.died = new Promise((resolve) => {
@@ -56,11 +66,15 @@ export class Testbed {
 
   component(name: string): Component {
     const found = this.#components.get(name);
-    if (!found) throw new Error(`the test bed has no ${name}, only ${[...this.#components.keys()].join(", ")}`);
+    if (!found)
+      throw new Error(
+        `the test bed has no ${name}, only ${[...this.#components.keys()].join(', ')}`,
+      );
     return found;
   }
 
   async close(): Promise<void> {
+    await this.queue.stop();
     this.kube.close();
     await stopAll(this.#components);
     await this.#release();
@@ -78,10 +92,10 @@ export async function startTestbed({ dir, log = () => {} }: TestbedOptions = {})
   try {
     const setting = await prepare(folder, log);
     for (const spec of componentSpecs(setting)) {
-      const file = join(folder, "logs", `${spec.name}.log`);
-      components.set(spec.name, new Component(spec, setting.binaries["helper"]?.path ?? "", file));
+      const file = join(folder, 'logs', `${spec.name}.log`);
+      components.set(spec.name, new Component(spec, setting.binaries.helper?.path ?? '', file));
     }
-    const kube = await connect(join(folder, "kubeconfig"));
+    const kube = await connect(join(folder, 'kubeconfig'));
     await startAll(setting, components, kube);
     return new Testbed(setting, components, kube, release);
   } catch (error) {
@@ -92,45 +106,55 @@ export async function startTestbed({ dir, log = () => {} }: TestbedOptions = {})
 }
 
 async function prepareFolder(dir: string | undefined): Promise<string> {
-  if (!dir) return mkdtemp(join(tmpdir(), "trainer-testbed-"));
+  if (!dir) return mkdtemp(join(tmpdir(), 'trainer-testbed-'));
   await mkdir(dir, { recursive: true });
   return realpath(dir);
 }
 
 async function claim(folder: string): Promise<Lock> {
-  const lock = await tryLock(folder, `process ${process.pid}, kubeconfig ${join(folder, "kubeconfig")}`);
+  const lock = await tryLock(
+    folder,
+    `process ${process.pid}, kubeconfig ${join(folder, 'kubeconfig')}`,
+  );
   if (lock) return lock;
   throw new Error(`A test bed already runs in ${folder}: ${await lockNote(folder)}`);
 }
 
 async function prepare(dir: string, log: Log): Promise<Setting> {
   const binaries = await buildAll(log);
-  await Promise.all(["logs", "tmp"].map((name) => mkdir(join(dir, name), { recursive: true })));
-  const certs = await makeCerts(binaries["helper"]?.path ?? "", join(dir, "certs"));
+  await Promise.all(['logs', 'tmp'].map((name) => mkdir(join(dir, name), { recursive: true })));
+  const certs = await makeCerts(binaries.helper?.path ?? '', join(dir, 'certs'));
   const numbers = await freePorts(portNames.length);
-  const ports = Object.fromEntries(portNames.map((name, index) => [name, numbers[index]])) as unknown as Ports;
+  const ports = Object.fromEntries(
+    portNames.map((name, index) => [name, numbers[index]]),
+  ) as unknown as Ports;
   await writeKubeconfigs(certs, dir, `https://127.0.0.1:${ports.apiserver}`);
   const setting = { dir, binaries, certs, ports };
   await writeSettings(setting);
   return setting;
 }
 
-async function startAll(setting: Setting, components: Map<string, Component>, kube: Kube): Promise<void> {
+async function startAll(
+  setting: Setting,
+  components: Map<string, Component>,
+  kube: Kube,
+): Promise<void> {
   const start = (name: string) => components.get(name)?.start();
-  await start("etcd");
-  await start("kube-apiserver");
-  const controlPlane = Promise.all([start("kube-controller-manager"), start("kube-scheduler")]);
-  await Promise.all([controlPlane, install(kube, setting)]);
-  await Promise.all([start("jobset"), start("trainer"), start("kwok"), installControllers(kube, setting)]);
+  await start('etcd');
+  await start('kube-apiserver');
+  await Promise.all([start('kube-scheduler'), install(kube, setting)]);
+  // The garbage collector looks for new kinds every 30 s only: it must find the CRDs when it starts.
+  const controllers = ['kube-controller-manager', 'jobset', 'trainer', 'kwok'];
+  await Promise.all([...controllers.map(start), installControllers(kube, setting)]);
   await installWorkload(kube);
 }
 
 /** Clients before their servers, so that nothing waits for an answer that will not come. */
 async function stopAll(components: Map<string, Component>): Promise<void> {
   const stop = (names: string[]) => Promise.all(names.map((name) => components.get(name)?.stop()));
-  await stop(["kwok", "trainer", "jobset", "kube-scheduler", "kube-controller-manager"]);
-  await stop(["kube-apiserver"]);
-  await stop(["etcd"]);
+  await stop(['kwok', 'trainer', 'jobset', 'kube-scheduler', 'kube-controller-manager']);
+  await stop(['kube-apiserver']);
+  await stop(['etcd']);
 }
 
 function versionsOf(binaries: Binaries): Record<string, string> {

@@ -33,6 +33,11 @@ go_is_at_least() {
   printf '%s\n' "$1" "$(go env GOVERSION | sed 's/^go//')" | sort --version-sort --check 2>/dev/null
 }
 
+# What the tests of `npm start` call.
+need_ps_and_curl() {
+  { has ps && has curl; } || apt_install procps curl
+}
+
 has() { command -v "$1" >/dev/null; }
 
 apt_install() {

@@ -10,6 +10,8 @@ export interface ApiRequest {
   readonly contentType?: string;
   /** By default `application/json`. */
   readonly accept?: string;
+  /** For a call until its whole answer is there (10 s by default); for a watch, silence (90 s). */
+  readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -22,14 +24,15 @@ export interface ApiClient {
   call<T>(request: ApiRequest): Promise<T>;
   /**
    * Opens a watch and yields its events until the server ends it or `signal` aborts.
-   * @throws ApiError as `call` does; a broken connection counts as no answer.
+   * @throws ApiError as `call` does, also for an ERROR event; a broken connection, silence and
+   * lines that cannot be read count as no answer.
    */
   watch<T>(request: ApiRequest): AsyncIterable<WatchEvent<T>>;
   close(): Promise<void>;
 }
 
 export interface WatchEvent<T> {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
   readonly object: T;
 }
 

@@ -24,8 +24,7 @@ async function cruiseRepository(root: string, levels: readonly string[][]): Prom
       baseDir: root,
       validate: true,
       ruleSet: { forbidden: buildImportRules(levels) },
-      // TypeScript 7 has no API to parse with.
-      parser: 'swc',
+      parser: 'tsc',
       // Imports of types count, too.
       tsPreCompilationDeps: true,
       doNotFollow: { path: 'node_modules' },

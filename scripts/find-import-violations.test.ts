@@ -53,6 +53,7 @@ test.each([
   ['as a type', "import type { Store } from '../stores/store.ts';"],
   ['as an inline type', "let store: import('../stores/store.ts').Store;"],
   ['dynamically', "await import('../stores/store.ts');"],
+  ['beside a using declaration', "using a = null; import '../stores/store.ts';"],
   ['by exporting it again', "export * from '../stores/store.ts';"],
 ])('a folder may not import another of its level %s', async (_how, text) => {
   expect(await violationsWith({ [`${COMMON}/runners/mock.ts`]: text })).toEqual([

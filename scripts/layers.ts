@@ -4,16 +4,16 @@
  * top-level files of its own level.
  */
 export const levels = [
-  ['errors.ts', 'clock.ts', 'deadline-queue.ts', 'text.ts', 'kubernetes-names.ts'],
+  ['errors.ts', 'clock.ts', 'deadline-queue.ts', 'work-queue.ts', 'text.ts', 'kubernetes-names.ts'],
   ['config.ts', 'schemas/'],
   ['rules.ts', 'job-spec.ts', 'credentials.ts', 'fingerprint.ts', 's3-layout.ts'],
   ['train-job/'],
   ['job.ts'],
-  ['stores/', 'runners/', 'leadership.ts'],
+  ['stores/', 'runners/', 'leadership.ts', 'job-summary.ts', 'metrics.ts', 'logger.ts'],
   ['kubernetes/', 'callbacks/'],
   ['controller/'],
   ['backend.ts'],
   ['http/'],
-  ['start-service.ts'],
+  ['platform.ts', 'service.ts', 'start-service.ts'],
   ['index.ts'],
 ];

@@ -3,7 +3,7 @@ import type { Submission } from './controller/jobs.ts';
 import { TrainerError } from './errors.ts';
 import { toAsked } from './fingerprint.ts';
 import { buildJobSpec, describeUnused } from './job-spec.ts';
-import { checkRules, COMMON_RULES, type Rule } from './rules.ts';
+import { COMMON_RULES, checkRules, type Rule } from './rules.ts';
 import { studioS3Layout } from './s3-layout.ts';
 import { parseTrainingRequest } from './schemas/parse-training-request.ts';
 import type { TrainingRequest } from './schemas/training-request.ts';
@@ -54,11 +54,7 @@ export abstract class BaseTrainerBackend {
     return {
       spec: buildJobSpec(request, traits, config),
       asked: toAsked(parsed.body, request),
-      warnings: [
-        ...parsed.warnings,
-        ...this.warnings(request),
-        ...describeUnused(request, config),
-      ],
+      warnings: [...parsed.warnings, ...this.warnings(request), ...describeUnused(request, config)],
     };
   }
 }

@@ -152,9 +152,7 @@ export const SETTINGS = {
     accepts: 'host names separated by commas, with * as a wildcard: *.example.com',
   },
   TRAINER_CALLBACK_SIGNING_SECRETS: {
-    schema: list
-      .pipe(z.array(z.string().regex(/^(whsec_)?[A-Za-z0-9+/]{32,}={0,2}$/)))
-      .optional(),
+    schema: list.pipe(z.array(z.string().regex(/^(whsec_)?[A-Za-z0-9+/]{32,}={0,2}$/))).optional(),
     accepts: 'whsec_ and at least 24 base64-encoded bytes; several separated by commas',
     secret: true,
   },

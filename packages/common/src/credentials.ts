@@ -50,7 +50,14 @@ export function redact(value: unknown): unknown {
 
 /** The request without the credentials that have fields of their own, and without its callback. */
 export function withoutCredentials(request: TrainingRequest) {
-  const { callbacks: _callbacks, base_model, artifacts, datasets, extra_parameters, ...rest } = request;
+  const {
+    callbacks: _callbacks,
+    base_model,
+    artifacts,
+    datasets,
+    extra_parameters,
+    ...rest
+  } = request;
   const { auth_token: _auth, huggingface_token: _token, ...model } = base_model;
   const { trainer_env, ...extra } = extra_parameters;
   return {

@@ -66,8 +66,7 @@ export function buildJobSpec(
     nodes: extra.num_nodes,
     processesPerNode: extra.num_proc_per_node ?? (gpusPerNode >= 1 ? gpusPerNode : undefined),
     resourcesPerNode: withoutUndefined(extra.resources_per_node) ?? perNode(resources, gpusPerNode),
-    activeDeadlineSeconds:
-      resources.max_duration_minutes && resources.max_duration_minutes * 60,
+    activeDeadlineSeconds: resources.max_duration_minutes && resources.max_duration_minutes * 60,
     labels: extra.job_labels ?? {},
     annotations: extra.job_annotations ?? {},
     queueName: extra.queue_name,

@@ -24,6 +24,7 @@ export function toJobSummary({ record, state, progress }: JobView): Summary {
   };
 }
 
-function toIsoTime(timeMs: number | undefined): string | null {
+/** RFC 3339 in UTC, or null for a time that is not known. */
+export function toIsoTime(timeMs: number | undefined): string | null {
   return timeMs === undefined ? null : new Date(timeMs).toISOString();
 }

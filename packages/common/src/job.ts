@@ -47,8 +47,8 @@ export interface Attempt {
   readonly error: string | undefined;
 }
 
-export const SETTLEMENTS = ['delivered', 'gone', 'expired', 'refused', 'unwanted'] as const;
-/** How a terminal callback ended: answered 2xx, answered 410, retries exhausted, URL refused, no webhook. */
+export const SETTLEMENTS = ['delivered', 'gone', 'expired', 'unwanted'] as const;
+/** How a terminal callback ended: answered 2xx, answered 410, retries exhausted, no webhook. */
 export type Settlement = (typeof SETTLEMENTS)[number];
 
 /** What is known of the terminal callback; heartbeats leave no trace. */
@@ -160,7 +160,11 @@ export function toAcceptedState(nowMs: number): JobState {
  * What may be said now. An end counts only once it is latched in the record, since a runner may
  * revoke it; and a job that has started never goes back to `submitted`.
  */
-export function projectJob(record: JobRecord, seen: Observation | undefined, nowMs: number): JobView {
+export function projectJob(
+  record: JobRecord,
+  seen: Observation | undefined,
+  nowMs: number,
+): JobView {
   const { state } = record;
   const isOwn = seen?.exists === true && seen.recordUid === record.uid;
   if (isTerminal(state.status) || !isOwn || isTerminal(seen.status) || seen.isStopping) {

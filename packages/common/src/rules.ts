@@ -62,11 +62,7 @@ export function atLeastGpus(minimum: number, why = ''): Rule {
 }
 
 /** A floor under one of the resources that holds for one method only. */
-export function methodNeeds(
-  method: Method,
-  resource: 'gpus' | 'memory_gb',
-  minimum: number,
-): Rule {
+export function methodNeeds(method: Method, resource: 'gpus' | 'memory_gb', minimum: number): Rule {
   return rule(`resources.${resource}`, ['customization.method'], (request) => {
     const given = request.resources[resource];
     if (request.customization.method !== method || given >= minimum) return undefined;
@@ -95,7 +91,9 @@ const kubernetesAcceptsMetadata: Rule = {
           return [{ path, message: `${path} is not a key that Kubernetes accepts for metadata.` }];
         }
         if (key.startsWith(OWN_PREFIX)) {
-          return [{ path, message: `${path} must not use the prefix ${OWN_PREFIX}, which is ours.` }];
+          return [
+            { path, message: `${path} must not use the prefix ${OWN_PREFIX}, which is ours.` },
+          ];
         }
         if (field === 'job_labels' && !isLabelValue(value)) {
           const message = `${path} must be a label value: at most 63 letters, digits, "-", "_" and "." with a letter or a digit at both ends.`;
@@ -115,7 +113,12 @@ const kubernetesAcceptsEnv: Rule = {
         return [{ path, message: `${path} is not a name that Kubernetes accepts for a variable.` }];
       }
       if (/^(TRAINING|PET)_/.test(name)) {
-        return [{ path, message: `${path} must not start with TRAINING_ or PET_, which are set for the trainer.` }];
+        return [
+          {
+            path,
+            message: `${path} must not start with TRAINING_ or PET_, which are set for the trainer.`,
+          },
+        ];
       }
       return [];
     }),

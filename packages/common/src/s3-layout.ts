@@ -12,7 +12,9 @@ export const studioS3Layout: Rule = {
   reads: ['datasets', 'artifacts'],
   check: ({ datasets, artifacts }) => {
     const places = [
-      ...datasets.map(({ source }, index) => place(`datasets[${index}].source`, source, 'ingestion')),
+      ...datasets.map(({ source }, index) =>
+        place(`datasets[${index}].source`, source, 'ingestion'),
+      ),
       place('artifacts.log_uri', artifacts.log_uri, 'logs'),
       place('artifacts.output_uri', artifacts.output_uri, 'results'),
     ];
@@ -23,7 +25,9 @@ export const studioS3Layout: Rule = {
         return [{ path, message: `${path} must lie under ${layout}.` }];
       }
       if (found.project === project) return [];
-      return [{ path, message: `${path} must lie in the same user's project as ${places[0]?.path}.` }];
+      return [
+        { path, message: `${path} must lie in the same user's project as ${places[0]?.path}.` },
+      ];
     });
   },
 };

@@ -5,12 +5,13 @@ import type { JobRecord, JobState } from '../job.ts';
 import type { Leadership } from '../leadership.ts';
 import type { JobRunner } from '../runners/job-runner.ts';
 import type { JobStore } from '../stores/job-store.ts';
-import { type Decision, type DecideSettings, decide } from './decide.ts';
+import { WorkQueue } from '../work-queue.ts';
+import { type DecideSettings, type Decision, decide } from './decide.ts';
 import { toRefused } from './end-states.ts';
-import { WorkQueue } from './work-queue.ts';
 
 /** Told of every record that is known to be current, so that what is due to a webhook goes out. */
 export interface RecordSink {
+  takeOver(): void;
   offer(record: JobRecord): void;
   forget(name: string): void;
   clear(): void;
@@ -69,6 +70,7 @@ export class Controller {
   }
 
   #takeOver(): void {
+    this.#parts.deliveries.takeOver();
     this.#parts.runner.lead?.(true);
     // Ends that nobody was told of yet come first: people wait for those.
     const records = [...this.#parts.store.list()];

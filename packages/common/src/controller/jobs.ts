@@ -2,7 +2,6 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { TrainerError } from '../errors.ts';
 import { findDifferences, toFingerprint } from '../fingerprint.ts';
-import type { JobSpec } from '../job-spec.ts';
 import {
   isTerminal,
   type JobPayload,
@@ -13,6 +12,7 @@ import {
   projectJob,
   toAcceptedState,
 } from '../job.ts';
+import type { JobSpec } from '../job-spec.ts';
 import type { JobRunner } from '../runners/job-runner.ts';
 import type { JobStore } from '../stores/job-store.ts';
 import { renderTrainJob } from '../train-job/manifest.ts';
@@ -123,6 +123,27 @@ export class Jobs {
       record = (await store.read(record.name)) ?? notFound(jobId);
     }
     throw unavailable('The job changes too fast to be cancelled right now; try again.');
+  }
+
+  /**
+   * Has the newest callback of a job sent again, also one that was settled.
+   * @throws TrainerError INVALID_REQUEST when the job has no webhook.
+   */
+  async replayCallback(jobId: string): Promise<JobRecord> {
+    const { store, clock } = this.#parts;
+    let record = await this.#find(jobId);
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      if (!record.hasWebhook) {
+        const message = `Job ${jobId} has no webhook, so there is nothing to send again.`;
+        throw TrainerError.invalid([{ path: 'callbacks.webhook_url', message }]);
+      }
+      const { attempts } = record.delivery;
+      const delivery = { ...NO_DELIVERY, attempts, replayedAtMs: clock.now() };
+      const updated = await store.update(record, { delivery });
+      if (updated !== undefined) return updated;
+      record = (await store.read(record.name)) ?? notFound(jobId);
+    }
+    throw unavailable('The job changes too fast right now; try again.');
   }
 
   /** Resolves when nothing that an answer left behind is still under way. */
@@ -246,7 +267,9 @@ function toConflict(fields: readonly string[]): TrainerError {
 }
 
 function unavailable(detail: string): TrainerError {
-  return new TrainerError('CLUSTER_UNAVAILABLE', detail, { retryAfterSeconds: RETRY_AFTER_SECONDS });
+  return new TrainerError('CLUSTER_UNAVAILABLE', detail, {
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+  });
 }
 
 function notFound(jobId: string): never {

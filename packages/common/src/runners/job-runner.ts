@@ -1,5 +1,5 @@
-import type { JobSpec } from '../job-spec.ts';
 import type { JobPayload, JobRecord, Observation } from '../job.ts';
+import type { JobSpec } from '../job-spec.ts';
 import type { TrainJobTarget } from '../train-job/manifest.ts';
 
 export type StartOutcome =

@@ -1,5 +1,5 @@
-import type { MockScript } from '../schemas/extra-parameters.ts';
 import { type Observation, toAcceptedState } from '../job.ts';
+import type { MockScript } from '../schemas/extra-parameters.ts';
 import type { Progress } from '../schemas/training-response.ts';
 
 /** One simulated run, whole: what it shows at any time follows from it. */
@@ -16,7 +16,12 @@ export interface MockRun {
 
 /** The run as it looks at `nowMs`. Pure. */
 export function observeMockRun(run: MockRun, nowMs: number): Observation {
-  const base = { exists: true, runId: run.runId, recordUid: run.recordUid, isStopping: false } as const;
+  const base = {
+    exists: true,
+    runId: run.runId,
+    recordUid: run.recordUid,
+    isStopping: false,
+  } as const;
   if (nowMs < run.startsAtMs) {
     return {
       ...base,

@@ -110,7 +110,9 @@ export const ExtraParametersSchema = z
       }),
     ),
     executor: optional(
-      z.string().regex(/^[A-Za-z0-9._/-]{1,200}$/, { error: 'must be one program such as torchrun' }),
+      z
+        .string()
+        .regex(/^[A-Za-z0-9._/-]{1,200}$/, { error: 'must be one program such as torchrun' }),
     ),
     unsloth: optional(UnslothOptionsSchema),
     queue_name: optional(

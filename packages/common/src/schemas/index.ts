@@ -1,8 +1,8 @@
 export {
-  type MockScript,
   ExtraParametersSchema,
+  type MockScript,
 } from './extra-parameters.ts';
-export { JOB_STATUSES, type JobStatus, JobIdSchema, JobStatusSchema } from './job-status.ts';
+export { JOB_STATUSES, JobIdSchema, type JobStatus, JobStatusSchema } from './job-status.ts';
 export { parseTrainingRequest } from './parse-training-request.ts';
 export { type Problem, ProblemSchema } from './problem.ts';
 export {

@@ -34,10 +34,7 @@ export function parseTrainingRequest(body: unknown): ParsedRequest {
     const request = saveTheRest(body, result.error.issues);
     return { violations, request, body, warnings: [] };
   }
-  const warnings = [
-    ...describeUnknownKeys(body),
-    ...describeIgnored(body, result.data),
-  ];
+  const warnings = [...describeUnknownKeys(body), ...describeIgnored(body, result.data)];
   return { violations: [], request: result.data, body, warnings };
 }
 
@@ -99,4 +96,3 @@ export function isAffected(reads: readonly string[], violations: readonly Violat
 function isSameOrInside(inner: string, outer: string): boolean {
   return inner === outer || inner.startsWith(`${outer}.`) || inner.startsWith(`${outer}[`);
 }
-

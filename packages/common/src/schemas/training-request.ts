@@ -172,9 +172,12 @@ const CallbacksSchema = z
         }),
     ),
     auth_header: optional(
-      z.string().max(8192).regex(/^[\t\x20-\x7e\x80-\xff]*$/, {
-        error: 'must be the value of an HTTP header: one line of printable characters',
-      }),
+      z
+        .string()
+        .max(8192)
+        .regex(/^[\t\x20-\x7e\x80-\xff]*$/, {
+          error: 'must be the value of an HTTP header: one line of printable characters',
+        }),
     ),
     event_filter: optional(z.array(JobStatusSchema)),
   })
@@ -191,9 +194,7 @@ export const TrainingRequestSchema = z
     artifacts: ArtifactsSchema,
     tuning_parameters: section(TuningParametersSchema),
     callbacks: optional(CallbacksSchema),
-    extra_parameters: section(
-      z.preprocess(renameCommand, ExtraParametersSchema),
-    ),
+    extra_parameters: section(z.preprocess(renameCommand, ExtraParametersSchema)),
   })
   .meta({ id: 'TrainingRequest' })
   .transform(({ tuning_parameters, customization, ...rest }, context) => {

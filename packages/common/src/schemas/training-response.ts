@@ -15,7 +15,12 @@ export const ProgressSchema = z
 export type Progress = z.output<typeof ProgressSchema>;
 
 export const TimestampsSchema = z
-  .object({ created_at: timestamp, updated_at: timestamp, started_at: timestamp, ended_at: timestamp })
+  .object({
+    created_at: timestamp,
+    updated_at: timestamp,
+    started_at: timestamp,
+    ended_at: timestamp,
+  })
   .meta({ id: 'Timestamps' });
 
 /** The answer of every `/train` route that succeeds. */

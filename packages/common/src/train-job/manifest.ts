@@ -121,7 +121,10 @@ function buildInitializer(
 }
 
 /** Where the pods run and as whom, in the spelling of the cluster's release. */
-function buildPodPatch({ placement, serviceAccount }: JobSpec, { podPatchField, steps }: TrainJobTarget) {
+function buildPodPatch(
+  { placement, serviceAccount }: JobSpec,
+  { podPatchField, steps }: TrainJobTarget,
+) {
   const training = {
     ...(serviceAccount !== undefined && { serviceAccountName: serviceAccount }),
     ...(placement?.nodeSelector && { nodeSelector: placement.nodeSelector }),

@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { isTerminal, type JobView } from '../job.ts';
+import { toJobSummary } from '../job-summary.ts';
+import type { CallbackEvent } from '../schemas/training-response.ts';
+
+/** One event as it goes over the wire; its attempts all send these bytes. */
+export interface EncodedEvent {
+  /** The `webhook-id`: the same for every attempt, whichever process makes it. */
+  readonly id: string;
+  readonly body: string;
+}
+
+/** Receivers cap bodies. */
+const MAX_BODY_BYTES = 8 * 1024;
+const MAX_DETAIL_LENGTH = 1000;
+/** Leaves room for a hundred million events of one job in each term. */
+const EVENTS_PER_TERM = 100_000_000;
+
+/**
+ * The `sequence` of a job's `count`-th event under one leader. `term` grows with every leader, so
+ * this grows over the life of a job without being written anywhere.
+ */
+export function toSequence(term: number, count: number): number {
+  return term * EVENTS_PER_TERM + count;
+}
+
+/** An end comes after everything, and every process gives it the same number. */
+export const END_SEQUENCE = Number.MAX_SAFE_INTEGER;
+
+/** Builds the event that tells a job's state. An end is the same bytes whoever builds it, and when. */
+export function encodeEvent(view: JobView, sequence: number, nowMs: number): EncodedEvent {
+  const { record, state } = view;
+  const isEnd = isTerminal(state.status);
+  const observedAtMs = isEnd ? state.observedAtMs : nowMs;
+  const detail = state.detail.slice(0, MAX_DETAIL_LENGTH);
+  const event: CallbackEvent = {
+    ...toJobSummary(view),
+    detail,
+    log: detail,
+    timestamp: observedAtMs / 1000,
+    sequence: isEnd ? END_SEQUENCE : sequence,
+    ...(isEnd && { progress: null }),
+  };
+  const body = JSON.stringify(event);
+  const fits = Buffer.byteLength(body) <= MAX_BODY_BYTES;
+  return {
+    id: toEventId(record.uid, isEnd ? state.status : String(sequence)),
+    body: fits ? body : JSON.stringify({ ...event, progress: null }),
+  };
+}
+
+function toEventId(recordUid: string, transition: string): string {
+  const digest = createHash('sha256').update(`${recordUid}\0${transition}`).digest('base64url');
+  return `msg_${digest.slice(0, 27)}`;
+}

@@ -1,0 +1,287 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import { DeadlineQueue } from '../deadline-queue.ts';
+import { type CallbackTarget, isTerminal, type JobRecord, projectJob } from '../job.ts';
+import type { Leadership } from '../leadership.ts';
+import type { Metrics } from '../metrics.ts';
+import type { JobRunner } from '../runners/job-runner.ts';
+import type { JobStore } from '../stores/job-store.ts';
+import { WorkQueue } from '../work-queue.ts';
+import { type EncodedEvent, encodeEvent, toSequence } from './callback-event.ts';
+import { noteAttempts } from './delivery-log.ts';
+import { OriginLimits, toOrigin } from './origin-limits.ts';
+import * as schedule from './schedule.ts';
+import type { Signer } from './signature.ts';
+import type { PostResult, WebhookSender } from './webhook-sender.ts';
+
+export interface DeliveriesParts {
+  readonly store: JobStore;
+  readonly runner: JobRunner;
+  readonly leadership: Leadership;
+  readonly sender: WebhookSender;
+  readonly signer: Signer;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: schedule.Random;
+  readonly settings: { readonly intervalMs: number; readonly retryPeriodMs: number };
+}
+
+/** What is kept in memory for one job with a webhook, from its first event until it is settled. */
+interface Lane {
+  readonly recordUid: string;
+  /** Read from the record's payload once, when there is something to send. */
+  target: (CallbackTarget & { readonly origin: string }) | undefined;
+  /** The state that was offered last; another one is due at once. */
+  offered: string;
+  /** How many events this process made for the job. */
+  eventCount: number;
+  failuresInRow: number;
+  /** An event on its way or waiting for its next attempt. */
+  event: EncodedEvent | undefined;
+  nextHeartbeatAtMs: number;
+  /** Attempts at the end that the record does not know of yet. */
+  unnoted: { readonly atMs: number; readonly result: PostResult }[];
+}
+
+/** More than may be on their way at once, since those that wait for a slot hold none. */
+const CONCURRENCY = 512;
+const USER_AGENT = 'trainer-api/1';
+
+/**
+ * Sends each job's state to its webhook: every change at once, heartbeats in between, and the end
+ * until it is settled. What is told is read when it is sent, so that only the latest state counts.
+ * Only a leader sends.
+ */
+export class Deliveries {
+  readonly #parts: DeliveriesParts;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #states = new WorkQueue(CONCURRENCY, (name) => this.#guard(name, this.#tellState));
+  /** Apart from the states, so that an end never waits for a heartbeat of its own job. */
+  readonly #ends = new WorkQueue(CONCURRENCY, (name) => this.#guard(name, this.#tellEnd));
+  readonly #deadlines: DeadlineQueue;
+  readonly #limits: OriginLimits;
+  /** Names of jobs that wait for a slot, by origin. */
+  readonly #waiting = new Map<string, Set<string>>();
+  #ledSinceMs: number;
+
+  constructor(parts: DeliveriesParts) {
+    this.#parts = parts;
+    this.#deadlines = new DeadlineQueue(parts.clock, (name) => this.#enqueue(name));
+    this.#limits = new OriginLimits({ clock: parts.clock, onFree: (origin) => this.#wake(origin) });
+    this.#ledSinceMs = parts.clock.now();
+  }
+
+  /** Takes note of a job's record; what of it is due goes out. */
+  offer(record: JobRecord): void {
+    const { name, uid, state, delivery, createdAtMs } = record;
+    if (delivery.settled !== undefined) {
+      this.forget(name);
+      return;
+    }
+    const offered = `${state.status} ${state.reason} ${delivery.replayedAtMs ?? ''}`;
+    const known = this.#lanes.get(name);
+    if (known?.recordUid === uid && known.offered === offered) return;
+    if (known?.recordUid === uid) {
+      known.offered = offered;
+      known.event = undefined;
+      known.failuresInRow = 0;
+      this.#enqueue(name);
+      return;
+    }
+    this.#lanes.set(name, toLane(uid, offered));
+    // Of jobs that another leader has told of before, states are told anew over the interval.
+    if (isTerminal(state.status) || createdAtMs >= this.#ledSinceMs) {
+      this.#enqueue(name);
+      return;
+    }
+    const { clock, settings, random } = this.#parts;
+    const delayMs = schedule.toFirstHeartbeatDelayMs(settings.intervalMs, random);
+    this.#deadlines.set(name, clock.now() + delayMs);
+  }
+
+  forget(name: string): void {
+    const lane = this.#lanes.get(name);
+    if (lane === undefined) return;
+    this.#lanes.delete(name);
+    this.#deadlines.remove(name);
+  }
+
+  /** Forgets everything, as one does who no longer leads. */
+  clear(): void {
+    this.#lanes.clear();
+    this.#states.clear();
+    this.#ends.clear();
+    this.#waiting.clear();
+    this.#deadlines.clear();
+  }
+
+  /** To be told before the first record is offered under a new leadership. */
+  takeOver(): void {
+    this.#ledSinceMs = this.#parts.clock.now();
+  }
+
+  /** Ends when what is on its way has been answered; harmless when repeated. */
+  async close(): Promise<void> {
+    this.#deadlines.clear();
+    await Promise.all([this.#states.close(), this.#ends.close()]);
+    await this.#parts.sender.close();
+  }
+
+  #enqueue(name: string): void {
+    const record = this.#parts.store.peek(name);
+    if (record === undefined) this.forget(name);
+    else (isTerminal(record.state.status) ? this.#ends : this.#states).add(name);
+  }
+
+  async #guard(
+    name: string,
+    work: (lane: Lane, record: JobRecord) => Promise<void>,
+  ): Promise<void> {
+    const { store, leadership, clock, logger } = this.#parts;
+    const lane = this.#lanes.get(name);
+    const record = store.peek(name);
+    if (lane === undefined || record?.uid !== lane.recordUid || !leadership.isLeader()) return;
+    try {
+      await work.call(this, lane, record);
+    } catch (error) {
+      lane.failuresInRow += 1;
+      const delayMs = schedule.toRetryDelayMs(lane.failuresInRow, undefined, this.#parts.random);
+      this.#deadlines.set(name, clock.now() + Math.min(delayMs, 30_000));
+      logger.warn({ job: name, err: error }, 'callback could not be moved on');
+    }
+  }
+
+  async #tellState(lane: Lane, record: JobRecord): Promise<void> {
+    const { runner, clock, leadership, settings, random } = this.#parts;
+    const { status } = record.state;
+    const target = await this.#readTarget(lane, record);
+    if (target === undefined || isTerminal(status)) return;
+    if (target.eventFilter !== undefined && !target.eventFilter.includes(status)) return;
+    const nowMs = clock.now();
+    if (lane.event === undefined || nowMs >= lane.nextHeartbeatAtMs) {
+      lane.eventCount += 1;
+      const view = projectJob(record, runner.peek(record.name), nowMs);
+      lane.event = encodeEvent(view, toSequence(leadership.term(), lane.eventCount), nowMs);
+      lane.nextHeartbeatAtMs = nowMs + schedule.toHeartbeatDelayMs(settings.intervalMs, random);
+      lane.failuresInRow = 0;
+    }
+    const { event } = lane;
+    const result = await this.#post(record, target, event, false);
+    if (result === undefined) return;
+    // While it was on its way, a newer state may have taken its place.
+    if (lane.event !== event) return;
+    const verdict = schedule.judgeAttempt(result.status, false);
+    if (verdict === 'gone') {
+      lane.unnoted.push({ atMs: nowMs, result });
+      return this.#note(lane, record);
+    }
+    let nextAtMs = lane.nextHeartbeatAtMs;
+    if (verdict === 'retry' && !result.isRefused) {
+      lane.failuresInRow += 1;
+      const delayMs = schedule.toRetryDelayMs(lane.failuresInRow, result.retryAfterMs, random);
+      nextAtMs = Math.min(nextAtMs, clock.now() + delayMs);
+    } else lane.event = undefined;
+    this.#deadlines.set(record.name, nextAtMs);
+  }
+
+  async #tellEnd(lane: Lane, record: JobRecord): Promise<void> {
+    const { clock } = this.#parts;
+    const { nextAttemptAtMs, settled } = record.delivery;
+    if (settled !== undefined) {
+      this.forget(record.name);
+      return;
+    }
+    // What was sent but could not be noted is not sent again by this process.
+    if (lane.unnoted.length > 0) return this.#note(lane, record);
+    const nowMs = clock.now();
+    if (nextAttemptAtMs !== undefined && nextAttemptAtMs > nowMs) {
+      this.#deadlines.set(record.name, nextAttemptAtMs);
+      return;
+    }
+    const target = await this.#readTarget(lane, record);
+    if (target === undefined) return;
+    const event = encodeEvent({ record, state: record.state, progress: undefined }, 0, nowMs);
+    const result = await this.#post(record, target, event, true);
+    if (result === undefined) return;
+    lane.unnoted.push({ atMs: nowMs, result });
+    await this.#note(lane, record);
+  }
+
+  /** Writes the attempts that only this process knows of into the record. */
+  async #note(lane: Lane, record: JobRecord): Promise<void> {
+    const { store, settings, random } = this.#parts;
+    const retry = { periodMs: settings.retryPeriodMs, random };
+    const noted = await noteAttempts(store, record, lane.unnoted, retry);
+    lane.unnoted = [];
+    if (noted === undefined || noted.delivery.settled !== undefined) this.forget(record.name);
+    else if (noted.delivery.nextAttemptAtMs !== undefined) {
+      this.#deadlines.set(record.name, noted.delivery.nextAttemptAtMs);
+    } else this.#enqueue(record.name);
+  }
+
+  /** Makes one attempt, unless it has to wait for a slot or this process no longer leads. */
+  async #post(
+    { name }: JobRecord,
+    { webhookUrl, authHeader, origin }: NonNullable<Lane['target']>,
+    event: EncodedEvent,
+    isEnd: boolean,
+  ): Promise<PostResult | undefined> {
+    const { sender, signer, clock, leadership, metrics } = this.#parts;
+    const admission = this.#limits.tryEnter(origin, { isEnd });
+    if (admission.kind === 'open') {
+      this.#deadlines.set(name, admission.retryAtMs);
+      return undefined;
+    }
+    if (admission.kind === 'full') {
+      const waiting = this.#waiting.get(origin) ?? new Set();
+      this.#waiting.set(origin, waiting.add(name));
+      return undefined;
+    }
+    if (!leadership.isLeader()) {
+      admission.leave(undefined);
+      return undefined;
+    }
+    const result = await sender.post({
+      url: webhookUrl,
+      body: event.body,
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': USER_AGENT,
+        ...(authHeader !== undefined && { authorization: authHeader }),
+        ...signer({ id: event.id, atMs: clock.now(), body: event.body }),
+      },
+    });
+    admission.leave(result);
+    metrics.deliveries.inc({ outcome: schedule.judgeAttempt(result.status, isEnd) });
+    return result;
+  }
+
+  /** Lets those that wait for a slot of `origin` ask again, ends first. */
+  #wake(origin: string): void {
+    const names = this.#waiting.get(origin);
+    if (names === undefined) return;
+    this.#waiting.delete(origin);
+    for (const name of names) this.#enqueue(name);
+  }
+
+  async #readTarget(lane: Lane, record: JobRecord): Promise<Lane['target']> {
+    if (lane.target !== undefined) return lane.target;
+    const callback = (await this.#parts.store.readPayload(record))?.callback;
+    lane.target = callback && { ...callback, origin: toOrigin(callback.webhookUrl) };
+    return lane.target;
+  }
+}
+
+function toLane(recordUid: string, offered: string): Lane {
+  return {
+    recordUid,
+    target: undefined,
+    offered,
+    eventCount: 0,
+    failuresInRow: 0,
+    event: undefined,
+    nextHeartbeatAtMs: 0,
+    unnoted: [],
+  };
+}

@@ -1,0 +1,43 @@
+const FIRST_RETRY_MS = 1000;
+const LONGEST_RETRY_MS = 4 * 3600_000;
+/** A receiver may ask for patience, not for silence until after the retries have ended. */
+const LONGEST_RETRY_AFTER_MS = 6 * 3600_000;
+
+/** A number from 0 to 1, as `Math.random` gives. */
+export type Random = () => number;
+
+/**
+ * How long to wait after the `count`-th failure in a row (from 1): doubling from about a second to
+ * four hours, with a quarter of jitter either way, and never shorter than the receiver asked for.
+ */
+export function toRetryDelayMs(
+  count: number,
+  retryAfterMs: number | undefined,
+  random: Random,
+): number {
+  const plainMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(30, count - 1));
+  const askedMs = Math.min(LONGEST_RETRY_AFTER_MS, retryAfterMs ?? 0);
+  return Math.max(plainMs * (0.75 + random() / 2), askedMs);
+}
+
+/** How long until the next heartbeat: at most the interval, spread so that none come in bursts. */
+export function toHeartbeatDelayMs(intervalMs: number, random: Random): number {
+  return intervalMs * (0.9 + random() / 10);
+}
+
+/** The first heartbeat after a change of leader: anywhere in the interval, for the same reason. */
+export function toFirstHeartbeatDelayMs(intervalMs: number, random: Random): number {
+  return intervalMs * random();
+}
+
+/** What an attempt means: `gone` settles the callback for good, `drop` gives up this event only. */
+export type Verdict = 'delivered' | 'gone' | 'drop' | 'retry';
+
+/** A 4xx drops a heartbeat, since the next one says more; nothing but 410 drops an end. */
+export function judgeAttempt(status: number | undefined, isEnd: boolean): Verdict {
+  if (status === undefined) return 'retry';
+  if (status >= 200 && status < 300) return 'delivered';
+  if (status === 410) return 'gone';
+  const isClientError = status >= 400 && status < 500 && status !== 429;
+  return isClientError && !isEnd ? 'drop' : 'retry';
+}

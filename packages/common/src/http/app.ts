@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { Config } from '../config.ts';
+import { TrainerError } from '../errors.ts';
+import { createAuthenticate } from './authenticate.ts';
+import { registerDeliveriesRoutes } from './deliveries-routes.ts';
+import { MAX_BODY_BYTES, registerJsonBody } from './json-body.ts';
+import { registerLoadShedding } from './load-shedding.ts';
+import { registerOpenApi } from './openapi.ts';
+import { type OperationsRoutesParts, registerOperationsRoutes } from './operations-routes.ts';
+import { replyWithProblem } from './problem.ts';
+import type { Tokens } from './tokens.ts';
+import { registerTrainingRoutes, type TrainingRoutesParts } from './training-routes.ts';
+
+export interface AppParts extends TrainingRoutesParts, OperationsRoutesParts {
+  readonly config: Config;
+  readonly tokens: Tokens;
+  readonly logger: FastifyBaseLogger;
+}
+
+/** Longer than any job id, so that one that is too long is told so instead of "no such route". */
+const MAX_PARAM_LENGTH = 1024;
+const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+
+/** Builds the HTTP side of a service, ready to listen or to be injected into; listens to nothing. */
+export async function createApp(parts: AppParts): Promise<FastifyInstance> {
+  const { config, tokens, metrics } = parts;
+  const app = fastify({
+    loggerInstance: parts.logger,
+    bodyLimit: MAX_BODY_BYTES,
+    requestIdHeader: false,
+    genReqId: ({ headers }) => {
+      const given = headers['x-request-id'];
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+    },
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    frameworkErrors: (error, request, reply) => replyWithProblem(error, request, reply),
+    return503OnClosing: true,
+  });
+  // The backend parses bodies, since it tells schema and rule violations together.
+  app.setValidatorCompiler(() => (value) => ({ value }));
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.setErrorHandler(replyWithProblem);
+  app.setNotFoundHandler(({ method }) => {
+    throw new TrainerError('ROUTE_NOT_FOUND', `There is no such route for ${method}.`);
+  });
+  registerJsonBody(app);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'none';
+    const labels = { method: request.method, route, status: String(reply.statusCode) };
+    metrics.requestSeconds.observe(labels, reply.elapsedTime / 1000);
+  });
+
+  // The docs page must work over plain http too, where a cluster ends TLS elsewhere or nowhere.
+  await app.register(helmet, {
+    contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
+  });
+  if (config.rateLimitPerMinute > 0) {
+    await app.register(rateLimit, {
+      max: config.rateLimitPerMinute,
+      timeWindow: 60_000,
+      errorResponseBuilder: (_request, { ttl }) =>
+        new TrainerError('RATE_LIMITED', 'Too many requests from this address; slow down.', {
+          retryAfterSeconds: Math.max(1, Math.ceil(ttl / 1000)),
+        }),
+    });
+  }
+  await registerOpenApi(app, parts.backend.name);
+  registerOperationsRoutes(app, parts);
+  await app.register(async (scope) => {
+    await registerLoadShedding(scope);
+    scope.addHook('onRequest', createAuthenticate(tokens));
+    registerTrainingRoutes(scope, parts);
+    registerDeliveriesRoutes(scope, parts.jobs);
+  });
+  return app;
+}

@@ -1,0 +1,38 @@
+import { type Logger, pino } from 'pino';
+import type { Config } from './config.ts';
+import { redact } from './credentials.ts';
+
+interface LoggedRequest {
+  readonly method?: string;
+  readonly url?: string;
+  readonly ip?: string;
+}
+
+/**
+ * JSON lines on standard output. Requests are logged without headers, query and body, errors
+ * without fields of their own, and URLs without user info and query, so that no credential is.
+ */
+export function createLogger(backend: string, { logLevel }: Pick<Config, 'logLevel'>): Logger {
+  return pino({
+    level: logLevel,
+    base: { service: `${backend}-api` },
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label) => ({ level: label }) },
+    serializers: {
+      req: ({ method, url, ip }: LoggedRequest) => ({ method, path: url?.split('?')[0], ip }),
+      err: serializeError,
+    },
+  });
+}
+
+/** Causes are told by name only: what libraries put into their messages is not ours to judge. */
+function serializeError(error: unknown) {
+  if (!(error instanceof Error)) return { message: 'not an Error' };
+  const { name, message, stack, cause } = error;
+  return {
+    type: name,
+    message: redact(message),
+    stack: redact(stack ?? ''),
+    cause: cause instanceof Error ? cause.name : undefined,
+  };
+}

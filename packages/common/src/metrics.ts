@@ -1,0 +1,45 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { JOB_STATUSES, type JobStatus } from './schemas/job-status.ts';
+
+/** What the service counts, in a registry of its own. */
+export interface Metrics {
+  readonly registry: Registry;
+  readonly requestSeconds: Histogram<'method' | 'route' | 'status'>;
+  readonly deliveries: Counter<'outcome'>;
+}
+
+/** `countJobs` is asked at every scrape, so that counting costs nothing in between. */
+export function createMetrics(
+  backend: string,
+  countJobs: () => ReadonlyMap<JobStatus, number>,
+): Metrics {
+  const registry = new Registry();
+  registry.setDefaultLabels({ backend });
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'trainer_jobs',
+    help: 'Jobs that are kept, by status',
+    labelNames: ['status'],
+    registers: [registry],
+    collect() {
+      const counts = countJobs();
+      for (const status of JOB_STATUSES) this.set({ status }, counts.get(status) ?? 0);
+    },
+  });
+  return {
+    registry,
+    requestSeconds: new Histogram({
+      name: 'trainer_http_request_duration_seconds',
+      help: 'Time from the arrival of a request to its answer',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10],
+      registers: [registry],
+    }),
+    deliveries: new Counter({
+      name: 'trainer_callback_attempts_total',
+      help: 'POSTs to webhooks, by outcome',
+      labelNames: ['outcome'],
+      registers: [registry],
+    }),
+  };
+}

@@ -11,6 +11,7 @@ export const REASONS = [
   'INSUFFICIENT_RESOURCES',
   'QUOTA_EXCEEDED',
   'IMAGE_PULL_FAILED',
+  'POD_BLOCKED',
   'RUNTIME_REJECTED',
   'RUNNING',
   'COMPLETED',
@@ -131,7 +132,20 @@ export type Observation =
       readonly startedAtMs: number | undefined;
       readonly endedAtMs: number | undefined;
       readonly progress: Progress | undefined;
+      /** Whether it was looked into why it waits; without that, what the record says of it stands. */
+      readonly isDiagnosed?: boolean;
     };
+
+/** Reasons of waiting that only whoever looks into it can tell. */
+const DIAGNOSED: readonly Reason[] = [
+  'INSUFFICIENT_RESOURCES',
+  'QUOTA_EXCEEDED',
+  'IMAGE_PULL_FAILED',
+  'POD_BLOCKED',
+  'RUNTIME_REJECTED',
+  'OUT_OF_MEMORY',
+  'POD_FAILED',
+];
 
 /** A job as it is answered: its record, brought up to date by what the runner sees. */
 export interface JobView {
@@ -173,7 +187,9 @@ export function projectJob(
   const { progress } = seen;
   const goesBack = seen.status === 'submitted' && state.startedAtMs !== undefined;
   const isKnown = seen.status === state.status && seen.reason === state.reason;
-  if (goesBack || isKnown) return { record, state, progress };
+  const isCoarser =
+    seen.status === state.status && seen.isDiagnosed === false && DIAGNOSED.includes(state.reason);
+  if (goesBack || isKnown || isCoarser) return { record, state, progress };
   const startedAtMs = state.startedAtMs ?? seen.startedAtMs;
   const { status, reason, detail } = seen;
   const next = { status, reason, detail, observedAtMs: nowMs, startedAtMs, endedAtMs: undefined };

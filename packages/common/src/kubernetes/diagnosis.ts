@@ -27,14 +27,11 @@ const URGENCY: readonly Reason[] = [
   'RUNTIME_REJECTED',
   'QUOTA_EXCEEDED',
   'INSUFFICIENT_RESOURCES',
-  'PENDING',
+  'POD_BLOCKED',
 ];
 
 /** A job's pods and Events as one sentence each for waiting and failing. Pure. */
-export function diagnose(
-  pods: readonly PodObject[],
-  events: readonly EventObject[],
-): Diagnoses {
+export function diagnose(pods: readonly PodObject[], events: readonly EventObject[]): Diagnoses {
   return combine(
     pods.map((pod) => ({ finding: explainPod(pod), createdAtMs: createdMs(pod) })),
     events.flatMap((event) => explainEvent(event) ?? []),

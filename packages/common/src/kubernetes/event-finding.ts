@@ -11,7 +11,11 @@ export interface EventObject {
     readonly resourceVersion?: string;
     readonly creationTimestamp?: string;
   };
-  readonly involvedObject: { readonly kind?: string; readonly name?: string; readonly uid?: string };
+  readonly involvedObject: {
+    readonly kind?: string;
+    readonly name?: string;
+    readonly uid?: string;
+  };
   readonly type?: string;
   readonly reason?: string;
   readonly message?: string;
@@ -43,7 +47,11 @@ export function explainEvent(event: EventObject): (Diagnosis & { atMs: number })
     case 'Pod/FailedMount':
     case 'Pod/FailedAttachVolume':
     case 'Pod/FailedCreatePodSandBox':
-      return { reason: 'PENDING', detail: toOneLine(`A pod cannot start yet: ${message}`), atMs };
+      return {
+        reason: 'POD_BLOCKED',
+        detail: toOneLine(`A pod cannot start yet: ${message}`),
+        atMs,
+      };
     default:
       return undefined;
   }

@@ -87,7 +87,9 @@ function explainFailure(pod: PodObject, containers: readonly ContainerStatus[]):
   return {
     when: 'failed',
     reason: 'POD_FAILED',
-    detail: toOneLine(`A pod failed: ${[reason, message].filter(Boolean).join(', ') || 'no reason was given'}`),
+    detail: toOneLine(
+      `A pod failed: ${[reason, message].filter(Boolean).join(', ') || 'no reason was given'}`,
+    ),
     atMs: createdMs(pod),
   };
 }
@@ -103,7 +105,9 @@ function explainExit(
   const tail = lastLines(message, TAIL_LINES);
   const said = tail === '' ? '' : `: ${tail}`;
   if (reason === 'OOMKilled') {
-    const detail = toOneLine(`The container ${name} was killed because it ran out of memory${said}`);
+    const detail = toOneLine(
+      `The container ${name} was killed because it ran out of memory${said}`,
+    );
     return { when, reason: 'OUT_OF_MEMORY', detail, atMs };
   }
   const killedBy = signal || (exitCode > SIGNAL_BASE ? exitCode - SIGNAL_BASE : 0);
@@ -129,7 +133,7 @@ function explainWaiting(container: ContainerStatus, pod: PodObject): PodFinding 
     return explainExit(container, container.lastState, 'waiting', pod);
   }
   if (CONFIG_REASONS.has(reason)) {
-    return say('PENDING', `The container ${container.name} cannot be started yet`);
+    return say('POD_BLOCKED', `The container ${container.name} cannot be started yet`);
   }
   return undefined;
 }

@@ -1,3 +1,4 @@
+import { DATASET_STEP, MODEL_STEP } from '../train-job/manifest.ts';
 import { type Condition, isTrue } from './conditions.ts';
 
 /** Counts of one kind of child Job: Jobs, not pods. */
@@ -47,7 +48,7 @@ export interface SeenTrainJob extends TrainJobObject {
 }
 
 export const QUEUE_LABEL = 'kueue.x-k8s.io/queue-name';
-const INITIALIZERS = new Set(['dataset-initializer', 'model-initializer']);
+const INITIALIZERS = new Set([DATASET_STEP, MODEL_STEP]);
 /** Times of the API server are whole seconds and come a moment late. */
 const FRESH_MS = 5000;
 

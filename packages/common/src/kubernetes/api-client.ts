@@ -23,11 +23,12 @@ export interface ApiClient {
    */
   call<T>(request: ApiRequest): Promise<T>;
   /**
-   * Opens a watch and yields its events until the server ends it or `signal` aborts.
+   * Opens a watch, resolves once the server has accepted it, and yields events until the server
+   * ends it or `signal` aborts. The events must be iterated, else the connection is never freed.
    * @throws ApiError as `call` does, also for an ERROR event; a broken connection, silence and
    * lines that cannot be read count as no answer.
    */
-  watch<T>(request: ApiRequest): AsyncIterable<WatchEvent<T>>;
+  watch<T>(request: ApiRequest): Promise<AsyncIterable<WatchEvent<T>>>;
   close(): Promise<void>;
 }
 

@@ -58,20 +58,14 @@ class HttpApiClient implements ApiClient {
     }
   }
 
-  async *watch<T>(request: ApiRequest): AsyncIterable<WatchEvent<T>> {
+  async watch<T>(request: ApiRequest): Promise<AsyncIterable<WatchEvent<T>>> {
     const { timeoutMs = WATCH_SILENCE_MS, signal = null } = request;
-    const query = { ...request.query, watch: true };
-    const watchOptions = { signal, bodyTimeout: timeoutMs, headersTimeout: WATCH_OPEN_MS };
+    const options = { signal, bodyTimeout: timeoutMs, headersTimeout: WATCH_OPEN_MS };
     try {
-      const answer = await this.#send({ ...request, query }, watchOptions);
-      for await (const event of readJsonLines(answer.body)) {
-        const { type, object } = event as WatchEvent<T> | { type: 'ERROR'; object: Status };
-        if (signal?.aborted === true) return;
-        if (type === 'ERROR') throw toApiError(request, object.code ?? 500, object, undefined);
-        yield { type, object };
-      }
+      const query = { ...request.query, watch: true };
+      const { body } = await this.#send({ ...request, query }, options);
+      return readEvents(request, body);
     } catch (error) {
-      if (signal?.aborted === true) return;
       throw error instanceof ApiError ? error : toNoAnswer(request, error);
     }
   }
@@ -120,6 +114,24 @@ async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | null):
     return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener('abort', abort);
+  }
+}
+
+async function* readEvents<T>(
+  request: ApiRequest,
+  body: Dispatcher.ResponseData['body'],
+): AsyncIterable<WatchEvent<T>> {
+  const isAborted = () => request.signal?.aborted === true;
+  try {
+    for await (const event of readJsonLines(body)) {
+      if (isAborted()) return;
+      const { type, object } = event as WatchEvent<T> | { type: 'ERROR'; object: Status };
+      if (type === 'ERROR') throw toApiError(request, object.code ?? 500, object, undefined);
+      yield { type, object };
+    }
+  } catch (error) {
+    if (isAborted()) return;
+    throw error instanceof ApiError ? error : toNoAnswer(request, error);
   }
 }
 

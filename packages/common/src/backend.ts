@@ -1,5 +1,5 @@
 import type { Config, ServiceDefaults } from './config.ts';
-import type { Submission } from './controller/jobs.ts';
+import type { Submission } from './controller/submit-job.ts';
 import { TrainerError } from './errors.ts';
 import { toAsked } from './fingerprint.ts';
 import { buildJobSpec, describeUnused } from './job-spec.ts';

@@ -8,10 +8,11 @@ import { type Clock, systemClock } from './clock.ts';
 import { type Config, isLoopbackHost } from './config.ts';
 import { Controller } from './controller/controller.ts';
 import { Jobs } from './controller/jobs.ts';
+import { createPlatform } from './create-platform.ts';
 import { createApp } from './http/app.ts';
 import { Tokens } from './http/tokens.ts';
 import { createMetrics } from './metrics.ts';
-import { createPlatform, type Platform } from './platform.ts';
+import type { Platform } from './platform.ts';
 import { type Rule, rule } from './rules.ts';
 import type { JobStatus } from './schemas/job-status.ts';
 

@@ -1,4 +1,5 @@
 import type { DeliveryLog, JobRecord } from '../job.ts';
+import { changeRecord } from '../stores/change-record.ts';
 import type { JobStore } from '../stores/job-store.ts';
 import { judgeAttempt, type Random, toRetryDelayMs } from './schedule.ts';
 import type { PostResult } from './webhook-sender.ts';
@@ -51,24 +52,20 @@ export function addAttempt(
  * Writes attempts into the record, on top of whatever else has changed in it meanwhile; undefined
  * when that job is gone. An attempt made before a replay was asked for does not settle it.
  */
-export async function noteAttempts(
+export function noteAttempts(
   store: JobStore,
   record: JobRecord,
   attempts: readonly UnnotedAttempt[],
   retry: RetryRule,
 ): Promise<JobRecord | undefined> {
-  let current: JobRecord | undefined = record;
-  while (current?.uid === record.uid) {
+  return changeRecord(store, record, (current) => {
     const { replayedAtMs } = current.delivery;
-    let delivery = current.delivery;
+    let { delivery } = current;
     for (const attempt of attempts) {
-      const isOld = replayedAtMs !== undefined && attempt.atMs < replayedAtMs;
       const added = addAttempt({ ...current, delivery }, attempt, retry);
+      const isOld = replayedAtMs !== undefined && attempt.atMs < replayedAtMs;
       delivery = isOld ? { ...added, settled: undefined, nextAttemptAtMs: undefined } : added;
     }
-    const updated = await store.update(current, { delivery });
-    if (updated !== undefined) return updated;
-    current = await store.read(record.name);
-  }
-  return undefined;
+    return { delivery };
+  });
 }

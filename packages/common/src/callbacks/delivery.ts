@@ -9,9 +9,10 @@ import type { JobStore } from '../stores/job-store.ts';
 import { WorkQueue } from '../work-queue.ts';
 import { type EncodedEvent, encodeEvent, toSequence } from './callback-event.ts';
 import { noteAttempts } from './delivery-log.ts';
-import { OriginLimits, toOrigin } from './origin-limits.ts';
+import { toOrigin } from './origin-limits.ts';
 import * as schedule from './schedule.ts';
 import type { Signer } from './signature.ts';
+import { Slots } from './slots.ts';
 import type { PostResult, WebhookSender } from './webhook-sender.ts';
 
 export interface DeliveriesParts {
@@ -60,15 +61,13 @@ export class Deliveries {
   /** Apart from the states, so that an end never waits for a heartbeat of its own job. */
   readonly #ends = new WorkQueue(CONCURRENCY, (name) => this.#guard(name, this.#tellEnd));
   readonly #deadlines: DeadlineQueue;
-  readonly #limits: OriginLimits;
-  /** Names of jobs that wait for a slot, by origin. */
-  readonly #waiting = new Map<string, Set<string>>();
+  readonly #slots: Slots;
   #ledSinceMs: number;
 
   constructor(parts: DeliveriesParts) {
     this.#parts = parts;
     this.#deadlines = new DeadlineQueue(parts.clock, (name) => this.#enqueue(name));
-    this.#limits = new OriginLimits({ clock: parts.clock, onFree: (origin) => this.#wake(origin) });
+    this.#slots = new Slots({ clock: parts.clock, onTurn: (name) => this.#enqueue(name) });
     this.#ledSinceMs = parts.clock.now();
   }
 
@@ -79,7 +78,7 @@ export class Deliveries {
       this.forget(name);
       return;
     }
-    const offered = `${state.status} ${state.reason} ${delivery.replayedAtMs ?? ''}`;
+    const offered = toKey(record);
     const known = this.#lanes.get(name);
     if (known?.recordUid === uid && known.offered === offered) return;
     if (known?.recordUid === uid) {
@@ -105,6 +104,7 @@ export class Deliveries {
     if (lane === undefined) return;
     this.#lanes.delete(name);
     this.#deadlines.remove(name);
+    this.#slots.giveBack(name);
   }
 
   /** Forgets everything, as one does who no longer leads. */
@@ -112,7 +112,7 @@ export class Deliveries {
     this.#lanes.clear();
     this.#states.clear();
     this.#ends.clear();
-    this.#waiting.clear();
+    this.#slots.clear();
     this.#deadlines.clear();
   }
 
@@ -141,7 +141,10 @@ export class Deliveries {
     const { store, leadership, clock, logger } = this.#parts;
     const lane = this.#lanes.get(name);
     const record = store.peek(name);
-    if (lane === undefined || record?.uid !== lane.recordUid || !leadership.isLeader()) return;
+    if (lane === undefined || record?.uid !== lane.recordUid || !leadership.isLeader()) {
+      this.#slots.giveBack(name);
+      return;
+    }
     try {
       await work.call(this, lane, record);
     } catch (error) {
@@ -149,6 +152,8 @@ export class Deliveries {
       const delayMs = schedule.toRetryDelayMs(lane.failuresInRow, undefined, this.#parts.random);
       this.#deadlines.set(name, clock.now() + Math.min(delayMs, 30_000));
       logger.warn({ job: name, err: error }, 'callback could not be moved on');
+    } finally {
+      this.#slots.giveBack(name);
     }
   }
 
@@ -165,6 +170,8 @@ export class Deliveries {
       lane.event = encodeEvent(view, toSequence(leadership.term(), lane.eventCount), nowMs);
       lane.nextHeartbeatAtMs = nowMs + schedule.toHeartbeatDelayMs(settings.intervalMs, random);
       lane.failuresInRow = 0;
+      // The record may be newer than the one that was offered; it is not told twice.
+      lane.offered = toKey(record);
     }
     const { event } = lane;
     const result = await this.#post(record, target, event, false);
@@ -228,14 +235,10 @@ export class Deliveries {
     isEnd: boolean,
   ): Promise<PostResult | undefined> {
     const { sender, signer, clock, leadership, metrics } = this.#parts;
-    const admission = this.#limits.tryEnter(origin, { isEnd });
+    const admission = this.#slots.take(name, origin, isEnd);
+    if (admission.kind === 'full') return undefined;
     if (admission.kind === 'open') {
       this.#deadlines.set(name, admission.retryAtMs);
-      return undefined;
-    }
-    if (admission.kind === 'full') {
-      const waiting = this.#waiting.get(origin) ?? new Set();
-      this.#waiting.set(origin, waiting.add(name));
       return undefined;
     }
     if (!leadership.isLeader()) {
@@ -257,20 +260,16 @@ export class Deliveries {
     return result;
   }
 
-  /** Lets those that wait for a slot of `origin` ask again, ends first. */
-  #wake(origin: string): void {
-    const names = this.#waiting.get(origin);
-    if (names === undefined) return;
-    this.#waiting.delete(origin);
-    for (const name of names) this.#enqueue(name);
-  }
-
   async #readTarget(lane: Lane, record: JobRecord): Promise<Lane['target']> {
     if (lane.target !== undefined) return lane.target;
     const callback = (await this.#parts.store.readPayload(record))?.callback;
     lane.target = callback && { ...callback, origin: toOrigin(callback.webhookUrl) };
     return lane.target;
   }
+}
+
+function toKey({ state, delivery }: JobRecord): string {
+  return `${state.status} ${state.reason} ${delivery.replayedAtMs ?? ''}`;
 }
 
 function toLane(recordUid: string, offered: string): Lane {

@@ -153,7 +153,7 @@ export class Controller {
 
   async #start(record: JobRecord): Promise<boolean> {
     const { store, runner, clock } = this.#parts;
-    const payload = await store.readPayload(record);
+    const payload = await store.readPlan(record);
     if (payload === undefined) return true;
     const result = await runner.start(record, payload);
     if (result.outcome === 'started') {

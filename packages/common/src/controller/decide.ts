@@ -91,6 +91,7 @@ function decideEnded(
   if (nowMs >= runEndsAtMs && !record.areCredentialsGone && !isOwn && seen !== undefined) {
     return act({ do: 'forget-credentials' });
   }
+  if (seen === undefined) return wait(nowMs + POLL_MS);
   const dueMs = [runEndsAtMs, recordEndsAtMs].filter((atMs) => atMs > nowMs);
   return wait(dueMs.length > 0 ? Math.min(...dueMs) : undefined);
 }

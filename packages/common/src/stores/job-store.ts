@@ -1,5 +1,8 @@
 import type { JobDraft, JobPayload, JobRecord } from '../job.ts';
 
+/** The part of a payload that holds no credentials. */
+export type JobPlan = Pick<JobPayload, 'asked' | 'manifest'>;
+
 export type CreateOutcome =
   | { readonly outcome: 'created'; readonly record: JobRecord }
   | { readonly outcome: 'exists'; readonly record: JobRecord }
@@ -33,7 +36,10 @@ export interface JobStore {
   read(name: string): Promise<JobRecord | undefined>;
   list(): Iterable<JobRecord>;
   count(): number;
+  /** The whole payload, read anew: callers keep nothing of it longer than they need. */
   readPayload(record: JobRecord): Promise<JobPayload | undefined>;
+  /** What was asked and what was made of it, which never changes and may be remembered. */
+  readPlan(record: JobRecord): Promise<JobPlan | undefined>;
   /** Applies `change` when the record still is as given; undefined when it is not, or is gone. */
   update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined>;
   /** Deletes the training credentials, leaving all else; like `update` in its answer. */

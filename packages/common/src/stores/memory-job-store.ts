@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { JobDraft, JobPayload, JobRecord } from '../job.ts';
-import type { CreateOutcome, JobStore, RecordChange } from './job-store.ts';
+import type { CreateOutcome, JobPlan, JobStore, RecordChange } from './job-store.ts';
 
 interface Entry {
   record: JobRecord;
@@ -56,6 +56,11 @@ export class MemoryJobStore implements JobStore {
     const entry = this.#entries.get(record.name);
     if (entry?.record.uid !== record.uid) return undefined;
     return JSON.parse(entry.payload) as JobPayload;
+  }
+
+  async readPlan(record: JobRecord): Promise<JobPlan | undefined> {
+    const payload = await this.readPayload(record);
+    return payload && { asked: payload.asked, manifest: payload.manifest };
   }
 
   async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {

@@ -1,0 +1,178 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import { TrainerError } from '../errors.ts';
+import { findDifferences, toFingerprint } from '../fingerprint.ts';
+import {
+  isTerminal,
+  type JobDraft,
+  type JobPayload,
+  type JobRecord,
+  NO_DELIVERY,
+  toAcceptedState,
+} from '../job.ts';
+import type { JobSpec } from '../job-spec.ts';
+import type { JobRunner } from '../runners/job-runner.ts';
+import { changeRecord } from '../stores/change-record.ts';
+import type { JobStore } from '../stores/job-store.ts';
+import { type RenderedTrainJob, renderTrainJob } from '../train-job/manifest.ts';
+import { toRefused } from './end-states.ts';
+
+/** A request that passed every rule. */
+export interface Submission {
+  readonly spec: JobSpec;
+  readonly asked: JobPayload['asked'];
+  readonly warnings: readonly string[];
+}
+
+export interface SubmitterParts {
+  readonly store: JobStore;
+  readonly runner: JobRunner;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly maxJobs: number;
+}
+
+export interface Accepted {
+  readonly record: JobRecord;
+  readonly isReplay: boolean;
+}
+
+/** Brings jobs into being: the record first, then the run. */
+export class Submitter {
+  readonly #parts: SubmitterParts;
+  readonly #unfinished = new Set<Promise<unknown>>();
+
+  constructor(parts: SubmitterParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Once the record exists the job is accepted, whatever happens next: the controller finishes what
+   * is left open.
+   * @throws TrainerError JOB_CONFLICT, SUBMISSION_REFUSED, TOO_MANY_JOBS, CLUSTER_UNAVAILABLE
+   */
+  async submit(name: string, submission: Submission): Promise<Accepted> {
+    const { store, runner, maxJobs } = this.#parts;
+    const known = await store.get(name);
+    if (known !== undefined) return this.#replay(known, submission);
+    if (store.count() >= maxJobs) throw tooManyJobs(maxJobs);
+
+    const target = await runner.describeTarget(submission.spec.runtime);
+    const rendered = renderTrainJob(submission.spec, target);
+    const { draft, payload } = this.#draft(name, submission, rendered);
+    const created = await store.create(draft, payload);
+    if (created.outcome === 'exists') return this.#replay(created.record, submission);
+    if (created.outcome === 'taken') throw new TrainerError('JOB_CONFLICT', created.detail);
+
+    const refusal = await this.#start(created.record, payload);
+    if (refusal !== undefined) {
+      const isGone = await this.#quietly(created.record, () => store.delete(created.record));
+      // Where someone changed the record meanwhile, it is theirs to end: the controller latches it.
+      if (isGone === true) throw new TrainerError('SUBMISSION_REFUSED', refusal);
+    }
+    return { record: created.record, isReplay: false };
+  }
+
+  /** Resolves when nothing that an answer left behind is still under way. */
+  async close(): Promise<void> {
+    await Promise.all(this.#unfinished);
+  }
+
+  async #replay(record: JobRecord, { asked }: Submission): Promise<Accepted> {
+    const { store, clock } = this.#parts;
+    const isSame = record.fingerprint === toFingerprint(asked);
+    const isUnstarted = record.runId === undefined && !isTerminal(record.state.status);
+    if (isSame && !isUnstarted) return { record, isReplay: true };
+    const payload = await store.readPayload(record);
+    if (!isSame) throw toConflict(payload ? findDifferences(payload.asked, asked) : []);
+    const refusal = payload && (await this.#start(record, payload));
+    if (refusal !== undefined) {
+      await changeRecord(store, record, (current) =>
+        isTerminal(current.state.status)
+          ? undefined
+          : { state: toRefused(current, refusal, clock.now()) },
+      );
+    }
+    return { record, isReplay: true };
+  }
+
+  #draft(name: string, { spec, asked, warnings }: Submission, rendered: RenderedTrainJob) {
+    const nowMs = this.#parts.clock.now();
+    const { manifest, secrets } = rendered;
+    const callback = toCallbackTarget(spec);
+    const draft: JobDraft = {
+      id: spec.jobId,
+      name,
+      backend: spec.backend,
+      fingerprint: toFingerprint(asked),
+      createdAtMs: nowMs,
+      warnings: [...warnings, ...rendered.warnings],
+      hasWebhook: callback !== undefined,
+      runId: undefined,
+      state: toAcceptedState(nowMs),
+      delivery: callback === undefined ? { ...NO_DELIVERY, settled: 'unwanted' } : NO_DELIVERY,
+      areCredentialsGone: Object.keys(secrets).length === 0,
+    };
+    return { draft, payload: { asked, manifest, callback, secrets } };
+  }
+
+  /** Starts the run as far as that is possible now; resolves with a refusal, if there is one. */
+  async #start(record: JobRecord, payload: JobPayload): Promise<string | undefined> {
+    const result = await this.#quietly(record, () => this.#parts.runner.start(record, payload));
+    if (result?.outcome === 'refused') return result.detail;
+    if (result?.outcome === 'started') {
+      const task = this.#quietly(record, () => this.#note(record, result.runId));
+      this.#unfinished.add(task);
+      void task.finally(() => this.#unfinished.delete(task));
+    }
+    return undefined;
+  }
+
+  /** Notes the run after the answer. One that appears after its job was cancelled is stopped. */
+  async #note(record: JobRecord, runId: string): Promise<void> {
+    const { store, runner } = this.#parts;
+    const noted = await changeRecord(store, record, ({ runId: known, state }) =>
+      known !== undefined || isTerminal(state.status) ? undefined : { runId },
+    );
+    if (noted === undefined || (noted.runId === undefined && isTerminal(noted.state.status))) {
+      await runner.stop(record);
+    }
+  }
+
+  /** For what the controller does again anyway: a failure is logged and answered with undefined. */
+  async #quietly<T>(record: JobRecord, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      this.#parts.logger.warn({ job: record.name, err: error }, 'left to the controller');
+      return undefined;
+    }
+  }
+}
+
+function toCallbackTarget({ request }: JobSpec): JobPayload['callback'] {
+  const { webhook_url, auth_header, event_filter } = request.callbacks ?? {};
+  if (webhook_url === undefined) return undefined;
+  return { webhookUrl: webhook_url, authHeader: auth_header, eventFilter: event_filter };
+}
+
+function tooManyJobs(maxJobs: number): TrainerError {
+  return new TrainerError(
+    'TOO_MANY_JOBS',
+    `This service already keeps ${maxJobs} jobs; try again when older ones have expired.`,
+    { retryAfterSeconds: 60 },
+  );
+}
+
+function toConflict(fields: readonly string[]): TrainerError {
+  const named = fields.length > 0 ? fields.join(', ') : 'some of its fields';
+  const violations = fields.map((path) => ({
+    path,
+    message: `${path} differs from the request that was submitted first.`,
+  }));
+  return new TrainerError(
+    'JOB_CONFLICT',
+    `A job with this job_id was submitted with a different request; they differ in ${named}.`,
+    { violations },
+  );
+}

@@ -1,0 +1,34 @@
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import { createSoleLeadership } from './leadership.ts';
+import type { Platform, PlatformParts } from './platform.ts';
+import { MockRunner } from './runners/mock-runner.ts';
+import { MemoryJobStore } from './stores/memory-job-store.ts';
+
+/** One line for each value of TRAINER_JOB_RUNNER. */
+const PLATFORMS: Record<Config['runner'], (parts: PlatformParts) => Promise<Platform>> = {
+  mock: async ({ config, clock }) => createMemoryPlatform(config, clock),
+  kubernetes: async () => {
+    throw new Error('not yet');
+  },
+};
+
+export function createPlatform(parts: PlatformParts): Promise<Platform> {
+  return PLATFORMS[parts.config.runner](parts);
+}
+
+function createMemoryPlatform(config: Config, clock: Clock): Platform {
+  const store = new MemoryJobStore();
+  const runner = new MockRunner(config, clock);
+  return {
+    store,
+    runner,
+    leadership: createSoleLeadership(clock.now()),
+    apiEndpoints: [],
+    open: async () => {},
+    close: async () => {
+      await runner.close();
+      await store.close();
+    },
+  };
+}

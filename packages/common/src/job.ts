@@ -105,6 +105,9 @@ export interface JobPayload {
   readonly secrets: Readonly<Record<string, string>>;
 }
 
+/** The part of a payload that holds no credentials. */
+export type JobPlan = Pick<JobPayload, 'asked' | 'manifest'>;
+
 /** A job before a store gave it uid and version. */
 export type JobDraft = Omit<JobRecord, 'uid' | 'version'>;
 

@@ -6,6 +6,7 @@ import {
   isTerminal,
   type JobDraft,
   type JobPayload,
+  type JobPlan,
   type JobRecord,
   NO_DELIVERY,
   toAcceptedState,
@@ -83,7 +84,7 @@ export class Submitter {
     const isSame = record.fingerprint === toFingerprint(asked);
     const isUnstarted = record.runId === undefined && !isTerminal(record.state.status);
     if (isSame && !isUnstarted) return { record, isReplay: true };
-    const payload = await store.readPayload(record);
+    const payload = await store.readPlan(record);
     if (!isSame) throw toConflict(payload ? findDifferences(payload.asked, asked) : []);
     const refusal = payload && (await this.#start(record, payload));
     if (refusal !== undefined) {
@@ -117,7 +118,7 @@ export class Submitter {
   }
 
   /** Starts the run as far as that is possible now; resolves with a refusal, if there is one. */
-  async #start(record: JobRecord, payload: JobPayload): Promise<string | undefined> {
+  async #start(record: JobRecord, payload: JobPlan): Promise<string | undefined> {
     const result = await this.#quietly(record, () => this.#parts.runner.start(record, payload));
     if (result?.outcome === 'refused') return result.detail;
     if (result?.outcome === 'started') {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { type ApiClient, ApiError, type ApiRequest } from './api-client.ts';
-import { type CacheChange, type CachedObject, ObjectCache } from './object-cache.ts';
+import { type CacheChange, type CachedObject, type Keep, ObjectCache } from './object-cache.ts';
 
 export interface ListWatchOptions<T extends CachedObject, V> {
   readonly client: ApiClient;
@@ -13,8 +13,7 @@ export interface ListWatchOptions<T extends CachedObject, V> {
   readonly fieldSelector?: string;
   /** Objects come without spec, data and status (PartialObjectMetadata). */
   readonly metadataOnly?: boolean;
-  /** What is kept of an object; undefined ignores it. */
-  readonly keep: (object: T) => V | undefined;
+  readonly keep: Keep<T, V>;
   /** How often everything is listed again even if nothing went wrong. */
   readonly resyncMs?: number;
 }
@@ -53,7 +52,8 @@ export class ListWatch<T extends CachedObject, V> {
 
   constructor(options: ListWatchOptions<T, V>) {
     this.#options = options;
-    this.#cache = new ObjectCache((object) => this.#guard(() => options.keep(object)));
+    const { keep } = options;
+    this.#cache = new ObjectCache((object, previous) => this.#guard(() => keep(object, previous)));
   }
 
   /** Starts following; resolves after the first list, or the first failure to make one. */
@@ -130,7 +130,11 @@ export class ListWatch<T extends CachedObject, V> {
         const delayMs = retryDelayMs(failures, error);
         failures += 1;
         isResync = false;
-        logger.warn({ path, err: error, retry_in_ms: delayMs }, 'watching was interrupted');
+        const saying = error instanceof ApiError ? error.serverMessage : undefined;
+        logger.warn(
+          { path, err: error, server_message: saying, retry_in_ms: Math.round(delayMs) },
+          'watching was interrupted',
+        );
         await wait(clock, delayMs, signal);
       }
     }

@@ -14,6 +14,9 @@ export interface CacheChange<V> {
   readonly previous: V | undefined;
 }
 
+/** What is kept of an object, given what was kept of it before; undefined ignores the object. */
+export type Keep<T, V> = (object: T, previous: V | undefined) => V | undefined;
+
 interface Entry<V> {
   readonly uid: string;
   readonly version: string;
@@ -26,7 +29,7 @@ interface Entry<V> {
  * the answers to our own writes, in whatever order those arrive; it never goes back in time.
  */
 export class ObjectCache<T extends CachedObject, V> {
-  readonly #keep: (object: T) => V | undefined;
+  readonly #keep: Keep<T, V>;
   readonly #entries = new Map<string, Entry<V>>();
   /** Uids that we deleted ourselves: the watch may still tell of their lives. */
   readonly #deleted = new Set<string>();
@@ -34,8 +37,7 @@ export class ObjectCache<T extends CachedObject, V> {
   #seenUpTo = '0';
   #size = 0;
 
-  /** `keep` makes of an object what is kept of it; undefined ignores the object. */
-  constructor(keep: (object: T) => V | undefined) {
+  constructor(keep: Keep<T, V>) {
     this.#keep = keep;
   }
 
@@ -119,7 +121,7 @@ export class ObjectCache<T extends CachedObject, V> {
     const entry = this.#entries.get(name);
     if (entry !== undefined && !isNewer(resourceVersion, entry.version)) return undefined;
     if (this.#deleted.has(uid)) return undefined;
-    const value = this.#keep(object);
+    const value = this.#keep(object, entry?.uid === uid ? entry.value : undefined);
     this.#entries.set(name, { uid, version: resourceVersion, value });
     return this.#changed(name, value, entry?.value);
   }

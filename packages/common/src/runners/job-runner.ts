@@ -1,4 +1,4 @@
-import type { JobPayload, JobRecord, Observation } from '../job.ts';
+import type { JobPlan, JobRecord, Observation } from '../job.ts';
 import type { JobSpec } from '../job-spec.ts';
 import type { TrainJobTarget } from '../train-job/manifest.ts';
 
@@ -22,7 +22,7 @@ export interface JobRunner {
   /** What the manifest of a job with this runtime may use. */
   describeTarget(runtime: JobSpec['runtime']): Promise<TrainJobTarget>;
   /** Starts the record's job; repeating it never makes a second run. */
-  start(record: JobRecord, payload: JobPayload): Promise<StartOutcome>;
+  start(record: JobRecord, plan: JobPlan): Promise<StartOutcome>;
   /** Ends the record's run, if there is one; resolves once that is certain to happen. */
   stop(record: JobRecord): Promise<void>;
   /** What is known without any call; undefined while nothing reliable is. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
-import type { JobPayload, JobRecord, Observation } from '../job.ts';
+import type { JobPlan, JobRecord, Observation } from '../job.ts';
 import { type MockScript, MockScriptSchema } from '../schemas/extra-parameters.ts';
 import { DATASET_STEP, MODEL_STEP, type TrainJobTarget } from '../train-job/manifest.ts';
 import type { JobRunner, StartOutcome } from './job-runner.ts';
@@ -45,13 +45,13 @@ export class MockRunner implements JobRunner {
     };
   }
 
-  async start(record: JobRecord, payload: JobPayload): Promise<StartOutcome> {
+  async start(record: JobRecord, plan: JobPlan): Promise<StartOutcome> {
     const known = this.#runs.get(record.name);
     if (known?.recordUid === record.uid) return { outcome: 'started', runId: known.runId };
     if (known !== undefined) {
       return { outcome: 'later', detail: 'An earlier run of that name is still there' };
     }
-    const run = this.#toRun(record, payload);
+    const run = this.#toRun(record, plan);
     this.#runs.set(record.name, run);
     this.#advance(record.name);
     return { outcome: 'started', runId: run.runId };
@@ -78,7 +78,7 @@ export class MockRunner implements JobRunner {
     return () => this.#listeners.delete(listener);
   }
 
-  #toRun(record: JobRecord, { asked }: JobPayload): MockRun {
+  #toRun(record: JobRecord, { asked }: JobPlan): MockRun {
     const nowMs = this.#clock.now();
     const extras = asked.extra_parameters as { mock?: unknown } | undefined;
     const script = MockScriptSchema.parse(extras?.mock ?? {});

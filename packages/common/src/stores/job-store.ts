@@ -1,7 +1,4 @@
-import type { JobDraft, JobPayload, JobRecord } from '../job.ts';
-
-/** The part of a payload that holds no credentials. */
-export type JobPlan = Pick<JobPayload, 'asked' | 'manifest'>;
+import type { JobDraft, JobPayload, JobPlan, JobRecord } from '../job.ts';
 
 export type CreateOutcome =
   | { readonly outcome: 'created'; readonly record: JobRecord }

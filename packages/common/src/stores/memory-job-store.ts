@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { JobDraft, JobPayload, JobRecord } from '../job.ts';
-import type { CreateOutcome, JobPlan, JobStore, RecordChange } from './job-store.ts';
+import type { JobDraft, JobPayload, JobPlan, JobRecord } from '../job.ts';
+import type { CreateOutcome, JobStore, RecordChange } from './job-store.ts';
 
 interface Entry {
   record: JobRecord;

@@ -4,25 +4,33 @@ import type { JobRecord } from '../job.ts';
 import { toIsoTime } from '../job-summary.ts';
 import { type DeliveriesResponse, DeliveriesSchema } from '../schemas/deliveries.ts';
 import { type JobParams, Params, toJobId } from './job-params.ts';
+import { problemResponses, TOKEN_SECURITY } from './problem-responses.ts';
 
 /** The routes that show and repeat the final callback of a job. */
 export function registerDeliveriesRoutes(app: FastifyInstance, jobs: Jobs): void {
   app.get<JobParams>('/train/:job_id/deliveries', {
     schema: {
+      tags: ['callbacks'],
+      security: TOKEN_SECURITY,
       operationId: 'getDeliveries',
       summary: 'Show how the final callback of a job fares',
       params: Params,
-      response: { 200: DeliveriesSchema },
+      response: { 200: DeliveriesSchema, ...problemResponses('JOB_NOT_FOUND') },
     },
     handler: async ({ params }) => toDeliveries((await jobs.get(toJobId(params))).view.record),
   });
 
   app.post<JobParams>('/train/:job_id/deliveries/replay', {
     schema: {
+      tags: ['callbacks'],
+      security: TOKEN_SECURITY,
       operationId: 'replayDeliveries',
       summary: 'Send the newest callback of a job again',
       params: Params,
-      response: { 202: DeliveriesSchema },
+      response: {
+        202: DeliveriesSchema,
+        ...problemResponses('INVALID_REQUEST', 'JOB_NOT_FOUND'),
+      },
     },
     handler: async ({ params }, reply) => {
       reply.code(202);

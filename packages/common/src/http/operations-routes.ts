@@ -20,13 +20,21 @@ export function registerOperationsRoutes(app: FastifyInstance, parts: Operations
 
   app.get('/healthz', {
     ...quiet,
-    schema: { operationId: 'getHealth', summary: 'Is it alive?', response: { 200: HealthSchema } },
+    schema: {
+      tags: ['operations'],
+      security: [],
+      operationId: 'getHealth',
+      summary: 'Is it alive?',
+      response: { 200: HealthSchema },
+    },
     handler: async () => ({ status: 'ok' }),
   });
 
   app.get('/readyz', {
     ...quiet,
     schema: {
+      tags: ['operations'],
+      security: [],
       operationId: 'getReadiness',
       summary: 'Can it serve?',
       response: { 200: ReadySchema, 503: ReadySchema },
@@ -41,6 +49,8 @@ export function registerOperationsRoutes(app: FastifyInstance, parts: Operations
   app.get('/metrics', {
     ...quiet,
     schema: {
+      tags: ['operations'],
+      security: [],
       operationId: 'getMetrics',
       summary: 'Prometheus metrics',
       response: { 200: z.string().meta({ description: 'Prometheus text format' }) },

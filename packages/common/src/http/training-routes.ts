@@ -6,6 +6,7 @@ import type { Rule } from '../rules.ts';
 import { TrainingRequestSchema } from '../schemas/training-request.ts';
 import { TrainingResponseSchema } from '../schemas/training-response.ts';
 import { type JobParams, Params, toJobId } from './job-params.ts';
+import { problemResponses, TOKEN_SECURITY } from './problem-responses.ts';
 import { toTrainingResponse } from './training-response.ts';
 
 export interface TrainingRoutesParts {
@@ -15,16 +16,28 @@ export interface TrainingRoutesParts {
   readonly config: Config;
 }
 
+const SUBMIT_ERRORS = [
+  'INVALID_REQUEST',
+  'MALFORMED_BODY',
+  'SUBMISSION_REFUSED',
+  'JOB_CONFLICT',
+  'PAYLOAD_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'TOO_MANY_JOBS',
+] as const;
+
 /** The routes that clients of the trainer use. */
 export function registerTrainingRoutes(app: FastifyInstance, parts: TrainingRoutesParts): void {
   const { backend, jobs, config, furtherRules } = parts;
 
   app.post('/train', {
     schema: {
+      tags: ['jobs'],
+      security: TOKEN_SECURITY,
       operationId: 'submitJob',
       summary: 'Submit a training job',
       body: TrainingRequestSchema,
-      response: { 200: TrainingResponseSchema },
+      response: { 200: TrainingResponseSchema, ...problemResponses(...SUBMIT_ERRORS) },
     },
     handler: async (request, reply) => {
       const submission = backend.prepare(request.body, config, furtherRules);
@@ -38,20 +51,24 @@ export function registerTrainingRoutes(app: FastifyInstance, parts: TrainingRout
 
   app.get<JobParams>('/train/:job_id', {
     schema: {
+      tags: ['jobs'],
+      security: TOKEN_SECURITY,
       operationId: 'getJob',
       summary: 'Read the state of a job',
       params: Params,
-      response: { 200: TrainingResponseSchema },
+      response: { 200: TrainingResponseSchema, ...problemResponses('JOB_NOT_FOUND') },
     },
     handler: async ({ params }) => toTrainingResponse(await jobs.get(toJobId(params)), config),
   });
 
   app.post<JobParams>('/train/:job_id/cancel', {
     schema: {
+      tags: ['jobs'],
+      security: TOKEN_SECURITY,
       operationId: 'cancelJob',
       summary: 'Cancel a job',
       params: Params,
-      response: { 200: TrainingResponseSchema },
+      response: { 200: TrainingResponseSchema, ...problemResponses('JOB_NOT_FOUND') },
     },
     handler: async ({ params }) => {
       const { detail, ...answer } = await jobs.cancel(toJobId(params));

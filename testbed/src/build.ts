@@ -90,8 +90,14 @@ async function upstreamSource(module: GoModule, cwd: string, note: string): Prom
 
 async function goRun(args: string[], cwd: string): Promise<string> {
   const env = { ...process.env, CGO_ENABLED: '0', GOWORK: 'off' };
-  const { stdout } = await run('go', args, { cwd, env, maxBuffer: 64 << 20 });
-  return stdout;
+  const running = run('go', args, { cwd, env, maxBuffer: 64 << 20 });
+  const end = () => running.child.kill();
+  process.once('exit', end);
+  try {
+    return (await running).stdout;
+  } finally {
+    process.off('exit', end);
+  }
 }
 
 function pinned(goMod: string, module: string): string {

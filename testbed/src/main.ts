@@ -1,41 +1,47 @@
 import { parseArgs } from 'node:util';
 import { buildAll } from './build.ts';
-import { startTestbed } from './testbed.ts';
+import { startTestbed, type Testbed } from './testbed.ts';
 
 const { values, positionals } = parseArgs({
   options: { dir: { type: 'string' } },
   allowPositionals: true,
 });
 
+const signalled = new Promise<'signalled'>((resolve) => {
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(name, () => resolve('signalled'));
+});
+
 try {
-  process.exitCode = positionals[0] === 'build' ? await build() : await serve();
+  process.exit(await main());
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  process.exit(1);
 }
 
-async function build(): Promise<number> {
-  for (const { path, versions } of Object.values(await buildAll(console.error))) {
-    console.log(path, JSON.stringify(versions));
-  }
-  return 0;
-}
-
-async function serve(): Promise<number> {
-  const signal = new Promise<undefined>((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-      process.on(name, () => resolve(undefined));
-  });
+async function main(): Promise<number> {
   const began = Date.now();
-  const starting = startTestbed({ ...(values.dir && { dir: values.dir }), log: console.error });
-  const testbed = await starting;
-  for (const [name, version] of Object.entries(testbed.versions)) console.log(`${name} ${version}`);
-  console.log(
-    `ready in ${((Date.now() - began) / 1000).toFixed(1)} s; end it with Ctrl-C or SIGTERM`,
-  );
-  console.log(`KUBECONFIG=${testbed.kubeconfigPath}`);
-  const death = await Promise.race([signal, testbed.died]);
-  if (death) console.error(death);
+  // A build takes minutes and is dropped at a signal; a start takes seconds and is undone in order.
+  const binaries = await Promise.race([buildAll(console.error), signalled]);
+  if (binaries === 'signalled') return 1;
+  if (positionals[0] === 'build') {
+    for (const { path, versions } of Object.values(binaries))
+      console.log(path, JSON.stringify(versions));
+    return 0;
+  }
+  const testbed = await startTestbed({
+    ...(values.dir && { dir: values.dir }),
+    log: console.error,
+  });
+  introduce(testbed, Date.now() - began);
+  const end = await Promise.race([signalled, testbed.died]);
+  if (end !== 'signalled') console.error(end);
   await testbed.close();
-  return death ? 1 : 0;
+  return end === 'signalled' ? 0 : 1;
+}
+
+function introduce({ versions, kubeconfigPath }: Testbed, tookMs: number): void {
+  for (const [name, version] of Object.entries(versions)) console.log(`${name} ${version}`);
+  console.log(`ready in ${(tookMs / 1000).toFixed(1)} s; end it with Ctrl-C or SIGTERM`);
+  console.log(`KUBECONFIG=${kubeconfigPath}`);
 }

@@ -82,6 +82,7 @@ export class Testbed {
 }
 
 export async function startTestbed({ dir, log = () => {} }: TestbedOptions = {}): Promise<Testbed> {
+  const binaries = await buildAll(log);
   const folder = await prepareFolder(dir);
   const lock = await claim(folder);
   const components = new Map<string, Component>();
@@ -90,7 +91,7 @@ export async function startTestbed({ dir, log = () => {} }: TestbedOptions = {})
     if (!dir) await rm(folder, { recursive: true, force: true });
   };
   try {
-    const setting = await prepare(folder, log);
+    const setting = await prepare(folder, binaries);
     for (const spec of componentSpecs(setting)) {
       const file = join(folder, 'logs', `${spec.name}.log`);
       components.set(spec.name, new Component(spec, setting.binaries.helper?.path ?? '', file));
@@ -120,8 +121,7 @@ async function claim(folder: string): Promise<Lock> {
   throw new Error(`A test bed already runs in ${folder}: ${await lockNote(folder)}`);
 }
 
-async function prepare(dir: string, log: Log): Promise<Setting> {
-  const binaries = await buildAll(log);
+async function prepare(dir: string, binaries: Binaries): Promise<Setting> {
   await Promise.all(['logs', 'tmp'].map((name) => mkdir(join(dir, name), { recursive: true })));
   const certs = await makeCerts(binaries.helper?.path ?? '', join(dir, 'certs'));
   const numbers = await freePorts(portNames.length);

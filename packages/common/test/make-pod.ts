@@ -6,7 +6,12 @@ const CREATED = '2026-01-01T00:00:00Z';
 /** Builds a pod as a kubelet and the scheduler leave them: `makePod().failed({exitCode: 3})`. */
 export class PodBuilder {
   #object: PodObject = {
-    metadata: { name: 'nemo-job-node-0-0-abcde', uid: 'pod-uid', creationTimestamp: CREATED },
+    metadata: {
+      name: 'nemo-job-node-0-0-abcde',
+      uid: 'pod-uid',
+      resourceVersion: '1',
+      creationTimestamp: CREATED,
+    },
     status: { phase: 'Pending' },
   };
 
@@ -59,7 +64,7 @@ export function makeEvent(
 ): EventObject {
   const [kind = '', name = ''] = involved.split('/');
   return {
-    metadata: { name: `${name}.1`, uid: `${name}-event` },
+    metadata: { name: `${name}.1`, uid: `${name}-event`, resourceVersion: '1' },
     involvedObject: { kind, name },
     type: 'Warning',
     reason,

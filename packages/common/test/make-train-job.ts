@@ -16,6 +16,7 @@ export class TrainJobBuilder {
     metadata: {
       name: 'nemo-job',
       uid: TRAIN_JOB_UID,
+      resourceVersion: '1',
       creationTimestamp: '2026-01-01T00:00:00Z',
       ownerReferences: [{ kind: 'Secret', uid: RECORD_UID }],
     },

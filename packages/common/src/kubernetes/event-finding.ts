@@ -8,7 +8,7 @@ export interface EventObject {
   readonly metadata: {
     readonly name: string;
     readonly uid: string;
-    readonly resourceVersion?: string;
+    readonly resourceVersion: string;
     readonly creationTimestamp?: string;
   };
   readonly involvedObject: {

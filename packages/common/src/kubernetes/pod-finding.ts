@@ -26,7 +26,7 @@ export interface PodObject {
   readonly metadata: {
     readonly name: string;
     readonly uid: string;
-    readonly resourceVersion?: string;
+    readonly resourceVersion: string;
     readonly creationTimestamp?: string;
     readonly deletionTimestamp?: string;
     readonly labels?: Readonly<Record<string, string>>;
@@ -49,6 +49,9 @@ export interface PodFinding {
   /** When the container ended, for a failure; UNIX milliseconds. */
   readonly atMs: number;
 }
+
+/** JobSet's label with the name of the JobSet, which is its TrainJob's. */
+export const JOB_SET_LABEL = 'jobset.sigs.k8s.io/jobset-name';
 
 const PULL_REASONS = new Set([
   'ErrImagePull',

@@ -23,7 +23,7 @@ export interface TrainJobObject {
   readonly metadata: {
     readonly name: string;
     readonly uid: string;
-    readonly resourceVersion?: string;
+    readonly resourceVersion: string;
     readonly creationTimestamp?: string;
     readonly deletionTimestamp?: string;
     readonly labels?: Readonly<Record<string, string>>;
@@ -85,7 +85,7 @@ export function toSeenTrainJob(
     metadata: {
       name,
       uid,
-      ...(resourceVersion !== undefined && { resourceVersion }),
+      resourceVersion,
       ...(creationTimestamp !== undefined && { creationTimestamp }),
       ...(deletionTimestamp !== undefined && { deletionTimestamp }),
       ...(queue !== undefined && { labels: { [QUEUE_LABEL]: queue } }),

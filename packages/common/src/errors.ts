@@ -7,10 +7,12 @@ export const ERROR_STATUS = {
   FORBIDDEN: 403,
   JOB_NOT_FOUND: 404,
   ROUTE_NOT_FOUND: 404,
+  REQUEST_TIMEOUT: 408,
   JOB_CONFLICT: 409,
   PAYLOAD_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
   RATE_LIMITED: 429,
+  HEADERS_TOO_LARGE: 431,
   INTERNAL_ERROR: 500,
   OVERLOADED: 503,
   TOO_MANY_JOBS: 503,
@@ -24,6 +26,9 @@ export interface Violation {
   readonly path: string;
   readonly message: string;
 }
+
+/** Nobody reads more, and a list of a hundred thousand wrong elements must not make a huge answer. */
+export const MAX_VIOLATIONS = 100;
 
 /**
  * An outcome that the caller of the API is to be told. Its message and violations are written for
@@ -54,9 +59,11 @@ export class TrainerError extends Error {
     return ERROR_STATUS[this.code];
   }
 
-  /** Many violations as one error whose detail already says all of them. */
-  static invalid(violations: readonly Violation[]): TrainerError {
-    const detail = violations.map(({ message }) => message).join(' ');
-    return new TrainerError('INVALID_REQUEST', detail, { violations });
+  /** Many violations as one error whose detail already says all of them, up to a hundred. */
+  static invalid(all: readonly Violation[]): TrainerError {
+    const violations = all.slice(0, MAX_VIOLATIONS);
+    const sentences = violations.map(({ message }) => message);
+    if (all.length > MAX_VIOLATIONS) sentences.push('There are more violations than these.');
+    return new TrainerError('INVALID_REQUEST', sentences.join(' '), { violations });
   }
 }

@@ -6,7 +6,7 @@ const FORBIDDEN_KEYS = ['__proto__', 'constructor', 'prototype'] as const;
 
 /**
  * Refuses a body that is no JSON object, is nested too deeply, or holds a key that would reach an
- * object's prototype. Walks without recursion, so the body may be anything.
+ * object's prototype or a number beyond what can be read. Walks without recursion, so the body may be anything.
  * @throws TrainerError INVALID_REQUEST
  */
 export function assertPlainObject(body: unknown): asserts body is Record<string, unknown> {
@@ -29,6 +29,10 @@ export function assertPlainObject(body: unknown): asserts body is Record<string,
       }
       for (const child of Object.values(container)) {
         if (typeof child === 'object' && child !== null) next.push(child);
+        // JSON.parse reads 1e999 as Infinity, which would go on as null.
+        if (child === Number.POSITIVE_INFINITY || child === Number.NEGATIVE_INFINITY) {
+          throw invalid('The body must not hold a number that is too large to be read.');
+        }
       }
     }
     level = next;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Violation } from '../errors.ts';
+import { MAX_VIOLATIONS, type Violation } from '../errors.ts';
 import { toViolation } from './issue-sentence.ts';
 import { assertPlainObject } from './json-shape.ts';
 import { type TrainingRequest, TrainingRequestSchema } from './training-request.ts';
@@ -30,8 +30,10 @@ export function parseTrainingRequest(body: unknown): ParsedRequest {
   assertPlainObject(body);
   const result = compiled.safeParse(body);
   if (!result.success) {
-    const violations = result.error.issues.map(toViolation);
-    const request = saveTheRest(body, result.error.issues);
+    const { issues } = result.error;
+    const violations = issues.slice(0, MAX_VIOLATIONS + 1).map(toViolation);
+    // So many would take seconds to repair, one by one.
+    const request = issues.length > MAX_VIOLATIONS ? undefined : saveTheRest(body, issues);
     return { violations, request, body, warnings: [] };
   }
   const warnings = [...describeUnknownKeys(body), ...describeIgnored(body, result.data)];

@@ -13,6 +13,9 @@ interface KnownKeys {
 /** Other names that a section's own preprocessing understands. */
 const ALIASES = new Set(['extra_parameters.command']);
 
+/** They are kept with the job and told with each of its answers. */
+const MAX_SENTENCES = 20;
+
 /**
  * Makes a function that names, in one sentence each, the keys of a value which `schema` does not
  * know, with the nearest known name. Of keys that pass through, only likely misspellings are named.
@@ -22,7 +25,8 @@ export function createUnknownKeyFinder(schema: z.ZodType): (value: unknown) => s
   return (value) => {
     const sentences: string[] = [];
     collect(known, value, '', sentences);
-    return sentences;
+    if (sentences.length <= MAX_SENTENCES) return sentences;
+    return [...sentences.slice(0, MAX_SENTENCES), 'There are more unknown fields than these'];
   };
 }
 
@@ -37,6 +41,7 @@ function collect(known: KnownKeys, value: unknown, path: string, sentences: stri
   }
   if (known.passesThrough === undefined) return;
   for (const [key, child] of Object.entries(value)) {
+    if (sentences.length > MAX_SENTENCES) return;
     const childPath = path === '' ? key : `${path}.${key}`;
     const childKeys = known.fields.get(key);
     if (childKeys !== undefined) collect(childKeys, child, childPath, sentences);

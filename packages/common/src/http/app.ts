@@ -5,14 +5,19 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 import { TrainerError } from '../errors.ts';
 import { createAuthenticate } from './authenticate.ts';
+import { answerClientError } from './client-errors.ts';
 import { registerDeliveriesRoutes } from './deliveries-routes.ts';
-import { MAX_BODY_BYTES, registerJsonBody } from './json-body.ts';
+import { MAX_BODY_BYTES, registerIgnoredBody, registerJsonBody } from './json-body.ts';
 import { registerLoadShedding } from './load-shedding.ts';
 import { registerOpenApi } from './openapi.ts';
 import { type OperationsRoutesParts, registerOperationsRoutes } from './operations-routes.ts';
 import { replyWithProblem } from './problem.ts';
 import type { Tokens } from './tokens.ts';
-import { registerTrainingRoutes, type TrainingRoutesParts } from './training-routes.ts';
+import {
+  registerCancelRoute,
+  registerTrainingRoutes,
+  type TrainingRoutesParts,
+} from './training-routes.ts';
 
 export interface AppParts extends TrainingRoutesParts, OperationsRoutesParts {
   readonly config: Config;
@@ -22,6 +27,10 @@ export interface AppParts extends TrainingRoutesParts, OperationsRoutesParts {
 
 /** Longer than any job id, so that one that is too long is told so instead of "no such route". */
 const MAX_PARAM_LENGTH = 1024;
+/** For a whole request to arrive, of 256 KiB at most. Without it, one that stalls holds its socket. */
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Requests take milliseconds: what closing still waits for by then is a client that stalls. */
+const CLOSE_STALLED_AFTER_MS = 3000;
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
 /** Builds the HTTP side of a service, ready to listen or to be injected into; listens to nothing. */
@@ -36,8 +45,13 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     },
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
-    frameworkErrors: (error, request, reply) => replyWithProblem(error, request, reply),
-    return503OnClosing: true,
+    frameworkErrors: (error, request, reply) => {
+      replyWithProblem(error, request, reply);
+    },
+    clientErrorHandler: answerClientError,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // What still arrives on an open connection is served, since the jobs outlive the connections.
+    return503OnClosing: false,
   });
   // The backend parses bodies, since it tells schema and rule violations together.
   app.setValidatorCompiler(() => (value) => ({ value }));
@@ -54,6 +68,11 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     const route = request.routeOptions.url ?? 'none';
     const labels = { method: request.method, route, status: String(reply.statusCode) };
     metrics.requestSeconds.observe(labels, reply.elapsedTime / 1000);
+  });
+
+  app.addHook('preClose', async () => {
+    const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_STALLED_AFTER_MS);
+    app.server.once('close', () => clearTimeout(timer));
   });
 
   // The docs page must work over plain http too, where a cluster ends TLS elsewhere or nowhere.
@@ -74,9 +93,14 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   registerOperationsRoutes(app, parts);
   await app.register(async (scope) => {
     await registerLoadShedding(scope);
-    scope.addHook('onRequest', createAuthenticate(tokens));
+    // After the rate limit, which is a hook of each route's own, so that tokens cannot be guessed fast.
+    scope.addHook('preParsing', createAuthenticate(tokens));
     registerTrainingRoutes(scope, parts);
-    registerDeliveriesRoutes(scope, parts.jobs);
+    await scope.register(async (bodyless) => {
+      registerIgnoredBody(bodyless);
+      registerCancelRoute(bodyless, parts);
+      registerDeliveriesRoutes(bodyless, parts.jobs);
+    });
   });
   return app;
 }

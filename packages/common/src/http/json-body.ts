@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import { TrainerError } from '../errors.ts';
 import { assertPlainObject } from '../schemas/json-shape.ts';
@@ -10,12 +11,12 @@ export const MAX_BODY_BYTES = 256 * 1024;
  */
 export function registerJsonBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser<string>(
+  app.addContentTypeParser<Buffer>(
     'application/json',
-    { parseAs: 'string', bodyLimit: MAX_BODY_BYTES },
-    (_request, text, done) => {
+    { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES },
+    (_request, bytes, done) => {
       try {
-        done(null, parseJson(text));
+        done(null, parseJson(bytes));
       } catch (error) {
         done(error as Error);
       }
@@ -23,7 +24,17 @@ export function registerJsonBody(app: FastifyInstance): void {
   );
 }
 
-function parseJson(text: string): unknown {
+/** For routes that need no body: many clients send an empty one with a type, or `{}`. */
+export function registerIgnoredBody(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_r, _b, done) =>
+    done(null),
+  );
+}
+
+function parseJson(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) throw new TrainerError('MALFORMED_BODY', 'The body is not valid UTF-8.');
+  const text = bytes.toString();
   if (text.trim() === '') {
     throw new TrainerError('MALFORMED_BODY', 'The body is empty; it must be one JSON object.');
   }

@@ -7,10 +7,12 @@ const TITLES: Record<number, string> = {
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
+  408: 'Request Timeout',
   409: 'Conflict',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
   429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 };
@@ -29,6 +31,7 @@ const FRAMEWORK_ERRORS: Record<string, readonly [ErrorCode, string]> = {
     'MALFORMED_BODY',
     'The body is not as long as its Content-Length says.',
   ],
+  FST_ERR_MAX_PARAM_LENGTH: ['JOB_NOT_FOUND', 'No job has an id that is this long.'],
   FST_ERR_BAD_URL: ['INVALID_REQUEST', 'The path holds an escape that is not valid UTF-8.'],
 };
 
@@ -57,15 +60,20 @@ export function replyWithProblem(
   if (problem.retryAfterSeconds !== undefined) {
     reply.header('retry-after', String(problem.retryAfterSeconds));
   }
+  // What the framework refuses has passed no hook.
+  reply.header('x-request-id', request.id);
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="trainer"');
-  const body: Problem = {
-    type: `urn:trainer:error:${problem.code.toLowerCase().replaceAll('_', '-')}`,
-    title: TITLES[problem.status] ?? 'Error',
-    status: problem.status,
-    detail: problem.message,
-    code: problem.code,
-    errors: [...problem.violations],
-    request_id: request.id,
+  const body = JSON.stringify({ ...toProblem(problem), request_id: request.id });
+  return reply.code(problem.status).type('application/problem+json').send(body);
+}
+
+export function toProblem({ code, status, message, violations }: TrainerError): Problem {
+  return {
+    type: `urn:trainer:error:${code.toLowerCase().replaceAll('_', '-')}`,
+    title: TITLES[status] ?? 'Error',
+    status,
+    detail: message,
+    code,
+    errors: [...violations],
   };
-  return reply.code(problem.status).type('application/problem+json').send(JSON.stringify(body));
 }

@@ -26,7 +26,7 @@ const SUBMIT_ERRORS = [
   'TOO_MANY_JOBS',
 ] as const;
 
-/** The routes that clients of the trainer use. */
+/** The routes that submit a job and read its state. */
 export function registerTrainingRoutes(app: FastifyInstance, parts: TrainingRoutesParts): void {
   const { backend, jobs, config, furtherRules } = parts;
 
@@ -60,7 +60,12 @@ export function registerTrainingRoutes(app: FastifyInstance, parts: TrainingRout
     },
     handler: async ({ params }) => toTrainingResponse(await jobs.get(toJobId(params)), config),
   });
+}
 
+export function registerCancelRoute(
+  app: FastifyInstance,
+  { jobs, config }: Pick<TrainingRoutesParts, 'jobs' | 'config'>,
+): void {
   app.post<JobParams>('/train/:job_id/cancel', {
     schema: {
       tags: ['jobs'],

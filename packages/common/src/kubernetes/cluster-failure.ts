@@ -1,0 +1,30 @@
+import type { Logger } from 'pino';
+import { TrainerError } from '../errors.ts';
+import { ApiError } from './api-client.ts';
+
+const RETRY_AFTER_SECONDS = 5;
+/** Answers that say nothing about the object: the cluster is down, busy, or not set up for us. */
+const NOT_OUR_CALL = new Set([401, 403, 404, 408, 429]);
+
+/**
+ * What callers of our own API are told of a call that did not get through: CLUSTER_UNAVAILABLE, in
+ * words that name nothing of the cluster. The API server's own words, such as the missing verb of an
+ * RBAC refusal, go to the log. Anything else comes back as it is.
+ */
+export function toClusterFailure(error: unknown, logger: Logger): unknown {
+  if (!(error instanceof ApiError)) return error;
+  const { status, serverMessage, retryAfterSeconds } = error;
+  if (status !== undefined && status < 500 && !NOT_OUR_CALL.has(status)) return error;
+  logger.error(
+    { err: error, server_message: serverMessage },
+    'the cluster did not do what it must',
+  );
+  const isRefused = status === 401 || status === 403;
+  const detail = isRefused
+    ? 'The cluster refuses what this service needs to do; its operator has to look into it.'
+    : 'The cluster cannot be reached right now; try again in a moment.';
+  return new TrainerError('CLUSTER_UNAVAILABLE', detail, {
+    retryAfterSeconds: Math.max(1, Math.ceil(retryAfterSeconds ?? RETRY_AFTER_SECONDS)),
+    cause: error,
+  });
+}

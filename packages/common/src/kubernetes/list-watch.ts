@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { type ApiClient, ApiError, type ApiRequest } from './api-client.ts';
 import { type CacheChange, type CachedObject, type Keep, ObjectCache } from './object-cache.ts';
+import { pause } from './pause.ts';
 
 export interface ListWatchOptions<T extends CachedObject, V> {
   readonly client: ApiClient;
@@ -135,7 +136,7 @@ export class ListWatch<T extends CachedObject, V> {
           { path, err: error, server_message: saying, retry_in_ms: Math.round(delayMs) },
           'watching was interrupted',
         );
-        await wait(clock, delayMs, signal);
+        await pause(clock, delayMs, signal);
       }
     }
     attempted();
@@ -248,19 +249,4 @@ function retryDelayMs(failures: number, error: unknown): number {
 /** Replicas that lost the server together must not come back together. */
 function jitter(value: number): number {
   return value * (0.5 + Math.random() / 2);
-}
-
-function wait(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const cancel = clock.schedule(delayMs, () => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    });
-    const stop = () => {
-      cancel();
-      resolve();
-    };
-    signal.addEventListener('abort', stop, { once: true });
-  });
 }

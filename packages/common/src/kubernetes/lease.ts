@@ -1,0 +1,245 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import type { Leadership } from '../leadership.ts';
+import { BACKEND_LABEL } from '../train-job/manifest.ts';
+import { type ApiClient, ApiError } from './api-client.ts';
+import {
+  LEASE_SECONDS,
+  type Lease,
+  type Sighting,
+  toAcquired,
+  toReleased,
+  toRenewed,
+  toSighting,
+} from './lease-state.ts';
+import { pause } from './pause.ts';
+
+export interface LeaseParts {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly backend: string;
+  readonly namespace: string;
+  /** Differs between any two processes; by default made up. */
+  readonly identity?: string;
+}
+
+const RENEW_MS = 2000;
+/** We stop this long before others may take over, for what was begun in the last moment. */
+const MARGIN_MS = 2000;
+const CALL_TIMEOUT_MS = 3000;
+const RELEASE_TIMEOUT_MS = 1000;
+
+/**
+ * Leadership over one backend's jobs, held in one Lease: renewed every 2 s, given up by ourselves
+ * 8 s after the last renewal, taken over by another replica 10 s after it last saw one.
+ */
+export class LeaseLeadership implements Leadership {
+  readonly #parts: LeaseParts;
+  readonly #identity: string;
+  readonly #collection: string;
+  readonly #name: string;
+  readonly #listeners = new Set<(isLeader: boolean) => void>();
+  #lease: Lease | undefined;
+  #sighting: Sighting | undefined;
+  /** Monotonic time until which we may act; counted from before the renewal was sent. */
+  #deadlineMs = Number.NEGATIVE_INFINITY;
+  /** Whether listeners believe that we lead. */
+  #isAnnounced = false;
+  #term = 0;
+  #run: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+  #disarm: (() => void) | undefined;
+
+  constructor(parts: LeaseParts) {
+    this.#parts = parts;
+    this.#identity = parts.identity ?? `${hostname()}_${randomUUID()}`;
+    this.#collection = `/apis/coordination.k8s.io/v1/namespaces/${parts.namespace}/leases`;
+    this.#name = `trainer-${parts.backend}`;
+  }
+
+  isLeader(): boolean {
+    return this.#isAnnounced && this.#parts.clock.monotonic() < this.#deadlineMs;
+  }
+
+  term(): number {
+    return this.#term;
+  }
+
+  watch(listener: (isLeader: boolean) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Starts competing; resolves after the first attempt, whatever became of it. */
+  async open(): Promise<void> {
+    if (this.#run !== undefined) return;
+    const abort = new AbortController();
+    const { promise: attempted, resolve } = Promise.withResolvers<void>();
+    this.#run = { abort, done: this.#compete(abort.signal, resolve) };
+    await attempted;
+  }
+
+  /** Stops competing and frees the Lease, so that another replica leads at once. */
+  async close(): Promise<void> {
+    const run = this.#run;
+    if (run === undefined) return;
+    this.#run = undefined;
+    run.abort.abort();
+    await run.done;
+    const wasLeader = this.isLeader();
+    this.#lose();
+    if (wasLeader) await this.#release();
+  }
+
+  async #compete(signal: AbortSignal, attempted: () => void): Promise<void> {
+    let hasFailed = false;
+    while (!signal.aborted) {
+      try {
+        await this.#attempt(signal);
+        hasFailed = false;
+      } catch (error) {
+        if (signal.aborted) break;
+        if (!hasFailed) this.#warn(error, 'the lease could not be renewed or looked at');
+        hasFailed = true;
+      }
+      attempted();
+      await this.#pause(signal);
+    }
+    attempted();
+  }
+
+  async #attempt(signal: AbortSignal): Promise<void> {
+    // Who leads writes at once; a conflict means that somebody else wrote, so it looks first.
+    if (this.isLeader() && this.#lease && (await this.#renew(this.#lease, signal))) return;
+    const lease = await this.#read(signal);
+    if (lease === undefined) return this.#acquire(this.#toNewLease(), signal);
+    const { clock } = this.#parts;
+    this.#sighting = toSighting(lease, this.#sighting, clock.monotonic());
+    const isOurs = lease.spec?.holderIdentity === this.#identity;
+    if (isOurs && this.isLeader()) {
+      await this.#renew(lease, signal);
+    } else if (isOurs || clock.monotonic() >= this.#sighting.expiresAtMs) {
+      await this.#acquire(lease, signal);
+    } else {
+      this.#lose();
+    }
+  }
+
+  async #renew(lease: Lease, signal: AbortSignal): Promise<boolean> {
+    const { clock } = this.#parts;
+    const startedAtMs = clock.monotonic();
+    const renewed = await this.#write(toRenewed(lease, clock.now()), signal);
+    if (renewed === undefined) return false;
+    this.#lease = renewed;
+    // An answer after our own deadline comes too late: that term is over.
+    if (this.isLeader()) this.#lead(startedAtMs);
+    return true;
+  }
+
+  async #acquire(lease: Lease, signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#parts;
+    this.#lose();
+    const startedAtMs = clock.monotonic();
+    const wanted = toAcquired(lease, this.#identity, this.#term, clock.now());
+    const acquired = await this.#write(wanted, signal);
+    if (acquired === undefined) return;
+    this.#lease = acquired;
+    this.#term = acquired.spec?.leaseTransitions ?? 0;
+    this.#lead(startedAtMs);
+    if (clock.monotonic() >= this.#deadlineMs) return;
+    logger.info({ lease: this.#name, term: this.#term }, 'leading');
+    this.#isAnnounced = true;
+    this.#announce(true);
+  }
+
+  #lead(startedAtMs: number): void {
+    const { clock } = this.#parts;
+    this.#deadlineMs = startedAtMs + LEASE_SECONDS * 1000 - MARGIN_MS;
+    this.#disarm?.();
+    this.#disarm = clock.schedule(this.#deadlineMs - clock.monotonic(), () => this.#expire());
+  }
+
+  #expire(): void {
+    const leftMs = this.#deadlineMs - this.#parts.clock.monotonic();
+    // Timers may fire a moment early, and nobody else would come back to this.
+    if (leftMs <= 0) this.#lose();
+    else this.#disarm = this.#parts.clock.schedule(leftMs, () => this.#expire());
+  }
+
+  #lose(): void {
+    this.#disarm?.();
+    this.#deadlineMs = Number.NEGATIVE_INFINITY;
+    if (!this.#isAnnounced) return;
+    this.#isAnnounced = false;
+    this.#parts.logger.info({ lease: this.#name, term: this.#term }, 'no longer leading');
+    this.#announce(false);
+  }
+
+  async #release(): Promise<void> {
+    const signal = AbortSignal.timeout(RELEASE_TIMEOUT_MS);
+    try {
+      // Our last renewal may have been written without its answer having arrived.
+      let lease = this.#lease;
+      for (let round = 0; round < 2 && lease !== undefined; round += 1) {
+        if (lease.spec?.holderIdentity !== this.#identity) return;
+        if (await this.#write(toReleased(lease, this.#parts.clock.now()), signal)) return;
+        lease = await this.#read(signal);
+      }
+    } catch (error) {
+      this.#warn(error, 'the lease could not be released and will run out');
+    }
+  }
+
+  async #read(signal: AbortSignal): Promise<Lease | undefined> {
+    const path = `${this.#collection}/${this.#name}`;
+    return this.#call({ method: 'GET', path, signal }, 404);
+  }
+
+  /** Undefined when somebody else wrote first. */
+  async #write(lease: Lease, signal: AbortSignal): Promise<Lease | undefined> {
+    const isNew = lease.metadata.resourceVersion === undefined;
+    const path = isNew ? this.#collection : `${this.#collection}/${this.#name}`;
+    return this.#call({ method: isNew ? 'POST' : 'PUT', path, body: lease, signal }, 409);
+  }
+
+  async #call(request: Parameters<ApiClient['call']>[0], expected: number) {
+    try {
+      return await this.#parts.client.call<Lease>({ ...request, timeoutMs: CALL_TIMEOUT_MS });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === expected) return undefined;
+      throw error;
+    }
+  }
+
+  #toNewLease(): Lease {
+    const labels = { [BACKEND_LABEL]: this.#parts.backend };
+    const metadata = { name: this.#name, labels };
+    return { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata };
+  }
+
+  /** Until the next renewal, or until the holder's time is up, whichever comes first. */
+  #pause(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts;
+    const expiresInMs = (this.#sighting?.expiresAtMs ?? 0) - clock.monotonic();
+    const isWaiting = !this.isLeader() && expiresInMs > 0;
+    const delayMs = isWaiting ? Math.min(RENEW_MS, expiresInMs) : RENEW_MS;
+    return pause(clock, delayMs, signal);
+  }
+
+  #announce(isLeader: boolean): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(isLeader);
+      } catch (error) {
+        this.#warn(error, 'a listener of the leadership failed');
+      }
+    }
+  }
+
+  #warn(error: unknown, message: string): void {
+    const saying = error instanceof ApiError ? error.serverMessage : undefined;
+    this.#parts.logger.warn({ lease: this.#name, err: error, server_message: saying }, message);
+  }
+}

@@ -36,7 +36,10 @@ export class Jobs {
   async submit(submission: Submission): Promise<JobAnswer & { readonly isReplay: boolean }> {
     const name = toTrainJobName(this.#parts.backend, submission.spec.jobId);
     const { record, isReplay } = await this.#submitter.submit(name, submission);
-    return { ...(await this.#answer(record)), isReplay };
+    const answer = await this.#answer(record);
+    if (isReplay) return { ...answer, isReplay };
+    // A submission is answered with its acceptance, whatever has become of the job by now.
+    return { ...answer, view: { record, state: record.state, progress: undefined }, isReplay };
   }
 
   /** @throws TrainerError JOB_NOT_FOUND, CLUSTER_UNAVAILABLE */

@@ -8,8 +8,10 @@ import { MemoryJobStore } from './stores/memory-job-store.ts';
 /** One line for each value of TRAINER_JOB_RUNNER. */
 const PLATFORMS: Record<Config['runner'], (parts: PlatformParts) => Promise<Platform>> = {
   mock: async ({ config, clock }) => createMemoryPlatform(config, clock),
-  kubernetes: async () => {
-    throw new Error('not yet');
+  kubernetes: async (parts) => {
+    // Nobody else pays for the Kubernetes client.
+    const { createKubernetesPlatform } = await import('./kubernetes/create-kubernetes-platform.ts');
+    return createKubernetesPlatform(parts);
   },
 };
 

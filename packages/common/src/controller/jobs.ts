@@ -109,7 +109,7 @@ export class Jobs {
     const payload = await store.readPlan(record);
     const newest = store.peek(record.name);
     const current = newest?.uid === record.uid ? newest : record;
-    return { view: projectJob(current, runner.peek(current.name), clock.now()), payload };
+    return { view: projectJob(current, runner.peek(current.name), clock.now()), plan };
   }
 }
 

@@ -6,7 +6,7 @@ import type { TrainingResponse } from '../schemas/training-response.ts';
 import { toJobSpecEcho } from '../train-job/job-spec-echo.ts';
 
 /** An answer as clients read it. */
-export function toTrainingResponse({ view, payload }: JobAnswer, config: Config): TrainingResponse {
+export function toTrainingResponse({ view, plan }: JobAnswer, config: Config): TrainingResponse {
   const { record } = view;
   return {
     ...toJobSummary(view),
@@ -14,7 +14,7 @@ export function toTrainingResponse({ view, payload }: JobAnswer, config: Config)
     metadata: {
       backend: record.backend,
       warnings: [...record.warnings],
-      job_spec: payload === undefined ? {} : toJobSpecEcho(payload.manifest),
+      job_spec: plan === undefined ? {} : toJobSpecEcho(plan.manifest),
     },
   };
 }

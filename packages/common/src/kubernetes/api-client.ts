@@ -29,6 +29,8 @@ export interface ApiClient {
    * lines that cannot be read count as no answer.
    */
   watch<T>(request: ApiRequest): Promise<AsyncIterable<WatchEvent<T>>>;
+  /** Where the API server listens. */
+  endpoint(): { readonly address: string; readonly port: number };
   close(): Promise<void>;
 }
 

@@ -53,6 +53,11 @@ export class Connection {
     return new Connection(clock, load, config);
   }
 
+  /** The API server's URL. */
+  get server(): string {
+    return currentCluster(this.#config).server.replace(/\/+$/, '');
+  }
+
   /** What to use right now; of many callers, one asks the credential plugin. */
   access(): Promise<Access> {
     const nowMs = this.#clock.monotonic();
@@ -89,8 +94,7 @@ export class Connection {
   }
 
   async #resolve(): Promise<Access> {
-    const cluster = this.#config.getCurrentCluster();
-    if (cluster === null) throw new ConfigError('The kubeconfig has no current cluster.');
+    const { proxyUrl } = currentCluster(this.#config);
     const options: RequestOptions = {};
     await this.#config.applyToHTTPSOptions(options);
     const headers = Object.fromEntries(
@@ -100,9 +104,9 @@ export class Connection {
       headers.Authorization = `Basic ${Buffer.from(options.auth).toString('base64')}`;
     }
     return {
-      server: cluster.server.replace(/\/+$/, ''),
+      server: this.server,
       headers,
-      dispatcher: this.#dispatcher(options, cluster.proxyUrl),
+      dispatcher: this.#dispatcher(options, proxyUrl),
     };
   }
 
@@ -123,6 +127,12 @@ export class Connection {
     this.#dispatchers.set(identity, dispatcher);
     return dispatcher;
   }
+}
+
+function currentCluster(config: KubeConfig) {
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) throw new ConfigError('The kubeconfig has no current cluster.');
+  return cluster;
 }
 
 async function loadConfig(kubeconfigPath: string | undefined): Promise<KubeConfig> {

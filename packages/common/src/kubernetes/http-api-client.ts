@@ -45,6 +45,12 @@ class HttpApiClient implements ApiClient {
     this.#userAgent = userAgent;
   }
 
+  endpoint(): { address: string; port: number } {
+    const { hostname, port, protocol } = new URL(this.#connection.server);
+    const defaultPort = protocol === 'http:' ? 80 : 443;
+    return { address: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || defaultPort };
+  }
+
   async call<T>(request: ApiRequest): Promise<T> {
     const { timeoutMs = CALL_TIMEOUT_MS, signal } = request;
     const timeout = AbortSignal.timeout(timeoutMs);

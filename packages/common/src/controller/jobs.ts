@@ -15,7 +15,7 @@ import { type Submission, Submitter, type SubmitterParts } from './submit-job.ts
 export interface JobAnswer {
   readonly view: JobView;
   /** Undefined once the record was deleted meanwhile. */
-  readonly payload: JobPlan | undefined;
+  readonly plan: JobPlan | undefined;
 }
 
 export interface JobsParts extends SubmitterParts {
@@ -106,7 +106,7 @@ export class Jobs {
 
   async #answer(record: JobRecord): Promise<JobAnswer> {
     const { store, runner, clock } = this.#parts;
-    const payload = await store.readPlan(record);
+    const plan = await store.readPlan(record);
     const newest = store.peek(record.name);
     const current = newest?.uid === record.uid ? newest : record;
     return { view: projectJob(current, runner.peek(current.name), clock.now()), plan };

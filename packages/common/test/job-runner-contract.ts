@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { isTerminal, type JobPlan, type JobRecord, type Observation } from '../src/job.ts';
+import type { JobRunner } from '../src/runners/job-runner.ts';
+import { assertExists } from './until-seen.ts';
+
+export interface RunnerHarness {
+  readonly runner: JobRunner;
+  /** A record that exists, and what to run for it: something short, or something endless. */
+  makeJob(
+    outcome: 'succeeded' | 'failed' | 'never',
+  ): Promise<{ readonly record: JobRecord; readonly plan: JobPlan }>;
+  /** Lets time pass until the runner shows what is wanted, and has announced it. */
+  until(name: string, isWanted: (seen: Observation) => boolean): Promise<Observation>;
+  close(): Promise<void>;
+}
+
+const isGone = (seen: Observation) => !seen.exists;
+const isRunning = (seen: Observation) => seen.exists && seen.status === 'running';
+const hasEnded = (seen: Observation) => seen.exists && isTerminal(seen.status);
+
+/** What every runner does, wherever it runs jobs. */
+export function describeJobRunner(name: string, make: () => Promise<RunnerHarness>): void {
+  describe(`${name}, as a runner`, () => {
+    let harness: RunnerHarness;
+    let runner: JobRunner;
+
+    beforeAll(async () => {
+      harness = await make();
+      runner = harness.runner;
+      await runner.open();
+    });
+
+    afterAll(() => harness.close());
+
+    async function startJob(outcome: 'succeeded' | 'failed' | 'never') {
+      const { record, plan } = await harness.makeJob(outcome);
+      const started = await runner.start(record, plan);
+      if (started.outcome !== 'started') throw new Error(`it was not started: ${started.detail}`);
+      return { record, plan, runId: started.runId };
+    }
+
+    test('is ready once opened', () => {
+      expect(runner.unready()).toBeUndefined();
+    });
+
+    test('knows nothing of a name that it never ran', async () => {
+      expect(runner.peek('nemo-absent')).toEqual({ exists: false });
+      expect(await runner.observe('nemo-absent')).toEqual({ exists: false });
+    });
+
+    test('shows a run as soon as it is started, with its own id and its record', async () => {
+      const { record, runId } = await startJob('never');
+      const wanted = { exists: true, runId, recordUid: record.uid, isStopping: false };
+      expect(runner.peek(record.name)).toMatchObject(wanted);
+      expect(await runner.observe(record.name)).toMatchObject(wanted);
+    });
+
+    test('starts one run however often it is asked', async () => {
+      const { record, plan, runId } = await startJob('never');
+      const again = await Promise.all([runner.start(record, plan), runner.start(record, plan)]);
+      expect(again).toEqual([
+        { outcome: 'started', runId },
+        { outcome: 'started', runId },
+      ]);
+    });
+
+    test('takes a run from submitted over running to its success', async () => {
+      const { record } = await startJob('succeeded');
+      const running = assertExists(await harness.until(record.name, isRunning));
+      expect(running).toMatchObject({ reason: 'RUNNING', endedAtMs: undefined });
+      const ended = assertExists(await harness.until(record.name, hasEnded));
+      expect(ended).toMatchObject({
+        status: 'succeeded',
+        reason: 'COMPLETED',
+        runId: running.runId,
+        startedAtMs: running.startedAtMs,
+      });
+      expect(ended.endedAtMs).toBeGreaterThanOrEqual(running.startedAtMs ?? Number.NaN);
+      expect(await runner.observe(record.name)).toMatchObject({ status: 'succeeded' });
+    });
+
+    test('says that a run failed', async () => {
+      const { record } = await startJob('failed');
+      expect(await harness.until(record.name, hasEnded)).toMatchObject({ status: 'failed' });
+    });
+
+    test('stops a run, twice if asked, and then knows nothing of it', async () => {
+      const { record } = await startJob('never');
+      await harness.until(record.name, isRunning);
+      await Promise.all([runner.stop(record), runner.stop(record)]);
+      await harness.until(record.name, isGone);
+      await runner.stop(record);
+      expect(await runner.observe(record.name)).toEqual({ exists: false });
+    });
+
+    test('stops nothing for a record that has no run', async () => {
+      const { record } = await harness.makeJob('never');
+      await expect(runner.stop(record)).resolves.toBeUndefined();
+    });
+
+    test('keeps the runs of two records of one name apart', async () => {
+      const { record, plan, runId } = await startJob('never');
+      const namesake = { ...record, uid: '00000000-0000-4000-8000-000000000000' };
+      expect(await runner.start(namesake, plan)).toMatchObject({ outcome: 'later' });
+      await runner.stop(namesake);
+      expect(await runner.observe(record.name)).toMatchObject({ runId, isStopping: false });
+    });
+
+    test('tells no more of changes to whom does not listen any more', async () => {
+      const told: string[] = [];
+      const unwatch = runner.watch((changed) => told.push(changed));
+      const first = await startJob('never');
+      await harness.until(first.record.name, isRunning);
+      unwatch();
+      const second = await startJob('never');
+      await harness.until(second.record.name, isRunning);
+      expect(told).toContain(first.record.name);
+      expect(told).not.toContain(second.record.name);
+    });
+
+    test('describes where jobs run', async () => {
+      const runtime = { name: 'nemo-runtime', kind: 'ClusterTrainingRuntime' };
+      const target = await runner.describeTarget({ ...runtime, apiGroup: 'trainer.kubeflow.org' });
+      expect(target).toMatchObject({
+        apiVersion: 'trainer.kubeflow.org/v1alpha1',
+        namespace: 'trainer-jobs',
+        podPatchField: 'runtimePatches',
+        hasActiveDeadline: true,
+      });
+    });
+
+    test('closes twice', async () => {
+      await runner.close();
+      await runner.close();
+    });
+  });
+}

@@ -152,7 +152,7 @@ export class ListWatch<T extends CachedObject, V> {
         timeoutMs: PAGE_TIMEOUT_MS,
         query: { ...this.#selectors(), limit: PAGE_SIZE, continue: next },
       });
-      objects.push(...page.items);
+      objects.push(...(page.items ?? []));
       version ??= page.metadata.resourceVersion;
       next = page.metadata.continue || undefined;
     } while (next !== undefined);

@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ['**/*.cluster.test.ts'],
     exclude: ['**/node_modules/**'],
+    globalSetup: ['packages/common/test/cluster/global-setup.ts'],
     pool: 'forks',
     fileParallelism: false,
     testTimeout: 120_000,

@@ -102,7 +102,7 @@ export class SecretJobStore implements JobStore {
       metadata: {
         name: draft.name,
         labels: toLabels(draft),
-        annotations: toAnnotations({ ...draft, runId: undefined }),
+        annotations: toAnnotations(draft),
       },
       data: toData(payload),
     };

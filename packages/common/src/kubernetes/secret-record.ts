@@ -67,8 +67,8 @@ export function toLabels({ backend, id }: Pick<JobDraft, 'backend' | 'id'>) {
 }
 
 /** The annotations of a new record, 12 KiB at most; what is too long for that is shortened. */
-export function toAnnotations(draft: JobDraft): AnnotationPatch {
-  return {
+export function toAnnotations(draft: JobDraft): Record<string, string> {
+  const annotations: AnnotationPatch = {
     [JOB_ID_ANNOTATION]: draft.id,
     [FINGERPRINT]: draft.fingerprint,
     [CREATED_AT]: String(draft.createdAtMs),
@@ -76,6 +76,9 @@ export function toAnnotations(draft: JobDraft): AnnotationPatch {
     [WEBHOOK]: String(draft.hasWebhook),
     ...toAnnotationPatch(draft),
   };
+  // Only a patch knows null; in a new object the API server would make a text of it.
+  const set = Object.entries(annotations).filter((entry) => entry[1] !== null);
+  return Object.fromEntries(set) as Record<string, string>;
 }
 
 /** The annotations that a change sets or removes. */

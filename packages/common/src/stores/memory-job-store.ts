@@ -80,6 +80,7 @@ export class MemoryJobStore implements JobStore {
   }
 
   async delete(record: JobRecord): Promise<boolean> {
+    if (this.#entries.get(record.name)?.record.uid !== record.uid) return true;
     if (this.#current(record) === undefined) return false;
     this.#entries.delete(record.name);
     this.#announce(record.name);

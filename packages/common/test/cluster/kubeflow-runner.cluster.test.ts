@@ -1,0 +1,500 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { isTerminal, type Observation } from '../../src/job.ts';
+import type { ApiClient } from '../../src/kubernetes/api-client.ts';
+import { ApiError } from '../../src/kubernetes/api-client.ts';
+import type { KubeflowRunner } from '../../src/kubernetes/kubeflow-runner.ts';
+import { describeJobRunner } from '../job-runner-contract.ts';
+import { assertExists, untilSeen } from '../until-seen.ts';
+import { type BedJob, KubeflowFixture, NAMESPACE } from './kubeflow-fixture.ts';
+
+const KUBECONFIG = inject('kubeconfigPath');
+const NEVER = ['--testbed-outcome=never'];
+const TRAINING_TIME = '--testbed-run-ms=1000';
+const INITIALIZERS = {
+  initializer: {
+    dataset: { storageUri: 'hf://some/dataset' },
+    model: { storageUri: 'hf://some/model' },
+  },
+};
+
+const hasEnded = (seen: Observation) => seen.exists && isTerminal(seen.status);
+const isGone = (seen: Observation) => !seen.exists;
+const says = (reason: string) => (seen: Observation) => seen.exists && seen.reason === reason;
+
+describeJobRunner('KubeflowRunner', async () => {
+  const fixture = await KubeflowFixture.open(KUBECONFIG, 'contract');
+  const runner = fixture.createRunner();
+  return {
+    runner,
+    makeJob: (outcome) =>
+      fixture.createJob({ args: [`--testbed-outcome=${outcome}`, TRAINING_TIME] }),
+    until: (name, isWanted) => untilSeen(runner, name, isWanted),
+    close: () => fixture.close(),
+  };
+});
+
+describe('KubeflowRunner on a real control plane', () => {
+  let fixture: KubeflowFixture;
+  let runner: KubeflowRunner;
+
+  beforeAll(async () => {
+    fixture = await KubeflowFixture.open(KUBECONFIG, 'observed');
+    runner = fixture.createRunner();
+    await runner.open();
+    runner.lead(true);
+  });
+
+  afterAll(() => fixture.close());
+
+  async function start(job: BedJob) {
+    const { record, plan } = await fixture.createJob(job);
+    const started = await runner.start(record, plan);
+    if (started.outcome !== 'started') throw new Error(`it was not started: ${started.detail}`);
+    return { ...record, runId: started.runId };
+  }
+
+  /** Every reason that is shown until the run ends, each once, in order. */
+  function followReasons(name: string): () => string[] {
+    const reasons: string[] = [];
+    const note = () => {
+      const seen = runner.peek(name);
+      if (seen?.exists === true && seen.reason !== reasons.at(-1)) reasons.push(seen.reason);
+    };
+    const unwatch = runner.watch((changed) => {
+      if (changed === name) note();
+    });
+    note();
+    return () => {
+      unwatch();
+      return reasons;
+    };
+  }
+
+  describe('observes', () => {
+    test('initializers, training on two nodes, success', async () => {
+      const job = { runtime: 'with-initializers-runtime', nodes: 2, args: [TRAINING_TIME] };
+      const { name } = await start({ ...job, spec: INITIALIZERS });
+      const end = followReasons(name);
+      const running = await untilSeen(runner, name, says('RUNNING'));
+      expect(running).toMatchObject({ detail: 'Training is running on 2 of 2 nodes' });
+      expect(await untilSeen(runner, name, hasEnded)).toMatchObject({
+        status: 'succeeded',
+        detail: 'Training completed',
+        startedAtMs: assertExists(running).startedAtMs,
+      });
+      const reasons = end();
+      expect(reasons.slice(reasons.indexOf('INITIALIZING'))).toEqual(
+        expect.arrayContaining(['INITIALIZING', 'RUNNING', 'COMPLETED']),
+      );
+      expect(reasons.at(-1)).toBe('COMPLETED');
+    });
+
+    test('a failure, with exit code and last lines', async () => {
+      const message = '--testbed-message=step 7\nloss is nan';
+      const args = ['--testbed-outcome=failed', '--testbed-exit-code=3', message];
+      const { name } = await start({ args });
+      expect(await untilSeen(runner, name, hasEnded)).toMatchObject({
+        status: 'failed',
+        reason: 'POD_FAILED',
+        detail: 'The container node failed with exit code 3: step 7 / loss is nan',
+      });
+    });
+
+    test('a failure on any replica, by one look of its own', async () => {
+      const follower = fixture.createRunner();
+      await follower.open();
+      const { name } = await start({ args: ['--testbed-outcome=oom'] });
+      const wanted = { status: 'failed', reason: 'OUT_OF_MEMORY' };
+      expect(await untilSeen(runner, name, hasEnded)).toMatchObject(wanted);
+      await untilSeen(follower, name, hasEnded);
+      expect(await follower.observe(name)).toMatchObject(wanted);
+    });
+
+    test('restarts that are used up', async () => {
+      const args = ['--testbed-outcome=failed'];
+      const { name } = await start({ runtime: 'restarting-runtime', args });
+      expect(await untilSeen(runner, name, hasEnded)).toMatchObject({
+        status: 'failed',
+        reason: 'MAX_RESTARTS_REACHED',
+        detail: 'The container node failed with exit code 1 (after its last restart)',
+      });
+    });
+
+    test('a deadline that ended the training', async () => {
+      const { name } = await start({ args: NEVER, spec: { activeDeadlineSeconds: 3 } });
+      const running = assertExists(await untilSeen(runner, name, says('RUNNING')));
+      expect(await untilSeen(runner, name, hasEnded)).toMatchObject({
+        status: 'failed',
+        reason: 'DEADLINE_EXCEEDED',
+        detail: 'Its time limit of 3 seconds was reached while it was training',
+        startedAtMs: running.startedAtMs,
+      });
+      await fixture.untilNoPods(name);
+    });
+
+    test('a deadline that was reached before anything ran', async () => {
+      const { name } = await start({ gpus: 500, spec: { activeDeadlineSeconds: 3 } });
+      expect(await untilSeen(runner, name, hasEnded)).toMatchObject({
+        reason: 'DEADLINE_EXCEEDED',
+        detail: expect.stringMatching(/^Its time limit of 3 seconds .* still waited to start/),
+        startedAtMs: undefined,
+      });
+    });
+
+    test('a queue that holds a job back, and then lets it go', async () => {
+      const { name } = await start({ queue: 'held', args: NEVER });
+      expect(await untilSeen(runner, name, says('QUEUED'))).toMatchObject({
+        status: 'submitted',
+        detail: 'Waiting in the queue held',
+      });
+      const contentType = 'application/merge-patch+json';
+      const body = { spec: { suspend: false } };
+      await fixture.admin.call({
+        method: 'PATCH',
+        path: fixture.trainJobPath(name),
+        body,
+        contentType,
+      });
+      await untilSeen(runner, name, says('RUNNING'));
+    });
+
+    test('a cluster without room', async () => {
+      const { name } = await start({ gpus: 500 });
+      expect(await untilSeen(runner, name, says('INSUFFICIENT_RESOURCES'))).toMatchObject({
+        status: 'submitted',
+        detail: expect.stringMatching(
+          /^No node can take the job yet: .* Insufficient nvidia.com\/gpu/,
+        ),
+        isDiagnosed: true,
+      });
+    });
+
+    test('an image that cannot be pulled', async () => {
+      const { name } = await start({ nodes: 2, args: ['--testbed-outcome=image-pull'] });
+      expect(await untilSeen(runner, name, says('IMAGE_PULL_FAILED'))).toMatchObject({
+        status: 'submitted',
+        detail: expect.stringContaining('registry.example/nemo-runtime:1'),
+      });
+    });
+
+    test('a JobSet that is refused for what the runtime says', async () => {
+      const { name } = await start({ runtime: 'broken-runtime' });
+      expect(await untilSeen(runner, name, says('RUNTIME_REJECTED'))).toMatchObject({
+        status: 'submitted',
+        detail: expect.stringContaining("invalid replicatedJob name 'absent'"),
+      });
+    });
+
+    test('a quota that its pods do not fit into', async () => {
+      await fixture.create(`/api/v1/namespaces/${NAMESPACE}/resourcequotas`, {
+        metadata: { name: 'few-gpus' },
+        spec: { hard: { 'requests.nvidia.com/gpu': '450' } },
+      });
+      const { name } = await start({ gpus: 460 });
+      expect(await untilSeen(runner, name, says('QUOTA_EXCEEDED'))).toMatchObject({
+        status: 'submitted',
+        detail: expect.stringMatching(
+          /^The quota few-gpus is exceeded: .*limited to requests.nvidia.com\/gpu=450$/,
+        ),
+      });
+    });
+
+    test('nothing finer on a replica that does not lead, which says so', async () => {
+      const follower = fixture.createRunner();
+      await follower.open();
+      const { name } = await start({ args: ['--testbed-outcome=image-pull'] });
+      await untilSeen(runner, name, says('IMAGE_PULL_FAILED'));
+      const seen = await untilSeen(follower, name, says('PENDING'));
+      expect(seen).toMatchObject({ status: 'submitted', isDiagnosed: false });
+    });
+
+    test('a run of a failed job that Trainer starts again', async () => {
+      const { name, runId } = await start({ args: ['--testbed-outcome=failed'] });
+      await untilSeen(runner, name, hasEnded);
+      await fixture.admin.call({ method: 'DELETE', path: fixture.jobSetPath(name) });
+      const again = await untilSeen(runner, name, (seen) => !hasEnded(seen));
+      expect(again).toMatchObject({ exists: true, runId, isStopping: false });
+    });
+  });
+
+  describe('is refused by the cluster', () => {
+    test.each([
+      [
+        'a runtime that does not exist',
+        { runtime: 'absent-runtime' },
+        /"absent-runtime" not found: specified clusterTrainingRuntime must be created/,
+      ],
+      [
+        'initializers that the runtime lacks',
+        { spec: INITIALIZERS },
+        /must have dataset-initializer job .* must have model-initializer job/,
+      ],
+      [
+        'a URI that its schema forbids',
+        {
+          runtime: 'with-initializers-runtime',
+          spec: { initializer: { dataset: { storageUri: 'bad' } } },
+        },
+        /storageUri: storageUri may be empty, or it must be a valid URI/,
+      ],
+      [
+        'a field of another release',
+        { spec: { podSpecOverrides: [] } },
+        /^The Kubeflow Trainer of this cluster does not know the field spec.podSpecOverrides\.$/,
+      ],
+    ] as [string, BedJob, RegExp][])('%s', async (_, job, expected) => {
+      const { record, plan } = await fixture.createJob(job);
+      const outcome = await runner.start(record, plan);
+      expect(outcome).toMatchObject({
+        outcome: 'refused',
+        detail: expect.stringMatching(expected),
+      });
+      expect(JSON.stringify(outcome)).not.toMatch(/admission webhook|Invalid value|\\n/);
+      expect(await runner.observe(record.name)).toEqual({ exists: false });
+    });
+
+    test('a quota of TrainJobs', async () => {
+      await fixture.create(`/api/v1/namespaces/${NAMESPACE}/resourcequotas`, {
+        metadata: { name: 'no-trainjobs' },
+        spec: { hard: { 'count/trainjobs.trainer.kubeflow.org': '0' } },
+      });
+      const { record, plan } = await fixture.createJob();
+      // The quota counts only once the controller has written its status.
+      const path = `/api/v1/namespaces/${NAMESPACE}/resourcequotas`;
+      await fixture.untilAny<{ metadata: { name: string }; status?: { hard?: object } }>(
+        { path },
+        (items) => items.get('no-trainjobs')?.status?.hard !== undefined,
+      );
+      expect(await runner.start(record, plan)).toMatchObject({
+        outcome: 'refused',
+        detail: expect.stringMatching(/^The quota no-trainjobs is exceeded: /),
+      });
+      await fixture.admin.call({ method: 'DELETE', path: `${path}/no-trainjobs` });
+    });
+
+    test('an account that may not: for the log alone', async () => {
+      const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/${NAMESPACE}/roles/runner-observed`;
+      const contentType = 'application/json-patch+json';
+      const op = { op: 'replace', path: '/rules/0/verbs' };
+      const allow = (value: string[]) =>
+        fixture.admin.call({ method: 'PATCH', path, contentType, body: [{ ...op, value }] });
+      await allow(['get', 'list', 'watch', 'delete']);
+      const { record, plan } = await fixture.createJob();
+      try {
+        await expect
+          .poll(() => runner.start(record, plan).catch((error) => error), { timeout: 10_000 })
+          .toMatchObject({
+            code: 'CLUSTER_UNAVAILABLE',
+            message: 'The cluster cannot be used right now; try again.',
+          });
+      } finally {
+        await allow(['create', 'get', 'list', 'watch', 'delete']);
+      }
+    });
+  });
+
+  describe('starts', () => {
+    test('owned by its record and held by nothing', async () => {
+      const record = await start({ args: NEVER });
+      const trainJob = await fixture.admin.call<{ metadata: Record<string, unknown> }>({
+        method: 'GET',
+        path: fixture.trainJobPath(record.name),
+      });
+      const owner = { apiVersion: 'v1', kind: 'Secret', name: record.name, uid: record.uid };
+      expect(trainJob.metadata.ownerReferences).toEqual([owner]);
+      expect(trainJob.metadata).not.toHaveProperty('finalizers');
+    });
+
+    test('once, although the answer was lost', async () => {
+      const forgetful = fixture.createRunner(losingFirstAnswer(fixture.limited, 'POST'));
+      const { record, plan } = await fixture.createJob({ args: NEVER });
+      await expect(forgetful.start(record, plan)).rejects.toMatchObject({
+        code: 'CLUSTER_UNAVAILABLE',
+        retryAfterSeconds: 5,
+      });
+      const seen = assertExists(await untilSeen(runner, record.name, ({ exists }) => exists));
+      const wanted = { outcome: 'started', runId: seen.runId };
+      expect(await forgetful.start(record, plan)).toEqual(wanted);
+    });
+
+    test('later, while an earlier TrainJob of the name is on its way out', async () => {
+      const first = await start({ args: NEVER });
+      const path = fixture.trainJobPath(first.name);
+      const contentType = 'application/merge-patch+json';
+      const hold = (finalizers: string[]) =>
+        fixture.admin.call({
+          method: 'PATCH',
+          path,
+          contentType,
+          body: { metadata: { finalizers } },
+        });
+      await hold(['test.example/hold']);
+      await runner.stop(first);
+      expect(await untilSeen(runner, first.name, ({ exists }) => exists)).toMatchObject({
+        isStopping: true,
+      });
+      const secrets = `/api/v1/namespaces/${NAMESPACE}/secrets`;
+      await fixture.admin.call({ method: 'DELETE', path: `${secrets}/${first.name}` });
+      const second = await fixture.createRecord({ id: first.id });
+      const plan = fixture.toPlan(second, { args: NEVER });
+      expect(await runner.start(second, plan)).toMatchObject({ outcome: 'later' });
+      await hold([]);
+      await untilSeen(runner, first.name, isGone);
+      const started = await runner.start(second, plan);
+      expect(started).toMatchObject({ outcome: 'started' });
+      expect(started).not.toMatchObject({ runId: first.runId });
+      await untilSeen(runner, second.name, says('RUNNING'));
+    });
+  });
+
+  describe('stops', () => {
+    test.each([
+      ['a run, and its pods go', { nodes: 2, args: NEVER }, 'RUNNING'],
+      ['one that waits for room', { gpus: 500 }, 'INSUFFICIENT_RESOURCES'],
+      ['one that waits in a queue', { queue: 'held' }, 'QUEUED'],
+      [
+        'one that is initializing',
+        { runtime: 'with-initializers-runtime', spec: INITIALIZERS, args: NEVER },
+        'INITIALIZING',
+      ],
+    ] as [string, BedJob, string][])('%s', async (_, job, reason) => {
+      const record = await start(job);
+      await untilSeen(runner, record.name, says(reason));
+      await runner.stop(record);
+      await untilSeen(runner, record.name, isGone);
+      await fixture.untilNoPods(record.name);
+      expect(await runner.observe(record.name)).toEqual({ exists: false });
+    });
+
+    test('one that it never saw, by its record alone', async () => {
+      const record = await start({ args: NEVER });
+      const stranger = fixture.createRunner();
+      await stranger.stop({ ...record, runId: undefined });
+      await untilSeen(runner, record.name, isGone);
+    });
+
+    test('one whose runtime was deleted meanwhile', async () => {
+      const runtimes = '/apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes';
+      const nemo = await fixture.admin.call<{ spec: object }>({
+        method: 'GET',
+        path: `${runtimes}/nemo-runtime`,
+      });
+      const { spec } = nemo;
+      await fixture.create(runtimes, {
+        apiVersion: 'trainer.kubeflow.org/v1alpha1',
+        kind: 'ClusterTrainingRuntime',
+        metadata: {
+          name: 'passing-runtime',
+          labels: { 'trainer.kubeflow.org/framework': 'torch' },
+        },
+        spec,
+      } as { metadata: { name: string } });
+      const record = await startWhenKnown('passing-runtime');
+      await untilSeen(runner, record.name, says('RUNNING'));
+      await fixture.admin.call({ method: 'DELETE', path: `${runtimes}/passing-runtime` });
+      await runner.stop(record);
+      await untilSeen(runner, record.name, isGone);
+      await fixture.untilNoPods(record.name);
+    });
+
+    test('while no webhook of Trainer answers, when starting is only put off', async () => {
+      const record = await start({ args: NEVER });
+      await untilSeen(runner, record.name, says('RUNNING'));
+      const mend = await breakWebhooks(fixture.admin);
+      try {
+        const { record: next, plan } = await fixture.createJob();
+        await expect
+          .poll(() => runner.start(next, plan).catch((error) => error), { timeout: 10_000 })
+          .toMatchObject({ code: 'CLUSTER_UNAVAILABLE' });
+        await runner.stop(record);
+        await untilSeen(runner, record.name, isGone);
+        await fixture.untilNoPods(record.name);
+      } finally {
+        await mend();
+      }
+    });
+
+    /** Trainer learns of a new runtime by a watch of its own. */
+    async function startWhenKnown(runtime: string) {
+      const { record, plan } = await fixture.createJob({ runtime, args: NEVER });
+      await expect
+        .poll(() => runner.start(record, plan), { timeout: 10_000 })
+        .toMatchObject({ outcome: 'started' });
+      const { runId } = assertExists(runner.peek(record.name));
+      return { ...record, runId };
+    }
+  });
+
+  describe('describes', () => {
+    const group = { apiGroup: 'trainer.kubeflow.org' };
+
+    test('the fields of its TrainJobs and the steps of a runtime', async () => {
+      const kind = 'ClusterTrainingRuntime';
+      expect(
+        await runner.describeTarget({ name: 'with-initializers-runtime', kind, ...group }),
+      ).toEqual({
+        apiVersion: 'trainer.kubeflow.org/v1alpha1',
+        namespace: NAMESPACE,
+        podPatchField: 'runtimePatches',
+        hasActiveDeadline: true,
+        steps: ['dataset-initializer', 'model-initializer'],
+      });
+      const absent = await runner.describeTarget({ name: 'absent-runtime', kind, ...group });
+      expect(absent.steps).toEqual([]);
+    });
+
+    test('a runtime of the namespace', async () => {
+      const kind = 'TrainingRuntime';
+      const { steps } = await runner.describeTarget({ name: 'absent', kind, ...group });
+      expect(steps).toEqual([]);
+    });
+  });
+});
+
+/** Does what it is asked, and loses the first answer to a call of that method. */
+function losingFirstAnswer(client: ApiClient, method: string): ApiClient {
+  let isLost = false;
+  return {
+    call: async (request) => {
+      const answer = await client.call(request);
+      if (isLost || request.method !== method) return answer as never;
+      isLost = true;
+      throw new ApiError('no answer', {});
+    },
+    watch: (request) => client.watch(request),
+    close: async () => {},
+  };
+}
+
+/** Points Trainer's webhooks to where nobody listens; returns how to mend them. */
+async function breakWebhooks(admin: ApiClient): Promise<() => Promise<void>> {
+  const root = '/apis/admissionregistration.k8s.io/v1';
+  const contentType = 'application/json-patch+json';
+  const mends: (() => Promise<unknown>)[] = [];
+  for (const kind of ['validatingwebhookconfigurations', 'mutatingwebhookconfigurations']) {
+    const { items } = await admin.call<{
+      items: {
+        metadata: { name: string };
+        webhooks: { name: string; clientConfig: { url: string } }[];
+      }[];
+    }>({ method: 'GET', path: `${root}/${kind}` });
+    for (const { metadata, webhooks } of items) {
+      for (const [index, { name, clientConfig }] of webhooks.entries()) {
+        if (!name.includes('trainjob')) continue;
+        const patch = (value: string) =>
+          admin.call({
+            method: 'PATCH',
+            path: `${root}/${kind}/${metadata.name}`,
+            contentType,
+            body: [{ op: 'replace', path: `/webhooks/${index}/clientConfig/url`, value }],
+          });
+        await patch('https://127.0.0.1:1/nobody');
+        mends.push(() => patch(clientConfig.url));
+      }
+    }
+  }
+  if (mends.length === 0) throw new Error('Trainer has no webhook for TrainJobs');
+  return async () => {
+    for (const mend of mends) await mend();
+  };
+}

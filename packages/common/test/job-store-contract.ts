@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { JobRecord, JobState } from '../src/job.ts';
+import type { JobStore } from '../src/stores/job-store.ts';
+import { eventually } from './eventually.ts';
+import { makeDraft, makePayload } from './make-draft.ts';
+
+export interface StoreUnderTest {
+  /** Opened. */
+  readonly store: JobStore;
+  /** Another replica's view of the same records, opened; the store itself where there is no such. */
+  readonly replica: JobStore;
+  close(): Promise<void>;
+}
+
+/** What every JobStore must do; run by each implementation's own test file. */
+export function describeJobStore(name: string, make: () => Promise<StoreUnderTest>): void {
+  describe(`${name} keeps the contract of a JobStore`, () => {
+    let made: StoreUnderTest;
+    let store: JobStore;
+    let replica: JobStore;
+    let id: string;
+
+    beforeEach(async () => {
+      made = await make();
+      ({ store, replica } = made);
+      id = randomUUID();
+    });
+    afterEach(() => made.close());
+
+    const create = async (of = store): Promise<JobRecord> => {
+      const created = await of.create(makeDraft(id), makePayload());
+      if (created.outcome !== 'created') throw new Error(`the job is ${created.outcome}`);
+      return created.record;
+    };
+    const toRunning = ({ state }: JobRecord): JobState => {
+      return { ...state, status: 'running', reason: 'RUNNING', startedAtMs: 5 };
+    };
+
+    it('creates a record as drafted and finds it again', async () => {
+      const record = await create();
+      const { uid, version, ...draft } = record;
+      expect(draft).toStrictEqual(makeDraft(id));
+      expect(uid).not.toBe('');
+      expect(version).not.toBe('');
+      expect(store.peek(record.name)).toStrictEqual(record);
+      expect(await store.get(record.name)).toStrictEqual(record);
+      expect(await store.read(record.name)).toStrictEqual(record);
+      expect(await replica.get(record.name)).toStrictEqual(record);
+      expect([...store.list()]).toContainEqual(record);
+    });
+
+    it('keeps what cannot be read back as text easily', async () => {
+      const odd = '\u0000"\\\n\ud800 日本 \u{1f680} $(x) </script>';
+      const draft = makeDraft(id, {
+        warnings: [odd, ''],
+        runId: 'run',
+        state: { ...makeDraft(id).state, detail: odd, endedAtMs: 0 },
+      });
+      const asked = { [odd]: [null, odd, 1.5e300] };
+      const secrets = { A: '', _b: ' \n\u0000', 'asked.json': '{}' };
+      const created = await store.create(draft, makePayload({ asked, secrets }));
+      if (created.outcome !== 'created') throw new Error(created.outcome);
+      expect(await replica.read(draft.name)).toStrictEqual(created.record);
+      expect(created.record).toMatchObject(draft);
+      const payload = await replica.readPayload(created.record);
+      expect(payload).toStrictEqual(makePayload({ asked, secrets }));
+    });
+
+    it('knows nothing of a job that does not exist, and does not remember that', async () => {
+      const { name } = makeDraft(id);
+      expect(await replica.get(name)).toBeUndefined();
+      expect(await replica.read(name)).toBeUndefined();
+      expect(replica.peek(name)).toBeUndefined();
+      const record = await create();
+      expect(await replica.get(name)).toStrictEqual(record);
+    });
+
+    it('answers a second creation with the first record', async () => {
+      const record = await create();
+      const other = makeDraft(id, { fingerprint: 'b'.repeat(43) });
+      const again = await replica.create(other, makePayload({ secrets: { HF_TOKEN: 'new' } }));
+      expect(again).toStrictEqual({ outcome: 'exists', record });
+      expect(await store.readPayload(record)).toStrictEqual(makePayload());
+    });
+
+    it('lets exactly one of many creators win', async () => {
+      const stores = Array.from({ length: 10 }, (_, index) => (index % 2 ? store : replica));
+      const outcomes = await Promise.all(
+        stores.map((each) => each.create(makeDraft(id), makePayload())),
+      );
+      const kinds = outcomes.map(({ outcome }) => outcome).sort();
+      expect(kinds).toStrictEqual(['created', ...Array(9).fill('exists')]);
+    });
+
+    it('counts and lists what it holds', async () => {
+      const before = store.count();
+      const record = await create();
+      expect(store.count()).toBe(before + 1);
+      expect([...store.list()]).toHaveLength(before + 1);
+      await store.delete(record);
+      expect(store.count()).toBe(before);
+    });
+
+    it('reads the plan without callback and credentials', async () => {
+      const record = await create();
+      const { asked, manifest } = makePayload();
+      for (const each of [store, replica, replica]) {
+        expect(await each.readPlan(record)).toStrictEqual({ asked, manifest });
+      }
+    });
+
+    it('changes what it is told to and nothing else', async () => {
+      const record = await create();
+      const running = await store.update(record, { state: toRunning(record) });
+      if (running === undefined) throw new Error('not updated');
+      expect(running.version).not.toBe(record.version);
+      const { version, ...rest } = running;
+      expect({ ...rest, version: record.version }).toStrictEqual({
+        ...record,
+        state: toRunning(record),
+      });
+      const attempt = { atMs: 1, durationMs: 2, status: undefined, error: 'reset' };
+      const delivery = { ...record.delivery, attempts: [attempt], attemptCount: 1 };
+      const noted = await store.update(running, { runId: 'run-1', delivery });
+      expect(noted).toStrictEqual({
+        ...running,
+        version: noted?.version,
+        runId: 'run-1',
+        delivery,
+      });
+      expect(await replica.read(record.name)).toStrictEqual(noted);
+      expect(store.peek(record.name)).toStrictEqual(noted);
+    });
+
+    it('refuses a change of an older version', async () => {
+      const record = await create();
+      const running = await store.update(record, { state: toRunning(record) });
+      expect(await replica.update(record, { runId: 'late' })).toBeUndefined();
+      expect(await store.forgetCredentials(record)).toBeUndefined();
+      expect(await store.delete(record)).toBe(false);
+      expect(await store.read(record.name)).toStrictEqual(running);
+      expect(await store.readPayload(record)).toStrictEqual(makePayload());
+    });
+
+    it('lets exactly one of many changes of one version win', async () => {
+      const record = await create();
+      const runIds = Array.from({ length: 8 }, (_, index) => `run-${index}`);
+      const results = await Promise.all(
+        runIds.map((runId, index) => (index % 2 ? store : replica).update(record, { runId })),
+      );
+      const winners = results.filter((result) => result !== undefined);
+      expect(winners).toHaveLength(1);
+      expect(await store.read(record.name)).toStrictEqual(winners[0]);
+    });
+
+    it('forgets the credentials of the training, not those of the callback', async () => {
+      const record = await create();
+      const bare = await store.forgetCredentials(record);
+      expect(bare).toStrictEqual({ ...record, version: bare?.version, areCredentialsGone: true });
+      expect(await replica.readPayload(record)).toStrictEqual(makePayload({ secrets: {} }));
+    });
+
+    it('deletes a record once, and says that it is gone ever after', async () => {
+      const record = await create();
+      expect(await store.delete(record)).toBe(true);
+      expect(store.peek(record.name)).toBeUndefined();
+      expect(await replica.read(record.name)).toBeUndefined();
+      expect(await store.delete(record)).toBe(true);
+      expect(await store.update(record, { runId: 'late' })).toBeUndefined();
+      expect(await store.readPayload(record)).toBeUndefined();
+    });
+
+    it('keeps two jobs apart that had one id after the other', async () => {
+      const first = await create();
+      await store.delete(first);
+      const second = await create();
+      expect(second.uid).not.toBe(first.uid);
+      expect(await store.update(first, { runId: 'late' })).toBeUndefined();
+      expect(await store.readPayload(first)).toBeUndefined();
+      expect(await store.delete(first)).toBe(true);
+      expect(await store.read(second.name)).toStrictEqual(second);
+    });
+
+    it('tells every replica of creation, change and deletion', async () => {
+      const { name } = makeDraft(id);
+      const onReplica = (check: () => boolean) => eventually((tell) => replica.watch(tell), check);
+      const appears = onReplica(() => replica.peek(name) !== undefined);
+      const record = await create();
+      await appears;
+      const changes = onReplica(() => replica.peek(name)?.state.status === 'running');
+      const running = await store.update(record, { state: toRunning(record) });
+      await changes;
+      expect(replica.peek(name)).toStrictEqual(running);
+      const vanishes = onReplica(() => replica.peek(name) === undefined);
+      if (running) await store.delete(running);
+      await vanishes;
+    });
+
+    it('tells of its own writes before it returns, and nothing to who stopped listening', async () => {
+      const told: string[] = [];
+      const unwatch = store.watch((each) => told.push(each));
+      const record = await create();
+      expect(told).toStrictEqual([record.name]);
+      unwatch();
+      await store.delete(record);
+      expect(told).toHaveLength(1);
+    });
+
+    it('is ready once opened, and may be opened and closed again', async () => {
+      expect(store.unready()).toBeUndefined();
+      await store.open();
+      await store.close();
+      await store.close();
+    });
+  });
+}

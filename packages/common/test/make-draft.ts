@@ -1,0 +1,42 @@
+import { type JobDraft, type JobPayload, NO_DELIVERY, toAcceptedState } from '../src/job.ts';
+import { toTrainJobName } from '../src/train-job/name.ts';
+
+export const TEST_BACKEND = 'meta';
+
+/** A job that was just accepted. */
+export function makeDraft(id: string, changes: Partial<JobDraft> = {}): JobDraft {
+  const createdAtMs = 1_700_000_000_123;
+  return {
+    id,
+    name: toTrainJobName(TEST_BACKEND, id),
+    backend: TEST_BACKEND,
+    fingerprint: 'a'.repeat(43),
+    createdAtMs,
+    warnings: ['customization.lora_rnak is not known; did you mean lora_rank?'],
+    hasWebhook: true,
+    runId: undefined,
+    state: toAcceptedState(createdAtMs),
+    delivery: NO_DELIVERY,
+    areCredentialsGone: false,
+    ...changes,
+  };
+}
+
+export function makePayload(changes: Partial<JobPayload> = {}): JobPayload {
+  return {
+    asked: { base_model: { provider: 'meta' }, job_id: 'x' },
+    manifest: {
+      apiVersion: 'trainer.kubeflow.org/v1alpha1',
+      kind: 'TrainJob',
+      metadata: { name: 'x', namespace: 'jobs', labels: {}, annotations: {} },
+      spec: { trainer: { numNodes: 2 } },
+    },
+    callback: {
+      webhookUrl: 'https://studio.example/hook?key=1',
+      authHeader: 'Bearer hook-secret',
+      eventFilter: ['succeeded', 'failed'],
+    },
+    secrets: { HF_TOKEN: 'hf_secret', AWS_SECRET_ACCESS_KEY: 'aws_secret' },
+    ...changes,
+  };
+}

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { BaseTrainerBackend } from './backend.ts';
 import { AddressPolicy } from './callbacks/address-policy.ts';
-import { Deliveries } from './callbacks/delivery.ts';
+import { Deliveries, type Sender } from './callbacks/delivery.ts';
 import { createSigner } from './callbacks/signature.ts';
 import { WebhookSender } from './callbacks/webhook-sender.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -21,6 +21,11 @@ export interface ServiceParts {
   readonly config: Config;
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** Stand between the service and what it writes to or sends with, as failpoints do. */
+  readonly decorate?: {
+    readonly platform: (platform: Platform) => Platform;
+    readonly sender: (sender: Sender) => Sender;
+  };
 }
 
 /** A service that is put together but does not listen yet. */
@@ -31,6 +36,10 @@ export interface Service {
   close(): Promise<void>;
 }
 
+const UNDECORATED: NonNullable<ServiceParts['decorate']> = {
+  platform: (platform) => platform,
+  sender: (sender) => sender,
+};
 /** How long a record is left to whoever submitted it before the controller finishes its submission. */
 const SUBMITTER_GRACE_MS = 10_000;
 
@@ -41,7 +50,10 @@ const SUBMITTER_GRACE_MS = 10_000;
 export async function createService(parts: ServiceParts): Promise<Service> {
   const { backend, config, logger, clock = systemClock } = parts;
   const tokens = new Tokens(config);
-  const platform = await createPlatform({ backend: backend.name, config, clock, logger });
+  const { decorate = UNDECORATED } = parts;
+  const platform = decorate.platform(
+    await createPlatform({ backend: backend.name, config, clock, logger }),
+  );
   const { store, runner, leadership } = platform;
   const policy = new AddressPolicy({
     allowLoopback: isLoopbackHost(config.host),
@@ -51,7 +63,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
   const metrics = createMetrics(backend.name, () => countByStatus(platform));
   const deliveries = new Deliveries({
     ...{ store, runner, leadership, metrics, clock, logger },
-    sender: new WebhookSender({ policy, clock }),
+    sender: decorate.sender(new WebhookSender({ policy, clock })),
     signer: createSigner(config.callbacks.signingSecrets),
     random: Math.random,
     settings: config.callbacks,

@@ -15,11 +15,14 @@ import type { Signer } from './signature.ts';
 import { Slots } from './slots.ts';
 import type { PostResult, WebhookSender } from './webhook-sender.ts';
 
+/** Makes single POSTs; see WebhookSender. */
+export type Sender = Pick<WebhookSender, 'post' | 'close'>;
+
 export interface DeliveriesParts {
   readonly store: JobStore;
   readonly runner: JobRunner;
   readonly leadership: Leadership;
-  readonly sender: WebhookSender;
+  readonly sender: Sender;
   readonly signer: Signer;
   readonly metrics: Metrics;
   readonly clock: Clock;

@@ -16,21 +16,24 @@ const FIELDS = new Set([
 /** Names that people give to secrets in the parts of a request whose keys are not ours. */
 const FREE_NAME =
   /(^|[-_.])(secret|password|passwd|credentials?|authorization|api[-_]?key|(access|private|secret)[-_]?key|(?<!(pad|eos|bos|unk|sep|cls|mask|special|max)[-_])token)$/i;
-/** Bounded on purpose: an unbounded scheme would make the search quadratic. */
-const URL_IN_TEXT = /([a-z][a-z0-9+.-]{0,31}:\/\/)([^\s/?#"']*@)?([^\s?#"']*)(\?[^\s#"']*)?/gi;
+/** Both take what they scan, found or not, so that no text makes the search quadratic. */
+const USER_INFO = /(:\/\/)([^\s/?#"]*@)?/g;
+const QUERY = /(:\/\/[^\s?#"]*)(\?[^\s#"]*)?/g;
 /** Shorter ones would be found in harmless texts. */
 const MIN_SECRET_LENGTH = 6;
 
 export function isCredentialName(key: string): boolean {
-  return FIELDS.has(key) || FREE_NAME.test(key);
+  // The end of a name decides; `hubToken` is read as `hub_Token`.
+  const name = key.slice(-64).replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2');
+  return FIELDS.has(key) || FREE_NAME.test(name);
 }
 
 /** Replaces user info and query of every URL inside `text`. */
 export function replaceUrlSecrets(text: string, userInfo: string, query: string): string {
   if (!text.includes('://') || !/[@?]/.test(text)) return text;
-  return text.replace(URL_IN_TEXT, (_, scheme, user, rest, search) => {
-    return `${scheme}${user === undefined ? '' : userInfo}${rest}${search === undefined ? '' : query}`;
-  });
+  return text
+    .replace(USER_INFO, (_, start, found) => (found === undefined ? start : start + userInfo))
+    .replace(QUERY, (_, start, found) => (found === undefined ? start : start + query));
 }
 
 /** A deep copy in which credentials are replaced by a mark; safe to show. */
@@ -79,10 +82,14 @@ function withoutAuth<T extends { auth?: StorageAuth | undefined }>({ auth, ...re
 
 /**
  * Makes a test for "holds something secret": a URL with user info or query, a text under a name
- * that secrets have, or a credential that the request carries elsewhere.
+ * that secrets have, or a credential that the request carries elsewhere. Of its environment only
+ * `env` counts as such.
  */
-export function createSecretTest(request: TrainingRequest): (value: unknown) => boolean {
-  const known = credentialTexts(request);
+export function createSecretTest(
+  request: TrainingRequest,
+  env = request.extra_parameters.trainer_env ?? {},
+): (value: unknown) => boolean {
+  const known = credentialTexts(request, env);
   const isSecretText = (text: string) =>
     replaceUrlSecrets(text, '', '') !== text || known.some((secret) => text.includes(secret));
   const holdsSecret = (value: unknown): boolean => {
@@ -97,16 +104,20 @@ export function createSecretTest(request: TrainingRequest): (value: unknown) => 
   return holdsSecret;
 }
 
-function credentialTexts(request: TrainingRequest): string[] {
-  const { base_model, artifacts, datasets, callbacks, extra_parameters } = request;
+function credentialTexts(
+  request: TrainingRequest,
+  env: Readonly<Record<string, string>>,
+): string[] {
+  const { base_model, artifacts, datasets, callbacks } = request;
   const auths = [artifacts.auth, ...datasets.map(({ auth }) => auth)].map(
-    (auth) => auth && { ...auth, role_arn: undefined, aws_region: undefined },
+    // A user name is often a plain word, which would be found everywhere.
+    (auth) => auth && { ...auth, username: undefined, role_arn: undefined, aws_region: undefined },
   );
   return [
     base_model.auth_token,
     base_model.huggingface_token,
     callbacks?.auth_header,
     ...auths.flatMap((auth) => Object.values(auth ?? {})),
-    ...Object.values(extra_parameters.trainer_env ?? {}),
+    ...Object.values(env),
   ].filter((text): text is string => text !== undefined && text.length >= MIN_SECRET_LENGTH);
 }

@@ -1,4 +1,4 @@
-import { createSecretTest } from './credentials.ts';
+import { createSecretTest, isCredentialName } from './credentials.ts';
 import type { Violation } from './errors.ts';
 import { isEnvName, isLabelValue, isMetadataKey, OWN_PREFIX } from './kubernetes-names.ts';
 import { isAffected } from './schemas/parse-training-request.ts';
@@ -128,8 +128,11 @@ const kubernetesAcceptsEnv: Rule = {
 const noSecretInPlainSight: Rule = {
   reads: ['job_id', 'base_model', 'datasets', 'artifacts', 'callbacks', 'extra_parameters'],
   check: (request) => {
-    const holdsSecret = createSecretTest(request);
-    const { job_labels, job_annotations, model_uri, container_image } = request.extra_parameters;
+    const { job_labels, job_annotations, model_uri, container_image, trainer_env } =
+      request.extra_parameters;
+    // A label may well be the same word as a harmless variable.
+    const secretEnv = Object.entries(trainer_env ?? {}).filter(([name]) => isCredentialName(name));
+    const holdsSecret = createSecretTest(request, Object.fromEntries(secretEnv));
     return Object.entries({ job_labels, job_annotations, model_uri, container_image })
       .filter(([, value]) => value !== undefined && holdsSecret(value))
       .map(([field]) => ({

@@ -24,12 +24,11 @@ export interface Environment {
   readonly args: readonly string[] | undefined;
   /** Values of the job's own Secret by key: all that must not stand on another object. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** The request as the trainer reads it, normalised and without credentials. */
-  readonly requestJson: string;
 }
 
 type AwsName = keyof typeof AWS_NAMES;
 type Credentials = Readonly<Partial<Record<AwsName, string>>>;
+type Env = Readonly<Record<string, string>>;
 
 /** Name in the training container → name that Kubeflow's initializers read. */
 const AWS_NAMES = {
@@ -39,6 +38,13 @@ const AWS_NAMES = {
   AWS_REGION: 'REGION',
   AWS_ROLE_ARN: 'ROLE_ARN',
 } as const;
+/** Whose account it is; a region belongs to none. */
+const ACCOUNT_NAMES = [
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_ROLE_ARN',
+] as const;
 
 /** Everything that a job's containers find in their environment, and what of it is secret. */
 export function buildEnvironment(spec: JobSpec, secretName: string): Environment {
@@ -76,21 +82,25 @@ export function buildEnvironment(spec: JobSpec, secretName: string): Environment
   plain('TRAINING_LOG_URI', visible.artifacts.log_uri);
   plain('TRAINING_OUTPUT_URI', visible.artifacts.output_uri);
   plain('TRAINING_STATUS_STREAM_URL', visible.artifacts.status_stream_url);
-  for (const [name, value] of Object.entries(spec.env)) plain(name, value);
+  for (const [name, value] of Object.entries(spec.env)) {
+    // What is JSON is judged by its keys too.
+    if (holdsSecret(parseJson(value))) secret(name, value);
+    else plain(name, value);
+  }
 
-  const own = chooseCredentials(request);
+  const env = request.extra_parameters.trainer_env ?? {};
+  const own = chooseCredentials(request, env);
   secret('HF_TOKEN', request.base_model.huggingface_token ?? request.base_model.auth_token);
   for (const [name, value] of Object.entries(own)) secret(name, value);
   if (own.AWS_REGION === undefined) plain('AWS_REGION', spec.storage.region);
   plain('AWS_ENDPOINT_URL', spec.storage.endpoint);
   keepFurtherCredentials(spec, own, secret);
-  for (const name of missingCredentials(own, variables)) {
+  for (const name of missingCredentials(own, env)) {
     const { defaultSecret } = spec.storage;
-    if (defaultSecret !== undefined) variables.set(name, fromDefault(name, name, defaultSecret));
+    if (defaultSecret === undefined || variables.has(name)) continue;
+    variables.set(name, fromDefault(name, name, defaultSecret));
   }
-  for (const [name, value] of Object.entries(request.extra_parameters.trainer_env ?? {})) {
-    secret(name, value);
-  }
+  for (const [name, value] of Object.entries(env)) secret(name, value);
 
   const words = (list: readonly string[] | undefined, kind: string) =>
     list?.map((word, index) => {
@@ -102,16 +112,13 @@ export function buildEnvironment(spec: JobSpec, secretName: string): Environment
   const command = words(spec.command, 'COMMAND');
   const args = words(spec.args, 'ARG');
 
-  const forStep = (prefix: string) => stepEnvironment(spec, variables, prefix);
-  const firstDiffers = variables.has('TRAINING_DATASET_0_AWS_ACCESS_KEY_ID');
   return {
     variables: [...variables.values()],
-    dataset: forStep(firstDiffers ? 'TRAINING_DATASET_0_' : ''),
-    model: forStep(''),
+    dataset: stepEnvironment(variables, 'TRAINING_DATASET_0_'),
+    model: stepEnvironment(variables, ''),
     command,
     args,
     secrets,
-    requestJson: JSON.stringify(visible),
   };
 }
 
@@ -128,10 +135,22 @@ function fromDefault(name: string, key: string, secretName: string): EnvVar {
   return { name, valueFrom: { secretKeyRef: { name: secretName, key, optional: true } } };
 }
 
-/** The artifacts' credentials, else the first dataset's; never a mixture of two accounts. */
-function chooseCredentials({ artifacts, datasets }: JobSpec['request']): Credentials {
-  const own = toCredentials(artifacts.auth);
-  return Object.keys(own).length > 0 ? own : toCredentials(datasets[0]?.auth);
+/**
+ * The artifacts' credentials, else the first dataset's; never a mixture of two accounts, so none of
+ * them stand beside an account that the request's own environment names.
+ */
+function chooseCredentials({ artifacts, datasets }: JobSpec['request'], env: Env): Credentials {
+  const [first, second] = [toCredentials(artifacts.auth), toCredentials(datasets[0]?.auth)];
+  const own = namesAccount(second) && !namesAccount(first) ? second : first;
+  const AWS_REGION = own.AWS_REGION ?? first.AWS_REGION ?? second.AWS_REGION;
+  return {
+    ...(!namesAccount(env) && own),
+    ...(AWS_REGION !== undefined && { AWS_REGION }),
+  };
+}
+
+function namesAccount(env: Env): boolean {
+  return ACCOUNT_NAMES.some((name) => env[name] !== undefined);
 }
 
 function toCredentials(auth: StorageAuth | undefined): Credentials {
@@ -160,35 +179,46 @@ function keepFurtherCredentials(
   for (const [index, { auth }] of request.datasets.entries()) {
     keepLogin(`TRAINING_DATASET_${index}`, auth);
     const theirs = toCredentials(auth);
-    if (JSON.stringify(theirs) === JSON.stringify(own)) continue;
-    for (const [name, value] of Object.entries(theirs)) {
-      secret(`TRAINING_DATASET_${index}_${name}`, value);
-    }
+    const entries = Object.entries(theirs) as [AwsName, string][];
+    if (entries.every(([name, value]) => own[name] === value)) continue;
+    for (const [name, value] of entries) secret(`TRAINING_DATASET_${index}_${name}`, value);
   }
 }
 
-function missingCredentials(own: Credentials, variables: ReadonlyMap<string, EnvVar>): string[] {
-  const keys = own.AWS_ACCESS_KEY_ID === undefined && own.AWS_ROLE_ARN === undefined;
+function missingCredentials(own: Credentials, env: Env): string[] {
   return [
-    ...(variables.has('HF_TOKEN') ? [] : ['HF_TOKEN']),
-    ...(keys ? ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'] : []),
+    'HF_TOKEN',
+    ...(namesAccount(own) || namesAccount(env)
+      ? []
+      : ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']),
   ];
 }
 
-/** An initializer's environment: references to the same keys, under the names that it reads. */
-function stepEnvironment(
-  { storage }: JobSpec,
-  variables: ReadonlyMap<string, EnvVar>,
-  prefix: string,
-): EnvVar[] {
-  const sources = [
-    [prefix === '' ? 'HF_TOKEN' : `${prefix}TOKEN`, 'ACCESS_TOKEN'],
-    ...Object.entries(AWS_NAMES).map(([name, read]) => [`${prefix}${name}`, read]),
-  ] as [string, string][];
-  const references = sources.flatMap(([name, read]): EnvVar[] => {
+/**
+ * An initializer's environment: references to the same keys, under the names that it reads. What
+ * has a variable with `prefix` comes from there, an account as a whole.
+ */
+function stepEnvironment(variables: ReadonlyMap<string, EnvVar>, prefix: string): EnvVar[] {
+  const hasAccount = ACCOUNT_NAMES.some((name) => variables.has(`${prefix}${name}`));
+  const preferOwn = (own: string, shared: string) => (variables.has(own) ? own : shared);
+  const sources = {
+    ACCESS_TOKEN: preferOwn(`${prefix}TOKEN`, 'HF_TOKEN'),
+    ...Object.fromEntries(
+      ACCOUNT_NAMES.map((name) => [AWS_NAMES[name], hasAccount ? `${prefix}${name}` : name]),
+    ),
+    REGION: preferOwn(`${prefix}AWS_REGION`, 'AWS_REGION'),
+    ENDPOINT: 'AWS_ENDPOINT_URL',
+  };
+  return Object.entries(sources).flatMap(([read, name]): EnvVar[] => {
     const known = variables.get(name);
     return known === undefined ? [] : [{ ...known, name: read }];
   });
-  if (storage.endpoint === undefined) return references;
-  return [...references, literal('ENDPOINT', storage.endpoint)];
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }

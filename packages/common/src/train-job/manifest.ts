@@ -1,3 +1,4 @@
+import { replaceUrlSecrets } from '../credentials.ts';
 import { TrainerError } from '../errors.ts';
 import type { JobSpec } from '../job-spec.ts';
 import { OWN_PREFIX } from '../kubernetes-names.ts';
@@ -55,7 +56,7 @@ export interface RenderedTrainJob {
 export function renderTrainJob(spec: JobSpec, target: TrainJobTarget): RenderedTrainJob {
   const name = toTrainJobName(spec.backend, spec.jobId);
   const environment = buildEnvironment(spec, name);
-  if (Buffer.byteLength(environment.requestJson) > MAX_REQUEST_BYTES) {
+  if (Buffer.byteLength(JSON.stringify(spec.request)) > MAX_REQUEST_BYTES) {
     throw new TrainerError(
       'PAYLOAD_TOO_LARGE',
       `The request is larger than ${MAX_REQUEST_BYTES / 1024} KiB once its defaults are filled in; move what is large into a dataset.`,
@@ -110,8 +111,11 @@ function buildInitializer(
   const [first, ...further] = request.datasets;
   const { model_uri } = request.extra_parameters;
   const isLoadable = (uri: string | undefined, step: string): uri is string =>
-    // Anything after "?" may be a signature, and this field can be read by many.
-    uri !== undefined && /^(s3|hf):\/\/[^?@]+$/.test(uri) && steps.includes(step);
+    // This field can be read by many.
+    uri !== undefined &&
+    /^(s3|hf):\/\//.test(uri) &&
+    replaceUrlSecrets(uri, '', '') === uri &&
+    steps.includes(step);
   const parts = {
     ...(isLoadable(first?.source, DATASET_STEP) &&
       further.length === 0 && { dataset: { storageUri: first?.source, env: dataset } }),

@@ -19,6 +19,8 @@ export interface ParsedRequest {
   readonly warnings: readonly string[];
 }
 
+type Issue = z.core.$ZodIssue;
+
 const compiled = z.compile(TrainingRequestSchema);
 const describeUnknownKeys = createUnknownKeyFinder(TrainingRequestSchema);
 
@@ -30,11 +32,7 @@ export function parseTrainingRequest(body: unknown): ParsedRequest {
   assertPlainObject(body);
   const result = compiled.safeParse(body);
   if (!result.success) {
-    const { issues } = result.error;
-    const violations = issues.slice(0, MAX_VIOLATIONS + 1).map(toViolation);
-    // So many would take seconds to repair, one by one.
-    const request = issues.length > MAX_VIOLATIONS ? undefined : saveTheRest(body, issues);
-    return { violations, request, body, warnings: [] };
+    return { ...examine(body, result.error.issues), body, warnings: [] };
   }
   const warnings = [...describeUnknownKeys(body), ...describeIgnored(body, result.data)];
   return { violations: [], request: result.data, body, warnings };
@@ -55,14 +53,43 @@ const VALID_BODY: Record<string, unknown> = {
   artifacts: { log_uri: 'x', output_uri: 'x' },
 };
 
-function saveTheRest(
+/** More rounds than any place is deep, since each goes at least one level up. */
+const MAX_ROUNDS = 8;
+
+/**
+ * All that the schema refuses, and what is left without it. Conflicts and aliases are looked at only
+ * where all else is right, so one refusal may hide another until it is repaired.
+ */
+function examine(
   body: Record<string, unknown>,
-  issues: readonly z.core.$ZodIssue[],
-): TrainingRequest | undefined {
+  firstIssues: readonly Issue[],
+): Pick<ParsedRequest, 'violations' | 'request'> {
+  const violations: Violation[] = [];
+  let repaired: PropertyKey[][] = [];
   const copy = structuredClone(body);
-  for (const { path } of issues) repair(copy, path);
-  const result = TrainingRequestSchema.safeParse(copy);
-  return result.success ? result.data : undefined;
+  let issues = firstIssues;
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const isLeftOver = ({ path }: Issue) => repaired.some((place) => isInside(place, path));
+    const found = issues.filter((issue) => !isLeftOver(issue)).slice(0, MAX_VIOLATIONS + 1);
+    violations.push(...found.map(toViolation));
+    // So many would take seconds to repair, one by one.
+    if (issues.length > MAX_VIOLATIONS) break;
+    const places = issues.map((issue) =>
+      // What cannot do without its refused part goes as a whole.
+      issue.path.slice(0, isLeftOver(issue) ? Math.max(1, issue.path.length - round) : undefined),
+    );
+    for (const place of places) repair(copy, place);
+    repaired = [...repaired, ...places];
+    const result = compiled.safeParse(copy);
+    if (result.success) return { violations, request: result.data };
+    issues = result.error.issues;
+  }
+  return { violations, request: undefined };
+}
+
+/** Whether one of the two places lies on or inside the other. */
+function isInside(left: readonly PropertyKey[], right: readonly PropertyKey[]): boolean {
+  return left.every((segment, index) => index >= right.length || segment === right[index]);
 }
 
 function repair(body: Record<string, unknown>, path: readonly PropertyKey[]): void {

@@ -81,6 +81,11 @@ function normalise(name: string): string {
 
 function toKnownKeys(schema: z.core.$ZodType): KnownKeys {
   const inner = unwrap(schema);
+  if (inner instanceof z.ZodUnion) {
+    // Of several forms, the one whose elements have names of their own.
+    const [list] = inner.options.map(toKnownKeys).filter(({ element }) => element !== undefined);
+    return list ?? { fields: new Map(), element: undefined, passesThrough: undefined };
+  }
   const element = inner instanceof z.ZodArray ? toKnownKeys(inner.element) : undefined;
   if (!(inner instanceof z.ZodObject)) {
     return { fields: new Map(), element, passesThrough: undefined };

@@ -16,14 +16,22 @@ export const PROVIDERS = [
 export const METHODS = ['full', 'lora', 'qlora', 'peft', 'adapter'] as const;
 
 const text = z.string().min(1).max(4096);
-const credential = z
-  .string()
-  .max(16_384)
-  .regex(/^[^\p{Cc}]*$/u, { error: 'must be one line of text' });
+/** Forms send an empty text for a field that was left empty. */
+const orEmpty = <T extends z.ZodType<string>>(schema: T) =>
+  schema.nullish().transform((value) => value || undefined);
+const credential = orEmpty(
+  z
+    .string()
+    .max(16_384)
+    .regex(/^[^\p{Cc}]*$/u, { error: 'must be one line of text' }),
+);
 const location = text.regex(/^[^\s\p{Cc}][^\p{Cc}]*$/u, {
   error: 'must be a URI or a path, such as s3://bucket/path',
 });
-const url = z.url({ error: 'must be a URL such as https://host/path' }).max(4096);
+/** Stricter than URL.parse, which repairs what it can: credentials are found by "://" and spaces. */
+const WRITTEN_OUT = /^[a-z][a-z0-9+.-]*:\/\/\S+$/i;
+const isUrl = 'must be a URL such as https://host/path';
+const url = z.url({ error: isUrl, abort: true }).max(4096).regex(WRITTEN_OUT, { error: isUrl });
 const fraction = z.number().min(0).max(1);
 const positive = z.number().positive();
 const count = z.int().min(1);
@@ -34,20 +42,20 @@ const BaseModelSchema = z
     model_name: text,
     revision: withDefault(text, 'main'),
     weights_url: optional(url),
-    auth_token: optional(credential),
-    huggingface_token: optional(credential),
+    auth_token: credential,
+    huggingface_token: credential,
   })
   .meta({ id: 'BaseModel' });
 
 const StorageAuthSchema = z
   .object({
-    token: optional(credential),
-    username: optional(credential),
-    password: optional(credential),
+    token: credential,
+    username: credential,
+    password: credential,
     role_arn: optional(text),
-    aws_access_key_id: optional(credential),
-    aws_secret_access_key: optional(credential),
-    aws_session_token: optional(credential),
+    aws_access_key_id: credential,
+    aws_secret_access_key: credential,
+    aws_session_token: credential,
     aws_region: optional(text),
   })
   .meta({ id: 'StorageAuth' });
@@ -165,13 +173,14 @@ const CallbacksSchema = z
   .object({
     webhook_url: optional(
       z
-        .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+        .url({ protocol: /^https?$/, error: 'must be an http or https URL', abort: true })
         .max(4096)
+        .regex(WRITTEN_OUT, { error: 'must be an http or https URL' })
         .refine((value) => !hasUserInfo(value), {
           error: 'must hold no user name or password; callbacks.auth_header is the place for them',
         }),
     ),
-    auth_header: optional(
+    auth_header: orEmpty(
       z
         .string()
         .max(8192)

@@ -25,12 +25,13 @@ export function toFingerprint(asked: Json): string {
   return createHash('sha256').update(JSON.stringify(asked)).digest('base64url');
 }
 
-/** Where two asked forms differ, as paths two levels deep: `resources.gpus`. */
+/** Where two asked forms differ, as paths: `resources.gpus`, `customization.lora.rank`. */
 export function findDifferences(left: Json, right: Json): string[] {
-  return differingKeys(left, right).flatMap((section) => {
-    const [a, b] = [left[section], right[section]];
-    if (!isRecord(a) || !isRecord(b)) return [section];
-    return differingKeys(a, b).map((key) => `${section}.${key}`);
+  return differingKeys(left, right).flatMap((key) => {
+    // What one of them lacks is compared as if it were empty, so that its fields are named.
+    const [a = {}, b = {}] = [left[key], right[key]];
+    if (!isRecord(a) || !isRecord(b)) return [key];
+    return findDifferences(a, b).map((path) => `${key}.${path}`);
   });
 }
 
@@ -63,8 +64,13 @@ function toAskedExtras(extras: Json, { extra_parameters: normalised }: TrainingR
     ...rest,
     trainer_command: normalised.trainer_command,
     trainer_args: normalised.trainer_args,
-    trainer_env: normalised.trainer_env && Object.keys(normalised.trainer_env).sort(),
+    trainer_env: toNames(normalised.trainer_env),
   };
+}
+
+function toNames(env: Json | undefined): string[] | undefined {
+  const names = Object.keys(env ?? {}).sort();
+  return names.length > 0 ? names : undefined;
 }
 
 function toCanonical(value: unknown): unknown {

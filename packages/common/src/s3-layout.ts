@@ -18,16 +18,14 @@ export const studioS3Layout: Rule = {
       place('artifacts.log_uri', artifacts.log_uri, 'logs'),
       place('artifacts.output_uri', artifacts.output_uri, 'results'),
     ];
-    const project = places.find((candidate) => candidate.project !== undefined)?.project;
+    const first = places.find(({ project }) => project !== undefined);
     return places.flatMap(({ path, folder, ...found }): Violation[] => {
       if (found.project === undefined) {
         const layout = `s3://deepfinery-training-data-<account>/users/<userId>/projects/<projectId>/${folder}/`;
         return [{ path, message: `${path} must lie under ${layout}.` }];
       }
-      if (found.project === project) return [];
-      return [
-        { path, message: `${path} must lie in the same user's project as ${places[0]?.path}.` },
-      ];
+      if (found.project === first?.project) return [];
+      return [{ path, message: `${path} must lie in the same user's project as ${first?.path}.` }];
     });
   },
 };

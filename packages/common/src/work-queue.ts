@@ -7,7 +7,7 @@ export class WorkQueue {
   readonly #concurrency: number;
   readonly #waiting = new Set<string>();
   readonly #running = new Set<string>();
-  #idle: (() => void) | undefined;
+  readonly #idle = Promise.withResolvers<void>();
   #isClosed = false;
 
   /** `work` handles its own failures. */
@@ -31,10 +31,8 @@ export class WorkQueue {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#waiting.clear();
-    if (this.#running.size === 0) return;
-    await new Promise<void>((resolve) => {
-      this.#idle = resolve;
-    });
+    if (this.#running.size === 0) this.#idle.resolve();
+    await this.#idle.promise;
   }
 
   #fill(): void {
@@ -52,7 +50,7 @@ export class WorkQueue {
     await Promise.resolve();
     await this.#work(key);
     this.#running.delete(key);
-    if (this.#isClosed && this.#running.size === 0) this.#idle?.();
+    if (this.#isClosed && this.#running.size === 0) this.#idle.resolve();
     this.#fill();
   }
 }

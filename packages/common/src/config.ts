@@ -131,7 +131,15 @@ export const SETTINGS = {
   TRAINER_JOBS_NAMESPACE: optionalDnsName,
   TRAINER_TRAINING_SERVICE_ACCOUNT: optionalDnsName,
   TRAINER_DEFAULT_CREDENTIALS_SECRET: optionalDnsName,
-  TRAINER_S3_ENDPOINT: { schema: z.url().optional(), accepts: 'a URL' },
+  TRAINER_S3_ENDPOINT: {
+    schema: z
+      .string()
+      .regex(/^https?:\/\/[^\s@?#]+$/)
+      .refine((value) => URL.canParse(value))
+      .optional(),
+    accepts: 'an http(s) URL without user name, password and query',
+    secret: true,
+  },
   TRAINER_S3_REGION: optionalText,
   TRAINER_S3_POLICY: choice('off', ['off', 'studio']),
   TRAINER_GPU_TYPES: json(
@@ -144,6 +152,7 @@ export const SETTINGS = {
       .regex(/^https?:\/\/\S+$/)
       .optional(),
     accepts: 'an http(s) URL, with {namespace}, {name} and {job_id} where they belong',
+    secret: true,
   },
   TRAINER_CALLBACK_INTERVAL_SECONDS: seconds(60, 1, 86_400),
   TRAINER_CALLBACK_RETRY_SECONDS: seconds(28 * 3600, 1),

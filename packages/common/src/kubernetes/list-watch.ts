@@ -15,6 +15,8 @@ export interface ListWatchOptions<T extends CachedObject, V> {
   /** Objects come without spec, data and status (PartialObjectMetadata). */
   readonly metadataOnly?: boolean;
   readonly keep: Keep<T, V>;
+  /** How long a watch may say nothing before it counts as broken; above a minute or so. */
+  readonly silenceMs?: number;
   /** How often everything is listed again even if nothing went wrong. */
   readonly resyncMs?: number;
 }
@@ -172,7 +174,8 @@ export class ListWatch<T extends CachedObject, V> {
         const startedAtMs = clock.monotonic();
         const leftSeconds = Math.ceil((resyncAtMs - startedAtMs) / 1000);
         await this.#watchOnce(signal, Math.min(leftSeconds, Math.ceil(jitter(WATCH_SECONDS))));
-        if (clock.monotonic() - startedAtMs < TOO_SHORT_MS) {
+        const endedAtMs = clock.monotonic();
+        if (endedAtMs < resyncAtMs && endedAtMs - startedAtMs < TOO_SHORT_MS) {
           throw new ApiError('the server ended a watch at once', {});
         }
       }
@@ -187,6 +190,7 @@ export class ListWatch<T extends CachedObject, V> {
   async #watchOnce(signal: AbortSignal, timeoutSeconds: number): Promise<void> {
     const events = await this.#options.client.watch<T>({
       ...this.#request('PartialObjectMetadata', signal),
+      ...(this.#options.silenceMs && { timeoutMs: this.#options.silenceMs }),
       query: {
         ...this.#selectors(),
         resourceVersion: this.#cache.seenUpTo,

@@ -1,0 +1,98 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { request } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+
+/** What happens to a call instead of reaching the API server. */
+export type Fault = 'reset' | 'gone' | 500 | 403;
+
+const GONE = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' };
+
+/** A plain-HTTP door to the real API server in which everything can break that a network can. */
+export class FaultProxy {
+  readonly url: string;
+  /** Calls that came in, oldest first, as `list`, `watch` or the method. */
+  readonly calls: string[] = [];
+  /** Decides on each call; by default all pass. */
+  fault: (call: string) => Fault | undefined = () => undefined;
+  readonly #close: () => Promise<void>;
+  readonly #watches = new Set<ServerResponse>();
+  readonly #sockets: ReadonlySet<Socket>;
+
+  private constructor(url: string, sockets: ReadonlySet<Socket>, close: () => Promise<void>) {
+    this.url = url;
+    this.#sockets = sockets;
+    this.#close = close;
+  }
+
+  static async open(server: string): Promise<FaultProxy> {
+    const sockets = new Set<Socket>();
+    const http = createServer((incoming, outgoing) => proxy.#serve(server, incoming, outgoing));
+    http.on('connection', (socket) => {
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+    });
+    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+    const close = async () => {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => http.close(resolve));
+    };
+    const { port } = http.address() as AddressInfo;
+    const proxy = new FaultProxy(`http://127.0.0.1:${port}`, sockets, close);
+    return proxy;
+  }
+
+  get watchCount(): number {
+    return this.#watches.size;
+  }
+
+  get connectionCount(): number {
+    return this.#sockets.size;
+  }
+
+  /** Breaks every watch that is open. */
+  breakWatches(how: 'reset' | 'end' | 'malformed' | 'gone' | 'silence'): void {
+    for (const watch of this.#watches) {
+      if (how === 'reset') watch.socket?.resetAndDestroy();
+      if (how === 'malformed') watch.write('{"type":"ADDED","object":\n');
+      if (how === 'gone') watch.write(`${JSON.stringify({ type: 'ERROR', object: GONE })}\n`);
+      if (how === 'end') watch.end();
+      watch.emit('cut');
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#close();
+  }
+
+  #serve(server: string, incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const url = new URL(incoming.url ?? '/', server);
+    const isCollection = incoming.method === 'GET' && url.searchParams.size > 0;
+    const isWatch = url.searchParams.get('watch') === 'true';
+    const call = isWatch ? 'watch' : isCollection ? 'list' : (incoming.method ?? '');
+    this.calls.push(call);
+    const fault = this.fault(call);
+    if (fault === 'reset') return void incoming.socket.resetAndDestroy();
+    if (fault !== undefined) {
+      const status = fault === 'gone' ? GONE : { kind: 'Status', code: fault };
+      outgoing.writeHead(status.code, { 'content-type': 'application/json' });
+      return void outgoing.end(JSON.stringify(status));
+    }
+    const { method, headers } = incoming;
+    // The proxy is a stranger to the cluster's CA; both ends of this leg are on loopback.
+    const options = { method, headers, rejectUnauthorized: false, agent: false as const };
+    const upstream = request(url, options, (answer) => {
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      outgoing.flushHeaders();
+      answer.on('error', () => {});
+      answer.pipe(outgoing);
+      outgoing.on('cut', () => answer.unpipe(outgoing));
+      if (isWatch) this.#watches.add(outgoing);
+    });
+    upstream.on('error', () => outgoing.destroy());
+    outgoing.on('close', () => {
+      this.#watches.delete(outgoing);
+      upstream.destroy();
+    });
+    incoming.pipe(upstream);
+  }
+}

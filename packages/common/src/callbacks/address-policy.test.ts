@@ -174,12 +174,14 @@ describe('AddressPolicy.refuseUrl', () => {
   });
 
   it('judges any text without throwing or repeating it', () => {
+    const codes = fc.array(fc.nat(0xffff), { minLength: 8 });
+    const text = codes.map((list) => String.fromCharCode(...list));
     const start = fc.constantFrom('', 'http://', 'https://[', 'http://u:p@');
     fc.assert(
-      fc.property(start, fc.string({ unit: 'binary', minLength: 8 }), (prefix, text) => {
-        const refusal = policy.refuseUrl(prefix + text) ?? 'must';
+      fc.property(start, text, (prefix, rest) => {
+        const refusal = policy.refuseUrl(prefix + rest) ?? 'must';
         expect(refusal).toMatch(/^must/);
-        expect(refusal).not.toContain(text);
+        expect(refusal).not.toContain(rest);
       }),
     );
   });

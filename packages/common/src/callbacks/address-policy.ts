@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
-import { HostPattern, toHostName } from './host-pattern.ts';
+import { HostPattern, toBareHost, toHostName } from './host-pattern.ts';
 
 export interface AddressPolicySettings {
   /** Only for a service that itself listens on loopback alone. */
@@ -79,7 +79,7 @@ export class AddressPolicy {
     const defaultPort = parsed ? DEFAULT_PORTS[parsed.protocol] : undefined;
     if (!parsed || defaultPort === undefined) return 'must be an absolute http or https URL';
     const port = parsed.port === '' ? defaultPort : Number(parsed.port);
-    const host = parsed.hostname.length > MAX_NAME_LENGTH ? '' : toHostName(parsed.hostname);
+    const host = parsed.hostname.length > MAX_NAME_LENGTH ? '' : toBareHost(parsed.hostname);
     if (host === '') return 'must name a host';
     const refusal =
       isIP(host) === 0 ? this.#refuseName(host, port) : this.refuseAddress(host, port);

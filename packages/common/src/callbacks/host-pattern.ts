@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 
 /**
@@ -32,7 +32,13 @@ export class HostPattern {
  * without brackets, no dot at the end. Empty for what is no host.
  */
 export function toHostName(text: string): string {
-  const host = text.replace(/\.+$/, '').replace(/^\[|\]$/g, '');
+  const host = toBareHost(text);
+  if (isIPv4(host)) return host;
   if (!isIPv6(host)) return domainToASCII(host);
   return URL.parse(`http://[${host}]`)?.hostname.slice(1, -1) ?? '';
+}
+
+/** `toHostName` for a URL's `hostname`, which is all but bare. */
+export function toBareHost(hostname: string): string {
+  return hostname.replace(/\.+$/, '').replace(/^\[|\]$/g, '');
 }

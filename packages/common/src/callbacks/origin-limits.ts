@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { PostResult } from './webhook-sender.ts';
+import { MAX_CONNECTIONS_PER_ORIGIN, type PostResult } from './webhook-sender.ts';
 
 /**
  * `entered`: a slot is held until `leave` is called, which is harmless to repeat.
@@ -35,15 +35,15 @@ interface OriginState {
 
 /** Of the origins with failures but nothing in flight, so many are remembered. */
 const MAX_IDLE_ORIGINS = 2048;
-/** The share of every limit that heartbeats may use; the rest is kept for ends: they never queue behind heartbeats. */
+/** Of every limit, what heartbeats may use; the rest is kept for ends, which never queue behind them. */
 const HEARTBEAT_SHARE = 0.75;
 const FULL: Admission = { kind: 'full' };
 
 /**
  * Who may POST now: a limit per origin and in all, and a circuit per origin. Freed slots go round
- * the waiting origins one by one, to ends first. A circuit opens after five failures in
- * a row that are the origin's own (no answer, 429, 5xx); after `openMs` one probe decides whether
- * it closes. It has no timers, and forgets origins that are idle and well.
+ * the waiting origins one by one, to ends first. A circuit opens after five failures in a row that
+ * are the origin's own (no answer, 429, 5xx); after `openMs` one probe decides whether it closes.
+ * It has no timers, and forgets origins that are idle and well.
  */
 export class OriginLimits {
   readonly #clock: Clock;
@@ -62,7 +62,7 @@ export class OriginLimits {
   constructor(options: OriginLimitsOptions) {
     this.#clock = options.clock;
     this.#onFree = options.onFree;
-    this.#maxPerOrigin = options.maxPerOrigin ?? 16;
+    this.#maxPerOrigin = options.maxPerOrigin ?? MAX_CONNECTIONS_PER_ORIGIN;
     this.#maxTotal = options.maxTotal ?? 256;
     this.#failuresToOpen = options.failuresToOpen ?? 5;
     this.#openMs = options.openMs ?? 30_000;
@@ -163,7 +163,7 @@ export class OriginLimits {
     }
   }
 
-  /** The next waiting origin that would not be told `full` again, an open circuit included. */
+  /** The next waiting origin that would not be told `full` again; to hear that a circuit is open is news too. */
   #takeFree(): string | undefined {
     return (
       this.#takeFreeOf(this.#waitingEnds, true) ?? this.#takeFreeOf(this.#waitingHeartbeats, false)
@@ -174,7 +174,7 @@ export class OriginLimits {
     if (this.#isFullInAll(isEnd)) return undefined;
     for (const origin of waiting) {
       const state = this.#origins.get(origin);
-      if (state && this.#openForMs(state) <= 0 && this.#isFull(state, isEnd)) continue;
+      if (state && this.#isFull(state, isEnd)) continue;
       waiting.delete(origin);
       return origin;
     }

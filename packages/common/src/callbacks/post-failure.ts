@@ -1,3 +1,4 @@
+import { errors } from 'undici';
 import { RefusedAddressError } from './guarded-connector.ts';
 
 /** Why a POST got no answer. */
@@ -17,7 +18,10 @@ const SENTENCES: readonly [codes: RegExp, sentence: string][] = [
   [/^(ENOTFOUND|EAI_.+)$/, "The name of the webhook's host does not resolve."],
   [/^(UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT)$/, 'Connecting to the webhook took too long.'],
   [/^(EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL)$/, "The webhook's network cannot be reached."],
-  [/^(HPE_.+|UND_ERR_HEADERS_OVERFLOW)$/, 'The webhook answered with something that is not HTTP.'],
+  [
+    /^(HPE_INVALID|UND_ERR_HEADERS_OVERFLOW)$/,
+    'The webhook answered with something that is not HTTP.',
+  ],
   [/^UND_ERR_(DESTROYED|CLOSED)$/, 'The service is stopping.'],
 ];
 const TLS_CODE =
@@ -43,6 +47,7 @@ export function toPostFailure(error: unknown): PostFailure {
 }
 
 function toCode(error: unknown): string {
+  if (error instanceof errors.HTTPParserError) return 'HPE_INVALID';
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? code : 'UNKNOWN';
 }

@@ -1,9 +1,16 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseRetryAfter } from './retry-after.ts';
 
 const NOW_MS = Date.UTC(1994, 10, 6, 8, 49, 0);
 
 describe('parseRetryAfter', () => {
+  beforeEach(() => {
+    vi.stubEnv('TZ', 'Asia/Tokyo');
+  });
+  afterEach(() => {
+    vi.unstubAllEnvs();
+  });
+
   it.each([
     ['0', 0],
     ['120', 120_000],

@@ -33,6 +33,8 @@ export interface WebhookSenderOptions {
   readonly lookup?: HostLookup;
 }
 
+/** More POSTs to one origin wait for a connection, within their deadlines. */
+export const MAX_CONNECTIONS_PER_ORIGIN = 16;
 const MAX_ANSWER_BYTES = 64 * 1024;
 /** Shorter than the 5 s after which Node and uvicorn close an idle connection on us. */
 const KEEP_ALIVE_MS = 4_000;
@@ -59,6 +61,7 @@ export class WebhookSender {
     this.#agent = new Agent({
       connect: this.#connector.connect,
       allowH2: false,
+      connections: MAX_CONNECTIONS_PER_ORIGIN,
       pipelining: 1,
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: MAX_KEEP_ALIVE_MS,
@@ -66,6 +69,11 @@ export class WebhookSender {
       headersTimeout: 0,
       bodyTimeout: 0,
     });
+  }
+
+  /** How many origins it has connections or POSTs to. */
+  get originCount(): number {
+    return Object.keys(this.#agent.stats).length;
   }
 
   /** Never rejects. */

@@ -35,6 +35,7 @@ const CREDENTIALS = `${OWN_PREFIX}credentials`;
 const MAX_DETAIL_BYTES = 2048;
 const MAX_WARNINGS_BYTES = 4096;
 const MAX_DELIVERY_BYTES = 4096;
+const MAX_ITEM_BYTES = 512;
 
 const time = z.number().optional();
 // Codes of a newer release are kept as they are, since replicas of two releases meet at an update.
@@ -153,23 +154,31 @@ function shortenDetail(state: JobState): JobState {
 
 /** The oldest attempts go first. */
 function shortenLog(log: DeliveryLog): DeliveryLog {
-  let { attempts } = log;
-  while (attempts.length > 1 && jsonBytes({ ...log, attempts }) > MAX_DELIVERY_BYTES) {
-    attempts = attempts.slice(1);
-  }
-  if (jsonBytes({ ...log, attempts }) <= MAX_DELIVERY_BYTES) return { ...log, attempts };
-  const short = attempts.map((attempt) => {
-    return { ...attempt, error: attempt.error && shortenText(attempt.error, 1024) };
+  if (jsonBytes(log) <= MAX_DELIVERY_BYTES) return log;
+  const attempts = log.attempts.map((attempt) => {
+    return { ...attempt, error: attempt.error && shortenText(attempt.error, MAX_ITEM_BYTES) };
   });
-  return { ...log, attempts: short };
+  const room = MAX_DELIVERY_BYTES - jsonBytes({ ...log, attempts: [] });
+  const count = countFitting(attempts.toReversed(), room);
+  return { ...log, attempts: attempts.slice(attempts.length - count) };
 }
 
 function shortenWarnings(warnings: readonly string[]): readonly string[] {
-  let kept = warnings;
-  const note = () => [...kept, `${warnings.length - kept.length} further warnings are left out`];
   if (jsonBytes(warnings) <= MAX_WARNINGS_BYTES) return warnings;
-  while (kept.length > 0 && jsonBytes(note()) > MAX_WARNINGS_BYTES) kept = kept.slice(0, -1);
-  return note();
+  const short = warnings.map((warning) => shortenText(warning, MAX_ITEM_BYTES));
+  const count = countFitting(short, MAX_WARNINGS_BYTES - 64);
+  const kept = short.slice(0, count);
+  return [...kept, `${warnings.length - count} further warnings are left out`];
+}
+
+/** How many of the first items fit together; in one pass, since requests decide how many there are. */
+function countFitting(items: readonly unknown[], maxBytes: number): number {
+  let bytes = 0;
+  const tooMany = items.findIndex((item) => {
+    bytes += jsonBytes(item) + 1;
+    return bytes > maxBytes;
+  });
+  return tooMany < 0 ? items.length : tooMany;
 }
 
 function shortenText(text: string, maxBytes: number): string {

@@ -50,17 +50,19 @@ const environment = z
     return Object.fromEntries(pairs);
   });
 
+const resourceShapes =
+  'must be {"requests": {…}, "limits": {…}} or one map of both, with quantities such as 8 or "64Gi"';
 /** `{requests, limits}`, or one flat map that is both. */
 const resourcesPerNode = z
   .union(
     [
-      z.strictObject({ requests: quantities.optional(), limits: quantities.optional() }),
+      z.strictObject(
+        { requests: quantities.optional(), limits: quantities.optional() },
+        { error: resourceShapes },
+      ),
       quantities.transform((flat) => ({ requests: flat, limits: flat })),
     ],
-    {
-      error:
-        'must be {"requests": {…}, "limits": {…}} or one map of both, with quantities such as 8 or "64Gi"',
-    },
+    { error: resourceShapes },
   )
   .meta({ examples: [{ requests: { cpu: '8' }, limits: { 'nvidia.com/gpu': '2' } }] });
 

@@ -32,7 +32,6 @@ function describe(issue: Issue): string {
       return describeBound(issue.origin, 'most', issue.maximum, issue.inclusive !== false);
     case 'invalid_key':
     case 'invalid_element':
-    case 'unrecognized_keys':
       return 'holds a key or an element that is not allowed there';
     default:
       return issue.message;

@@ -1,0 +1,106 @@
+import { readFileSync } from 'node:fs';
+import { type Config, parseConfig } from '../src/config.ts';
+import type { Observation } from '../src/job.ts';
+import { type BackendTraits, buildJobSpec, type JobSpec } from '../src/job-spec.ts';
+import { parseTrainingRequest } from '../src/schemas/parse-training-request.ts';
+import type { TrainingRequest } from '../src/schemas/training-request.ts';
+import {
+  DATASET_STEP,
+  MODEL_STEP,
+  type RenderedTrainJob,
+  renderTrainJob,
+  type TrainJobTarget,
+} from '../src/train-job/manifest.ts';
+
+export type Body = Record<string, unknown>;
+/** What to put where in a body: `{ 'resources.gpus': 4, 'datasets.0.auth.token': 't' }`. */
+export type Changes = Readonly<Record<string, unknown>>;
+export type Seen = Extract<Observation, { exists: true }>;
+
+/** A small valid body of `POST /train`. */
+export function makeBody(changes: Changes = {}): Body {
+  return withChanges(
+    {
+      job_id: 'job-1',
+      base_model: { provider: 'huggingface', model_name: 'meta-llama/Llama-2-7b' },
+      datasets: [{ source: 's3://bucket/data.jsonl', format: 'jsonl' }],
+      artifacts: { log_uri: 's3://bucket/logs/', output_uri: 's3://bucket/results/' },
+    },
+    changes,
+  );
+}
+
+/** The request of the usage guide. */
+export function makeGuideBody(changes: Changes = {}): Body {
+  const text = readFileSync(new URL('guide-example.json', import.meta.url), 'utf8');
+  return withChanges(JSON.parse(text) as Body, changes);
+}
+
+/** The normalised request of a body that must be valid. */
+export function parseValid(body: Body): TrainingRequest {
+  const { violations, request } = parseTrainingRequest(body);
+  if (violations.length > 0 || request === undefined) {
+    throw new Error(`the body is not valid: ${JSON.stringify(violations)}`);
+  }
+  return request;
+}
+
+export function makeConfig(env: Record<string, string> = {}): Config {
+  return parseConfig({ port: 8080, runtimeName: 'test-runtime' }, env);
+}
+
+export function makeSpec(
+  changes: Changes = {},
+  { env = {}, traits = {} }: { env?: Record<string, string>; traits?: Partial<BackendTraits> } = {},
+): JobSpec {
+  const backend = { name: 'meta', command: undefined, env: {}, ...traits };
+  return buildJobSpec(parseValid(makeBody(changes)), backend, makeConfig(env));
+}
+
+/** A cluster that can do everything. */
+export const TARGET: TrainJobTarget = {
+  apiVersion: 'trainer.kubeflow.org/v1alpha1',
+  namespace: 'jobs',
+  podPatchField: 'runtimePatches',
+  hasActiveDeadline: true,
+  steps: [DATASET_STEP, MODEL_STEP],
+};
+
+export function render(
+  changes: Changes = {},
+  options: Parameters<typeof makeSpec>[1] = {},
+  target: Partial<TrainJobTarget> = {},
+): RenderedTrainJob {
+  return renderTrainJob(makeSpec(changes, options), { ...TARGET, ...target });
+}
+
+/** A run of the record `record-uid`, as a runner sees it. */
+export function makeSeen(changes: Partial<Seen> = {}): Seen {
+  return {
+    exists: true,
+    runId: 'run-1',
+    recordUid: 'record-uid',
+    isStopping: false,
+    status: 'running',
+    reason: 'RUNNING',
+    detail: 'Training is running',
+    startedAtMs: undefined,
+    endedAtMs: undefined,
+    progress: undefined,
+    ...changes,
+  };
+}
+
+function withChanges(body: Body, changes: Changes): Body {
+  for (const [path, value] of Object.entries(changes)) {
+    const segments = path.split('.');
+    const last = segments.pop() as string;
+    let target = body;
+    for (const segment of segments) {
+      target[segment] ??= {};
+      target = target[segment] as Body;
+    }
+    target[last] = value;
+  }
+  return body;
+}

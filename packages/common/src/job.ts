@@ -193,8 +193,9 @@ export function projectJob(
   const isCoarser =
     seen.status === state.status && seen.isDiagnosed === false && DIAGNOSED.includes(state.reason);
   if (goesBack || isKnown || isCoarser) return { record, state, progress };
-  const startedAtMs = state.startedAtMs ?? seen.startedAtMs;
   const { status, reason, detail } = seen;
+  const firstSeenMs = seen.startedAtMs ?? (status === 'running' ? nowMs : undefined);
+  const startedAtMs = state.startedAtMs ?? firstSeenMs;
   const next = { status, reason, detail, observedAtMs: nowMs, startedAtMs, endedAtMs: undefined };
   return { record, state: next, progress };
 }

@@ -71,8 +71,13 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   });
 
   app.addHook('preClose', async () => {
-    const timer = setTimeout(() => app.server.closeAllConnections(), CLOSE_STALLED_AFTER_MS);
-    app.server.once('close', () => clearTimeout(timer));
+    // Node closes idle connections once; those that were busy at that moment become idle later.
+    const reaping = setInterval(() => app.server.closeIdleConnections(), 50);
+    const cutting = setTimeout(() => app.server.closeAllConnections(), CLOSE_STALLED_AFTER_MS);
+    app.server.once('close', () => {
+      clearInterval(reaping);
+      clearTimeout(cutting);
+    });
   });
 
   // The docs page must work over plain http too, where a cluster ends TLS elsewhere or nowhere.

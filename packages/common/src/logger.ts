@@ -1,4 +1,4 @@
-import { type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Config } from './config.ts';
 import { redact } from './credentials.ts';
 
@@ -12,17 +12,22 @@ interface LoggedRequest {
  * JSON lines on standard output. Requests are logged without headers, query and body, errors
  * without fields of their own, and URLs without user info and query, so that no credential is.
  */
-export function createLogger(backend: string, { logLevel }: Pick<Config, 'logLevel'>): Logger {
-  return pino({
+export function createLogger(
+  backend: string,
+  { logLevel }: Pick<Config, 'logLevel'>,
+  destination: DestinationStream = pino.destination(1),
+): Logger {
+  const options = {
     level: logLevel,
     base: { service: `${backend}-api` },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    formatters: { level: (label) => ({ level: label }) },
+    formatters: { level: (label: string) => ({ level: label }) },
     serializers: {
       req: ({ method, url, ip }: LoggedRequest) => ({ method, path: url?.split('?')[0], ip }),
       err: serializeError,
     },
-  });
+  };
+  return pino(options, destination);
 }
 
 /** Causes are told by name only: what libraries put into their messages is not ours to judge. */

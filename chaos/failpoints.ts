@@ -1,0 +1,94 @@
+import { setTimeout as sleepForever } from 'node:timers/promises';
+import type { Platform } from '../packages/common/src/platform.ts';
+import type { ServiceParts } from '../packages/common/src/service.ts';
+import type { RecordChange } from '../packages/common/src/stores/job-store.ts';
+
+/** The writes of a job's life, in their order, and the POST to its webhook. */
+const STEPS = [
+  'create',
+  'start',
+  'note',
+  'write',
+  'cancel',
+  'latch',
+  'stop',
+  'post',
+  'delivery',
+  'forget',
+  'delete',
+] as const;
+type Step = (typeof STEPS)[number];
+
+export type Failpoint = `${Step}:${'before' | 'after'}`;
+
+export const FAILPOINTS: readonly Failpoint[] = STEPS.flatMap((step): Failpoint[] => [
+  `${step}:before`,
+  `${step}:after`,
+]);
+
+type Decorate = NonNullable<ServiceParts['decorate']>;
+
+/**
+ * Stands between a service and everything that it writes to or sends with; `isArmed` is asked at
+ * each failpoint, and when it says so the process ends there and then, as by `kill -9`.
+ */
+export function createFailpoints(isArmed: (failpoint: Failpoint) => boolean): Decorate {
+  const pass = async (failpoint: Failpoint) => {
+    if (!isArmed(failpoint)) return;
+    process.kill(process.pid, 'SIGKILL');
+    // The signal may take a moment, in which nothing more may happen.
+    await sleepForever(2 ** 30);
+  };
+  const around = async <T>(step: Step, work: () => Promise<T>): Promise<T> => {
+    await pass(`${step}:before`);
+    const result = await work();
+    await pass(`${step}:after`);
+    return result;
+  };
+  return {
+    platform: (platform) => decoratePlatform(platform, around),
+    sender: (sender) => ({
+      post: (post) => around('post', () => sender.post(post)),
+      close: () => sender.close(),
+    }),
+  };
+}
+
+function decoratePlatform(
+  platform: Platform,
+  around: <T>(step: Step, work: () => Promise<T>) => Promise<T>,
+): Platform {
+  const { store, runner } = platform;
+  return {
+    ...platform,
+    store: override(store, {
+      create: (draft, payload) => around('create', () => store.create(draft, payload)),
+      update: (record, change) => around(toStep(change), () => store.update(record, change)),
+      forgetCredentials: (record) => around('forget', () => store.forgetCredentials(record)),
+      delete: (record) => around('delete', () => store.delete(record)),
+    }),
+    runner: override(runner, {
+      start: (record, plan) => around('start', () => runner.start(record, plan)),
+      stop: (record) => around('stop', () => runner.stop(record)),
+    }),
+  };
+}
+
+/** Classes with private fields cannot be spread, and their other methods need their own `this`. */
+function override<T extends object>(target: T, methods: Partial<T>): T {
+  return new Proxy(target, {
+    get: (_, key) => {
+      const own = (methods as Record<PropertyKey, unknown>)[key];
+      if (own !== undefined) return own;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+function toStep({ runId, state, delivery }: RecordChange): Step {
+  if (runId !== undefined) return 'note';
+  if (delivery !== undefined) return 'delivery';
+  if (state?.reason === 'CANCELLED_BY_REQUEST') return 'cancel';
+  return state?.endedAtMs === undefined ? 'write' : 'latch';
+}

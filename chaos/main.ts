@@ -1,0 +1,128 @@
+import { randomInt } from 'node:crypto';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { startTestbed } from '@trainer/testbed';
+import { TestCluster } from '../packages/common/test/cluster/test-cluster.ts';
+import { ClusterWitness } from './cluster-witness.ts';
+import { FAILPOINTS, type Failpoint } from './failpoints.ts';
+import { Fleet } from './fleet.ts';
+import { Receivers } from './receivers.ts';
+import { findOrphans, isTold, judge, type Verdict } from './verdict.ts';
+import { Workload } from './workload.ts';
+
+/*
+ * Kills replicas of a real service on a real control plane, at every failpoint and at random, while
+ * jobs come in and receivers misbehave; then counts what was lost. `--rounds 5` is the long run.
+ */
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '1' },
+    replicas: { type: 'string', default: '3' },
+    'pause-ms': { type: 'string', default: '400' },
+  },
+});
+const FAILPOINT_TIMEOUT_MS = 90_000;
+const SETTLE_TIMEOUT_MS = 300_000;
+
+const kubeconfig = process.env.KUBECONFIG;
+const testbed = kubeconfig === undefined ? await startTestbed({ log: console.log }) : undefined;
+const cluster = await TestCluster.create(kubeconfig ?? testbed?.kubeconfigPath ?? '');
+const logDir = await mkdtemp(join(tmpdir(), 'chaos-'));
+const receivers = await Receivers.start();
+const replicas = Array.from({ length: Number(values.replicas) });
+const fleet = new Fleet({
+  kubeconfigs: await Promise.all(replicas.map(() => cluster.createAccount())),
+  logDir,
+  env: {
+    PORT: '0',
+    LOG_LEVEL: 'info',
+    TRAINER_JOB_RUNNER: 'kubernetes',
+    TRAINER_JOBS_NAMESPACE: cluster.namespace,
+    TRAINER_CALLBACK_INTERVAL_SECONDS: '5',
+    TRAINER_TRAINJOB_TTL_SECONDS: '5',
+    TRAINER_JOB_TTL_SECONDS: '10',
+  },
+});
+const witness = new ClusterWitness(cluster.admin, cluster.namespace);
+const workload = new Workload(fleet, receivers);
+const deletedByUs = new Set<string>();
+const hits = new Map<Failpoint, number>();
+let randomKills = 0;
+
+console.log(`replicas log to ${logDir}`);
+await fleet.fill();
+const working = new AbortController();
+const work = workload.run(Number(values['pause-ms']), working.signal);
+
+for (let round = 1; round <= Number(values.rounds); round += 1) {
+  for (const failpoint of FAILPOINTS) await dieAt(failpoint);
+  await killAtRandom();
+  await deleteWhileAllAreDown();
+  console.log(`round ${round}: ${workload.accepted.length} jobs, ${countKills()} kills`);
+}
+receivers.bringUp();
+working.abort();
+await work;
+await waitFor(() => workload.accepted.every((job) => isTold(job, receivers)));
+await waitFor(async () => (await findOrphans(witness)).length === 0);
+const verdict = await judge(workload.accepted, deletedByUs, receivers, witness);
+
+await fleet.close();
+await witness.close();
+await cluster.close();
+await receivers.close();
+await testbed?.close();
+report(verdict);
+
+async function dieAt(failpoint: Failpoint): Promise<void> {
+  const death = await fleet.awaitDeathAt(failpoint, FAILPOINT_TIMEOUT_MS);
+  if (death !== undefined) hits.set(failpoint, (hits.get(failpoint) ?? 0) + 1);
+  await fleet.fill();
+}
+
+async function killAtRandom(): Promise<void> {
+  for (let count = 0; count < 3; count += 1) {
+    await sleep(randomInt(3000));
+    randomKills += await fleet.kill(randomInt(replicas.length));
+    await fleet.fill();
+  }
+}
+
+async function deleteWhileAllAreDown(): Promise<void> {
+  randomKills += await fleet.kill();
+  const trainJobs = await witness.list('/apis/trainer.kubeflow.org/v1alpha1', 'trainjobs');
+  for (const { metadata } of trainJobs.slice(0, 5)) {
+    deletedByUs.add(metadata.name);
+    await witness.deleteTrainJob(metadata.name);
+  }
+  await fleet.fill();
+}
+
+async function waitFor(isDone: () => boolean | Promise<boolean>): Promise<void> {
+  const endsAtMs = Date.now() + SETTLE_TIMEOUT_MS;
+  while (!(await isDone()) && Date.now() < endsAtMs) await sleep(1000);
+}
+
+function countKills(): number {
+  return [...hits.values()].reduce((sum, count) => sum + count, randomKills);
+}
+
+function report({ jobs, repeats, ...faults }: Verdict): void {
+  const missed = FAILPOINTS.filter(
+    (failpoint) => (hits.get(failpoint) ?? 0) < Number(values.rounds),
+  );
+  console.table(
+    Object.fromEntries(FAILPOINTS.map((failpoint) => [failpoint, hits.get(failpoint) ?? 0])),
+  );
+  console.log(`kills: ${countKills()} (${randomKills} at random moments)`);
+  console.log(`jobs: ${jobs}; repeated ends: ${repeats}`);
+  for (const [name, list] of Object.entries({ ...faults, failpointsMissed: missed })) {
+    console.log(
+      `${name}: ${list.length}${list.length > 0 ? ` (${list.slice(0, 10).join(', ')})` : ''}`,
+    );
+    if (list.length > 0) process.exitCode = 1;
+  }
+}

@@ -1,0 +1,99 @@
+import {
+  type Answer,
+  type Received,
+  startWebhookReceiver,
+  type WebhookReceiver,
+} from '../packages/common/test/webhook-receiver.ts';
+
+/** What a receiver answers to the `count`-th attempt (from 1) at one event of a job. */
+type Behaviour = (count: number, received: Received) => Answer;
+
+const fails =
+  (answer: Answer, times: number): Behaviour =>
+  (count) =>
+    count <= times ? answer : 200;
+
+/** Every way in which receivers fail, each of an origin of its own. */
+const BEHAVIOURS = {
+  well: () => 200,
+  failing: fails(500, 2),
+  busy: fails({ status: 429, headers: { 'retry-after': '1' } }, 2),
+  redirecting: fails({ status: 302, headers: { location: 'http://127.0.0.1:1/elsewhere' } }, 1),
+  resetting: fails('reset', 2),
+  slow: fails('hang', 1),
+  dripping: fails('drip', 1),
+  /** As Training Studio answers to a status that it does not know. */
+  particular: (_, { json }) => (json.status === 'submitted' ? 400 : 200),
+  gone: (_, { json }) => (isEnd(json.status) ? 410 : 200),
+} satisfies Record<string, Behaviour>;
+
+export type BehaviourName = keyof typeof BEHAVIOURS | 'down';
+
+/** One terminal event as it arrived, with what it was answered. */
+export interface SeenEnd {
+  readonly status: string;
+  readonly webhookId: string;
+  readonly body: string;
+  readonly answer: Answer;
+}
+
+/** Receivers of callbacks that misbehave, and what of every job's end has reached them. */
+export class Receivers {
+  readonly #receivers = new Map<BehaviourName, WebhookReceiver>();
+  readonly #ends = new Map<string, SeenEnd[]>();
+  readonly #attempts = new Map<string, number>();
+  #isDown = true;
+
+  static async start(): Promise<Receivers> {
+    const receivers = new Receivers();
+    for (const [name, behave] of Object.entries<Behaviour>(BEHAVIOURS)) {
+      await receivers.#add(name as BehaviourName, behave);
+    }
+    await receivers.#add('down', () => (receivers.#isDown ? 'reset' : 200));
+    return receivers;
+  }
+
+  get behaviours(): readonly BehaviourName[] {
+    return [...this.#receivers.keys()];
+  }
+
+  urlFor(behaviour: BehaviourName, jobId: string): string {
+    return `${this.#receivers.get(behaviour)?.url}/${jobId}`;
+  }
+
+  /** The receiver that was down all along is up from now on. */
+  bringUp(): void {
+    this.#isDown = false;
+  }
+
+  endsOf(jobId: string): readonly SeenEnd[] {
+    return this.#ends.get(jobId) ?? [];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#receivers.values()].map((receiver) => receiver.close()));
+  }
+
+  async #add(name: BehaviourName, behave: Behaviour): Promise<void> {
+    const answers = (received: Received) => {
+      const webhookId = String(received.headers['webhook-id']);
+      const count = (this.#attempts.get(webhookId) ?? 0) + 1;
+      this.#attempts.set(webhookId, count);
+      const answer = behave(count, received);
+      if (isEnd(received.json.status)) this.#noteEnd(received, webhookId, answer);
+      return answer;
+    };
+    this.#receivers.set(name, await startWebhookReceiver({ answers }));
+  }
+
+  #noteEnd({ json, body }: Received, webhookId: string, answer: Answer): void {
+    const jobId = String(json.job_id);
+    const ends = this.#ends.get(jobId) ?? [];
+    this.#ends.set(jobId, ends);
+    ends.push({ status: String(json.status), webhookId, body, answer });
+  }
+}
+
+function isEnd(status: unknown): boolean {
+  return status === 'succeeded' || status === 'failed' || status === 'cancelled';
+}

@@ -1,0 +1,26 @@
+import { createLogger, createService, parseConfig } from '../packages/common/src/index.ts';
+import { HfUnslothBackend } from '../services/hf-unsloth-api/src/backend.ts';
+import { createFailpoints, type Failpoint } from './failpoints.ts';
+
+/**
+ * One replica of a real service in a process of its own. Its parent arms failpoints by messages
+ * and is told the URL.
+ */
+let armed: Failpoint | undefined;
+process.on('message', (message: { armed?: Failpoint }) => {
+  armed = message.armed;
+});
+process.on('disconnect', () => process.exit(0));
+
+const backend = new HfUnslothBackend();
+const config = parseConfig(backend.defaults);
+const service = await createService({
+  backend,
+  config,
+  logger: createLogger(backend.name, config),
+  decorate: createFailpoints((failpoint) => failpoint === armed),
+});
+process.on('SIGTERM', () => {
+  void service.close().then(() => process.exit(0));
+});
+process.send?.({ url: await service.listen() });

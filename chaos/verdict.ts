@@ -1,0 +1,65 @@
+import type { ClusterWitness } from './cluster-witness.ts';
+import type { Receivers } from './receivers.ts';
+import type { AcceptedJob } from './workload.ts';
+
+export interface Verdict {
+  readonly jobs: number;
+  /** Jobs whose end no receiver accepted. */
+  readonly lost: readonly string[];
+  /** Accepted ends beyond the first of a job. */
+  readonly repeats: number;
+  /** Jobs that were told two different ends, ids or bodies. */
+  readonly contradicting: readonly string[];
+  /** TrainJobs made anew for one record, other than those that we deleted. */
+  readonly createdTwice: readonly string[];
+  readonly aliveTwice: readonly string[];
+  readonly orphans: readonly string[];
+}
+
+/** Judges a run by what receivers and cluster saw, not by what the service says of itself. */
+export async function judge(
+  jobs: readonly AcceptedJob[],
+  deletedByUs: ReadonlySet<string>,
+  receivers: Receivers,
+  witness: ClusterWitness,
+): Promise<Verdict> {
+  const acceptedEnds = (id: string) => receivers.endsOf(id).filter(({ answer }) => answer === 200);
+  return {
+    jobs: jobs.length,
+    lost: jobs.filter((job) => !isTold(job, receivers)).map(({ id }) => id),
+    repeats: jobs.reduce((sum, { id }) => sum + Math.max(0, acceptedEnds(id).length - 1), 0),
+    contradicting: jobs
+      .filter(({ id }) => {
+        const ends = receivers.endsOf(id);
+        return new Set(ends.map((end) => `${end.status} ${end.webhookId} ${end.body}`)).size > 1;
+      })
+      .map(({ id }) => id),
+    createdTwice: witness.createdTwice().filter((name) => !deletedByUs.has(name)),
+    aliveTwice: witness.aliveTwice(),
+    orphans: await findOrphans(witness),
+  };
+}
+
+/** Whether the end of a job has reached its receiver, or was refused by it for good. */
+export function isTold({ id, behaviour }: AcceptedJob, receivers: Receivers): boolean {
+  const wanted = behaviour === 'gone' ? 410 : 200;
+  return receivers.endsOf(id).some(({ answer }) => answer === wanted);
+}
+
+/** What is left once every record has expired. */
+export async function findOrphans(witness: ClusterWitness): Promise<string[]> {
+  const kinds = [
+    ['/api/v1', 'secrets'],
+    ['/apis/trainer.kubeflow.org/v1alpha1', 'trainjobs'],
+    ['/apis/jobset.x-k8s.io/v1alpha2', 'jobsets'],
+    ['/apis/batch/v1', 'jobs'],
+    ['/api/v1', 'pods'],
+  ] as const;
+  const found = await Promise.all(
+    kinds.map(async ([apiPath, resource]) => {
+      const items = await witness.list(apiPath, resource);
+      return items.map(({ metadata }) => `${resource}/${metadata.name}`);
+    }),
+  );
+  return found.flat();
+}

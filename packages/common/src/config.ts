@@ -16,6 +16,8 @@ interface Setting<T> {
 }
 
 const POD_NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
+/** A host name or an address, with or without a port, where * stands for anything. */
+const HOST_PATTERN = /^([a-z0-9*]([a-z0-9*.-]*[a-z0-9*])?|\[[0-9a-f:.]+\])(:\d{1,5})?$/i;
 const MAX_SECONDS = 10 * 365 * 86_400;
 
 const text = z.string().min(1);
@@ -157,7 +159,7 @@ export const SETTINGS = {
   TRAINER_CALLBACK_INTERVAL_SECONDS: seconds(60, 1, 86_400),
   TRAINER_CALLBACK_RETRY_SECONDS: seconds(28 * 3600, 1),
   TRAINER_CALLBACK_ALLOWED_HOSTS: {
-    schema: list.optional(),
+    schema: list.pipe(z.array(z.string().regex(HOST_PATTERN))).optional(),
     accepts: 'host names separated by commas, with * as a wildcard: *.example.com',
   },
   TRAINER_CALLBACK_SIGNING_SECRETS: {

@@ -71,7 +71,11 @@ export class Slots {
       if (admission.kind === 'full') return false;
       names.delete(name);
       // With an open circuit there is no slot, but the job has to hear of that.
-      if (admission.kind === 'entered') this.#kept.set(name, admission);
+      if (admission.kind === 'entered') {
+        // It may have waited in both lines.
+        this.giveBack(name);
+        this.#kept.set(name, admission);
+      }
       this.#onTurn(name);
     }
     return true;

@@ -1,0 +1,108 @@
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { FaultProxy } from '../../test/cluster/fault-proxy.ts';
+import { TestCluster } from '../../test/cluster/test-cluster.ts';
+import { systemClock } from '../clock.ts';
+import { toFirstTerm } from '../leadership.ts';
+import { createApiClient } from './http-api-client.ts';
+import { LeaseLeadership } from './lease.ts';
+import type { Lease } from './lease-state.ts';
+
+let cluster: TestCluster;
+
+beforeAll(async () => {
+  cluster = await TestCluster.create(inject('kubeconfigPath'));
+});
+afterAll(() => cluster.close());
+
+async function makeReplica(backend: string, server?: string) {
+  const changes = server ? { server, 'insecure-skip-tls-verify': true } : {};
+  const kubeconfigPath = await cluster.createAccount(undefined, changes);
+  const client = await createApiClient({ kubeconfigPath });
+  const leadership = new LeaseLeadership({
+    client,
+    clock: systemClock,
+    logger: pino({ level: 'silent' }),
+    backend,
+    namespace: cluster.namespace,
+  });
+  const close = async () => {
+    await leadership.close();
+    await client.close();
+  };
+  return { leadership, close };
+}
+
+function leads({ leadership }: { leadership: LeaseLeadership }): Promise<void> {
+  if (leadership.isLeader()) return Promise.resolve();
+  return new Promise((resolve) => {
+    const unwatch = leadership.watch((isLeader) => {
+      if (!isLeader) return;
+      unwatch();
+      resolve();
+    });
+  });
+}
+
+function pathOf(backend: string): string {
+  const { namespace } = cluster;
+  return `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/trainer-${backend}`;
+}
+
+describe('LeaseLeadership on the real API server', () => {
+  it('has one leader of many that start at once, and the next within 3 s of its close', async () => {
+    const replicas = await Promise.all(Array.from({ length: 4 }, () => makeReplica('close')));
+    await Promise.all(replicas.map(({ leadership }) => leadership.open()));
+    const first = replicas.filter(({ leadership }) => leadership.isLeader());
+    expect(first).toHaveLength(1);
+    const term = first[0]?.leadership.term() ?? 0;
+    expect(term).toBeGreaterThanOrEqual(toFirstTerm(Date.now()) - 1);
+    const rest = replicas.filter((replica) => replica !== first[0]);
+    const closedAtMs = performance.now();
+    await first[0]?.close();
+    await Promise.race(rest.map(leads));
+    expect(performance.now() - closedAtMs).toBeLessThan(3000);
+    const second = rest.filter(({ leadership }) => leadership.isLeader());
+    expect(second.map(({ leadership }) => leadership.term())).toEqual([term + 1]);
+    await Promise.all(rest.map(({ close }) => close()));
+    const { spec } = await cluster.admin.call<Lease>({ method: 'GET', path: pathOf('close') });
+    expect(spec?.holderIdentity ?? '').toBe('');
+  });
+
+  it('never has two leaders when one is cut off, and the next within 15 s', async () => {
+    const proxy = await FaultProxy.open(cluster.server);
+    const [cut, other] = await Promise.all([makeReplica('cut', proxy.url), makeReplica('cut')]);
+    await cut.leadership.open();
+    await other.leadership.open();
+    const term = cut.leadership.term();
+    expect([cut.leadership.isLeader(), other.leadership.isLeader()]).toEqual([true, false]);
+    const cutAtMs = performance.now();
+    proxy.fault = () => 'reset';
+    let overlaps = 0;
+    const stop = other.leadership.watch((isLeader) => {
+      if (isLeader && cut.leadership.isLeader()) overlaps += 1;
+    });
+    await leads(other);
+    stop();
+    expect(performance.now() - cutAtMs).toBeLessThan(15_000);
+    expect(overlaps).toBe(0);
+    expect(cut.leadership.isLeader()).toBe(false);
+    expect(other.leadership.term()).toBe(term + 1);
+    await Promise.all([cut.close(), other.close()]);
+    await proxy.close();
+  });
+
+  it('leads again, in a higher term, after somebody deleted its Lease', async () => {
+    const replica = await makeReplica('deleted');
+    await replica.leadership.open();
+    const term = replica.leadership.term();
+    const lost = new Promise<void>((resolve) => {
+      replica.leadership.watch((isLeader) => isLeader || resolve());
+    });
+    await cluster.admin.call({ method: 'DELETE', path: pathOf('deleted') });
+    await lost;
+    await leads(replica);
+    expect(replica.leadership.term()).toBeGreaterThan(term);
+    await replica.close();
+  });
+});

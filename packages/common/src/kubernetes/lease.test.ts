@@ -1,0 +1,192 @@
+import { pino } from 'pino';
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../../test/fake-clock.ts';
+import { toFirstTerm } from '../leadership.ts';
+import { type ApiClient, ApiError, type ApiRequest } from './api-client.ts';
+import { LeaseLeadership } from './lease.ts';
+import type { Lease } from './lease-state.ts';
+
+type Trouble = 'none' | 'no answer' | 'done without answer' | 'hang';
+
+/** One Lease with the API server's rules for versions; the cluster tests prove those. */
+class OneLease implements Pick<ApiClient, 'call'> {
+  lease: Lease | undefined;
+  trouble: Trouble = 'none';
+  calls = 0;
+  release: () => void = () => {};
+  #version = 0;
+
+  async call<T>({ method, body, signal }: ApiRequest): Promise<T> {
+    this.calls += 1;
+    if (this.trouble === 'no answer') throw new ApiError('no answer', {});
+    if (this.trouble === 'hang') {
+      await new Promise<void>((resolve, reject) => {
+        this.release = resolve;
+        signal?.addEventListener('abort', () => reject(new ApiError('aborted', {})));
+      });
+    }
+    const answer = method === 'GET' ? this.#get() : this.write(body as Lease);
+    if (this.trouble === 'done without answer') throw new ApiError('no answer', {});
+    return answer as T;
+  }
+
+  write(lease: Lease): Lease {
+    const { resourceVersion } = lease.metadata;
+    if (resourceVersion !== this.lease?.metadata.resourceVersion) {
+      throw new ApiError('conflict', { status: 409 });
+    }
+    this.#version += 1;
+    const metadata = { ...lease.metadata, resourceVersion: String(this.#version) };
+    this.lease = { ...lease, metadata };
+    return this.lease;
+  }
+
+  #get(): Lease {
+    if (this.lease === undefined) throw new ApiError('not found', { status: 404 });
+    return this.lease;
+  }
+}
+
+function setUp(lease = new OneLease(), clock = new FakeClock(), identity = 'one') {
+  const told: boolean[] = [];
+  const leadership = new LeaseLeadership({
+    client: lease as unknown as ApiClient,
+    clock,
+    logger: pino({ level: 'silent' }),
+    backend: 'meta',
+    namespace: 'jobs',
+    identity,
+  });
+  leadership.watch((isLeader) => told.push(isLeader));
+  return { lease, clock, leadership, told };
+}
+
+describe('LeaseLeadership', () => {
+  it('leads at once where there is no Lease, in a term above those of a lost one', async () => {
+    const { lease, clock, leadership, told } = setUp();
+    await leadership.open();
+    expect(leadership.isLeader()).toBe(true);
+    expect(leadership.term()).toBe(toFirstTerm(clock.now()));
+    expect(told).toEqual([true]);
+    await clock.advance(60_000);
+    expect(leadership.isLeader()).toBe(true);
+    expect(leadership.term()).toBe(toFirstTerm(clock.now()) - 1);
+    expect(lease.calls).toBe(2 + 30);
+    await leadership.close();
+    expect(told).toEqual([true, false]);
+    expect(lease.lease?.spec?.holderIdentity).toBe('');
+    expect(clock.timerCount).toBe(0);
+  });
+
+  it('stops by its own clock when renewals get no answer, before anyone may take over', async () => {
+    const { lease, clock, leadership, told } = setUp();
+    await leadership.open();
+    const term = leadership.term();
+    lease.trouble = 'no answer';
+    await clock.advance(7999);
+    expect(leadership.isLeader()).toBe(true);
+    await clock.advance(1);
+    expect(leadership.isLeader()).toBe(false);
+    expect(told).toEqual([true, false]);
+    lease.trouble = 'none';
+    await clock.advance(2000);
+    expect(leadership.isLeader()).toBe(true);
+    expect(leadership.term()).toBe(term + 1);
+    await leadership.close();
+  });
+
+  it('is not fooled by an answer that comes after its deadline', async () => {
+    const { lease, clock, leadership } = setUp();
+    await leadership.open();
+    const term = leadership.term();
+    lease.trouble = 'hang';
+    await clock.advance(9000);
+    expect(leadership.isLeader()).toBe(false);
+    lease.trouble = 'none';
+    lease.release();
+    await clock.advance(0);
+    expect(leadership.isLeader()).toBe(false);
+    await clock.advance(2000);
+    expect(leadership.term()).toBe(term + 1);
+    await leadership.close();
+  });
+
+  it('keeps its term when a renewal was written but not answered', async () => {
+    const { lease, clock, leadership, told } = setUp();
+    await leadership.open();
+    const term = leadership.term();
+    lease.trouble = 'done without answer';
+    await clock.advance(3000);
+    lease.trouble = 'none';
+    await clock.advance(10_000);
+    expect(leadership.term()).toBe(term);
+    expect(told).toEqual([true]);
+    await leadership.close();
+  });
+
+  it.each(['1970-01-01T00:00:00.000000Z', '2990-01-01T00:00:00.000000Z'])(
+    'judges a holder by when it saw it change, not by its clock (%s)',
+    async (renewTime) => {
+      const { lease, clock, leadership } = setUp();
+      const spec = {
+        holderIdentity: 'other',
+        leaseDurationSeconds: 10,
+        renewTime,
+        leaseTransitions: 7,
+      };
+      const metadata = { name: 'trainer-meta' };
+      const written = lease.write({ apiVersion: 'v1', kind: 'Lease', metadata, spec });
+      await leadership.open();
+      await clock.advance(6000);
+      lease.write(written);
+      await clock.advance(11_000);
+      expect(leadership.isLeader()).toBe(false);
+      await clock.advance(1500);
+      expect(leadership.isLeader()).toBe(true);
+      expect(leadership.term()).toBe(8);
+      await leadership.close();
+    },
+  );
+
+  it('takes a released Lease at its next look, and steps down when another holds it', async () => {
+    const one = setUp();
+    const two = setUp(one.lease, one.clock, 'two');
+    await one.leadership.open();
+    await two.leadership.open();
+    const term = one.leadership.term();
+    await one.leadership.close();
+    await one.clock.advance(2000);
+    expect(two.leadership.isLeader()).toBe(true);
+    expect(two.leadership.term()).toBe(term + 1);
+    const { lease } = one;
+    if (lease.lease) lease.write({ ...lease.lease, spec: { holderIdentity: 'thief' } });
+    await one.clock.advance(2000);
+    expect(two.leadership.isLeader()).toBe(false);
+    await two.leadership.close();
+    expect(lease.lease?.spec?.holderIdentity).toBe('thief');
+  });
+
+  it('leads again in a higher term after its Lease was deleted', async () => {
+    const { lease, clock, leadership, told } = setUp();
+    await leadership.open();
+    const term = leadership.term();
+    lease.lease = undefined;
+    await clock.advance(2000);
+    expect(leadership.isLeader()).toBe(true);
+    expect(leadership.term()).toBeGreaterThan(term);
+    expect(told).toEqual([true, false, true]);
+    await leadership.close();
+  });
+
+  it('closes at once while a call hangs', async () => {
+    const { lease, clock, leadership } = setUp();
+    await leadership.open();
+    lease.trouble = 'hang';
+    await clock.advance(2000);
+    lease.trouble = 'none';
+    await leadership.close();
+    await leadership.close();
+    expect(leadership.isLeader()).toBe(false);
+    expect(lease.lease?.spec?.holderIdentity).toBe('');
+  });
+});

@@ -100,7 +100,6 @@ export class ClusterWitness {
         const query = { resourceVersion, allowWatchBookmarks: true };
         const watch = await this.#client.watch<Seen>({ method: 'GET', path, query, signal });
         for await (const { type, object } of watch) {
-          if (type === 'ERROR') break;
           resourceVersion = object.metadata.resourceVersion;
           if (type !== 'BOOKMARK') note(object, type === 'DELETED');
         }

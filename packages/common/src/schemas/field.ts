@@ -18,5 +18,14 @@ export function withDefault<T extends z.ZodType>(schema: T, fallback: z.output<T
 
 /** A section that may be left out whole: its fields' own defaults then fill it. */
 export function section<T extends z.ZodType>(schema: T) {
-  return z.preprocess((value) => value ?? {}, schema);
+  const compiled = z.compile(schema);
+  return schema.nullish().transform((value): z.output<T> => value ?? compiled.parse({}));
+}
+
+/** `schema` behind a step that rewrites what came, such as another spelling, into its input. */
+export function rewritten<T extends z.ZodType>(
+  rewrite: (value: unknown, context: z.RefinementCtx) => unknown,
+  schema: T,
+) {
+  return z.preprocess(rewrite, schema) as unknown as z.ZodType<z.output<T>, z.input<T>>;
 }

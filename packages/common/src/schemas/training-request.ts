@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ExtraParametersSchema } from './extra-parameters.ts';
-import { optional, section, withDefault } from './field.ts';
+import { optional, rewritten, section, withDefault } from './field.ts';
 import { JobIdSchema, JobStatusSchema } from './job-status.ts';
 
 export const PROVIDERS = [
@@ -203,7 +203,7 @@ export const TrainingRequestSchema = z
     artifacts: ArtifactsSchema,
     tuning_parameters: section(TuningParametersSchema),
     callbacks: optional(CallbacksSchema),
-    extra_parameters: section(z.preprocess(renameCommand, ExtraParametersSchema)),
+    extra_parameters: section(rewritten(renameCommand, ExtraParametersSchema)),
   })
   .meta({ id: 'TrainingRequest' })
   .transform(({ tuning_parameters, customization, ...rest }, context) => {

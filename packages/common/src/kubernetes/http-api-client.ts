@@ -94,7 +94,7 @@ class HttpApiClient implements ApiClient {
   #attempt(request: ApiRequest, access: Access, options: SendOptions) {
     const { method, path, query, body, accept, contentType } = request;
     const json = 'application/json';
-    return send(`${access.server}${path}${toSearch(query)}`, {
+    const answer = send(`${access.server}${path}${toSearch(query)}`, {
       ...options,
       method,
       dispatcher: access.dispatcher,
@@ -106,10 +106,12 @@ class HttpApiClient implements ApiClient {
       },
       body: body === undefined ? null : JSON.stringify(body),
     });
+    // An aborted call that still waits for its connection is told so only when that has failed.
+    return untilAborted(answer, options.signal);
   }
 }
 
-/** Credential plugins are programs of others and may hang. */
+/** Neither credential plugins, which are programs of others, nor connecting can be aborted. */
 async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | null): Promise<T> {
   if (signal === null) return promise;
   signal.throwIfAborted();

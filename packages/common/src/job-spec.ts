@@ -70,7 +70,7 @@ export function buildJobSpec(
     labels: extra.job_labels ?? {},
     annotations: extra.job_annotations ?? {},
     queueName: extra.queue_name,
-    placement: resources.gpu_type === undefined ? undefined : config.gpuTypes[resources.gpu_type],
+    placement: placementOf(resources.gpu_type, config),
     serviceAccount: config.trainingServiceAccount,
     storage: {
       endpoint: config.s3Endpoint,
@@ -79,6 +79,11 @@ export function buildJobSpec(
     },
     request,
   };
+}
+
+function placementOf(gpuType: string | undefined, { gpuTypes }: Config): GpuPlacement | undefined {
+  // A type may be any text, so `constructor` too.
+  return gpuType !== undefined && Object.hasOwn(gpuTypes, gpuType) ? gpuTypes[gpuType] : undefined;
 }
 
 /** Sentences about settings of the request that this service or cluster will not act on. */

@@ -9,7 +9,7 @@ const MAX_ATTEMPTS = 20;
 const MAX_ERROR_LENGTH = 100;
 
 interface RetryRule {
-  /** How long an end is tried for, counted from the end or from the last replay. */
+  /** How long an end is tried for, counted from when it was observed, or from the last replay. */
   readonly periodMs: number;
   readonly random: Random;
 }
@@ -39,7 +39,8 @@ export function addAttempt(
   if (verdict === 'delivered' || verdict === 'gone') {
     return { ...log, attempts, attemptCount, settled: verdict, nextAttemptAtMs: undefined };
   }
-  const startedAtMs = log.replayedAtMs ?? state.endedAtMs ?? state.observedAtMs;
+  // Not from the end itself, which may have been long ago when it was seen.
+  const startedAtMs = log.replayedAtMs ?? state.observedAtMs;
   const delayMs = toRetryDelayMs(attemptCount, retryAfterMs, random);
   const nextAttemptAtMs = Math.round(atMs + durationMs + delayMs);
   if (nextAttemptAtMs > startedAtMs + periodMs) {

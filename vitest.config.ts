@@ -8,5 +8,8 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     retry: 0,
+    // Tests wait for events; how long that may take is for a machine that is busy with other things.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
   },
 });

@@ -33,6 +33,13 @@ export const SERVICE_RULES: readonly PolicyRule[] = [
   { apiGroups: ['trainer.kubeflow.org'], resources: ['trainingruntimes'], verbs: ['get'] },
 ];
 
+/** What it may do beyond that namespace. */
+const CLUSTER_RULES: readonly PolicyRule[] = [
+  { apiGroups: ['trainer.kubeflow.org'], resources: ['clustertrainingruntimes'], verbs: ['get'] },
+];
+const RBAC = '/apis/rbac.authorization.k8s.io/v1';
+const RBAC_GROUP = 'rbac.authorization.k8s.io';
+
 interface Kubeconfig {
   readonly clusters: readonly { readonly cluster: { readonly server: string } }[];
 }
@@ -60,7 +67,10 @@ export class TestCluster {
       body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } },
     });
     const kubeconfig = parse(await readFile(kubeconfigPath, 'utf8')) as Kubeconfig;
-    return new TestCluster(name, admin, await mkdtemp(join(tmpdir(), `${name}-`)), kubeconfig);
+    const dir = await mkdtemp(join(tmpdir(), `${name}-`));
+    const cluster = new TestCluster(name, admin, dir, kubeconfig);
+    await cluster.#grantClusterRules();
+    return cluster;
   }
 
   /** The kubeconfig of a new ServiceAccount that may do what `rules` say in the namespace. */
@@ -68,14 +78,13 @@ export class TestCluster {
     const name = `account-${randomUUID().slice(0, 8)}`;
     const metadata = { name, namespace: this.namespace };
     const accounts = `/api/v1/namespaces/${this.namespace}/serviceaccounts`;
-    const rbac = `/apis/rbac.authorization.k8s.io/v1/namespaces/${this.namespace}`;
-    const apiGroup = 'rbac.authorization.k8s.io';
+    const rbac = `${RBAC}/namespaces/${this.namespace}`;
     await Promise.all([
       this.#post(accounts, { metadata }),
       this.#post(`${rbac}/roles`, { metadata, rules }),
       this.#post(`${rbac}/rolebindings`, {
         metadata,
-        roleRef: { apiGroup, kind: 'Role', name },
+        roleRef: { apiGroup: RBAC_GROUP, kind: 'Role', name },
         subjects: [{ kind: 'ServiceAccount', name, namespace: this.namespace }],
       }),
     ]);
@@ -109,9 +118,29 @@ export class TestCluster {
 
   /** Removes the namespace with all that is in it, without waiting for that. */
   async close(): Promise<void> {
+    for (const kind of ['clusterrolebindings', 'clusterroles']) {
+      await this.admin.call({ method: 'DELETE', path: `${RBAC}/${kind}/${this.#clusterRole}` });
+    }
     await this.admin.call({ method: 'DELETE', path: `/api/v1/namespaces/${this.namespace}` });
     await this.admin.close();
     await rm(this.#dir, { recursive: true, force: true });
+  }
+
+  get #clusterRole(): string {
+    return `${this.namespace}-runtimes`;
+  }
+
+  /** To every account of the namespace. */
+  async #grantClusterRules(): Promise<void> {
+    const metadata = { name: this.#clusterRole };
+    await this.#post(`${RBAC}/clusterroles`, { metadata, rules: CLUSTER_RULES });
+    await this.#post(`${RBAC}/clusterrolebindings`, {
+      metadata,
+      roleRef: { apiGroup: RBAC_GROUP, kind: 'ClusterRole', name: this.#clusterRole },
+      subjects: [
+        { apiGroup: RBAC_GROUP, kind: 'Group', name: `system:serviceaccounts:${this.namespace}` },
+      ],
+    });
   }
 
   #post<T>(path: string, body: object): Promise<T> {

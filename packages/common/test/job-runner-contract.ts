@@ -5,6 +5,8 @@ import { assertExists } from './until-seen.ts';
 
 export interface RunnerHarness {
   readonly runner: JobRunner;
+  /** Where its jobs run. */
+  readonly namespace: string;
   /** A record that exists, and what to run for it: something short, or something endless. */
   makeJob(
     outcome: 'succeeded' | 'failed' | 'never',
@@ -123,7 +125,7 @@ export function describeJobRunner(name: string, make: () => Promise<RunnerHarnes
       const target = await runner.describeTarget({ ...runtime, apiGroup: 'trainer.kubeflow.org' });
       expect(target).toMatchObject({
         apiVersion: 'trainer.kubeflow.org/v1alpha1',
-        namespace: 'trainer-jobs',
+        namespace: harness.namespace,
         podPatchField: 'runtimePatches',
         hasActiveDeadline: true,
       });

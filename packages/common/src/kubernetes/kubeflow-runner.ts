@@ -29,7 +29,7 @@ export interface KubeflowRunnerParts {
   readonly config: Pick<Config, 'jobsNamespace' | 'trainJobApiVersion'>;
 }
 
-/** A watch that was cut is back sooner than this, so it is not worth a mention before. */
+/** A watch that was cut is back sooner than this, so it is worth no mention before. */
 const MAX_BEHIND_MS = 30_000;
 const CONFLICT = 409;
 const NOT_FOUND = 404;
@@ -129,7 +129,8 @@ export class KubeflowRunner implements JobRunner {
     const behindMs = this.#trainJobs.behindForMs();
     if (behindMs === Number.POSITIVE_INFINITY) return undefined;
     const trainJob = this.#trainJobs.get(name);
-    if (trainJob === undefined) return behindMs > 0 ? undefined : { exists: false };
+    // What is there stays there for long, but what is not there may come at any moment.
+    if (trainJob === undefined) return behindMs > MAX_BEHIND_MS ? undefined : { exists: false };
     if (!this.#isLeading) return toObservation(trainJob);
     const diagnoses = this.#diagnose(trainJob);
     // An end is latched as it is seen, so the leader sees none before it is known why.

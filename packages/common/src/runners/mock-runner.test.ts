@@ -22,6 +22,7 @@ describeJobRunner('MockRunner', async () => {
   const runner = new MockRunner(CONFIG, clock);
   return {
     runner,
+    namespace: CONFIG.jobsNamespace,
     makeJob: async (outcome) => makeScripted({ outcome }),
     until: async (name, isWanted) => {
       let told = 0;

@@ -5,7 +5,13 @@ import { ApiError } from '../../src/kubernetes/api-client.ts';
 import type { KubeflowRunner } from '../../src/kubernetes/kubeflow-runner.ts';
 import { describeJobRunner } from '../job-runner-contract.ts';
 import { assertExists, untilSeen } from '../until-seen.ts';
-import { type BedJob, KubeflowFixture, NAMESPACE } from './kubeflow-fixture.ts';
+import {
+  type BedJob,
+  KubeflowFixture,
+  MERGE_PATCH,
+  RUNNER_RULES,
+  TRAINER_API,
+} from './kubeflow-fixture.ts';
 
 const KUBECONFIG = inject('kubeconfigPath');
 const NEVER = ['--testbed-outcome=never'];
@@ -22,10 +28,11 @@ const isGone = (seen: Observation) => !seen.exists;
 const says = (reason: string) => (seen: Observation) => seen.exists && seen.reason === reason;
 
 describeJobRunner('KubeflowRunner', async () => {
-  const fixture = await KubeflowFixture.open(KUBECONFIG, 'contract');
+  const fixture = await KubeflowFixture.open(KUBECONFIG);
   const runner = fixture.createRunner();
   return {
     runner,
+    namespace: fixture.namespace,
     makeJob: (outcome) =>
       fixture.createJob({ args: [`--testbed-outcome=${outcome}`, TRAINING_TIME] }),
     until: (name, isWanted) => untilSeen(runner, name, isWanted),
@@ -38,7 +45,7 @@ describe('KubeflowRunner on a real control plane', () => {
   let runner: KubeflowRunner;
 
   beforeAll(async () => {
-    fixture = await KubeflowFixture.open(KUBECONFIG, 'observed');
+    fixture = await KubeflowFixture.open(KUBECONFIG);
     runner = fixture.createRunner();
     await runner.open();
     runner.lead(true);
@@ -51,6 +58,18 @@ describe('KubeflowRunner on a real control plane', () => {
     const started = await runner.start(record, plan);
     if (started.outcome !== 'started') throw new Error(`it was not started: ${started.detail}`);
     return { ...record, runId: started.runId };
+  }
+
+  /** Sets a quota, which counts once a controller has looked at it; returns how to lift it. */
+  async function limit(name: string, hard: Record<string, string>) {
+    const path = fixture.core('resourcequotas');
+    const body = { metadata: { name }, spec: { hard } };
+    await fixture.admin.call({ method: 'POST', path, body });
+    await fixture.untilAny<{ metadata: { name: string }; status?: { hard?: object } }>(
+      { path },
+      (quotas) => quotas.get(name)?.status?.hard !== undefined,
+    );
+    return () => fixture.admin.call({ method: 'DELETE', path: `${path}/${name}` });
   }
 
   /** Every reason that is shown until the run ends, each once, in order. */
@@ -147,13 +166,12 @@ describe('KubeflowRunner on a real control plane', () => {
         status: 'submitted',
         detail: 'Waiting in the queue held',
       });
-      const contentType = 'application/merge-patch+json';
       const body = { spec: { suspend: false } };
       await fixture.admin.call({
         method: 'PATCH',
         path: fixture.trainJobPath(name),
         body,
-        contentType,
+        contentType: MERGE_PATCH,
       });
       await untilSeen(runner, name, says('RUNNING'));
     });
@@ -186,17 +204,15 @@ describe('KubeflowRunner on a real control plane', () => {
     });
 
     test('a quota that its pods do not fit into', async () => {
-      await fixture.create(`/api/v1/namespaces/${NAMESPACE}/resourcequotas`, {
-        metadata: { name: 'few-gpus' },
-        spec: { hard: { 'requests.nvidia.com/gpu': '450' } },
-      });
+      const lift = await limit('few-gpus', { 'requests.nvidia.com/gpu': '450' });
       const { name } = await start({ gpus: 460 });
       expect(await untilSeen(runner, name, says('QUOTA_EXCEEDED'))).toMatchObject({
         status: 'submitted',
         detail: expect.stringMatching(
-          /^The quota few-gpus is exceeded: .*limited to requests.nvidia.com\/gpu=450$/,
+          /^The quota few-gpus is exceeded: .* limited to requests\.nvidia\.com\/gpu=450$/,
         ),
       });
+      await lift();
     });
 
     test('nothing finer on a replica that does not lead, which says so', async () => {
@@ -254,42 +270,27 @@ describe('KubeflowRunner on a real control plane', () => {
     });
 
     test('a quota of TrainJobs', async () => {
-      await fixture.create(`/api/v1/namespaces/${NAMESPACE}/resourcequotas`, {
-        metadata: { name: 'no-trainjobs' },
-        spec: { hard: { 'count/trainjobs.trainer.kubeflow.org': '0' } },
-      });
+      const lift = await limit('no-trainjobs', { 'count/trainjobs.trainer.kubeflow.org': '0' });
       const { record, plan } = await fixture.createJob();
-      // The quota counts only once the controller has written its status.
-      const path = `/api/v1/namespaces/${NAMESPACE}/resourcequotas`;
-      await fixture.untilAny<{ metadata: { name: string }; status?: { hard?: object } }>(
-        { path },
-        (items) => items.get('no-trainjobs')?.status?.hard !== undefined,
-      );
       expect(await runner.start(record, plan)).toMatchObject({
         outcome: 'refused',
         detail: expect.stringMatching(/^The quota no-trainjobs is exceeded: /),
       });
-      await fixture.admin.call({ method: 'DELETE', path: `${path}/no-trainjobs` });
+      await lift();
     });
 
-    test('an account that may not: for the log alone', async () => {
-      const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/${NAMESPACE}/roles/runner-observed`;
-      const contentType = 'application/json-patch+json';
-      const op = { op: 'replace', path: '/rules/0/verbs' };
-      const allow = (value: string[]) =>
-        fixture.admin.call({ method: 'PATCH', path, contentType, body: [{ ...op, value }] });
-      await allow(['get', 'list', 'watch', 'delete']);
+    test('an account that may not create: nobody but the log is told', async () => {
+      const rules = RUNNER_RULES.map((rule) => ({
+        ...rule,
+        verbs: rule.verbs.filter((verb) => verb !== 'create'),
+      }));
+      const limited = fixture.createRunner(await fixture.connectAs(rules));
       const { record, plan } = await fixture.createJob();
-      try {
-        await expect
-          .poll(() => runner.start(record, plan).catch((error) => error), { timeout: 10_000 })
-          .toMatchObject({
-            code: 'CLUSTER_UNAVAILABLE',
-            message: 'The cluster cannot be used right now; try again.',
-          });
-      } finally {
-        await allow(['create', 'get', 'list', 'watch', 'delete']);
-      }
+      await expect(limited.start(record, plan)).rejects.toMatchObject({
+        code: 'CLUSTER_UNAVAILABLE',
+        message: 'The cluster cannot be used right now; try again.',
+        cause: { status: 403 },
+      });
     });
   });
 
@@ -320,12 +321,11 @@ describe('KubeflowRunner on a real control plane', () => {
     test('later, while an earlier TrainJob of the name is on its way out', async () => {
       const first = await start({ args: NEVER });
       const path = fixture.trainJobPath(first.name);
-      const contentType = 'application/merge-patch+json';
       const hold = (finalizers: string[]) =>
         fixture.admin.call({
           method: 'PATCH',
           path,
-          contentType,
+          contentType: MERGE_PATCH,
           body: { metadata: { finalizers } },
         });
       await hold(['test.example/hold']);
@@ -333,7 +333,7 @@ describe('KubeflowRunner on a real control plane', () => {
       expect(await untilSeen(runner, first.name, ({ exists }) => exists)).toMatchObject({
         isStopping: true,
       });
-      const secrets = `/api/v1/namespaces/${NAMESPACE}/secrets`;
+      const secrets = fixture.core('secrets');
       await fixture.admin.call({ method: 'DELETE', path: `${secrets}/${first.name}` });
       const second = await fixture.createRecord({ id: first.id });
       const plan = fixture.toPlan(second, { args: NEVER });
@@ -374,13 +374,13 @@ describe('KubeflowRunner on a real control plane', () => {
     });
 
     test('one whose runtime was deleted meanwhile', async () => {
-      const runtimes = '/apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes';
+      const runtimes = `${TRAINER_API}/clustertrainingruntimes`;
       const nemo = await fixture.admin.call<{ spec: object }>({
         method: 'GET',
         path: `${runtimes}/nemo-runtime`,
       });
       const { spec } = nemo;
-      await fixture.create(runtimes, {
+      await fixture.createClusterWide(runtimes, {
         apiVersion: 'trainer.kubeflow.org/v1alpha1',
         kind: 'ClusterTrainingRuntime',
         metadata: {
@@ -388,7 +388,7 @@ describe('KubeflowRunner on a real control plane', () => {
           labels: { 'trainer.kubeflow.org/framework': 'torch' },
         },
         spec,
-      } as { metadata: { name: string } });
+      });
       const record = await startWhenKnown('passing-runtime');
       await untilSeen(runner, record.name, says('RUNNING'));
       await fixture.admin.call({ method: 'DELETE', path: `${runtimes}/passing-runtime` });
@@ -434,7 +434,7 @@ describe('KubeflowRunner on a real control plane', () => {
         await runner.describeTarget({ name: 'with-initializers-runtime', kind, ...group }),
       ).toEqual({
         apiVersion: 'trainer.kubeflow.org/v1alpha1',
-        namespace: NAMESPACE,
+        namespace: fixture.namespace,
         podPatchField: 'runtimePatches',
         hasActiveDeadline: true,
         steps: ['dataset-initializer', 'model-initializer'],
@@ -462,6 +462,7 @@ function losingFirstAnswer(client: ApiClient, method: string): ApiClient {
       throw new ApiError('no answer', {});
     },
     watch: (request) => client.watch(request),
+    endpoint: () => client.endpoint(),
     close: async () => {},
   };
 }

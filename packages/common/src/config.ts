@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 
 /** What the service's own code sets; everything else comes from the environment. */
@@ -130,7 +131,13 @@ export const SETTINGS = {
       .default('trainer.kubeflow.org/v1alpha1'),
     accepts: 'group/version, such as trainer.kubeflow.org/v1alpha1',
   },
-  TRAINER_JOBS_NAMESPACE: optionalDnsName,
+  TRAINER_JOBS_NAMESPACE: {
+    schema: z
+      .string()
+      .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/)
+      .optional(),
+    accepts: 'a namespace: at most 63 lower-case letters, digits and -',
+  },
   TRAINER_TRAINING_SERVICE_ACCOUNT: optionalDnsName,
   TRAINER_DEFAULT_CREDENTIALS_SECRET: optionalDnsName,
   TRAINER_S3_ENDPOINT: {
@@ -167,7 +174,10 @@ export const SETTINGS = {
     accepts: 'whsec_ and at least 24 base64-encoded bytes; several separated by commas',
     secret: true,
   },
-  DEFAULT_CONTAINER_IMAGE: optionalText,
+  DEFAULT_CONTAINER_IMAGE: {
+    schema: z.string().regex(/^\S+$/).optional(),
+    accepts: 'an image reference such as registry.example/team/image:1.2',
+  },
 } satisfies Record<string, Setting<unknown>>;
 
 type Values = { [K in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[K]['schema']> };
@@ -200,7 +210,8 @@ export function parseConfig(
     }
   }
   const config = toConfig(values as Values, defaults);
-  if (problems.length === 0) problems.push(...contradictions(config));
+  const isWhoMayCallKnown = ACCESS.every((name) => name in values);
+  if (isWhoMayCallKnown) problems.push(...contradictions(config));
   if (problems.length > 0) throw new ConfigError(problems.join(' '));
   return config;
 }
@@ -246,6 +257,14 @@ function toConfig(values: Values, defaults: ServiceDefaults) {
   });
 }
 
+/** The settings that together say who may call. */
+const ACCESS = [
+  'HOST',
+  'TRAINER_API_TOKEN',
+  'TRAINER_API_TOKEN_FILE',
+  'TRAINER_ALLOW_ANONYMOUS',
+] as const satisfies readonly (keyof typeof SETTINGS)[];
+
 function contradictions(config: Config): string[] {
   const hasToken = config.tokens.length > 0 || config.tokenFile !== undefined;
   if (hasToken || config.allowAnonymous || isLoopbackHost(config.host)) return [];
@@ -257,7 +276,7 @@ function contradictions(config: Config): string[] {
 
 /** Whether a listener on `host` can be reached from this machine only. */
 export function isLoopbackHost(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 function podNamespace(): string | undefined {

@@ -34,6 +34,7 @@ export class Connection {
   readonly #dispatchers = new Map<string, Dispatcher>();
   #config: KubeConfig;
   #loadedAtMs: number;
+  #reloading: Promise<void> | undefined;
   #access: { readonly value: Promise<Access>; readonly atMs: number } | undefined;
 
   private constructor(clock: Clock, load: () => Promise<KubeConfig>, config: KubeConfig) {
@@ -77,12 +78,10 @@ export class Connection {
   async renew(used: Access): Promise<Access> {
     const current = await this.access();
     if (current !== used) return current;
-    const nowMs = this.#clock.monotonic();
-    if (nowMs - this.#loadedAtMs < RELOAD_MS) return current;
-    this.#loadedAtMs = nowMs;
-    // The library's own caches of tokens end with the object that holds them.
-    this.#config = await this.#load();
-    this.#access = undefined;
+    this.#reloading ??= this.#reload().finally(() => {
+      this.#reloading = undefined;
+    });
+    await this.#reloading;
     return this.access();
   }
 
@@ -91,6 +90,15 @@ export class Connection {
     const dispatchers = [...this.#dispatchers.values()];
     this.#dispatchers.clear();
     await Promise.all(dispatchers.map((dispatcher) => dispatcher.destroy()));
+  }
+
+  async #reload(): Promise<void> {
+    const nowMs = this.#clock.monotonic();
+    if (nowMs - this.#loadedAtMs < RELOAD_MS) return;
+    this.#loadedAtMs = nowMs;
+    // The library's own caches of tokens end with the object that holds them.
+    this.#config = await this.#load();
+    this.#access = undefined;
   }
 
   async #resolve(): Promise<Access> {

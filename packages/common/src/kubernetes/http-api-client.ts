@@ -83,12 +83,15 @@ class HttpApiClient implements ApiClient {
   async #send(request: ApiRequest, options: SendOptions): Promise<Dispatcher.ResponseData> {
     const access = await untilAborted(this.#connection.access(), options.signal);
     const answer = await this.#attempt(request, access, options);
-    if (answer.statusCode !== 401) return expectSuccess(request, answer);
+    if (isSuccess(answer)) return answer;
+    const refusal = await toRefusal(request, answer);
+    if (refusal.status !== 401) throw refusal;
     // A refused identity means that nothing was done, so any call may be repeated.
     const renewed = await untilAborted(this.#connection.renew(access), options.signal);
-    if (renewed === access) return expectSuccess(request, answer);
-    await answer.body.dump();
-    return expectSuccess(request, await this.#attempt(request, renewed, options));
+    if (renewed === access) throw refusal;
+    const second = await this.#attempt(request, renewed, options);
+    if (isSuccess(second)) return second;
+    throw await toRefusal(request, second);
   }
 
   #attempt(request: ApiRequest, access: Access, options: SendOptions) {
@@ -114,12 +117,12 @@ class HttpApiClient implements ApiClient {
 /** Neither credential plugins, which are programs of others, nor connecting can be aborted. */
 async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | null): Promise<T> {
   if (signal === null) return promise;
-  signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
   try {
-    return await Promise.race([promise, aborted]);
+    return await Promise.race([aborted, promise]);
   } finally {
     signal.removeEventListener('abort', abort);
   }
@@ -157,12 +160,17 @@ function toSearch(query: ApiRequest['query']): string {
   return search.size === 0 ? '' : `?${search}`;
 }
 
-async function expectSuccess(request: ApiRequest, answer: Dispatcher.ResponseData) {
-  const { statusCode, headers, body } = answer;
-  if (statusCode >= 200 && statusCode < 300) return answer;
+function isSuccess({ statusCode }: Dispatcher.ResponseData): boolean {
+  return statusCode >= 200 && statusCode < 300;
+}
+
+async function toRefusal(
+  request: ApiRequest,
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+): Promise<ApiError> {
   const status = parseStatus(await body.text());
   const retryAfter = Number(headers['retry-after']);
-  throw toApiError(
+  return toApiError(
     request,
     statusCode,
     status,

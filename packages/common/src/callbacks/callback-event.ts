@@ -13,6 +13,8 @@ export interface EncodedEvent {
 /** Receivers cap bodies. */
 const MAX_BODY_BYTES = 8 * 1024;
 const MAX_DETAIL_LENGTH = 1000;
+/** Fits in any case: a character takes six bytes at most, and it is told twice. */
+const SHORT_DETAIL_LENGTH = 500;
 /** Leaves room for a hundred million events of one job in each term. */
 const EVENTS_PER_TERM = 100_000_000;
 
@@ -41,12 +43,20 @@ export function encodeEvent(view: JobView, sequence: number, nowMs: number): Enc
     sequence: isEnd ? END_SEQUENCE : sequence,
     ...(isEnd && { progress: null }),
   };
-  const body = JSON.stringify(event);
-  const fits = Buffer.byteLength(body) <= MAX_BODY_BYTES;
   return {
     id: toEventId(record.uid, isEnd ? state.status : String(sequence)),
-    body: fits ? body : JSON.stringify({ ...event, progress: null }),
+    body: encodeWithin(MAX_BODY_BYTES, event),
   };
+}
+
+/** Leaves out the progress, then most of the detail, when an event would be too large. */
+function encodeWithin(maxBytes: number, event: CallbackEvent): string {
+  const detail = event.detail.slice(0, SHORT_DETAIL_LENGTH);
+  const versions = [event, { ...event, progress: null }];
+  const fitting = versions
+    .map((version) => JSON.stringify(version))
+    .find((body) => Buffer.byteLength(body) <= maxBytes);
+  return fitting ?? JSON.stringify({ ...event, progress: null, detail, log: detail });
 }
 
 function toEventId(recordUid: string, transition: string): string {

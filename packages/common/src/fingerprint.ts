@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isCredentialName, replaceUrlSecrets } from './credentials.ts';
 import type { TrainingRequest } from './schemas/training-request.ts';
 
@@ -22,7 +22,7 @@ export function toAsked(body: Json, request: TrainingRequest): Json {
 
 /** SHA-256 of the asked form, base64url. */
 export function toFingerprint(asked: Json): string {
-  return createHash('sha256').update(JSON.stringify(asked)).digest('base64url');
+  return hash('sha256', JSON.stringify(asked), 'base64url');
 }
 
 /** Where two asked forms differ, as paths: `resources.gpus`, `customization.lora.rank`. */

@@ -61,27 +61,32 @@ export function buildEnvironment(spec: JobSpec, secretName: string): Environment
     secrets[name] = value;
     return fromSecret(name, name);
   };
-  const plain = (name: string, value: unknown) => {
-    if (value === undefined) return;
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    variables.set(name, holdsSecret(value) ? keep(name, text) : literal(name, text));
+  const plain = (name: string, text: string | undefined, isSecret = holdsSecret(text)) => {
+    if (text !== undefined) variables.set(name, isSecret ? keep(name, text) : literal(name, text));
   };
   const secret = (name: string, value: string | undefined) => {
     if (value !== undefined) variables.set(name, keep(name, value));
   };
 
   const visible = withoutCredentials(request);
+  // What holds no secret as a whole, as nearly always, need not be looked through part by part.
+  const isClean = !holdsSecret(visible);
+  const part = (name: string, value: unknown) => {
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    plain(name, text, !isClean && holdsSecret(value));
+  };
+
   plain('TRAINING_JOB_ID', request.job_id);
   plain('TRAINING_BACKEND', spec.backend);
-  plain('TRAINING_REQUEST_JSON', visible);
-  plain('TRAINING_BASE_MODEL_JSON', visible.base_model);
-  plain('TRAINING_RESOURCES_JSON', visible.resources);
-  plain('TRAINING_CUSTOMIZATION_JSON', visible.customization);
-  plain('TRAINING_TUNING_PARAMETERS_JSON', visible.tuning_parameters);
-  plain('TRAINING_DATASETS_JSON', visible.datasets);
-  plain('TRAINING_LOG_URI', visible.artifacts.log_uri);
-  plain('TRAINING_OUTPUT_URI', visible.artifacts.output_uri);
-  plain('TRAINING_STATUS_STREAM_URL', visible.artifacts.status_stream_url);
+  plain('TRAINING_REQUEST_JSON', JSON.stringify(visible), !isClean);
+  part('TRAINING_BASE_MODEL_JSON', visible.base_model);
+  part('TRAINING_RESOURCES_JSON', visible.resources);
+  part('TRAINING_CUSTOMIZATION_JSON', visible.customization);
+  part('TRAINING_TUNING_PARAMETERS_JSON', visible.tuning_parameters);
+  part('TRAINING_DATASETS_JSON', visible.datasets);
+  part('TRAINING_LOG_URI', visible.artifacts.log_uri);
+  part('TRAINING_OUTPUT_URI', visible.artifacts.output_uri);
+  part('TRAINING_STATUS_STREAM_URL', visible.artifacts.status_stream_url);
   for (const [name, value] of Object.entries(spec.env)) {
     // What is JSON is judged by its keys too.
     if (holdsSecret(parseJson(value))) secret(name, value);

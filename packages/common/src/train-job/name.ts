@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Pods append up to 30 characters to a TrainJob's name, and must fit 63. */
 export const MAX_NAME_LENGTH = 33;
@@ -23,7 +23,9 @@ export function toTrainJobName(backend: string, jobId: string): string {
 /** The hash inside the name, which is also a label's value. */
 export function toJobIdHash(backend: string, jobId: string): string {
   // Neither part can hold a NUL, so two different pairs never make one text.
-  const digest = createHash('sha256').update(`${backend}\0${jobId}`).digest();
+  const digest = hash('sha256', `${backend}\0${jobId}`, 'buffer');
+  let text = '';
   // Five bits a character: a byte's lower bits are as good as any.
-  return Array.from(digest.subarray(0, HASH_LENGTH), (byte) => ALPHABET[byte & 31]).join('');
+  for (const byte of digest.subarray(0, HASH_LENGTH)) text += ALPHABET[byte & 31];
+  return text;
 }

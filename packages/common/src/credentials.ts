@@ -43,12 +43,11 @@ export function redact(value: unknown): unknown {
   }
   if (Array.isArray(value)) return value.map(redact);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, child]) => [
-      key,
-      typeof child === 'string' && isCredentialName(key) ? REDACTED : redact(child),
-    ]),
-  );
+  const copy: Record<string, unknown> = {};
+  for (const [key, child] of Object.entries(value)) {
+    copy[key] = typeof child === 'string' && isCredentialName(key) ? REDACTED : redact(child);
+  }
+  return copy;
 }
 
 /** The request without the credentials that have fields of their own, and without its callback. */

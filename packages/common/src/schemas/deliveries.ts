@@ -5,20 +5,20 @@ const timestamp = z.iso.datetime().nullable();
 /** The answer of `GET /train/{job_id}/deliveries`: how the final callback fares. */
 export const DeliveriesSchema = z
   .object({
-    job_id: z.string(),
+    job_id: z.string().describe("The caller's own id of the job"),
     outcome: z
       .enum(['none', 'pending', 'delivered', 'gone', 'expired'])
       .meta({ description: '`none` when the request names no webhook' }),
-    attempt_count: z.int(),
-    next_attempt_at: timestamp,
-    replayed_at: timestamp,
+    attempt_count: z.int().describe('POSTs of the final callback so far'),
+    next_attempt_at: timestamp.describe('When the next is due, if one is'),
+    replayed_at: timestamp.describe('When a replay was last asked for'),
     attempts: z
       .array(
         z.object({
-          at: timestamp,
+          at: timestamp.describe('When it was made'),
           status: z.int().nullable().meta({ description: 'HTTP status of the answer, if any' }),
-          duration_ms: z.number(),
-          error: z.string().nullable(),
+          duration_ms: z.number().describe('How long the webhook took'),
+          error: z.string().nullable().describe('What went wrong, if anything did'),
         }),
       )
       .meta({ description: 'The newest 20, oldest first' }),

@@ -70,17 +70,23 @@ const simulatedSeconds = z.number().min(0).max(31_536_000);
 
 /** What the mock runner is asked to play for one job; other runners ignore it. */
 export const MockScriptSchema = z.object({
-  submitted_seconds: optional(simulatedSeconds),
-  running_seconds: optional(simulatedSeconds),
-  outcome: withDefault(z.enum(['succeeded', 'failed', 'never']), 'succeeded'),
-  reason: optional(z.string().max(500)),
+  submitted_seconds: optional(simulatedSeconds).describe('How long the job stays submitted'),
+  running_seconds: optional(simulatedSeconds).describe('How long it then runs'),
+  outcome: withDefault(z.enum(['succeeded', 'failed', 'never']), 'succeeded').describe(
+    'How it ends',
+  ),
+  reason: optional(z.string().max(500)).describe('Detail of a failure'),
 });
 export type MockScript = z.output<typeof MockScriptSchema>;
 
 export const UnslothOptionsSchema = z.looseObject({
-  optimize_long_context: withDefault(z.boolean(), true),
-  quantization: withDefault(z.string().min(1), 'bnb-nf4'),
-  gradient_accumulation: withDefault(z.int().min(1), 4),
+  optimize_long_context: withDefault(z.boolean(), true).describe(
+    'Trade speed for longer sequences',
+  ),
+  quantization: withDefault(z.string().min(1), 'bnb-nf4').describe('How weights are quantised'),
+  gradient_accumulation: withDefault(z.int().min(1), 4).describe(
+    'Steps whose gradients are added up',
+  ),
 });
 
 /** Known keys are checked; any other passes through to the trainer. */
@@ -92,36 +98,48 @@ export const ExtraParametersSchema = z
         kind: optional(z.enum(['ClusterTrainingRuntime', 'TrainingRuntime'])),
         apiGroup: optional(dnsName),
       }),
-    ),
+    ).describe("Kubeflow runtime instead of the service's own"),
     container_image: optional(
       z.string().regex(/^[^\s@/][^\s]{0,499}$/, {
         error: 'must be an image reference such as registry.example/team/image:1.2',
       }),
+    ).describe("Image instead of the runtime's own"),
+    num_nodes: withDefault(z.int().min(1).max(10_000), 1).describe('Nodes that train together'),
+    num_proc_per_node: optional(z.int().min(1).max(10_000)).describe(
+      'Processes on each node; one for each of its GPUs when not given',
     ),
-    num_nodes: withDefault(z.int().min(1).max(10_000), 1),
-    num_proc_per_node: optional(z.int().min(1).max(10_000)),
-    resources_per_node: optional(resourcesPerNode),
-    trainer_command: optional(words),
-    trainer_args: optional(words),
-    trainer_env: optional(environment),
-    job_labels: optional(scalars),
-    job_annotations: optional(scalars),
+    resources_per_node: optional(resourcesPerNode).describe(
+      'Kubernetes resources of each node instead of those from `resources`',
+    ),
+    trainer_command: optional(words).describe(
+      "Command instead of the runtime's own; `command` is another name of it",
+    ),
+    trainer_args: optional(words).describe('Arguments of the command'),
+    trainer_env: optional(environment).describe(
+      'Variables of the training container; their values are treated as credentials',
+    ),
+    job_labels: optional(scalars).describe('Further labels of the TrainJob'),
+    job_annotations: optional(scalars).describe('Further annotations of the TrainJob'),
     model_uri: optional(
       z.string().regex(/^[a-z][a-z0-9+.-]*:\/\/\S+$/, {
         error: 'must be a URI with a scheme, such as hf://org/model or s3://bucket/path',
       }),
-    ),
+    ).describe('Model that is loaded before the training starts'),
     executor: optional(
       z
         .string()
         .regex(/^[A-Za-z0-9._/-]{1,200}$/, { error: 'must be one program such as torchrun' }),
+    ).describe('Launcher of `trainer_args`; the meta service only'),
+    unsloth: optional(UnslothOptionsSchema).describe(
+      'Options of Unsloth, in the container as `UNSLOTH_OPTIONS_JSON`',
     ),
-    unsloth: optional(UnslothOptionsSchema),
     queue_name: optional(
       z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/, {
         error: 'must be the name of a Kueue LocalQueue: lower-case letters, digits, "-" and "."',
       }),
+    ).describe('Kueue queue that the job waits in'),
+    mock: optional(MockScriptSchema).describe(
+      'What the mock runner plays; other runners ignore it',
     ),
-    mock: optional(MockScriptSchema),
   })
   .meta({ id: 'ExtraParameters' });

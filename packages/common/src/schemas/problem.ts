@@ -4,13 +4,25 @@ import { ERROR_STATUS, type ErrorCode } from '../errors.ts';
 /** `application/problem+json` as in RFC 9457, with a stable `code` and every violation. */
 export const ProblemSchema = z
   .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
+    type: z.string().describe('A URN that stands for `code`'),
+    title: z.string().describe('The name of the status'),
+    status: z.int().describe('The HTTP status'),
     detail: z.string().meta({ description: 'One sentence that says what is wrong' }),
-    code: z.enum(Object.keys(ERROR_STATUS) as [ErrorCode, ...ErrorCode[]]),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })),
-    request_id: z.string().optional(),
+    code: z
+      .enum(Object.keys(ERROR_STATUS) as [ErrorCode, ...ErrorCode[]])
+      .describe('What is wrong, for programs; codes are never renamed or reused'),
+    errors: z
+      .array(
+        z.object({
+          path: z.string().describe('Where in the body, such as `datasets[0].format`'),
+          message: z.string().describe('One sentence'),
+        }),
+      )
+      .describe('Every violation; empty when the problem is not about single fields'),
+    request_id: z
+      .string()
+      .optional()
+      .describe('The same as `X-Request-Id`; name it when you ask for help'),
   })
   .meta({ id: 'Problem' });
 export type Problem = z.output<typeof ProblemSchema>;

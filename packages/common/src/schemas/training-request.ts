@@ -38,25 +38,29 @@ const count = z.int().min(1);
 
 const BaseModelSchema = z
   .object({
-    provider: z.enum(PROVIDERS),
-    model_name: text,
-    revision: withDefault(text, 'main'),
-    weights_url: optional(url),
-    auth_token: credential,
-    huggingface_token: credential,
+    provider: z.enum(PROVIDERS).describe('Whose model it is; each service takes some of them'),
+    model_name: text.describe('Name of the model where the provider keeps it'),
+    revision: withDefault(text, 'main').describe('Branch, tag or commit of the model'),
+    weights_url: optional(url).describe(
+      'Where the weights are, when not at the provider; a credential in it is kept secret',
+    ),
+    auth_token: credential.describe('Credential for the model; `huggingface_token` goes before it'),
+    huggingface_token: credential.describe(
+      'Credential for Hugging Face, in the container as `HF_TOKEN`',
+    ),
   })
   .meta({ id: 'BaseModel' });
 
 const StorageAuthSchema = z
   .object({
-    token: credential,
-    username: credential,
-    password: credential,
-    role_arn: optional(text),
-    aws_access_key_id: credential,
-    aws_secret_access_key: credential,
-    aws_session_token: credential,
-    aws_region: optional(text),
+    token: credential.describe('Credential: a bearer token'),
+    username: credential.describe('Credential: a login'),
+    password: credential.describe('Credential: its password'),
+    role_arn: optional(text).describe('AWS role to assume'),
+    aws_access_key_id: credential.describe('Credential: AWS access key'),
+    aws_secret_access_key: credential.describe('Credential: AWS secret key'),
+    aws_session_token: credential.describe('Credential: AWS session token'),
+    aws_region: optional(text).describe('AWS region of the bucket'),
   })
   .meta({ id: 'StorageAuth' });
 
@@ -68,9 +72,15 @@ const LoraSchema = z.object({
 });
 
 const QloraSchema = z.object({
-  use_double_quant: withDefault(z.boolean(), true),
-  bnb_4bit_compute_dtype: withDefault(z.enum(['float16', 'bfloat16']), 'bfloat16'),
-  bnb_4bit_quant_type: withDefault(z.enum(['nf4', 'fp4']), 'nf4'),
+  use_double_quant: withDefault(z.boolean(), true).describe(
+    'Quantise the quantisation constants too',
+  ),
+  bnb_4bit_compute_dtype: withDefault(z.enum(['float16', 'bfloat16']), 'bfloat16').describe(
+    'Type that computations are done in',
+  ),
+  bnb_4bit_quant_type: withDefault(z.enum(['nf4', 'fp4']), 'nf4').describe(
+    'Type that weights are kept in',
+  ),
 });
 
 /** The LoRA settings in their other, flat spelling, with the nested name of each. */
@@ -83,11 +93,17 @@ const FLAT_LORA = {
 
 const CustomizationSchema = z
   .object({
-    method: withDefault(z.enum(METHODS), 'lora'),
-    rank: optional(count),
-    target_modules: optional(z.array(text)),
-    lora_alpha: optional(positive),
-    lora_dropout: optional(fraction),
+    method: withDefault(z.enum(METHODS), 'lora').describe('How the model is changed'),
+    rank: optional(count).describe('LoRA rank; flat spelling of `lora.rank`, 16 without either'),
+    target_modules: optional(z.array(text)).describe(
+      'Modules that LoRA changes; flat spelling of `lora.target_modules`',
+    ),
+    lora_alpha: optional(positive).describe(
+      'LoRA scaling; flat spelling of `lora.alpha`, 32 without either',
+    ),
+    lora_dropout: optional(fraction).describe(
+      'LoRA dropout; flat spelling of `lora.dropout`, 0.05 without either',
+    ),
     lora: optional(
       z.object({
         rank: optional(count),
@@ -95,17 +111,23 @@ const CustomizationSchema = z
         alpha: optional(positive),
         dropout: optional(fraction),
       }),
+    ).describe('LoRA settings, nested; each must not differ from its flat spelling'),
+    trainable_layers: withDefault(z.array(text), []).describe(
+      'Layers to train, by name; none named leaves it to the trainer',
     ),
-    trainable_layers: withDefault(z.array(text), []),
-    precision: withDefault(z.enum(['fp32', 'fp16', 'bf16', 'int8']), 'bf16'),
-    gradient_checkpointing: optional(z.boolean()),
-    qlora: optional(QloraSchema),
+    precision: withDefault(z.enum(['fp32', 'fp16', 'bf16', 'int8']), 'bf16').describe(
+      'Numeric type of the training',
+    ),
+    gradient_checkpointing: optional(z.boolean()).describe(
+      'Compute activations again to save memory; true when not given here or in `tuning_parameters`',
+    ),
+    qlora: optional(QloraSchema).describe('Used with method `qlora` only'),
     peft: optional(
       z.object({
         use: withDefault(z.boolean(), true),
         config: withDefault(z.record(z.string(), z.unknown()), {}),
       }),
-    ),
+    ).describe('Settings for the PEFT library, passed on as they are'),
   })
   .meta({ id: 'Customization' })
   .transform(({ rank, target_modules, lora_alpha, lora_dropout, lora, ...rest }, context) => {
@@ -129,43 +151,61 @@ const CustomizationSchema = z
 
 const ResourcesSchema = z
   .object({
-    gpus: withDefault(z.int().min(0).max(100_000), 1),
-    gpu_type: optional(text.max(63)),
-    cpus: withDefault(count.max(100_000), 8),
-    memory_gb: withDefault(count.max(1_000_000), 64),
-    max_duration_minutes: optional(count.max(525_600)),
+    gpus: withDefault(z.int().min(0).max(100_000), 1).describe(
+      'GPUs of the whole job, over all its nodes; must divide evenly by `num_nodes`',
+    ),
+    gpu_type: optional(text.max(63)).describe(
+      'Kind of GPU, as the operator of the service names it',
+    ),
+    cpus: withDefault(count.max(100_000), 8).describe('CPUs of each node'),
+    memory_gb: withDefault(count.max(1_000_000), 64).describe('Memory of each node, in GiB'),
+    max_duration_minutes: optional(count.max(525_600)).describe(
+      'The job fails when it runs longer; no limit when not given',
+    ),
   })
   .meta({ id: 'Resources' });
 
 const DatasetSchema = z
   .object({
-    source: location,
-    format: z.enum(['jsonl', 'parquet', 'csv', 'hf', 'nemo']),
-    split: optional(text),
-    streaming: withDefault(z.boolean(), false),
-    auth: optional(StorageAuthSchema),
+    source: location.describe(
+      'URI or path, such as `s3://bucket/data.jsonl` or `hf://org/dataset`',
+    ),
+    format: z
+      .enum(['jsonl', 'parquet', 'csv', 'hf', 'nemo'])
+      .describe('How the dataset is written'),
+    split: optional(text).describe('Part of the dataset, such as `train`'),
+    streaming: withDefault(z.boolean(), false).describe('Read while training instead of before'),
+    auth: optional(StorageAuthSchema).describe('Credentials for the dataset'),
   })
   .meta({ id: 'Dataset' });
 
 const ArtifactsSchema = z
   .object({
-    log_uri: location,
-    output_uri: location,
-    status_stream_url: optional(url),
-    auth: optional(StorageAuthSchema),
+    log_uri: location.describe('Where logs go'),
+    output_uri: location.describe('Where the trained model goes'),
+    status_stream_url: optional(url).describe('Where the trainer itself may report its progress'),
+    auth: optional(StorageAuthSchema).describe(
+      'Credentials for logs and outputs; go before those of datasets',
+    ),
   })
   .meta({ id: 'Artifacts' });
 
 const TuningParametersSchema = z
   .looseObject({
-    learning_rate: withDefault(positive, 5e-5),
-    batch_size: withDefault(count, 32),
-    micro_batch_size: optional(count),
-    num_epochs: withDefault(count, 3),
-    warmup_ratio: withDefault(fraction, 0.1),
-    max_sequence_length: withDefault(count, 2048),
-    weight_decay: withDefault(z.number().min(0), 0.01),
-    gradient_checkpointing: optional(z.boolean()),
+    learning_rate: withDefault(positive, 5e-5).describe('Step size of the optimiser'),
+    batch_size: withDefault(count, 32).describe('Samples for each step, over all GPUs'),
+    micro_batch_size: optional(count).describe('Samples for each GPU at a time'),
+    num_epochs: withDefault(count, 3).describe('Passes over the data'),
+    warmup_ratio: withDefault(fraction, 0.1).describe(
+      'Part of the steps in which the learning rate grows',
+    ),
+    max_sequence_length: withDefault(count, 2048).describe(
+      'Tokens of a sample, beyond which it is cut',
+    ),
+    weight_decay: withDefault(z.number().min(0), 0.01).describe('Regularisation'),
+    gradient_checkpointing: optional(z.boolean()).describe(
+      'The same as `customization.gradient_checkpointing`',
+    ),
   })
   .meta({ id: 'TuningParameters' });
 
@@ -179,7 +219,7 @@ const CallbacksSchema = z
         .refine((value) => !hasUserInfo(value), {
           error: 'must hold no user name or password; callbacks.auth_header is the place for them',
         }),
-    ),
+    ).describe('Told every change of the job, and how it ended'),
     auth_header: orEmpty(
       z
         .string()
@@ -187,8 +227,10 @@ const CallbacksSchema = z
         .regex(/^[\t\x20-\x7e\x80-\xff]*$/, {
           error: 'must be the value of an HTTP header: one line of printable characters',
         }),
+    ).describe('Credential: sent as `Authorization` of each callback'),
+    event_filter: optional(z.array(JobStatusSchema)).describe(
+      'Tell only these statuses, and the end always; all of them when not given',
     ),
-    event_filter: optional(z.array(JobStatusSchema)),
   })
   .meta({ id: 'Callbacks' });
 
@@ -196,14 +238,18 @@ const CallbacksSchema = z
 export const TrainingRequestSchema = z
   .object({
     job_id: JobIdSchema,
-    base_model: BaseModelSchema,
-    customization: section(CustomizationSchema),
-    resources: section(ResourcesSchema),
-    datasets: z.array(DatasetSchema).min(1),
-    artifacts: ArtifactsSchema,
-    tuning_parameters: section(TuningParametersSchema),
-    callbacks: optional(CallbacksSchema),
-    extra_parameters: section(rewritten(renameCommand, ExtraParametersSchema)),
+    base_model: BaseModelSchema.describe('The model to start from'),
+    customization: section(CustomizationSchema).describe('How to train it'),
+    resources: section(ResourcesSchema).describe('What the job may use'),
+    datasets: z.array(DatasetSchema).min(1).describe('What to train on'),
+    artifacts: ArtifactsSchema.describe('Where logs and results go'),
+    tuning_parameters: section(TuningParametersSchema).describe(
+      'Hyperparameters; keys that are not listed reach the trainer untouched',
+    ),
+    callbacks: optional(CallbacksSchema).describe('Whom to tell of the job'),
+    extra_parameters: section(rewritten(renameCommand, ExtraParametersSchema)).describe(
+      'How the job is run; keys that are not listed reach the trainer untouched',
+    ),
   })
   .meta({ id: 'TrainingRequest' })
   .transform(({ tuning_parameters, customization, ...rest }, context) => {

@@ -5,9 +5,13 @@ const timestamp = z.iso.datetime().nullable();
 
 export const ProgressSchema = z
   .object({
-    percentage: z.number().min(0).max(100).nullable(),
-    estimated_remaining_seconds: z.number().min(0).nullable(),
-    metrics: z.record(z.string(), z.number()),
+    percentage: z.number().min(0).max(100).nullable().describe('How much of the training is done'),
+    estimated_remaining_seconds: z
+      .number()
+      .min(0)
+      .nullable()
+      .describe('How long the rest may take'),
+    metrics: z.record(z.string(), z.number()).describe('What the trainer measured last, by name'),
   })
   .meta({ id: 'Progress' });
 
@@ -16,27 +20,32 @@ export type Progress = z.output<typeof ProgressSchema>;
 
 export const TimestampsSchema = z
   .object({
-    created_at: timestamp,
-    updated_at: timestamp,
-    started_at: timestamp,
-    ended_at: timestamp,
+    created_at: timestamp.describe('When the job was accepted'),
+    updated_at: timestamp.describe('When its status or reason last changed'),
+    started_at: timestamp.describe('When it was first seen running'),
+    ended_at: timestamp.describe('When it ended'),
   })
   .meta({ id: 'Timestamps' });
 
 /** The answer of every `/train` route that succeeds. */
 export const TrainingResponseSchema = z
   .object({
-    job_id: z.string(),
+    job_id: z.string().describe("The caller's own id of the job"),
     backend_job_id: z.string().meta({ description: "The TrainJob's name" }),
     status: JobStatusSchema,
     reason: z.string().meta({ description: 'A stable code for why the status is what it is' }),
     detail: z.string().meta({ description: 'One sentence for people' }),
-    progress: ProgressSchema.nullable(),
-    timestamps: TimestampsSchema,
-    dashboard_url: z.string().nullable(),
+    progress: ProgressSchema.nullable().describe('What the trainer last reported, if it does'),
+    timestamps: TimestampsSchema.describe('UTC; null for what has not happened'),
+    dashboard_url: z
+      .string()
+      .nullable()
+      .describe('A page about the job, where the operator set one up'),
     metadata: z.object({
-      backend: z.string(),
-      warnings: z.array(z.string()),
+      backend: z.string().describe('Which service the job belongs to'),
+      warnings: z
+        .array(z.string())
+        .describe('What was accepted but will not act as its sender may think'),
       job_spec: z
         .record(z.string(), z.unknown())
         .meta({ description: 'What was handed to the runner, with every credential redacted' }),

@@ -20,6 +20,7 @@ const commands = {
   dev: (args, node) => startServices(args, { node, watch: true }),
   test: [...check, tool('tests', 'vitest', 'run')],
   check,
+  build: [program('bundles', 'scripts/bundle.mjs')],
   format: [tool('format', '@biomejs/biome', 'check', '--write')],
   bench: [program('bench', 'bench/main.ts')],
   testbed: [program('testbed', 'testbed/src/main.ts')],

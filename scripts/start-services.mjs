@@ -2,7 +2,7 @@ import { Refusal } from './refusal.mjs';
 import { startService } from './service-process.mjs';
 import { Supervisor } from './supervisor.mjs';
 
-const services = [
+export const services = [
   { name: 'nemo', folder: 'nemo-api', port: 8081 },
   { name: 'meta', folder: 'meta-api', port: 8082 },
   { name: 'hf-unsloth', folder: 'hf-unsloth-api', port: 8083 },

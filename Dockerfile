@@ -1,0 +1,22 @@
+# syntax=docker/dockerfile:1
+# One image for each service:
+#   docker build --build-arg SERVICE=nemo-api --tag trainer-nemo-api:0.1.0 .
+# test/bundle.test.ts does what both stages say without a container engine, and runs the result.
+ARG NODE_IMAGE=node:24.21.0-slim
+
+FROM ${NODE_IMAGE} AS build
+ARG SERVICE
+WORKDIR /src
+COPY . .
+RUN npm run build -- "${SERVICE}"
+
+FROM ${NODE_IMAGE}
+ARG SERVICE
+ENV NODE_ENV=production HOST=0.0.0.0
+WORKDIR /app
+COPY --from=build /src/dist/${SERVICE} ./
+USER 65532:65532
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["node", "healthcheck.mjs"]
+# The base image's entry point is a shell script, and nothing here needs a shell.
+ENTRYPOINT []
+CMD ["node", "server.mjs"]

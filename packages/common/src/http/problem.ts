@@ -38,8 +38,9 @@ const FRAMEWORK_ERRORS: Record<string, readonly [ErrorCode, string]> = {
 /** Any error as one that may be told to the caller. What is not meant for callers becomes a 500. */
 export function toTrainerError(error: unknown): TrainerError {
   if (error instanceof TrainerError) return error;
-  const { code, statusCode } = error as { code?: string; statusCode?: number };
-  const known = FRAMEWORK_ERRORS[code ?? ''];
+  // Anything can be thrown, also nothing.
+  const { code = '', statusCode } = (error ?? {}) as { code?: string; statusCode?: number };
+  const known = Object.hasOwn(FRAMEWORK_ERRORS, code) ? FRAMEWORK_ERRORS[code] : undefined;
   if (known !== undefined) return new TrainerError(...known);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new TrainerError('MALFORMED_BODY', 'The request could not be read.', { cause: error });

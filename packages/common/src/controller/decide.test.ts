@@ -1,0 +1,289 @@
+import { describe, expect, test } from 'vitest';
+import { makeSeen } from '../../test/builders.ts';
+import { makeRecord } from '../../test/make-record.ts';
+import {
+  type JobRecord,
+  type JobState,
+  NO_DELIVERY,
+  type Observation,
+  toAcceptedState,
+} from '../job.ts';
+import { type Decision, decide } from './decide.ts';
+
+const T0 = Date.UTC(2026, 0, 1);
+const SETTINGS = { submitterGraceMs: 10_000, runTtlMs: 100_000, recordTtlMs: 700_000 };
+
+type Action = Decision['action'];
+interface Row {
+  readonly record?: Partial<JobRecord>;
+  readonly seen: Observation | undefined;
+  /** Since T0. */
+  readonly atMs?: number;
+  readonly knownSinceMs?: number;
+  readonly action: Action | { readonly do: Action['do']; readonly state: unknown };
+  /** Since T0. */
+  readonly lookAgainAtMs?: number;
+}
+
+const gone: Observation = { exists: false };
+const accepted = toAcceptedState(T0);
+const running: JobState = { ...accepted, status: 'running', reason: 'RUNNING', startedAtMs: T0 };
+const started: Partial<JobRecord> = { runId: 'run-1', state: running };
+const ended = (status: JobState['status'], rest: Partial<JobRecord> = {}): Partial<JobRecord> => ({
+  runId: 'run-1',
+  state: { ...running, status, endedAtMs: T0 },
+  ...rest,
+});
+const succeededRun = makeSeen({ status: 'succeeded', reason: 'COMPLETED' });
+const unsettled = { delivery: { ...NO_DELIVERY, settled: undefined } };
+const nothing = { do: 'nothing' } as const;
+const stop = { do: 'stop' } as const;
+const erase = { do: 'delete' } as const;
+const forget = { do: 'forget-credentials' } as const;
+
+function check(row: Row): void {
+  const { record = {}, seen, atMs = 0, knownSinceMs = 0, action, lookAgainAtMs } = row;
+  const whole = makeRecord({ uid: 'record-uid', state: accepted, createdAtMs: T0, ...record });
+  expect(decide(whole, seen, T0 + knownSinceMs, T0 + atMs, SETTINGS)).toEqual({
+    action,
+    lookAgainAtMs: lookAgainAtMs === undefined ? undefined : T0 + lookAgainAtMs,
+  });
+}
+
+describe('a job that was accepted', () => {
+  test.each<[string, Row]>([
+    [
+      'is left to its submitter at first',
+      { seen: gone, atMs: 9999, action: nothing, lookAgainAtMs: 10_000 },
+    ],
+    [
+      'is started when its submitter did not',
+      { seen: gone, atMs: 10_000, action: { do: 'start' } },
+    ],
+    [
+      'is counted from when this process first saw it',
+      { seen: gone, atMs: 12_000, knownSinceMs: 5000, action: nothing, lookAgainAtMs: 15_000 },
+    ],
+    [
+      'is noted as started once its run is seen',
+      { seen: makeSeen(), action: { do: 'note', runId: 'run-1' } },
+    ],
+    [
+      'is noted as started also when its run has ended already',
+      { seen: succeededRun, atMs: 20_000, action: { do: 'note', runId: 'run-1' } },
+    ],
+    [
+      'waits for a run of the same name that is not its own',
+      { seen: makeSeen({ recordUid: 'another' }), action: nothing, lookAgainAtMs: 10_000 },
+    ],
+    [
+      'waits while nothing reliable is known',
+      { seen: undefined, atMs: 50, action: nothing, lookAgainAtMs: 1050 },
+    ],
+  ])('%s', (_, row) => check(row));
+});
+
+describe('a job that runs', () => {
+  const state = (rest: object) => ({ do: 'write', state: expect.objectContaining(rest) }) as const;
+  const confirm = {
+    do: 'confirm-gone',
+    state: expect.objectContaining({ status: 'cancelled', reason: 'DELETED', endedAtMs: T0 + 5 }),
+  } as const;
+
+  test.each<[string, Row]>([
+    ['is left alone while nothing changes', { record: started, seen: makeSeen(), action: nothing }],
+    [
+      'has a new state written',
+      {
+        record: { runId: 'run-1' },
+        seen: makeSeen({ startedAtMs: T0 + 3 }),
+        atMs: 5,
+        action: state({ status: 'running', observedAtMs: T0 + 5, startedAtMs: T0 + 3 }),
+      },
+    ],
+    [
+      'never goes back to waiting',
+      {
+        record: started,
+        seen: makeSeen({ status: 'submitted', reason: 'QUEUED' }),
+        action: nothing,
+      },
+    ],
+    [
+      'has its end latched, with the time that the run tells',
+      {
+        record: started,
+        seen: makeSeen({ ...succeededRun, endedAtMs: T0 + 4 }),
+        atMs: 5,
+        action: state({
+          status: 'succeeded',
+          reason: 'COMPLETED',
+          endedAtMs: T0 + 4,
+          startedAtMs: T0,
+        }),
+      },
+    ],
+    [
+      'has its end latched now when the run tells no time',
+      {
+        record: started,
+        seen: makeSeen({ status: 'failed', reason: 'OUT_OF_MEMORY', detail: 'why' }),
+        atMs: 5,
+        action: state({
+          status: 'failed',
+          reason: 'OUT_OF_MEMORY',
+          detail: 'why',
+          endedAtMs: T0 + 5,
+        }),
+      },
+    ],
+    [
+      'may end without ever having been seen running',
+      {
+        record: { runId: 'run-1' },
+        seen: makeSeen({ status: 'failed', reason: 'POD_FAILED' }),
+        action: state({ status: 'failed', startedAtMs: undefined }),
+      },
+    ],
+    ['ends when its run has vanished', { record: started, seen: gone, atMs: 5, action: confirm }],
+    [
+      'ends when another run has taken its place',
+      { record: started, seen: makeSeen({ recordUid: 'x' }), atMs: 5, action: confirm },
+    ],
+    [
+      'waits while its run is being deleted',
+      { record: started, seen: makeSeen({ isStopping: true, reason: 'PENDING' }), action: nothing },
+    ],
+    [
+      'waits while nothing reliable is known',
+      { record: started, seen: undefined, action: nothing, lookAgainAtMs: 1000 },
+    ],
+  ])('%s', (_, row) => check(row));
+});
+
+describe('a job that has ended', () => {
+  test.each<[string, Row]>([
+    [
+      'keeps its run for a while',
+      {
+        record: ended('succeeded'),
+        seen: succeededRun,
+        atMs: 99_999,
+        action: nothing,
+        lookAgainAtMs: 100_000,
+      },
+    ],
+    [
+      'has its run deleted then',
+      { record: ended('succeeded'), seen: succeededRun, atMs: 100_000, action: stop },
+    ],
+    [
+      'is stopped at once when it was cancelled',
+      { record: ended('cancelled'), seen: makeSeen(), action: stop },
+    ],
+    [
+      'is stopped at once when it was cancelled, also when the run ended meanwhile',
+      { record: ended('cancelled'), seen: succeededRun, action: stop },
+    ],
+    [
+      'is stopped when its platform starts it again',
+      { record: ended('failed'), seen: makeSeen(), action: stop },
+    ],
+    [
+      'is stopped when its run appears late',
+      { record: ended('cancelled', { runId: undefined }), seen: makeSeen(), action: stop },
+    ],
+    [
+      'waits for a run that is on its way out',
+      {
+        record: ended('cancelled'),
+        seen: makeSeen({ isStopping: true }),
+        action: nothing,
+        lookAgainAtMs: 100_000,
+      },
+    ],
+    [
+      'leaves the run of another record alone',
+      {
+        record: ended('cancelled'),
+        seen: makeSeen({ recordUid: 'x' }),
+        action: nothing,
+        lookAgainAtMs: 100_000,
+      },
+    ],
+    [
+      'looks again soon while nothing reliable is known',
+      { record: ended('failed'), seen: undefined, action: nothing, lookAgainAtMs: 1000 },
+    ],
+    [
+      'has its credentials deleted once no run can need them',
+      {
+        record: ended('failed', { areCredentialsGone: false }),
+        seen: gone,
+        atMs: 100_000,
+        action: forget,
+      },
+    ],
+    [
+      'keeps its credentials until then',
+      {
+        record: ended('failed', { areCredentialsGone: false }),
+        seen: gone,
+        atMs: 99_999,
+        action: nothing,
+        lookAgainAtMs: 100_000,
+      },
+    ],
+    [
+      'keeps its credentials while its run is on its way out',
+      {
+        record: ended('failed', { areCredentialsGone: false }),
+        seen: makeSeen({ isStopping: true }),
+        atMs: 100_000,
+        action: nothing,
+        lookAgainAtMs: 700_000,
+      },
+    ],
+    [
+      'is answered until it expires',
+      {
+        record: ended('failed'),
+        seen: gone,
+        atMs: 699_999,
+        action: nothing,
+        lookAgainAtMs: 700_000,
+      },
+    ],
+    ['is forgotten then', { record: ended('failed'), seen: gone, atMs: 700_000, action: erase }],
+    [
+      'is forgotten also when nothing reliable is known of its run',
+      { record: ended('failed'), seen: undefined, atMs: 700_000, action: erase },
+    ],
+    [
+      'is not forgotten before its last callback is settled',
+      { record: ended('failed', unsettled), seen: gone, atMs: 900_000, action: nothing },
+    ],
+    [
+      'is not forgotten before its run is stopped',
+      { record: ended('cancelled'), seen: makeSeen(), atMs: 900_000, action: stop },
+    ],
+  ])('%s', (_, row) => check(row));
+
+  test('counts from what was observed when it has no time of its end', () => {
+    const state = { ...running, status: 'failed' as const, observedAtMs: T0 + 50 };
+    check({
+      record: { state },
+      seen: gone,
+      atMs: 700_049,
+      action: nothing,
+      lookAgainAtMs: 700_050,
+    });
+    check({ record: { state }, seen: gone, atMs: 700_050, action: erase });
+  });
+
+  test('outlives its run also where the run would be kept longer', () => {
+    const record = makeRecord({ uid: 'record-uid', ...ended('succeeded') });
+    const settings = { ...SETTINGS, runTtlMs: 900_000 };
+    expect(decide(record, succeededRun, T0, T0 + 700_000, settings).action).toEqual(erase);
+  });
+});

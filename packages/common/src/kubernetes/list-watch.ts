@@ -102,9 +102,9 @@ export class ListWatch<T extends CachedObject, V> {
     if (this.#run !== undefined) this.#announce(this.#cache.put(object));
   }
 
-  /** Takes note that exactly this object was deleted by us. */
-  remove(name: string, uid: string): void {
-    if (this.#run !== undefined) this.#announce(this.#cache.remove(name, uid));
+  /** Takes note that we deleted this object, last known to have this resource version. */
+  remove(name: string, uid: string, version?: string): void {
+    if (this.#run !== undefined) this.#announce(this.#cache.remove(name, uid, version));
   }
 
   /** Calls `listener` with every change, and with everything now and then; returns how to stop. */

@@ -13,8 +13,9 @@ const steps = fc.array(
         'own-delete' as const,
       ),
       name: names,
+      isLate: fc.boolean(),
     }),
-    fc.record({ do: fc.constantFrom('event' as const, 'list' as const, 'bookmark' as const) }),
+    fc.record({ do: fc.constantFrom(...(['event', 'list', 'list-end', 'bookmark'] as const)) }),
   ),
   { maxLength: 60 },
 );
@@ -64,22 +65,26 @@ describe('ObjectCache', () => {
         const written: CachedObject[] = [];
         const over = new Set<string>();
         let told = 0;
+        /** Made, but not arrived yet; the watch is closed meanwhile. */
+        let listing: { version: number; objects: CachedObject[]; events: number } | undefined;
         for (const step of script) {
           const before = new Map(cache.entries());
           if (step.do === 'write') written.push(server.write(step.name));
           else if (step.do === 'delete') server.delete(step.name);
           else if (step.do === 'own-delete') {
-            const uid = server.objects.get(step.name)?.metadata.uid;
+            const deleted = server.objects.get(step.name)?.metadata;
+            if (deleted === undefined) continue;
             server.delete(step.name);
-            if (uid !== undefined) over.add(uid);
-            if (uid !== undefined) cache.remove(step.name, uid);
+            over.add(deleted.uid);
+            cache.remove(step.name, deleted.uid, deleted.resourceVersion);
           } else if (step.do === 'put') {
-            // The answer to a write may arrive long after the write.
-            const late = written.find(({ metadata }) => metadata.name === step.name);
-            if (late !== undefined && !over.has(late.metadata.uid)) cache.put(late);
+            // The answer to a write may arrive long after the write, in any order.
+            const answers = written.filter(({ metadata }) => metadata.name === step.name);
+            const late = step.isLate ? answers[0] : answers.at(-1);
+            if (late !== undefined) cache.put(late);
           } else if (step.do === 'event') {
             const event = server.events[told];
-            if (event === undefined) continue;
+            if (event === undefined || listing !== undefined) continue;
             told += 1;
             if (event.type === 'set') cache.applyChanged(event.object);
             else {
@@ -87,11 +92,16 @@ describe('ObjectCache', () => {
               over.add(event.object.metadata.uid);
             }
           } else if (step.do === 'list') {
-            told = server.events.length;
-            cache.applyList([...server.objects.values()], String(server.version));
-            for (const { type, object } of server.events) {
+            const { version, objects, events } = server;
+            listing = { version, objects: [...objects.values()], events: events.length };
+          } else if (step.do === 'list-end') {
+            if (listing === undefined) continue;
+            cache.applyList(listing.objects, String(listing.version));
+            for (const { type, object } of server.events.slice(0, listing.events)) {
               if (type === 'deleted') over.add(object.metadata.uid);
             }
+            told = listing.events;
+            listing = undefined;
           } else if (told === server.events.length) cache.applyBookmark(String(server.version));
 
           for (const [name, now] of cache.entries()) {

@@ -31,8 +31,11 @@ interface Entry<V> {
 export class ObjectCache<T extends CachedObject, V> {
   readonly #keep: Keep<T, V>;
   readonly #entries = new Map<string, Entry<V>>();
-  /** Uids that we deleted ourselves: the watch may still tell of their lives. */
-  readonly #deleted = new Set<string>();
+  /**
+   * Objects that we deleted ourselves, as uid → a version at which they still were: the watch may
+   * yet tell of their lives.
+   */
+  readonly #deleted = new Map<string, string>();
   /** Everything up to this resource version has been seen. */
   #seenUpTo = '0';
   #size = 0;
@@ -70,10 +73,11 @@ export class ObjectCache<T extends CachedObject, V> {
     return this.#set(object);
   }
 
-  /** After our own delete of exactly this object. */
-  remove(name: string, uid: string): CacheChange<V> | undefined {
-    this.#deleted.add(uid);
-    return this.#entries.get(name)?.uid === uid ? this.#drop(name) : undefined;
+  /** After our own delete of exactly this object, which was last known to have this version. */
+  remove(name: string, uid: string, version?: string): CacheChange<V> | undefined {
+    const entry = this.#entries.get(name);
+    this.#deleted.set(uid, version ?? entry?.version ?? this.#seenUpTo);
+    return entry?.uid === uid ? this.#drop(name) : undefined;
   }
 
   applyChanged(object: T): CacheChange<V> | undefined {
@@ -102,7 +106,9 @@ export class ObjectCache<T extends CachedObject, V> {
       if (!names.has(name) && !isNewer(entry.version, version)) changes.push(this.#drop(name));
     }
     const uids = new Set(objects.map(({ metadata }) => metadata.uid));
-    for (const uid of this.#deleted) if (!uids.has(uid)) this.#deleted.delete(uid);
+    for (const [uid, alive] of this.#deleted) {
+      if (!uids.has(uid) && !isNewer(alive, version)) this.#deleted.delete(uid);
+    }
     for (const object of objects) changes.push(this.#set(object));
     this.#advance(version);
     return changes.filter((change) => change !== undefined);

@@ -192,7 +192,8 @@ export class SecretJobStore implements JobStore {
     }
     this.#plans.delete(uid);
     // With finalizers of others the object itself comes back, and stays for now.
-    if (typeof deleted === 'number' || deleted.kind === 'Status') this.#cache.remove(name, uid);
+    if (typeof deleted === 'number' || deleted.kind === 'Status')
+      this.#cache.remove(name, uid, version);
     else this.#cache.put(deleted as SecretMetadata);
     return true;
   }

@@ -1,0 +1,282 @@
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FakeClock } from '../../test/fake-clock.ts';
+import { FakeRunner } from '../../test/fake-runner.ts';
+import { makePlan, makeRecord } from '../../test/make-record.ts';
+import type { JobRecord, JobState } from '../job.ts';
+import { MemoryJobStore } from '../stores/memory-job-store.ts';
+import { Controller } from './controller.ts';
+
+const SECOND = 1000;
+const SETTINGS = {
+  submitterGraceMs: 10 * SECOND,
+  runTtlMs: 100 * SECOND,
+  recordTtlMs: 500 * SECOND,
+};
+
+class FakeLeadership {
+  #isLeader = true;
+  readonly #listeners = new Set<(isLeader: boolean) => void>();
+  isLeader = () => this.#isLeader;
+  term = () => 1;
+  watch = (listener: (isLeader: boolean) => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+  set(isLeader: boolean): void {
+    this.#isLeader = isLeader;
+    for (const listener of this.#listeners) listener(isLeader);
+  }
+}
+
+let clock: FakeClock;
+let store: MemoryJobStore;
+let runner: FakeRunner;
+let leadership: FakeLeadership;
+let controller: Controller;
+/** What deliveries are told: `offer status`, `forget`, `take over`, `clear`. */
+let told: string[];
+
+beforeEach(() => {
+  clock = new FakeClock();
+  store = new MemoryJobStore();
+  runner = new FakeRunner();
+  leadership = new FakeLeadership();
+  told = [];
+  controller = new Controller({
+    ...{ store, runner, leadership, clock, settings: SETTINGS },
+    deliveries: {
+      takeOver: () => told.push('take over'),
+      offer: ({ state }) => told.push(`offer ${state.status}`),
+      forget: () => told.push('forget'),
+      clear: () => told.push('clear'),
+    },
+    logger: pino({ level: 'silent' }),
+  });
+  controller.start();
+});
+afterEach(() => controller.close());
+
+async function create(overrides: Partial<JobRecord> = {}): Promise<JobRecord> {
+  const draft = makeRecord({ id: 'job-1', createdAtMs: clock.now(), ...overrides });
+  const secrets = { HF_TOKEN: 'secret' };
+  const payload = { ...makePlan(draft), callback: undefined, secrets };
+  const created = await store.create(draft, payload);
+  if (created.outcome !== 'created') throw new Error(created.outcome);
+  return created.record;
+}
+
+/** A job whose run is noted and shows this. */
+async function createRunning(overrides: Partial<JobRecord> = {}): Promise<JobRecord> {
+  const record = await create(overrides);
+  runner.show(record, { status: 'running', reason: 'RUNNING', startedAtMs: clock.now() });
+  await clock.advance(0);
+  return record;
+}
+
+const now = ({ name }: JobRecord) => store.peek(name);
+const stateOf = (record: JobRecord) => now(record)?.state;
+const endedState = (status: JobState['status'], reason: JobState['reason'], atMs: number) => ({
+  ...{ status, reason, detail: 'The end', observedAtMs: atMs, startedAtMs: atMs, endedAtMs: atMs },
+});
+
+describe('a submission that its submitter left unfinished', () => {
+  it('is finished once its submitter had its time', async () => {
+    const record = await create();
+    await clock.advance(9.9 * SECOND);
+    expect(runner.calls).toEqual([]);
+    await clock.advance(0.2 * SECOND);
+    expect(runner.calls).toEqual([`start ${record.name}`]);
+    expect(now(record)?.runId).toBe(`run-of-${record.uid}`);
+    expect(told).toContain('offer submitted');
+  });
+
+  it('is noted when its run turns up, and only then told to webhooks', async () => {
+    const record = await create();
+    await clock.advance(SECOND);
+    expect(told).not.toContain('offer submitted');
+    runner.show(record);
+    await clock.advance(0);
+    expect(now(record)?.runId).toBe(`run-of-${record.uid}`);
+    expect(runner.calls).toEqual([]);
+    expect(told).toContain('offer submitted');
+  });
+
+  it('ends when it is refused', async () => {
+    runner.startOutcome = { outcome: 'refused', detail: 'No such runtime' };
+    const record = await create();
+    await clock.advance(10 * SECOND);
+    expect(stateOf(record)).toMatchObject({
+      status: 'failed',
+      reason: 'SUBMISSION_REFUSED',
+      detail: 'No such runtime',
+      endedAtMs: clock.now(),
+    });
+    expect(told).toContain('offer failed');
+  });
+
+  it.each([
+    ['cannot start yet', () => ({ outcome: 'later', detail: 'An old run is going away' }) as const],
+    ['cannot be reached', () => undefined],
+  ])('is tried again while its place %s', async (_, outcome) => {
+    runner.startOutcome = outcome();
+    if (runner.startOutcome === undefined) runner.failure = new Error('unreachable');
+    const record = await create();
+    await clock.advance(30 * SECOND);
+    expect(runner.calls.length).toBeGreaterThan(2);
+    runner.startOutcome = undefined;
+    runner.failure = undefined;
+    await clock.advance(40 * SECOND);
+    expect(now(record)?.runId).toBe(`run-of-${record.uid}`);
+  });
+});
+
+describe('a run', () => {
+  it('is followed at once, without writing what only moves on', async () => {
+    const record = await createRunning();
+    expect(stateOf(record)).toMatchObject({ status: 'running', startedAtMs: clock.now() });
+    const { version } = now(record) as JobRecord;
+    const progress = { percentage: 50, estimated_remaining_seconds: 1, metrics: {} };
+    runner.show(record, { progress });
+    await clock.advance(0);
+    expect(now(record)?.version).toBe(version);
+  });
+
+  it('never takes a job back to submitted', async () => {
+    const record = await createRunning();
+    runner.show(record, { status: 'submitted', reason: 'QUEUED' });
+    await clock.advance(0);
+    expect(stateOf(record)?.status).toBe('running');
+  });
+
+  it('has one end, whatever it shows later', async () => {
+    const record = await createRunning();
+    runner.show(record, { status: 'succeeded', reason: 'COMPLETED', endedAtMs: clock.now() });
+    await clock.advance(0);
+    const end = stateOf(record);
+    expect(end).toMatchObject({ status: 'succeeded', endedAtMs: clock.now() });
+    runner.show(record, { status: 'failed', reason: 'TRAINING_FAILED' });
+    await clock.advance(SECOND);
+    expect(stateOf(record)).toEqual(end);
+    expect(runner.calls).toEqual([]);
+  });
+
+  it('that goes on after its end is stopped', async () => {
+    const record = await createRunning();
+    runner.show(record, { status: 'failed', reason: 'TRAINING_FAILED', endedAtMs: clock.now() });
+    await clock.advance(0);
+    runner.show(record, { status: 'running', reason: 'RUNNING' });
+    await clock.advance(0);
+    expect(runner.calls).toEqual([`stop ${record.name}`]);
+    expect(stateOf(record)?.status).toBe('failed');
+  });
+
+  it('of a cancelled job is stopped until it is gone', async () => {
+    const record = await createRunning();
+    runner.failure = new Error('unreachable');
+    const cancelled = endedState('cancelled', 'CANCELLED_BY_REQUEST', clock.now());
+    await store.update(now(record) as JobRecord, { state: cancelled });
+    await clock.advance(10 * SECOND);
+    expect(runner.calls.length).toBeGreaterThan(1);
+    runner.failure = undefined;
+    await clock.advance(60 * SECOND);
+    expect(runner.peek(record.name)).toEqual({ exists: false });
+    expect(stateOf(record)).toEqual(cancelled);
+  });
+
+  it('that someone deleted ends its job', async () => {
+    const record = await createRunning();
+    runner.remove(record.name);
+    await clock.advance(0);
+    expect(stateOf(record)).toMatchObject({ status: 'cancelled', reason: 'DELETED' });
+  });
+
+  it('that only the cache has lost ends nothing', async () => {
+    const record = await createRunning();
+    runner.stale.set(record.name, { exists: false });
+    runner.announce(record.name);
+    await clock.advance(10 * SECOND);
+    expect(stateOf(record)?.status).toBe('running');
+    runner.stale.clear();
+    runner.show(record, { status: 'succeeded', reason: 'COMPLETED' });
+    await clock.advance(0);
+    expect(stateOf(record)?.status).toBe('succeeded');
+  });
+
+  it('of which nothing is known yet is asked about again', async () => {
+    runner.stale.set(makeRecord({ id: 'job-1' }).name, undefined);
+    const record = await create({ runId: 'run-1' });
+    await clock.advance(5 * SECOND);
+    expect(stateOf(record)?.status).toBe('submitted');
+    runner.stale.clear();
+    await clock.advance(SECOND);
+    expect(stateOf(record)).toMatchObject({ status: 'cancelled', reason: 'DELETED' });
+  });
+});
+
+describe('expiry', () => {
+  it('first ends the run and its credentials, then the record', async () => {
+    const record = await createRunning({ areCredentialsGone: false });
+    runner.show(record, { status: 'succeeded', reason: 'COMPLETED', endedAtMs: clock.now() });
+    await clock.advance(99 * SECOND);
+    expect(runner.calls).toEqual([]);
+    await clock.advance(2 * SECOND);
+    expect(runner.calls).toEqual([`stop ${record.name}`]);
+    expect(now(record)).toMatchObject({ areCredentialsGone: true, state: { status: 'succeeded' } });
+    await clock.advance(398 * SECOND);
+    expect(now(record)).toBeDefined();
+    await clock.advance(2 * SECOND);
+    expect(now(record)).toBeUndefined();
+    expect(told.at(-1)).toBe('forget');
+    expect(clock.timerCount).toBe(0);
+  });
+
+  it('waits for the final callback', async () => {
+    const { delivery } = makeRecord();
+    const record = await createRunning({ delivery: { ...delivery, settled: undefined } });
+    runner.show(record, { status: 'failed', reason: 'TRAINING_FAILED', endedAtMs: clock.now() });
+    await clock.advance(5000 * SECOND);
+    const kept = now(record) as JobRecord;
+    expect(kept.state.status).toBe('failed');
+    await store.update(kept, { delivery: { ...delivery, settled: 'delivered' } });
+    await clock.advance(0);
+    expect(now(record)).toBeUndefined();
+  });
+});
+
+describe('leadership', () => {
+  it('is needed for anything', async () => {
+    leadership.set(false);
+    expect(told.at(-1)).toBe('clear');
+    const record = await create();
+    await clock.advance(60 * SECOND);
+    expect(runner.calls).toEqual([]);
+    leadership.set(true);
+    expect(told.at(-1)).toBe('take over');
+    await clock.advance(11 * SECOND);
+    expect(runner.calls).toEqual([`start ${record.name}`]);
+  });
+
+  it('begins with the ends that nobody was told of', async () => {
+    leadership.set(false);
+    const { delivery } = makeRecord();
+    const untold = { ...delivery, settled: undefined };
+    for (let n = 0; n < 3; n += 1) await create({ id: `live-${n}`, runId: 'r', delivery: untold });
+    const state = endedState('succeeded', 'COMPLETED', clock.now());
+    await create({ id: 'ended', runId: 'r', state, delivery: untold });
+    told.length = 0;
+    leadership.set(true);
+    await clock.advance(0);
+    expect(told.filter((call) => call.startsWith('offer'))[0]).toBe('offer succeeded');
+  });
+});
+
+it('does nothing more once it is closed', async () => {
+  const record = await create();
+  await controller.close();
+  await controller.close();
+  runner.show(record);
+  await clock.advance(60 * SECOND);
+  expect(now(record)).toEqual(record);
+  expect(runner.calls).toEqual([]);
+});

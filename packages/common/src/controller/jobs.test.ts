@@ -1,0 +1,191 @@
+import { pino } from 'pino';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { FakeClock } from '../../test/fake-clock.ts';
+import { FakeRunner } from '../../test/fake-runner.ts';
+import { makeRequest, TestBackend } from '../../test/start-test-service.ts';
+import { parseConfig } from '../config.ts';
+import { TrainerError } from '../errors.ts';
+import type { JobRecord } from '../job.ts';
+import { MemoryJobStore } from '../stores/memory-job-store.ts';
+import { Jobs } from './jobs.ts';
+
+const backend = new TestBackend();
+const config = parseConfig(backend.defaults, {});
+const unreachable = new TrainerError('CLUSTER_UNAVAILABLE', 'Unreachable.');
+
+let clock: FakeClock;
+let store: MemoryJobStore;
+let runner: FakeRunner;
+let jobs: Jobs;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  store = new MemoryJobStore();
+  runner = new FakeRunner();
+  const logger = pino({ level: 'silent' });
+  jobs = new Jobs({ backend: backend.name, store, runner, clock, logger, maxJobs: 3 });
+});
+
+const prepare = (changes: Record<string, unknown> = {}) =>
+  backend.prepare(makeRequest(changes), config);
+const submit = (changes: Record<string, unknown> = {}) => jobs.submit(prepare(changes));
+const only = () => [...store.list()][0] as JobRecord;
+
+describe('submit', () => {
+  it('writes the record before it starts the run, and notes the run after the answer', async () => {
+    const { view, isReplay } = await submit();
+    expect(isReplay).toBe(false);
+    expect(view).toMatchObject({ state: { status: 'submitted' }, record: { id: 'job-1' } });
+    await jobs.close();
+    expect(only().runId).toBe(`run-of-${view.record.uid}`);
+    expect(runner.calls).toEqual([`start ${view.record.name}`]);
+  });
+
+  it('accepts a job although its place cannot be reached: the record is the promise', async () => {
+    runner.failure = unreachable;
+    const { view } = await submit();
+    expect(view.state.status).toBe('submitted');
+    expect(only().runId).toBeUndefined();
+
+    runner.failure = undefined;
+    expect((await submit()).isReplay).toBe(true);
+    await jobs.close();
+    expect(only().runId).toBe(`run-of-${view.record.uid}`);
+  });
+
+  it('leaves nothing of a job that its place refuses', async () => {
+    runner.startOutcome = { outcome: 'refused', detail: 'The quota is used up.' };
+    await expect(submit()).rejects.toMatchObject({
+      code: 'SUBMISSION_REFUSED',
+      message: 'The quota is used up.',
+    });
+    expect(store.count()).toBe(0);
+    runner.startOutcome = undefined;
+    expect((await submit()).isReplay).toBe(false);
+  });
+
+  it('ends an accepted job that is refused when it is asked for again', async () => {
+    runner.failure = unreachable;
+    await submit();
+    runner.failure = undefined;
+    runner.startOutcome = { outcome: 'refused', detail: 'The quota is used up.' };
+    const { isReplay, view } = await submit();
+    expect(isReplay).toBe(true);
+    expect(view.state).toMatchObject({ status: 'failed', reason: 'SUBMISSION_REFUSED' });
+  });
+
+  it('creates one job of many submissions at once', async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => submit()));
+    expect(answers.filter(({ isReplay }) => !isReplay)).toHaveLength(1);
+    expect(store.count()).toBe(1);
+    await jobs.close();
+    expect(new Set(answers.map(({ view }) => view.record.uid)).size).toBe(1);
+  });
+
+  it('tells which fields differ from the first submission', async () => {
+    await submit();
+    await expect(submit({ resources: { gpus: 5 } })).rejects.toMatchObject({
+      code: 'JOB_CONFLICT',
+      violations: [{ path: 'resources.gpus' }],
+    });
+  });
+
+  it('takes no more jobs than it may keep, but answers repetitions', async () => {
+    for (const job_id of ['a', 'b', 'c']) await submit({ job_id });
+    await expect(submit({ job_id: 'd' })).rejects.toMatchObject({
+      code: 'TOO_MANY_JOBS',
+      status: 503,
+      retryAfterSeconds: expect.any(Number),
+    });
+    expect((await submit({ job_id: 'a' })).isReplay).toBe(true);
+  });
+
+  it('keeps webhook, credentials and what was asked apart', async () => {
+    const callbacks = {
+      webhook_url: 'https://a.test/',
+      auth_header: 'Bearer x',
+      event_filter: null,
+    };
+    const base_model = { provider: 'meta', model_name: 'm', auth_token: 'hf_secret' };
+    await submit({ callbacks, base_model });
+    const record = only();
+    expect(record).toMatchObject({ hasWebhook: true, delivery: { settled: undefined } });
+    expect(JSON.stringify([record, await store.readPlan(record)])).not.toMatch(/hf_secret|Bearer/);
+  });
+});
+
+describe('cancel', () => {
+  it('latches the end before it stops the run', async () => {
+    await submit();
+    await jobs.close();
+    const { detail, view } = await jobs.cancel('job-1');
+    expect(detail).toBe('Job cancellation requested');
+    expect(view.state).toMatchObject({ status: 'cancelled', endedAtMs: clock.now() });
+    expect(runner.calls.at(-1)).toBe(`stop ${only().name}`);
+  });
+
+  it('holds although the run cannot be stopped now', async () => {
+    await submit();
+    await jobs.close();
+    runner.stop = () => Promise.reject(unreachable);
+    expect((await jobs.cancel('job-1')).view.state.status).toBe('cancelled');
+    expect(only().state.status).toBe('cancelled');
+  });
+
+  it('keeps an end that the run has come to already, though nobody has noted it', async () => {
+    await submit();
+    await jobs.close();
+    const { name } = only();
+    runner.stale.set(name, runner.peek(name));
+    runner.show(only(), { status: 'succeeded', reason: 'COMPLETED', endedAtMs: clock.now() });
+    const { detail, view } = await jobs.cancel('job-1');
+    expect(detail).toBe('Job already succeeded');
+    expect(view.state).toMatchObject({ status: 'succeeded', reason: 'COMPLETED' });
+    expect(runner.calls).not.toContain(`stop ${name}`);
+  });
+
+  it('promises nothing when the run cannot be looked at', async () => {
+    await submit();
+    await jobs.close();
+    runner.failure = unreachable;
+    await expect(jobs.cancel('job-1')).rejects.toMatchObject({ code: 'CLUSTER_UNAVAILABLE' });
+    expect(only().state.status).toBe('submitted');
+  });
+
+  it('stops a run that turns up after it', async () => {
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    const start = runner.start.bind(runner);
+    runner.start = async (record, plan) => {
+      const outcome = await start(record, plan);
+      await gate;
+      return outcome;
+    };
+    const submitting = submit();
+    await clock.advance(0);
+    await jobs.cancel('job-1');
+    runner.show(only());
+    open();
+    await submitting;
+    await jobs.close();
+    expect(runner.peek(only().name)).toEqual({ exists: false });
+    expect(only().state.status).toBe('cancelled');
+  });
+
+  it('gives up, asking to try again, when others write for ever', async () => {
+    await submit();
+    await jobs.close();
+    const update = store.update.bind(store);
+    store.update = async (record, change) => {
+      await update(record, {});
+      return update(record, change);
+    };
+    await expect(jobs.cancel('job-1')).rejects.toMatchObject({ code: 'CLUSTER_UNAVAILABLE' });
+  });
+});
+
+it('says of an unknown job that it is unknown, whatever is asked', async () => {
+  const unknown = { code: 'JOB_NOT_FOUND', message: 'No job nobody is known to this service.' };
+  await expect(jobs.get('nobody')).rejects.toMatchObject(unknown);
+  await expect(jobs.cancel('nobody')).rejects.toMatchObject(unknown);
+  await expect(jobs.replayCallback('nobody')).rejects.toMatchObject(unknown);
+});

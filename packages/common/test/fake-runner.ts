@@ -1,0 +1,91 @@
+import type { JobPlan, JobRecord, Observation } from '../src/job.ts';
+import type { JobRunner, StartOutcome } from '../src/runners/job-runner.ts';
+import type { TrainJobTarget } from '../src/train-job/manifest.ts';
+
+type Seen = Extract<Observation, { exists: true }>;
+
+/** A place to run jobs in which a test decides what happens. */
+export class FakeRunner implements JobRunner {
+  /** What was called, in order: `start name`, `stop name`. */
+  readonly calls: string[] = [];
+  /** Thrown by every call that would leave the process, while it is set. */
+  failure: Error | undefined;
+  startOutcome: StartOutcome | undefined;
+  /** What `peek` says although the place itself says otherwise, as a cache that lags behind. */
+  readonly stale = new Map<string, Observation | undefined>();
+  readonly #runs = new Map<string, Seen>();
+  readonly #listeners = new Set<(name: string) => void>();
+
+  /** Makes a run, or changes it. */
+  show(record: Pick<JobRecord, 'name' | 'uid'>, change: Partial<Seen> = {}): void {
+    const run: Seen = {
+      exists: true,
+      runId: `run-of-${record.uid}`,
+      recordUid: record.uid,
+      isStopping: false,
+      status: 'submitted',
+      reason: 'ACCEPTED',
+      detail: 'Job accepted for processing',
+      startedAtMs: undefined,
+      endedAtMs: undefined,
+      progress: undefined,
+    };
+    this.#runs.set(record.name, { ...run, ...this.#runs.get(record.name), ...change });
+    this.announce(record.name);
+  }
+
+  remove(name: string): void {
+    this.#runs.delete(name);
+    this.announce(name);
+  }
+
+  announce(name: string): void {
+    for (const listener of this.#listeners) listener(name);
+  }
+
+  async open(): Promise<void> {}
+  async close(): Promise<void> {}
+
+  unready(): string | undefined {
+    return undefined;
+  }
+
+  async describeTarget(): Promise<TrainJobTarget> {
+    return {
+      apiVersion: 'trainer.kubeflow.org/v1alpha1',
+      namespace: 'default',
+      podPatchField: 'runtimePatches',
+      hasActiveDeadline: true,
+      steps: [],
+    };
+  }
+
+  async start(record: JobRecord, _plan: JobPlan): Promise<StartOutcome> {
+    this.calls.push(`start ${record.name}`);
+    if (this.failure !== undefined) throw this.failure;
+    if (this.startOutcome !== undefined) return this.startOutcome;
+    this.show(record);
+    return { outcome: 'started', runId: this.#runs.get(record.name)?.runId ?? '' };
+  }
+
+  async stop({ name, uid }: JobRecord): Promise<void> {
+    this.calls.push(`stop ${name}`);
+    if (this.failure !== undefined) throw this.failure;
+    if (this.#runs.get(name)?.recordUid === uid) this.remove(name);
+  }
+
+  peek(name: string): Observation | undefined {
+    if (this.stale.has(name)) return this.stale.get(name);
+    return this.#runs.get(name) ?? { exists: false };
+  }
+
+  async observe(name: string): Promise<Observation> {
+    if (this.failure !== undefined) throw this.failure;
+    return this.#runs.get(name) ?? { exists: false };
+  }
+
+  watch(listener: (name: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}

@@ -20,13 +20,15 @@ const steps = fc.array(
   { maxLength: 60 },
 );
 
+type Script = typeof steps extends fc.Arbitrary<infer S> ? S : never;
+
 /** A list that began before an object was made, and arrives after we deleted it again. */
-const UNHEARD_OF = [
-  { do: 'list' as const },
-  { do: 'write' as const, name: 'a', isLate: false },
-  { do: 'own-delete' as const, name: 'a', isLate: false },
-  { do: 'list-end' as const },
-  { do: 'event' as const },
+const UNHEARD_OF: Script = [
+  { do: 'list' },
+  { do: 'write', name: 'a', isLate: false },
+  { do: 'own-delete', name: 'a', isLate: false },
+  { do: 'list-end' },
+  { do: 'event' },
 ];
 
 interface Event {

@@ -14,8 +14,8 @@ import { type Submission, Submitter, type SubmitterParts } from './submit-job.ts
 
 export interface JobAnswer {
   readonly view: JobView;
-  /** Undefined once the record was deleted meanwhile. */
-  readonly plan: JobPlan | undefined;
+  /** What was asked and made of it; undefined once the record was deleted meanwhile. */
+  readonly readPlan: () => Promise<JobPlan | undefined>;
 }
 
 export interface JobsParts extends SubmitterParts {
@@ -35,11 +35,11 @@ export class Jobs {
   /** See Submitter. */
   async submit(submission: Submission): Promise<JobAnswer & { readonly isReplay: boolean }> {
     const name = toTrainJobName(this.#parts.backend, submission.spec.jobId);
-    const { record, isReplay } = await this.#submitter.submit(name, submission);
-    const answer = await this.#answer(record);
-    if (isReplay) return { ...answer, isReplay };
+    const { record, plan, isReplay } = await this.#submitter.submit(name, submission);
+    if (isReplay) return { ...this.#answer(record), isReplay };
     // A submission is answered with its acceptance, whatever has become of the job by now.
-    return { ...answer, view: { record, state: record.state, progress: undefined }, isReplay };
+    const view = { record, state: record.state, progress: undefined };
+    return { view, readPlan: async () => plan, isReplay };
   }
 
   /** @throws TrainerError JOB_NOT_FOUND, CLUSTER_UNAVAILABLE */
@@ -74,7 +74,7 @@ export class Jobs {
       });
     }
     const detail = isOurs ? record.state.detail : `Job already ${record.state.status}`;
-    return { ...(await this.#answer(record)), detail };
+    return { ...this.#answer(record), detail };
   }
 
   /**
@@ -104,12 +104,12 @@ export class Jobs {
     return record;
   }
 
-  async #answer(record: JobRecord): Promise<JobAnswer> {
+  #answer(record: JobRecord): JobAnswer {
     const { store, runner, clock } = this.#parts;
-    const plan = await store.readPlan(record);
     const newest = store.peek(record.name);
     const current = newest?.uid === record.uid ? newest : record;
-    return { view: projectJob(current, runner.peek(current.name), clock.now()), plan };
+    const view = projectJob(current, runner.peek(current.name), clock.now());
+    return { view, readPlan: () => store.readPlan(record) };
   }
 }
 

@@ -35,6 +35,8 @@ export interface SubmitterParts {
 
 export interface Accepted {
   readonly record: JobRecord;
+  /** Where it is at hand; the store has it, too. */
+  readonly plan?: JobPlan;
   readonly isReplay: boolean;
 }
 
@@ -71,7 +73,7 @@ export class Submitter {
       // Where someone changed the record meanwhile, it is theirs to end: the controller latches it.
       if (isGone === true) throw new TrainerError('SUBMISSION_REFUSED', refusal);
     }
-    return { record: created.record, isReplay: false };
+    return { record: created.record, plan: payload, isReplay: false };
   }
 
   /** Resolves when nothing that an answer left behind is still under way. */

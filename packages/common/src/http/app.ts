@@ -13,13 +13,14 @@ import { registerOpenApi } from './openapi.ts';
 import { type OperationsRoutesParts, registerOperationsRoutes } from './operations-routes.ts';
 import { replyWithProblem } from './problem.ts';
 import type { Tokens } from './tokens.ts';
+import { TrainingResponses } from './training-response.ts';
 import {
   registerCancelRoute,
   registerTrainingRoutes,
   type TrainingRoutesParts,
 } from './training-routes.ts';
 
-export interface AppParts extends TrainingRoutesParts, OperationsRoutesParts {
+export interface AppParts extends Omit<TrainingRoutesParts, 'responses'>, OperationsRoutesParts {
   readonly config: Config;
   readonly tokens: Tokens;
   readonly logger: FastifyBaseLogger;
@@ -94,16 +95,17 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
         }),
     });
   }
-  await registerOpenApi(app, parts.backend.name);
+  await registerOpenApi(app);
   registerOperationsRoutes(app, parts);
   await app.register(async (scope) => {
     await registerLoadShedding(scope);
     // After the rate limit, which is a hook of each route's own, so that tokens cannot be guessed fast.
     scope.addHook('preParsing', createAuthenticate(tokens));
-    registerTrainingRoutes(scope, parts);
+    const responses = new TrainingResponses(config);
+    registerTrainingRoutes(scope, { ...parts, responses });
     await scope.register(async (bodyless) => {
       registerIgnoredBody(bodyless);
-      registerCancelRoute(bodyless, parts);
+      registerCancelRoute(bodyless, { jobs: parts.jobs, responses });
       registerDeliveriesRoutes(bodyless, parts.jobs);
     });
   });

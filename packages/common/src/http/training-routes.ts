@@ -7,13 +7,14 @@ import { TrainingRequestSchema } from '../schemas/training-request.ts';
 import { TrainingResponseSchema } from '../schemas/training-response.ts';
 import { type JobParams, Params, toJobId } from './job-params.ts';
 import { problemResponses, TOKEN_SECURITY } from './problem-responses.ts';
-import { toTrainingResponse } from './training-response.ts';
+import type { TrainingResponses } from './training-response.ts';
 
 export interface TrainingRoutesParts {
   readonly backend: BaseTrainerBackend;
   readonly furtherRules: readonly Rule[];
   readonly jobs: Jobs;
   readonly config: Config;
+  readonly responses: TrainingResponses;
 }
 
 const SUBMIT_ERRORS = [
@@ -28,7 +29,7 @@ const SUBMIT_ERRORS = [
 
 /** The routes that submit a job and read its state. */
 export function registerTrainingRoutes(app: FastifyInstance, parts: TrainingRoutesParts): void {
-  const { backend, jobs, config, furtherRules } = parts;
+  const { backend, jobs, config, furtherRules, responses } = parts;
 
   app.post('/train', {
     schema: {
@@ -42,10 +43,9 @@ export function registerTrainingRoutes(app: FastifyInstance, parts: TrainingRout
     handler: async (request, reply) => {
       const submission = backend.prepare(request.body, config, furtherRules);
       const { isReplay, ...answer } = await jobs.submit(submission);
-      const response = toTrainingResponse(answer, config);
-      reply.header('location', `/train/${encodeURIComponent(response.job_id)}`);
+      reply.header('location', `/train/${encodeURIComponent(answer.view.record.id)}`);
       if (isReplay) reply.header('idempotent-replayed', 'true');
-      return response;
+      return responses.send(reply, answer);
     },
   });
 
@@ -58,13 +58,13 @@ export function registerTrainingRoutes(app: FastifyInstance, parts: TrainingRout
       params: Params,
       response: { 200: TrainingResponseSchema, ...problemResponses('JOB_NOT_FOUND') },
     },
-    handler: async ({ params }) => toTrainingResponse(await jobs.get(toJobId(params)), config),
+    handler: async ({ params }, reply) => responses.send(reply, await jobs.get(toJobId(params))),
   });
 }
 
 export function registerCancelRoute(
   app: FastifyInstance,
-  { jobs, config }: Pick<TrainingRoutesParts, 'jobs' | 'config'>,
+  { jobs, responses }: Pick<TrainingRoutesParts, 'jobs' | 'responses'>,
 ): void {
   app.post<JobParams>('/train/:job_id/cancel', {
     schema: {
@@ -75,9 +75,9 @@ export function registerCancelRoute(
       params: Params,
       response: { 200: TrainingResponseSchema, ...problemResponses('JOB_NOT_FOUND') },
     },
-    handler: async ({ params }) => {
+    handler: async ({ params }, reply) => {
       const { detail, ...answer } = await jobs.cancel(toJobId(params));
-      return { ...toTrainingResponse(answer, config), detail };
+      return responses.send(reply, answer, detail);
     },
   });
 }

@@ -1,0 +1,274 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../packages/common/src/config.ts';
+import { HfUnslothBackend } from '../services/hf-unsloth-api/src/backend.ts';
+import { MetaBackend } from '../services/meta-api/src/backend.ts';
+import { NemoBackend } from '../services/nemo-api/src/backend.ts';
+import {
+  listApplied,
+  type Manifest,
+  manifestFolderOf,
+  readDocuments,
+  readFolder,
+  SERVICES,
+} from './manifests.ts';
+
+// What only a cluster can tell is told by manifests.cluster.test.ts. It also builds every
+// kustomization with kustomize itself, which is a Go program: those tests need Go, these do not.
+
+interface Kustomization {
+  readonly resources: readonly string[];
+  readonly patches?: readonly { readonly path: string }[];
+}
+
+const KUSTOMIZATIONS = [
+  ...['k8s', 'k8s/base', 'k8s/runtimes', 'k8s/overlays/kind', 'k8s/overlays/production'],
+  ...SERVICES.map(manifestFolderOf),
+];
+const BACKENDS = [new NemoBackend(), new MetaBackend(), new HfUnslothBackend()];
+
+const namespaces = await readDocuments('k8s/base/namespaces.yaml');
+const runtimes = await readFolder('k8s/runtimes');
+const services = await Promise.all(
+  BACKENDS.map(async (backend) => {
+    const name = `${backend.name}-api`;
+    const objects = await readFolder(manifestFolderOf(name));
+    return { name, backend, objects, find: (kind: string) => findOne(objects, kind) };
+  }),
+);
+const everything = [...namespaces, ...runtimes, ...services.flatMap(({ objects }) => objects)];
+
+function findOne(objects: readonly Manifest[], kind: string): Manifest {
+  const found = objects.filter((object) => object.kind === kind);
+  if (found[0] === undefined || found.length > 1) throw new Error(`${found.length} of ${kind}`);
+  return found[0];
+}
+
+const titleOf = ({ kind, metadata }: Manifest) => `${kind} ${metadata.name}`;
+
+test.each(KUSTOMIZATIONS)('%s lists all that lies beside it, and nothing else', async (folder) => {
+  // Without an ending, so that `kubectl apply -f` does not send it to the cluster.
+  const [{ resources, patches = [] } = { resources: [] }, ...more] =
+    await readDocuments<Kustomization>(join(folder, 'Kustomization'));
+  expect(more).toEqual([]);
+  const files = [...resources, ...patches.map(({ path }) => path)];
+  expect(files.filter((path) => path.endsWith('.yaml')).sort()).toEqual(await listApplied(folder));
+  for (const base of resources.filter((path) => !path.endsWith('.yaml'))) {
+    expect(existsSync(join(folder, base, 'Kustomization')), base).toBe(true);
+  }
+});
+
+test('no two objects are the same one, and all carry the label to find them by', () => {
+  const ids = everything.map((object) => `${titleOf(object)} ${object.metadata.namespace}`);
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const object of everything) {
+    expect(object.metadata.labels, titleOf(object)).toMatchObject({
+      'app.kubernetes.io/part-of': 'trainer-apis',
+    });
+  }
+});
+
+test('the namespaces enforce pod security', () => {
+  const levels = namespaces.map(({ metadata }) => [
+    metadata.name,
+    metadata.labels?.['pod-security.kubernetes.io/enforce'],
+  ]);
+  expect(levels).toEqual([
+    ['trainer-system', 'restricted'],
+    ['trainer-jobs', 'baseline'],
+  ]);
+});
+
+test('there is no secret in a manifest', () => {
+  expect(everything.filter(({ kind }) => kind === 'Secret')).toEqual([]);
+  for (const { find } of services) {
+    const names = Object.keys(find('ConfigMap').data);
+    expect(names.filter((name) => /TOKEN|SECRET|KEY|PASSWORD/.test(name))).toEqual([]);
+  }
+});
+
+test('the three services differ in their names and ports only', () => {
+  const [first, ...others] = services.map(({ name, backend, objects }) =>
+    JSON.stringify(objects)
+      .replaceAll(name, 'SERVICE')
+      .replaceAll(backend.defaults.runtimeName, 'RUNTIME')
+      .replaceAll(`"trainer-${backend.name}"`, '"LEASE"')
+      .replaceAll(String(backend.defaults.port), 'PORT'),
+  );
+  for (const other of others) expect(other).toBe(first);
+});
+
+describe.each(services)('$name', ({ name, backend, objects, find }) => {
+  const { spec: deployment } = find('Deployment');
+  const pod = deployment.template.spec;
+  const [container] = pod.containers;
+
+  test('lies where it belongs', () => {
+    for (const object of objects) {
+      const isCluster = object.kind.startsWith('ClusterRole');
+      const isJobs = ['Role', 'RoleBinding'].includes(object.kind);
+      const home = isJobs ? 'trainer-jobs' : 'trainer-system';
+      expect(object.metadata.namespace, titleOf(object)).toBe(isCluster ? undefined : home);
+    }
+  });
+
+  test('its settings start a service on Kubernetes with the defaults of its code', () => {
+    expect(container.envFrom).toEqual([{ configMapRef: { name } }]);
+    const given = container.env.filter(({ value }: { value?: string }) => value !== undefined);
+    const env = {
+      ...find('ConfigMap').data,
+      ...Object.fromEntries(
+        given.map((entry: { name: string; value: string }) => [entry.name, entry.value]),
+      ),
+    };
+    const elsewhere = { port: 1, runtimeName: 'none' };
+    expect(parseConfig(elsewhere, env)).toMatchObject({
+      host: '0.0.0.0',
+      port: backend.defaults.port,
+      runner: 'kubernetes',
+      jobsNamespace: 'trainer-jobs',
+      runtime: { name: backend.defaults.runtimeName, kind: 'ClusterTrainingRuntime' },
+      allowAnonymous: false,
+    });
+  });
+
+  test('reads its token from a mounted folder, which follows a new token', () => {
+    const [mount] = container.volumeMounts;
+    const [volume] = pod.volumes;
+    expect(mount).toEqual({ name: volume.name, mountPath: expect.any(String), readOnly: true });
+    expect(volume.secret.secretName).toBe('trainer-api-token');
+    const [item] = volume.secret.items;
+    const file = container.env.find(
+      (entry: { name: string }) => entry.name === 'TRAINER_API_TOKEN_FILE',
+    );
+    expect(file.value).toBe(`${mount.mountPath}/${item.path}`);
+  });
+
+  test('is as restricted as pod security can ask, and writes nothing', () => {
+    expect(pod.securityContext).toMatchObject({
+      runAsNonRoot: true,
+      runAsUser: 65532,
+      runAsGroup: 65532,
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
+    expect(container.securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    });
+    expect(pod.hostNetwork ?? pod.hostPID ?? pod.hostIPC).toBeUndefined();
+    expect(pod.volumes.filter((volume: object) => 'hostPath' in volume)).toEqual([]);
+  });
+
+  test('runs as the user of its image', async () => {
+    const { runAsUser, runAsGroup } = pod.securityContext;
+    const dockerfile = await readFile('Dockerfile', 'utf8');
+    expect(dockerfile).toContain(`USER ${runAsUser}:${runAsGroup}\n`);
+  });
+
+  test('is probed, sized, spread, and given time to end', async () => {
+    expect(deployment.replicas).toBe(2);
+    expect(deployment.strategy.rollingUpdate).toEqual({ maxSurge: 1, maxUnavailable: 0 });
+    const probe = (path: string) => ({ httpGet: { path, port: 'http' } });
+    expect(container.startupProbe).toMatchObject(probe('/healthz'));
+    expect(container.livenessProbe).toMatchObject(probe('/healthz'));
+    expect(container.readinessProbe).toMatchObject(probe('/readyz'));
+    expect(container.resources).toMatchObject({
+      requests: { cpu: expect.any(String), memory: expect.any(String) },
+      limits: { memory: expect.any(String) },
+    });
+    expect(pod.topologySpreadConstraints).toHaveLength(2);
+
+    const source = await readFile('packages/common/src/start-service.ts', 'utf8');
+    const closeMs = /CLOSE_TIMEOUT_MS = ([\d_]+)/.exec(source)?.[1]?.replaceAll('_', '');
+    const sleepSeconds = container.lifecycle.preStop.sleep.seconds;
+    expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(
+      sleepSeconds + Number(closeMs) / 1000,
+    );
+  });
+
+  test('every selector and reference finds what it means', () => {
+    const { labels } = deployment.template.metadata;
+    const selector = { 'app.kubernetes.io/name': name };
+    expect(labels).toMatchObject(selector);
+    expect(deployment.selector.matchLabels).toEqual(selector);
+    expect(find('Service').spec.selector).toEqual(selector);
+    expect(find('PodDisruptionBudget').spec.selector.matchLabels).toEqual(selector);
+    expect(find('NetworkPolicy').spec.podSelector.matchLabels).toEqual(selector);
+    for (const spread of pod.topologySpreadConstraints) {
+      expect(spread.labelSelector.matchLabels).toEqual(selector);
+    }
+    expect(container.ports).toMatchObject([{ name: 'http', containerPort: backend.defaults.port }]);
+    expect(find('Service').spec.ports).toMatchObject([
+      { port: backend.defaults.port, targetPort: 'http' },
+    ]);
+
+    expect(pod.serviceAccountName).toBe(find('ServiceAccount').metadata.name);
+    const subjects = [{ kind: 'ServiceAccount', name, namespace: 'trainer-system' }];
+    for (const kind of ['Role', 'ClusterRole']) {
+      const binding = find(`${kind}Binding`);
+      expect(binding.roleRef).toMatchObject({ kind, name: find(kind).metadata.name });
+      expect(binding.subjects).toEqual(subjects);
+    }
+  });
+
+  test('its roles name every verb and resource', () => {
+    for (const kind of ['Role', 'ClusterRole']) {
+      expect(JSON.stringify(find(kind).rules)).not.toContain('*');
+    }
+    const leases = find('Role').rules.find(
+      (rule: { resourceNames?: string[] }) => rule.resourceNames,
+    );
+    expect(leases.resourceNames).toEqual([`trainer-${backend.name}`]);
+  });
+
+  test('its image is the version of this repository', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8'));
+    expect(container.image).toBe(`trainer-${name}:${version}`);
+  });
+
+  test('its runtime is among those that are shipped', () => {
+    const names = runtimes.map(({ metadata }) => metadata.name);
+    expect(names).toContain(backend.defaults.runtimeName);
+  });
+});
+
+describe.each(runtimes.map((runtime) => ({ name: runtime.metadata.name, runtime })))(
+  '$name',
+  ({ runtime }) => {
+    const { template } = runtime.spec;
+    const [job] = template.spec.replicatedJobs;
+    const pod = job.template.spec.template.spec;
+    const [container] = pod.containers;
+
+    test('names a pinned image, a command of its own and the framework', () => {
+      expect(runtime.metadata.labels?.['trainer.kubeflow.org/framework']).toBe('torch');
+      expect(container.image).toMatch(/^[a-z0-9./-]+:\d[\w.-]+(@sha256:[0-9a-f]{64})?$/);
+      expect(container.command.length).toBeGreaterThan(1);
+      expect(container.command.join('\n')).toContain('torchrun');
+      expect(container.command.join('\n')).toContain('TRAINING_REQUEST_JSON');
+      // Kubernetes would take these for variables of its own.
+      expect(container.command.join('\n')).not.toMatch(/\$[($]/);
+    });
+
+    test('keeps the outputs, and nothing ends before we have seen it', () => {
+      const [claim] = template.spec.volumeClaimPolicies;
+      expect(claim.retentionPolicy).toEqual({ whenDeleted: 'Retain' });
+      const mounts = container.volumeMounts.map((mount: { name: string }) => mount.name);
+      expect(mounts).toContain(claim.templates[0].metadata.name);
+      expect(JSON.stringify(runtime)).not.toContain('ttlSecondsAfterFinished');
+    });
+
+    test('has one GPU until the request says otherwise, and no access to the cluster', () => {
+      expect(container.resources).toEqual({ limits: { 'nvidia.com/gpu': 1 } });
+      expect(pod.automountServiceAccountToken).toBe(false);
+    });
+
+    test('tells why it failed without anybody reading its log', () => {
+      expect(container.terminationMessagePolicy).toBe('FallbackToLogsOnError');
+      expect(pod.restartPolicy).toBe('Never');
+    });
+  },
+);

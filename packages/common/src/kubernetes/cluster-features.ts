@@ -6,7 +6,7 @@ import { TrainerError } from '../errors.ts';
 import type { JobSpec } from '../job-spec.ts';
 import type { TrainJobTarget } from '../train-job/manifest.ts';
 import { type ApiClient, ApiError } from './api-client.ts';
-import { toClusterUnavailable } from './cluster-unavailable.ts';
+import { toClusterFailure } from './cluster-failure.ts';
 import {
   NEWEST_FIELDS,
   type OpenApiDocument,
@@ -57,7 +57,13 @@ export class ClusterFeatures {
       max: MAX_RUNTIMES,
       ttl: RUNTIME_TTL_MS,
       perf: { now: () => parts.clock.monotonic() },
-      fetchMethod: (path) => this.#readSteps(path),
+      ttlResolution: 0,
+      fetchMethod: async (path, _, { options }) => {
+        const steps = await this.#readSteps(path);
+        // Whoever was told that a runtime is missing makes it, and then tries again at once.
+        if (steps === undefined) options.ttl = 1;
+        return steps ?? [];
+      },
     });
   }
 
@@ -109,7 +115,7 @@ export class ClusterFeatures {
       return this.#fields.value;
     } catch (error) {
       if (!(error instanceof ApiError && error.status === 403)) {
-        throw toClusterUnavailable(error, logger);
+        throw toClusterFailure(error, logger);
       }
       logger.warn({ err: error }, "the cluster's schema may not be read; assuming the newest");
       this.#fields = { url: '', value: NEWEST_FIELDS };
@@ -133,15 +139,15 @@ export class ClusterFeatures {
     return this.#parts.client.call<OpenApiDocument>({ method: 'GET', path, query, timeoutMs });
   }
 
-  async #readSteps(path: string): Promise<readonly string[]> {
+  async #readSteps(path: string): Promise<readonly string[] | undefined> {
     const { client, logger } = this.#parts;
     try {
       const { spec } = await client.call<Runtime>({ method: 'GET', path });
       const jobs = spec?.template?.spec?.replicatedJobs ?? [];
       return jobs.map(({ name }) => name).filter((name) => name !== TRAINING_JOB);
     } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return [];
-      throw toClusterUnavailable(error, logger);
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw toClusterFailure(error, logger);
     }
   }
 

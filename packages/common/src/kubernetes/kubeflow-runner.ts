@@ -10,8 +10,8 @@ import {
   type TrainJobTarget,
 } from '../train-job/manifest.ts';
 import { type ApiClient, ApiError } from './api-client.ts';
+import { toClusterFailure } from './cluster-failure.ts';
 import { ClusterFeatures } from './cluster-features.ts';
-import { toClusterUnavailable } from './cluster-unavailable.ts';
 import { toMs } from './conditions.ts';
 import type { Diagnoses } from './diagnosis.ts';
 import { DiagnosisWatch } from './diagnosis-watch.ts';
@@ -56,7 +56,7 @@ export class KubeflowRunner implements JobRunner {
     this.#trainJobs = new ListWatch<TrainJobObject, SeenTrainJob>({
       ...{ client, clock, logger, path: this.#path },
       labelSelector: `${BACKEND_LABEL}=${backend}`,
-      keep: (trainJob) => this.#toSeen(trainJob),
+      keep: (trainJob, before) => toSeenTrainJob(trainJob, before, clock.now()),
     });
     this.#diagnoses = new DiagnosisWatch({ client, clock, logger, namespace });
     this.#failures = new FailureInquiry({ client, logger, namespace });
@@ -105,9 +105,10 @@ export class KubeflowRunner implements JobRunner {
   }
 
   /**
-   * Deletes the TrainJob in the background: it vanishes at once and the garbage collector takes
-   * JobSet, Jobs and pods. In the foreground it would stay, with a finalizer, until those are gone,
-   * and as long as it stays Trainer makes a deleted JobSet again.
+   * Deletes the TrainJob in the background: it vanishes at once, and the garbage collector takes
+   * JobSet, Jobs and pods. In the foreground a finalizer would hold it until those are gone, and
+   * that long Trainer v2.3 makes a new JobSet for each one that goes, with new pods; with its
+   * runtime deleted, Trainer's webhook refuses even the removal of the finalizer.
    */
   async stop(record: JobRecord): Promise<void> {
     const known = this.#trainJobs.get(record.name);
@@ -118,10 +119,7 @@ export class KubeflowRunner implements JobRunner {
     const current = await this.#read(record.name);
     if (current === undefined || !isOwnedBy(current, record)) return;
     if (!(await this.#delete(record.name, current.metadata.uid))) {
-      throw toClusterUnavailable(
-        new ApiError('the TrainJob changed twice', {}),
-        this.#parts.logger,
-      );
+      throw toClusterFailure(new ApiError('the TrainJob changed twice', {}), this.#parts.logger);
     }
   }
 
@@ -185,9 +183,11 @@ export class KubeflowRunner implements JobRunner {
         return { outcome: 'refused', detail: refusal.detail };
       case 'refused':
         return { outcome: 'refused', detail: refusal.detail };
-      case 'not-permitted':
-      case 'unavailable':
-        throw toClusterUnavailable(error, logger);
+      case 'unavailable': {
+        const failure = toClusterFailure(error, logger);
+        if (failure !== error) throw failure;
+        return { outcome: 'later', detail: 'The cluster could not decide on the job yet' };
+      }
     }
   }
 
@@ -219,9 +219,7 @@ export class KubeflowRunner implements JobRunner {
       return true;
     } catch (error) {
       if (error instanceof ApiError && error.status === CONFLICT) return false;
-      if (!(error instanceof ApiError && error.status === NOT_FOUND)) {
-        throw toClusterUnavailable(error, this.#parts.logger);
-      }
+      if (!isAbsence(error, name)) throw toClusterFailure(error, this.#parts.logger);
       this.#trainJobs.remove(name, uid);
       return true;
     }
@@ -236,8 +234,8 @@ export class KubeflowRunner implements JobRunner {
       }
       return trainJob;
     } catch (error) {
-      if (error instanceof ApiError && error.status === NOT_FOUND) return undefined;
-      throw toClusterUnavailable(error, this.#parts.logger);
+      if (isAbsence(error, name)) return undefined;
+      throw toClusterFailure(error, this.#parts.logger);
     }
   }
 
@@ -275,6 +273,12 @@ function ownedBy({ name, uid }: JobRecord, manifest: TrainJobManifest): TrainJob
   // Neither controller nor blockOwnerDeletion: other owners may come, and no finalizer is wanted.
   const ownerReferences = [{ apiVersion: 'v1', kind: 'Secret', name, uid }];
   return { ...manifest, metadata: { ...manifest.metadata, ownerReferences } };
+}
+
+/** A server that does not serve TrainJobs at all answers 404, too, and says nothing of this one. */
+function isAbsence(error: unknown, name: string): boolean {
+  if (!(error instanceof ApiError) || error.status !== NOT_FOUND) return false;
+  return error.serverMessage?.endsWith(` "${name}" not found`) === true;
 }
 
 function isOwnedBy({ metadata }: TrainJobObject, { uid }: JobRecord): boolean {

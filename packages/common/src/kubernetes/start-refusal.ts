@@ -9,14 +9,13 @@ export type StartRefusal =
   | { readonly kind: 'refused'; readonly detail: string }
   /** The same, since the cluster's TrainJobs have other fields than they were known to have. */
   | { readonly kind: 'unknown-field'; readonly detail: string }
-  /** Our own account may not do that: for the administrator, whom only the log reaches. */
-  | { readonly kind: 'not-permitted'; readonly missing: string }
-  /** Passing, or the outcome is not known: to be tried again. */
+  /** Passing, or the outcome is not known, or our own account may not: to be tried again. */
   | { readonly kind: 'unavailable' };
 
 const UNAVAILABLE: StartRefusal = { kind: 'unavailable' };
 const UNKNOWN_FIELD = /unknown field "([^"]+)"/;
-const NOT_PERMITTED = /cannot (\w+) resource "([^"]+)" in API group "([^"]*)"/;
+/** How RBAC refuses; quotas and webhooks answer 403, too. */
+const NOT_PERMITTED = /cannot \w+ resource "[^"]+" in API group/;
 
 /** Tells apart what the API server, its admission and its webhooks answer to a POST. Pure. */
 export function toStartRefusal({ status, reason, serverMessage }: ApiError): StartRefusal {
@@ -32,20 +31,10 @@ export function toStartRefusal({ status, reason, serverMessage }: ApiError): Sta
       const detail = `The Kubeflow Trainer of this cluster does not know the field ${field}.`;
       return { kind: 'unknown-field', detail };
     }
-    case 403: {
-      const missing = toMissingPermission(serverMessage);
-      if (missing !== undefined) return { kind: 'not-permitted', missing };
+    case 403:
+      if (NOT_PERMITTED.test(serverMessage)) return UNAVAILABLE;
       return { kind: 'refused', detail: toRefusalSentence(serverMessage) };
-    }
     default:
       return UNAVAILABLE;
   }
-}
-
-/** `create trainjobs.trainer.kubeflow.org`; undefined when the message is no refusal by RBAC. */
-export function toMissingPermission(serverMessage: string | undefined): string | undefined {
-  const found = NOT_PERMITTED.exec(serverMessage ?? '');
-  if (found === null) return undefined;
-  const [, verb, resource, group] = found;
-  return `${verb} ${resource}${group === '' ? '' : `.${group}`}`;
 }

@@ -95,16 +95,16 @@ export class KubeflowFixture {
   }
 
   /** A runner whose calls go through `client`. */
-  createRunner(client: ApiClient = this.#limited): KubeflowRunner {
+  createRunner(
+    client: ApiClient = this.#limited,
+    trainJobApiVersion = 'trainer.kubeflow.org/v1alpha1',
+  ): KubeflowRunner {
     const runner = new KubeflowRunner({
       client,
       clock: systemClock,
       logger: pino({ level: 'silent' }),
       backend: BACKEND,
-      config: {
-        jobsNamespace: this.namespace,
-        trainJobApiVersion: 'trainer.kubeflow.org/v1alpha1',
-      },
+      config: { jobsNamespace: this.namespace, trainJobApiVersion },
     });
     this.#closers.push(() => runner.close());
     return runner;

@@ -233,6 +233,20 @@ describe('KubeflowRunner on a real control plane', () => {
     });
   });
 
+  test('takes no server without TrainJobs for one on which all are gone', async () => {
+    const stranded = fixture.createRunner(fixture.admin, 'trainer.kubeflow.org/v9');
+    await stranded.open();
+    const { record, plan } = await fixture.createJob();
+    const unavailable = { code: 'CLUSTER_UNAVAILABLE' };
+    expect(stranded.peek(record.name)).toBeUndefined();
+    expect(stranded.unready()).toBe('The TrainJobs have not been listed yet.');
+    await expect(stranded.observe(record.name)).rejects.toMatchObject(unavailable);
+    await expect(stranded.start(record, plan)).rejects.toMatchObject(unavailable);
+    await expect(stranded.stop({ ...record, runId: 'run' })).rejects.toMatchObject(unavailable);
+    const runtime = { name: 'r', kind: 'TrainingRuntime', apiGroup: 'trainer.kubeflow.org' };
+    await expect(stranded.describeTarget(runtime)).rejects.toMatchObject(unavailable);
+  });
+
   describe('is refused by the cluster', () => {
     test.each([
       [
@@ -288,7 +302,7 @@ describe('KubeflowRunner on a real control plane', () => {
       const { record, plan } = await fixture.createJob();
       await expect(limited.start(record, plan)).rejects.toMatchObject({
         code: 'CLUSTER_UNAVAILABLE',
-        message: 'The cluster cannot be used right now; try again.',
+        message: expect.stringMatching(/^The cluster refuses what this service needs to do/),
         cause: { status: 403 },
       });
     });
@@ -370,6 +384,17 @@ describe('KubeflowRunner on a real control plane', () => {
       const record = await start({ args: NEVER });
       const stranger = fixture.createRunner();
       await stranger.stop({ ...record, runId: undefined });
+      await untilSeen(runner, record.name, isGone);
+    });
+
+    test('only what belongs to its record, whatever the record says of earlier runs', async () => {
+      const record = await start({ args: NEVER });
+      const stranger = fixture.createRunner();
+      const earlier = '00000000-0000-4000-8000-000000000000';
+      await stranger.stop({ ...record, uid: earlier, runId: earlier });
+      const wanted = { runId: record.runId, isStopping: false };
+      expect(await runner.observe(record.name)).toMatchObject(wanted);
+      await stranger.stop({ ...record, runId: earlier });
       await untilSeen(runner, record.name, isGone);
     });
 

@@ -87,6 +87,7 @@ describe('shapes that harm', () => {
     '{"extra_parameters": {"a": [{"__proto__": 1}]}}',
     '{"tuning_parameters": {"constructor": {"prototype": {"polluted": 1}}}}',
     '{"customization": {"peft": {"config": {"prototype": 1}}}}',
+    '{"callbacks": {"constructor": 1}}',
   ])('refuses a key that reaches a prototype: %s', (text) => {
     expect(() => parseTrainingRequest({ ...makeBody(), ...JSON.parse(text) })).not.toThrow(
       TypeError,

@@ -266,7 +266,7 @@ export const TrainingRequestSchema = z
     return {
       ...rest,
       customization: { ...customization, gradient_checkpointing },
-      tuning_parameters: tuning as Omit<typeof tuning_parameters, 'gradient_checkpointing'>,
+      tuning_parameters: tuning,
     };
   });
 

@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import guideExample from '../../../packages/common/test/guide-example.json' with { type: 'json' };
+import {
+  makeRequest,
+  startTestService,
+  type TestService,
+} from '../../../packages/common/test/start-test-service.ts';
+import { MetaBackend } from './backend.ts';
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startTestService({ backend: new MetaBackend() });
+});
+afterAll(() => service.close());
+
+const post = (changes: Record<string, unknown>) =>
+  service.post('/train', makeRequest({ resources: { gpus: 2 }, ...changes }));
+
+it('is meta, on port 8082, with the meta runtime', async () => {
+  const backend = new MetaBackend();
+  expect(backend).toMatchObject({
+    name: 'meta',
+    defaults: { port: 8082, runtimeName: 'meta-runtime' },
+  });
+});
+
+it("accepts the guide's example", async () => {
+  const { status, body } = await service.post('/train', guideExample);
+  expect(status).toBe(200);
+  expect(body).toMatchObject({ job_id: guideExample.job_id, status: 'submitted' });
+  expect(body.metadata.warnings).toEqual([
+    'customization.qlora is ignored, since customization.method is lora',
+  ]);
+  const { train_job } = body.metadata.job_spec;
+  expect(train_job.spec).toMatchObject({
+    runtimeRef: { name: 'meta-runtime' },
+    activeDeadlineSeconds: 43_200,
+    trainer: { numNodes: 1, resourcesPerNode: { limits: { 'nvidia.com/gpu': '4' } } },
+  });
+});
+
+it.each([
+  ['meta', 200],
+  ['huggingface', 200],
+  ['nemo', 400],
+  ['mistral', 400],
+  ['custom', 400],
+])('provider %s: %i', async (provider, status) => {
+  const base_model = { provider, model_name: 'm' };
+  const answer = await post({ job_id: provider, base_model });
+  expect(answer.status).toBe(status);
+  if (status === 400) expect(answer.body.errors).toMatchObject([{ path: 'base_model.provider' }]);
+});
+
+it.each([
+  ['lora', { gpus: 2 }, undefined],
+  ['lora', { gpus: 1 }, 'resources.gpus'],
+  ['lora', null, 'resources.gpus'],
+  ['full', { gpus: 2, memory_gb: 128 }, undefined],
+  ['full', { gpus: 2, memory_gb: 127 }, 'resources.memory_gb'],
+  ['full', { gpus: 2 }, 'resources.memory_gb'],
+])('method %s with %j: %s', async (method, resources, path) => {
+  const job_id = `${method}-${JSON.stringify(resources).replaceAll(/[^\w]/g, '')}`;
+  const answer = await post({ job_id, customization: { method }, resources });
+  expect(answer.status).toBe(path === undefined ? 200 : 400);
+  if (path !== undefined) expect(answer.body.errors).toMatchObject([{ path }]);
+});
+
+it.each([
+  ['executor with arguments', { executor: 'torchrun', trainer_args: ['a.py'] }, ['torchrun'], []],
+  ['executor alone', { executor: 'torchrun' }, null, ['executor']],
+  [
+    'a command of its own',
+    { executor: 'x', trainer_command: ['y'], trainer_args: ['z'] },
+    ['y'],
+    [],
+  ],
+  ['neither', {}, null, []],
+])(
+  'gives the runtime another command for %s',
+  async (name, extra_parameters, command, warnings) => {
+    const job_id = name.replaceAll(' ', '-');
+    const { body } = await post({ job_id, extra_parameters });
+    expect(body.metadata.job_spec.command).toEqual(command);
+    expect(body.metadata.warnings).toEqual(
+      warnings.map((word) => expect.stringContaining(`extra_parameters.${word}`)),
+    );
+  },
+);

@@ -3,7 +3,12 @@ import type { Clock } from '../clock.ts';
 import type { ApiClient } from './api-client.ts';
 import { toTrainJobOfChild } from './child-name.ts';
 import { combine, type Diagnoses, type Diagnosis } from './diagnosis.ts';
-import { EVENT_SELECTOR, type EventObject, explainEvent } from './event-finding.ts';
+import {
+  EVENT_SELECTOR,
+  type EventFinding,
+  type EventObject,
+  explainEvent,
+} from './event-finding.ts';
 import { ListWatch } from './list-watch.ts';
 import type { CacheChange } from './object-cache.ts';
 import {
@@ -20,7 +25,7 @@ interface PodNote {
   readonly finding: PodFinding | undefined;
   readonly createdAtMs: number;
 }
-type EventNote = Diagnosis & { readonly job: string; readonly atMs: number };
+type EventNote = EventFinding & { readonly job: string };
 
 interface JobNotes {
   readonly pods: Map<string, PodNote>;

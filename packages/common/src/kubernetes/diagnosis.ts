@@ -1,5 +1,5 @@
 import type { Reason } from '../job.ts';
-import { type EventObject, explainEvent } from './event-finding.ts';
+import { type EventFinding, type EventObject, explainEvent } from './event-finding.ts';
 import { createdMs, explainPod, type PodFinding, type PodObject } from './pod-finding.ts';
 
 /** Why a job does not run, or why it ended. */
@@ -41,7 +41,7 @@ export function diagnose(pods: readonly PodObject[], events: readonly EventObjec
 /** Like `diagnose`, of what was already understood. */
 export function combine(
   pods: readonly { readonly finding: PodFinding | undefined; readonly createdAtMs: number }[],
-  events: readonly (Diagnosis & { readonly atMs: number })[],
+  events: readonly EventFinding[],
 ): Diagnoses {
   const ofPods = (when: PodFinding['when']) =>
     pods.flatMap(({ finding }) => (finding?.when === when ? [finding] : []));

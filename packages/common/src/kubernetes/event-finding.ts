@@ -1,5 +1,5 @@
+import type { Reason } from '../job.ts';
 import { toMs } from './conditions.ts';
-import type { Diagnosis } from './diagnosis.ts';
 import { toOneLine } from './outside-text.ts';
 import { hasPassingCause, quotaSentence } from './server-sentence.ts';
 
@@ -24,6 +24,14 @@ export interface EventObject {
   readonly series?: { readonly lastObservedTime?: string };
 }
 
+/** What one Event tells. */
+export interface EventFinding {
+  readonly reason: Reason;
+  readonly detail: string;
+  /** When it last said so, UNIX milliseconds. */
+  readonly atMs: number;
+}
+
 /** Which Events are asked for: pods tell of themselves what these leave out, and more reliably. */
 export const EVENT_SELECTOR = [
   'type=Warning',
@@ -32,8 +40,8 @@ export const EVENT_SELECTOR = [
   ),
 ].join(',');
 
-/** What an Event says is in a job's way, and when it last said so; undefined when nothing. Pure. */
-export function explainEvent(event: EventObject): (Diagnosis & { atMs: number }) | undefined {
+/** What an Event says is in a job's way; undefined when nothing. Pure. */
+export function explainEvent(event: EventObject): EventFinding | undefined {
   const { type, reason = '', message = '' } = event;
   if (type !== 'Warning') return undefined;
   const atMs = lastSeenMs(event);
@@ -57,7 +65,7 @@ export function explainEvent(event: EventObject): (Diagnosis & { atMs: number })
   }
 }
 
-function explainRefusal(message: string): Diagnosis {
+function explainRefusal(message: string): Omit<EventFinding, 'atMs'> {
   const quota = quotaSentence(message);
   if (quota !== undefined) return { reason: 'QUOTA_EXCEEDED', detail: quota };
   const detail = toOneLine(`The cluster refuses what the runtime makes of the job: ${message}`);

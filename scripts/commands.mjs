@@ -21,6 +21,7 @@ const commands = {
   test: [...check, tool('tests', 'vitest', 'run')],
   check,
   build: [program('bundles', 'scripts/bundle.mjs')],
+  openapi: [program('openapi', 'scripts/openapi.ts')],
   format: [tool('format', '@biomejs/biome', 'check', '--write')],
   bench: [program('bench', 'bench/main.ts')],
   testbed: [program('testbed', 'testbed/src/main.ts')],

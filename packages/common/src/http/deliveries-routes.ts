@@ -3,8 +3,8 @@ import type { Jobs } from '../controller/jobs.ts';
 import type { JobRecord } from '../job.ts';
 import { toIsoTime } from '../job-summary.ts';
 import { type DeliveriesResponse, DeliveriesSchema } from '../schemas/deliveries.ts';
-import { type JobParams, Params, toJobId } from './job-params.ts';
-import { problemResponses, TOKEN_SECURITY } from './problem-responses.ts';
+import { JOB_PROBLEMS, type JobParams, Params, toJobId } from './job-params.ts';
+import { TOKEN_SECURITY } from './problem-responses.ts';
 
 /** The routes that show and repeat the final callback of a job. */
 export function registerDeliveriesRoutes(app: FastifyInstance, jobs: Jobs): void {
@@ -15,7 +15,8 @@ export function registerDeliveriesRoutes(app: FastifyInstance, jobs: Jobs): void
       operationId: 'getDeliveries',
       summary: 'Show how the final callback of a job fares',
       params: Params,
-      response: { 200: DeliveriesSchema, ...problemResponses('JOB_NOT_FOUND') },
+      response: { 200: DeliveriesSchema.describe('The attempts at the final callback') },
+      problems: JOB_PROBLEMS,
     },
     handler: async ({ params }) => toDeliveries((await jobs.get(toJobId(params))).view.record),
   });
@@ -27,10 +28,10 @@ export function registerDeliveriesRoutes(app: FastifyInstance, jobs: Jobs): void
       operationId: 'replayDeliveries',
       summary: 'Send the newest callback of a job again',
       params: Params,
-      response: {
-        202: DeliveriesSchema,
-        ...problemResponses('INVALID_REQUEST', 'JOB_NOT_FOUND'),
-      },
+      description:
+        'For a webhook that was down or wrong. A job without a webhook is refused. A body is ignored.',
+      response: { 202: DeliveriesSchema.describe('The callback will be sent again') },
+      problems: [...JOB_PROBLEMS, 'PAYLOAD_TOO_LARGE'],
     },
     handler: async ({ params }, reply) => {
       reply.code(202);

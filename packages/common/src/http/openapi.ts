@@ -1,22 +1,84 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import { jsonSchemaTransform, jsonSchemaTransformObject } from '@fastify/type-provider-zod';
+import {
+  createJsonSchemaTransform,
+  createJsonSchemaTransformObject,
+} from '@fastify/type-provider-zod';
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { finishDescription, type UnfinishedDescription } from './finish-description.ts';
+import { describeProblems } from './problem-responses.ts';
 
-type TransformObject = typeof jsonSchemaTransformObject;
-type Description = Exclude<ReturnType<TransformObject>, { swagger?: unknown }>;
+type Transform = ReturnType<typeof createJsonSchemaTransform>;
+type SchemaConfig = NonNullable<Parameters<typeof createJsonSchemaTransform>[0]['zodToJsonConfig']>;
 
-/** Describes the routes that are registered after it, at `/openapi.json` and for people at `/docs`. */
-export async function registerOpenApi(app: FastifyInstance, backend: string): Promise<void> {
+const DESCRIPTION = `Submits, watches and cancels fine-tuning jobs, which run as Kubeflow TrainJobs.
+
+Three services speak this API, each for one family of models:
+
+| service | port | \`base_model.provider\` | further rules |
+| --- | --- | --- | --- |
+| nemo | 8081 | nemo, nemotron, bim | at least 1 GPU; 4 for method full |
+| meta | 8082 | meta, huggingface | at least 2 GPUs; 128 GB of memory for method full |
+| hf-unsloth | 8083 | huggingface, meta, mistral, tii, custom | at least 1 GPU; method lora, qlora or peft |
+
+A field that may be left out may be null, too. A field that no schema knows is not refused, but named in \`metadata.warnings\`.
+
+Every refusal is a problem document (RFC 9457) with a stable \`code\`; one about a request names all that is wrong with it. An unknown route is 404 with \`ROUTE_NOT_FOUND\`.`;
+
+const server = (name: string, port: number) => ({
+  url: `http://{host}:${port}`,
+  description: `The ${name} service`,
+  variables: { host: { default: 'localhost', description: 'Where the services run' } },
+});
+const SERVERS = [server('nemo', 8081), server('meta', 8082), server('hf-unsloth', 8083)];
+
+const ZOD_TO_JSON: SchemaConfig = {
+  override: ({ zodSchema, jsonSchema }) => {
+    // zod leaves out what it takes for the default of the output only.
+    const { default: fallback } = z.globalRegistry.get(zodSchema) ?? {};
+    if (fallback !== undefined) jsonSchema.default = fallback as never;
+    // An answer may come to hold more, for which clients must be ready.
+    if (zodSchema instanceof z.ZodObject && zodSchema.def.catchall === undefined) {
+      delete jsonSchema.additionalProperties;
+    }
+    // The bounds of whole numbers, which say nothing.
+    if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+    if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+  },
+};
+const fromZod = createJsonSchemaTransform({ zodToJsonConfig: ZOD_TO_JSON });
+const componentsFromZod = createJsonSchemaTransformObject({ zodToJsonConfig: ZOD_TO_JSON });
+
+const describeRoute: Transform = (route) => {
+  const { schema, url } = fromZod(route);
+  if (schema?.hide) return { schema, url };
+  const { problems = [], response, ...rest } = schema;
+  const isAboutJobs = (rest.security?.length ?? 0) > 0;
+  return {
+    schema: {
+      ...rest,
+      response: { ...(response as object), ...describeProblems(problems, isAboutJobs) },
+    },
+    url,
+  };
+};
+
+/**
+ * Describes the routes that are registered after it, at `/openapi.json` and for people at `/docs`.
+ * The description is the same for all services.
+ */
+export async function registerOpenApi(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: {
-        title: `Trainer API: ${backend}`,
-        description: 'Submits, watches and cancels fine-tuning jobs.',
+        title: 'Trainer APIs',
+        description: DESCRIPTION,
         version: '1.0.0',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
+      servers: SERVERS,
       tags: [
         { name: 'jobs', description: 'For those who launch jobs' },
         { name: 'callbacks', description: 'What a job tells its webhook' },
@@ -24,30 +86,32 @@ export async function registerOpenApi(app: FastifyInstance, backend: string): Pr
       ],
       components: {
         securitySchemes: {
-          trainerToken: { type: 'apiKey', in: 'header', name: 'X-TRAINER-TOKEN' },
-          bearerToken: { type: 'http', scheme: 'bearer' },
+          trainerToken: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'X-TRAINER-TOKEN',
+            description: 'One of the tokens of `TRAINER_API_TOKEN`',
+          },
+          bearerToken: {
+            type: 'http',
+            scheme: 'bearer',
+            description: 'The same token, as `Authorization: Bearer <token>`',
+          },
         },
       },
     },
-    transform: jsonSchemaTransform,
+    transform: describeRoute,
     transformObject: (document) =>
-      withProblemType(jsonSchemaTransformObject(document) as Description) as never,
+      finishDescription(componentsFromZod(document) as UnfinishedDescription) as never,
   });
-  await app.register(swaggerUi, { routePrefix: '/docs' });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    // Otherwise the page sends the description to an outside host to be checked.
+    uiConfig: { validatorUrl: null },
+    transformSpecification: (description) => ({
+      ...description,
+      servers: [{ url: '/', description: 'This service' }, ...SERVERS],
+    }),
+  });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
-}
-
-/** Errors are `application/problem+json`, which the plugin's route schemas cannot say. */
-function withProblemType(description: Description): Description {
-  for (const item of Object.values(description.paths ?? {})) {
-    for (const operation of [item?.get, item?.post]) {
-      for (const [status, response] of Object.entries(operation?.responses ?? {})) {
-        if (!('content' in response) || response.content?.['application/json'] === undefined)
-          continue;
-        if (Number(status) < 400 || operation?.operationId === 'getReadiness') continue;
-        response.content = { 'application/problem+json': response.content['application/json'] };
-      }
-    }
-  }
-  return description;
 }

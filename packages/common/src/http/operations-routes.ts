@@ -25,7 +25,7 @@ export function registerOperationsRoutes(app: FastifyInstance, parts: Operations
       security: [],
       operationId: 'getHealth',
       summary: 'Is it alive?',
-      response: { 200: HealthSchema },
+      response: { 200: HealthSchema.describe('It is') },
     },
     handler: async () => ({ status: 'ok' }),
   });
@@ -37,7 +37,7 @@ export function registerOperationsRoutes(app: FastifyInstance, parts: Operations
       security: [],
       operationId: 'getReadiness',
       summary: 'Can it serve?',
-      response: { 200: ReadySchema, 503: ReadySchema },
+      response: { 200: ReadySchema.describe('It can'), 503: ReadySchema.describe('It cannot yet') },
     },
     handler: async (_request, reply) => {
       const not_ready = [...parts.unready()];
@@ -53,6 +53,7 @@ export function registerOperationsRoutes(app: FastifyInstance, parts: Operations
       security: [],
       operationId: 'getMetrics',
       summary: 'Prometheus metrics',
+      produces: ['text/plain'],
       response: { 200: z.string().meta({ description: 'Prometheus text format' }) },
     },
     handler: async (_request, reply) =>

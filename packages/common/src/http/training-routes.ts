@@ -5,8 +5,8 @@ import type { Jobs } from '../controller/jobs.ts';
 import type { Rule } from '../rules.ts';
 import { TrainingRequestSchema } from '../schemas/training-request.ts';
 import { TrainingResponseSchema } from '../schemas/training-response.ts';
-import { type JobParams, Params, toJobId } from './job-params.ts';
-import { problemResponses, TOKEN_SECURITY } from './problem-responses.ts';
+import { JOB_PROBLEMS, type JobParams, Params, toJobId } from './job-params.ts';
+import { TOKEN_SECURITY } from './problem-responses.ts';
 import type { TrainingResponses } from './training-response.ts';
 
 export interface TrainingRoutesParts {
@@ -17,9 +17,8 @@ export interface TrainingRoutesParts {
   readonly responses: TrainingResponses;
 }
 
-const SUBMIT_ERRORS = [
+const SUBMIT_PROBLEMS = [
   'INVALID_REQUEST',
-  'MALFORMED_BODY',
   'SUBMISSION_REFUSED',
   'JOB_CONFLICT',
   'PAYLOAD_TOO_LARGE',
@@ -37,8 +36,11 @@ export function registerTrainingRoutes(app: FastifyInstance, parts: TrainingRout
       security: TOKEN_SECURITY,
       operationId: 'submitJob',
       summary: 'Submit a training job',
+      description:
+        'Repeating a request creates nothing and answers with the state of its job, so it is safe to send it again after a failure. Sameness is judged without defaults and credentials.',
       body: TrainingRequestSchema,
-      response: { 200: TrainingResponseSchema, ...problemResponses(...SUBMIT_ERRORS) },
+      response: { 200: TrainingResponseSchema.describe('The job was accepted, now or before') },
+      problems: SUBMIT_PROBLEMS,
     },
     handler: async (request, reply) => {
       const submission = backend.prepare(request.body, config, furtherRules);
@@ -56,7 +58,8 @@ export function registerTrainingRoutes(app: FastifyInstance, parts: TrainingRout
       operationId: 'getJob',
       summary: 'Read the state of a job',
       params: Params,
-      response: { 200: TrainingResponseSchema, ...problemResponses('JOB_NOT_FOUND') },
+      response: { 200: TrainingResponseSchema.describe('The latest state of the job') },
+      problems: JOB_PROBLEMS,
     },
     handler: async ({ params }, reply) => responses.send(reply, await jobs.get(toJobId(params))),
   });
@@ -72,8 +75,10 @@ export function registerCancelRoute(
       security: TOKEN_SECURITY,
       operationId: 'cancelJob',
       summary: 'Cancel a job',
+      description: 'A job that has ended stays as it is; `detail` then says so. A body is ignored.',
       params: Params,
-      response: { 200: TrainingResponseSchema, ...problemResponses('JOB_NOT_FOUND') },
+      response: { 200: TrainingResponseSchema.describe('The job is cancelled, or had ended') },
+      problems: [...JOB_PROBLEMS, 'PAYLOAD_TOO_LARGE'],
     },
     handler: async ({ params }, reply) => {
       const { detail, ...answer } = await jobs.cancel(toJobId(params));

@@ -1,0 +1,140 @@
+import { isDeepStrictEqual } from 'node:util';
+import { CALLBACKS } from './callback-description.ts';
+import { EXAMPLE_DELIVERIES, EXAMPLE_REQUESTS, EXAMPLE_RESPONSES } from './examples.ts';
+import { exampleProblems } from './problem-responses.ts';
+
+interface MediaType {
+  examples?: Record<string, unknown>;
+}
+interface Response {
+  content?: Record<string, MediaType>;
+  headers?: Record<string, unknown>;
+}
+interface Operation {
+  operationId?: string;
+  requestBody?: { content: Record<string, MediaType> };
+  responses: Record<string, Response>;
+  callbacks?: unknown;
+}
+type Schemas = Record<string, unknown>;
+/** The parts of an OpenAPI document that are looked at here. */
+export interface UnfinishedDescription {
+  readonly paths?: Record<string, Record<string, Operation>>;
+  readonly components: { readonly schemas: Schemas } & Record<string, unknown>;
+}
+
+const SCHEMA_REF = /"#\/components\/schemas\/(\w+)"/g;
+
+const HEADERS = {
+  'X-Request-Id': {
+    description: "The request's own, when it had one, else a new one; the log knows it",
+    schema: { type: 'string' },
+  },
+  'Retry-After': {
+    description: 'Seconds until it is worth another try',
+    schema: { type: 'integer', minimum: 1 },
+  },
+  'WWW-Authenticate': {
+    description: 'How to authenticate',
+    schema: { type: 'string', examples: ['Bearer realm="trainer"'] },
+  },
+  Location: {
+    description: 'Path of the job',
+    schema: { type: 'string', examples: ['/train/unique-train-id'] },
+  },
+  'Idempotent-Replayed': {
+    description:
+      'Given when the same request had been submitted before, so that nothing was created',
+    schema: { type: 'string', enum: ['true'] },
+  },
+};
+type HeaderName = keyof typeof HEADERS;
+
+const EXAMPLES: Record<string, Record<string, unknown>> = {
+  submitJob: { submitted: EXAMPLE_RESPONSES.submitted },
+  getJob: { running: EXAMPLE_RESPONSES.running },
+  cancelJob: { cancelled: EXAMPLE_RESPONSES.cancelled },
+  getDeliveries: EXAMPLE_DELIVERIES,
+  replayDeliveries: EXAMPLE_DELIVERIES,
+};
+
+/** Adds to a description what routes cannot say, and leaves out the schemas that nothing uses. */
+export function finishDescription(description: UnfinishedDescription): unknown {
+  for (const item of Object.values(description.paths ?? {})) {
+    for (const operation of Object.values(item)) finishOperation(operation);
+  }
+  return withSimpleNames({
+    ...description,
+    components: { ...description.components, headers: HEADERS, examples: exampleProblems() },
+  });
+}
+
+function finishOperation(operation: Operation): void {
+  const { operationId = '', requestBody, responses } = operation;
+  for (const [status, response] of Object.entries(responses)) {
+    response.headers = Object.fromEntries(
+      headersOf(operationId, status).map((name) => [
+        name,
+        { $ref: `#/components/headers/${name}` },
+      ]),
+    );
+    const answer = response.content?.['application/json'];
+    const examples = EXAMPLES[operationId];
+    if (answer !== undefined && examples !== undefined) answer.examples = examples;
+  }
+  if (operationId !== 'submitJob') return;
+  operation.callbacks = CALLBACKS;
+  const body = requestBody?.content['application/json'];
+  if (body !== undefined) body.examples = EXAMPLE_REQUESTS;
+}
+
+function headersOf(operationId: string, status: string): HeaderName[] {
+  const isProblem = operationId !== 'getReadiness';
+  return [
+    'X-Request-Id',
+    ...(operationId === 'submitJob' && status === '200'
+      ? (['Location', 'Idempotent-Replayed'] as const)
+      : []),
+    ...(status === '401' ? (['WWW-Authenticate'] as const) : []),
+    ...((status === '429' || status === '503') && isProblem ? (['Retry-After'] as const) : []),
+  ];
+}
+
+/** Schemas come as what is sent (`JobInput`) and what is answered (`Job`): where one will do, as `Job`. */
+function withSimpleNames(description: UnfinishedDescription): UnfinishedDescription {
+  const { schemas } = description.components;
+  const used = findUsed(description.paths, schemas);
+  const simple = (name: string) => {
+    const short = name.replace(/Input$/, '');
+    const isFree = !used.has(short) || isDeepStrictEqual(schemas[short], schemas[name]);
+    return isFree ? short : name;
+  };
+  const renamed = (value: unknown) =>
+    JSON.parse(
+      JSON.stringify(value).replaceAll(
+        SCHEMA_REF,
+        (_, name: string) => `"#/components/schemas/${simple(name)}"`,
+      ),
+    );
+  return renamed({
+    ...description,
+    components: {
+      ...description.components,
+      schemas: Object.fromEntries([...used].sort().map((name) => [simple(name), schemas[name]])),
+    },
+  });
+}
+
+/** The names of the schemas that `root` refers to, also by way of other schemas. */
+function findUsed(root: unknown, schemas: Schemas): Set<string> {
+  const used = new Set<string>();
+  const visit = (value: unknown) => {
+    for (const [, name = ''] of JSON.stringify(value).matchAll(SCHEMA_REF)) {
+      if (used.has(name)) continue;
+      used.add(name);
+      visit(schemas[name]);
+    }
+  };
+  visit(root);
+  return used;
+}

@@ -1,0 +1,141 @@
+import { readFile } from 'node:fs/promises';
+import { expect, it } from 'vitest';
+import { TrainingRequestSchema } from '../packages/common/src/index.ts';
+import { startTestService } from '../packages/common/test/start-test-service.ts';
+import { describeApi } from '../scripts/describe-api.ts';
+import { HfUnslothBackend } from '../services/hf-unsloth-api/src/backend.ts';
+import { MetaBackend } from '../services/meta-api/src/backend.ts';
+import { NemoBackend } from '../services/nemo-api/src/backend.ts';
+
+const committed = await readFile(new URL('../docs/openapi.json', import.meta.url), 'utf8');
+const description = JSON.parse(committed);
+const operations = Object.entries<Record<string, Operation>>(description.paths).flatMap(
+  ([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ path, method, operation })),
+);
+
+interface Operation {
+  readonly operationId: string;
+  readonly security: readonly object[];
+  readonly responses: Record<string, { content: Record<string, { examples?: object }> }>;
+}
+
+it('is committed as it is served', async () => {
+  expect(committed, 'docs/openapi.json is stale: npm run openapi').toBe(await describeApi());
+});
+
+it.each([new NemoBackend(), new MetaBackend(), new HfUnslothBackend()])(
+  'is the same for $name',
+  async (backend) => {
+    await using service = await startTestService({ backend });
+    expect((await service.request('/openapi.json')).body).toEqual(description);
+  },
+);
+
+it('defines each schema once, under a simple name', () => {
+  const names = Object.keys(description.components.schemas);
+  expect(names).toEqual(expect.arrayContaining(['TrainingRequest', 'TrainingResponse', 'Problem']));
+  expect(names.filter((name) => /Input|Output/.test(name))).toEqual([]);
+});
+
+it('gives an example of every problem, and both ways to authenticate', () => {
+  const { examples, securitySchemes } = description.components;
+  expect(Object.keys(securitySchemes)).toEqual(['trainerToken', 'bearerToken']);
+  for (const { path, operation } of operations) {
+    expect(operation.security).toHaveLength(path.startsWith('/train') ? 2 : 0);
+    for (const [status, { content }] of Object.entries(operation.responses)) {
+      for (const code of Object.keys(content['application/problem+json']?.examples ?? {})) {
+        expect(examples[code].value).toMatchObject({ code, status: Number(status) });
+      }
+    }
+  }
+});
+
+it('says what every field means', () => {
+  const { TrainingRequest, ...others } = description.components.schemas;
+  const sections = Object.keys(TrainingRequest.properties);
+  expect(sections).toContain('datasets');
+  for (const schema of [TrainingRequest, ...Object.values<typeof TrainingRequest>(others)]) {
+    for (const [name, field] of Object.entries<Record<string, unknown>>(schema.properties ?? {})) {
+      expect(field, name).toSatisfy(
+        (it) => 'description' in it || '$ref' in it || 'properties' in it,
+      );
+    }
+  }
+});
+
+it('has the defaults that the services fill in', () => {
+  const { Resources, BaseModel } = description.components.schemas;
+  expect(Resources.properties.memory_gb.default).toBe(64);
+  expect(BaseModel.properties.revision.default).toBe('main');
+});
+
+const requests = Object.entries<{ value: object }>(
+  description.paths['/train'].post.requestBody.content['application/json'].examples,
+);
+
+it.each(requests)('has an example request that is valid: %s', async (name, { value }) => {
+  expect(TrainingRequestSchema.safeParse(value)).toMatchObject({ success: true });
+  const backend = name === 'nemo' ? new NemoBackend() : new MetaBackend();
+  await using service = await startTestService({
+    backend,
+    env: { TRAINER_CALLBACK_ALLOWED_HOSTS: 'localhost' },
+  });
+  const { callbacks: _, ...request } = value as { callbacks?: object };
+  const answer = await service.post('/train', request);
+  expect(answer.status).toBe(200);
+  expect(answer.body.metadata.warnings).toEqual([]);
+});
+
+it('tells the callbacks of a job', () => {
+  const { jobChanged } = description.paths['/train'].post.callbacks;
+  expect(jobChanged['{$request.body#/callbacks/webhook_url}'].post).toMatchObject({
+    parameters: [
+      { name: 'webhook-id' },
+      { name: 'webhook-timestamp' },
+      { name: 'webhook-signature' },
+    ],
+    requestBody: {
+      content: { 'application/json': { schema: { $ref: '#/components/schemas/CallbackEvent' } } },
+    },
+  });
+});
+
+it('tells only of statuses that routes answer with', async () => {
+  await using service = await startTestService({ env: { TRAINER_API_TOKEN: 'right' } });
+  const token = { 'x-trainer-token': 'right' };
+  const answers = [
+    ['submitJob', await service.post('/train', {})],
+    ['submitJob', await service.post('/train', {}, { 'x-trainer-token': 'wrong' })],
+    ['submitJob', await service.post('/train', {}, token)],
+    ['submitJob', await service.post('/train', 'x', { ...token, 'content-type': 'text/plain' })],
+    ['submitJob', await service.post('/train', 'x'.repeat(300_000), token)],
+    ['getJob', await service.request('/train/none', { headers: token })],
+    ['getJob', await service.request('/train/%ff', { headers: token })],
+    ['cancelJob', await service.post('/train/none/cancel', undefined, token)],
+    ['cancelJob', await service.post('/train/none/cancel', 'x'.repeat(300_000), token)],
+  ] as const;
+  for (const [operationId, { status, body }] of answers) {
+    const found = operations.find(({ operation }) => operation.operationId === operationId);
+    const told = found?.operation.responses[status]?.content['application/problem+json']?.examples;
+    expect(told, `${operationId} ${status}`).toHaveProperty(body.code);
+  }
+});
+
+it('has a page that works without outside hosts, over plain HTTP too', async () => {
+  await using service = await startTestService();
+  const page = await service.request('/docs/');
+  expect(page.status).toBe(200);
+  expect(page.headers.get('content-security-policy')).not.toContain('upgrade-insecure-requests');
+  const assets = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url = '']) => url);
+  expect(assets.length).toBeGreaterThan(3);
+  for (const asset of assets) {
+    expect(asset).not.toMatch(/^(https?:)?\/\//);
+    const { pathname } = new URL(asset, `${service.url}/docs/`);
+    expect((await service.request(pathname)).status, asset).toBe(200);
+  }
+  const settings = await service.request('/docs/static/swagger-initializer.js');
+  expect(settings.text).toContain('"validatorUrl":null');
+  const { servers } = (await service.request('/docs/json')).body;
+  expect(servers[0].url).toBe('/');
+});

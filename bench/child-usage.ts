@@ -10,8 +10,14 @@ export interface Usage {
   readonly heapBytes: number;
 }
 
-process.on('message', (message: { collectGarbage: boolean }) => {
-  if (message.collectGarbage) globalThis.gc?.();
+export interface UsageQuestion {
+  readonly ask: 'usage';
+  readonly collectGarbage: boolean;
+}
+
+process.on('message', ({ ask, collectGarbage }: UsageQuestion) => {
+  if (ask !== 'usage') return;
+  if (collectGarbage) globalThis.gc?.();
   const { user, system } = process.cpuUsage();
   const { rss, heapUsed } = process.memoryUsage();
   const usage: Usage = { cpuMs: (user + system) / 1000, rssBytes: rss, heapBytes: heapUsed };

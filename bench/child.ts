@@ -4,10 +4,15 @@ import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
-import type { Usage } from './child-usage.ts';
+import type { Usage, UsageQuestion } from './child-usage.ts';
 
-const USAGE = new URL('child-usage.ts', import.meta.url).href;
 const POLL_MS = 20;
+
+export interface ChildOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** A module of this folder to load before the script. */
+  readonly preload?: string;
+}
 
 /** A server in a process of its own, with this process's Node; dispose of it. */
 export class Child implements AsyncDisposable {
@@ -20,12 +25,14 @@ export class Child implements AsyncDisposable {
   }
 
   /** Runs `script` (relative to this folder) with a free PORT until it answers `GET /healthz`. */
-  static async start(script: string, env: Record<string, string> = {}): Promise<Child> {
+  static async start(script: string, { env, preload }: ChildOptions = {}): Promise<Child> {
     const port = await findFreePort();
+    const preloads = ['./child-usage.ts', ...(preload === undefined ? [] : [preload])];
+    const imports = preloads.flatMap((path) => ['--import', new URL(path, import.meta.url).href]);
     const path = fileURLToPath(new URL(script, import.meta.url));
-    // What it logs is written and thrown away, as a fast log collector would have it.
-    const child = spawn(process.execPath, ['--expose-gc', '--import', USAGE, path], {
+    const child = spawn(process.execPath, ['--expose-gc', ...imports, path], {
       env: { PATH: process.env.PATH, ...env, HOST: '127.0.0.1', PORT: String(port) },
+      // What it logs is written and thrown away, as if by a log collector that costs nothing.
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     const url = `http://127.0.0.1:${port}`;
@@ -36,10 +43,16 @@ export class Child implements AsyncDisposable {
     return new Child(url, child);
   }
 
-  async usage({ collectGarbage = false } = {}): Promise<Usage> {
-    this.#process.send({ collectGarbage });
-    const [usage] = await once(this.#process, 'message');
-    return usage as Usage;
+  usage({ collectGarbage = false } = {}): Promise<Usage> {
+    const question: UsageQuestion = { ask: 'usage', collectGarbage };
+    return this.ask<Usage>(question);
+  }
+
+  /** Sends a message and resolves with the next one that comes back. */
+  async ask<T>(message: object): Promise<T> {
+    this.#process.send(message);
+    const [answer] = await once(this.#process, 'message');
+    return answer as T;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -49,9 +62,13 @@ export class Child implements AsyncDisposable {
   }
 }
 
-/** The Hugging Face + Unsloth service on the mock, as `npm start` runs it but for `env`. */
-export function startService(env: Record<string, string> = {}): Promise<Child> {
-  return Child.start('../services/hf-unsloth-api/src/server.ts', env);
+/** The Hugging Face + Unsloth service on the mock, without the limits that a load test would meet. */
+export function startService({ env, ...options }: ChildOptions = {}): Promise<Child> {
+  const unlimited = { TRAINER_RATE_LIMIT_PER_MINUTE: '0', TRAINER_MAX_JOBS: '10000000' };
+  return Child.start('../services/hf-unsloth-api/src/server.ts', {
+    ...options,
+    env: { ...unlimited, ...env },
+  });
 }
 
 export async function isHealthy(url: string): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { request } from 'undici';
 import { Child, startService } from './child.ts';
 import { toBody } from './example-request.ts';
-import { applyLoad, type LoadOptions } from './load.ts';
+import { applyLoad, type Request } from './load.ts';
 import { median, toTable, toText } from './table.ts';
 
 const CONNECTIONS = 16;
@@ -10,48 +10,44 @@ const READ_JOBS = 500;
 
 interface Round {
   readonly perSecond: number;
-  /** CPU time of the server for one request. */
+  /** CPU time of the server for one request, which waits for nobody and so tells more. */
   readonly cpuUs: number;
 }
+type Side = 'service' | 'bare';
+type Series = Record<Side, Round[]>;
 
 /**
- * POST and GET of a whole service against bare Fastify, in turns, so that what else the machine
- * does meets both alike. The service runs with its defaults, but for limits that a load test meets.
+ * POST and GET of a whole service against bare Fastify, in turns, so that whatever else the machine
+ * does meets both alike.
  */
-export async function measureHttp({ rounds, roundMs }: { rounds: number; roundMs: number }) {
-  const results = { post: newSeries(), get: newSeries() };
-  for (let round = 0; round < rounds; round += 1) {
-    // Fresh processes for each round: neither has to carry the jobs of the round before.
-    await using service = await startService({
-      TRAINER_RATE_LIMIT_PER_MINUTE: '0',
-      TRAINER_MAX_JOBS: '10000000',
-    });
-    const bytes = await submitAndRead(service.url);
-    await using barePost = await Child.start('bare-server.ts', { ANSWER_BYTES: `${bytes.post}` });
-    await using bareGet = await Child.start('bare-server.ts', { ANSWER_BYTES: `${bytes.get}` });
-    const pairs = [
-      { series: results.get, next: nextGet, bare: bareGet },
-      { series: results.post, next: nextPost, bare: barePost },
-    ];
-    for (const { series, next, bare } of pairs) {
-      const sides = [
-        { child: service, rounds: series.service },
-        { child: bare, rounds: series.bare },
-      ];
-      for (const { child } of sides) await run(child, next, roundMs / 3);
-      for (const side of round % 2 === 0 ? sides : sides.toReversed()) {
-        side.rounds.push(await run(side.child, next, roundMs));
+export async function measureHttp(options: { rounds: number; roundMs: number }): Promise<string> {
+  const post: Series = { service: [], bare: [] };
+  const get: Series = { service: [], bare: [] };
+  for (let round = 0; round < options.rounds; round += 1) {
+    // Fresh processes for each round, so that none carries the jobs of the round before.
+    await using service = await startService();
+    const answer = await submitJobs(service.url);
+    await using bare = await Child.start('bare-server.ts', { env: { ANSWER: answer } });
+    for (const [series, next] of [
+      [get, nextGet],
+      [post, nextPost],
+    ] as const) {
+      const children = [
+        ['service', service],
+        ['bare', bare],
+      ] as const;
+      for (const [, child] of children) await run(child, next, options.roundMs);
+      for (const [side, child] of round % 2 === 0 ? children : children.toReversed()) {
+        series[side].push(await run(child, next, options.roundMs));
       }
     }
   }
-  return report(results, rounds, roundMs);
+  const rows = [toRow('POST /train', post, '0.60'), toRow('GET /train/{job_id}', get, '0.80')];
+  const header = ['', 'service', 'bare', 'ratio', 'rounds', 'goal', 'CPU', 'bare CPU', 'CPU ratio'];
+  return toTable(header, rows);
 }
 
-function newSeries() {
-  return { service: [] as Round[], bare: [] as Round[] };
-}
-
-async function run(child: Child, next: LoadOptions['next'], durationMs: number): Promise<Round> {
+async function run(child: Child, next: () => Request, durationMs: number): Promise<Round> {
   const before = await child.usage();
   const count = await applyLoad(child.url, { connections: CONNECTIONS, durationMs, next });
   const after = await child.usage();
@@ -64,46 +60,42 @@ async function run(child: Child, next: LoadOptions['next'], durationMs: number):
 let postCount = 0;
 let getCount = 0;
 
-function nextPost() {
+function nextPost(): Request {
   postCount += 1;
-  return { method: 'POST', path: '/train', body: toBody(`post-${postCount}`) } as const;
+  return { method: 'POST', path: '/train', body: toBody(`post-${postCount}`) };
 }
 
-function nextGet() {
+function nextGet(): Request {
   getCount += 1;
-  return { method: 'GET', path: `/train/get-${getCount % READ_JOBS}` } as const;
+  return { method: 'GET', path: `/train/get-${getCount % READ_JOBS}` };
 }
 
-/** Submits the jobs that will be read; the sizes of the answers. */
-async function submitAndRead(url: string): Promise<{ post: number; get: number }> {
+/** Submits the jobs that will be read; one answer. */
+async function submitJobs(url: string): Promise<string> {
   const headers = { 'content-type': 'application/json' };
-  let post = 0;
+  let text = '';
   for (let index = 0; index < READ_JOBS; index += 1) {
     const body = toBody(`get-${index}`, { extra_parameters: { mock: { outcome: 'never' } } });
     const answer = await request(`${url}/train`, { method: 'POST', headers, body });
-    post = (await answer.body.bytes()).length;
+    text = await answer.body.text();
   }
-  const answer = await request(`${url}/train/get-0`);
-  return { post, get: (await answer.body.bytes()).length };
+  return text;
 }
 
-function report(results: Record<'post' | 'get', ReturnType<typeof newSeries>>, rounds: number, roundMs: number) {
-  const goals = { post: 0.6, get: 0.8 };
-  const rows = (['post', 'get'] as const).map((name) => {
-    const { service, bare } = results[name];
-    const ratios = service.map((own, index) => own.perSecond / (bare[index]?.perSecond ?? 0));
-    const of = (series: Round[], key: keyof Round) => median(series.map((round) => round[key]));
-    return [
-      name === 'post' ? 'POST /train' : 'GET /train/{job_id}',
-      toText(of(service, 'perSecond')),
-      toText(of(bare, 'perSecond')),
-      median(ratios).toFixed(2),
-      `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`,
-      goals[name].toFixed(2),
-      toText(of(service, 'cpuUs')),
-      toText(of(bare, 'cpuUs')),
-    ];
-  });
-  const header = ['', 'service/s', 'bare/s', 'ratio', 'of the rounds', 'goal', 'service µs CPU', 'bare µs CPU'];
-  return `Medians of ${rounds} rounds of ${roundMs / 1000} s, ${CONNECTIONS} connections.\n\n${toTable(header, rows)}`;
+function toRow(name: string, { service, bare }: Series, goal: string): string[] {
+  const middle = (rounds: readonly Round[], key: keyof Round) =>
+    median(rounds.map((round) => round[key]));
+  const ratios = service.map((own, index) => own.perSecond / (bare[index]?.perSecond ?? 0));
+  const cpuRatios = service.map((own, index) => (bare[index]?.cpuUs ?? 0) / own.cpuUs);
+  return [
+    name,
+    `${toText(middle(service, 'perSecond'))}/s`,
+    `${toText(middle(bare, 'perSecond'))}/s`,
+    median(ratios).toFixed(2),
+    `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`,
+    goal,
+    `${toText(middle(service, 'cpuUs'))} µs`,
+    `${toText(middle(bare, 'cpuUs'))} µs`,
+    median(cpuRatios).toFixed(2),
+  ];
 }

@@ -1,21 +1,27 @@
 import { Client, type Dispatcher } from 'undici';
 
+export interface Request {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly body?: string;
+}
+
 export interface LoadOptions {
   readonly connections: number;
-  readonly durationMs: number;
-  /** The next request; called as often as there are requests. */
-  readonly next: () => { readonly method: 'GET' | 'POST'; readonly path: string; readonly body?: string };
+  /** Endless by default: then `next` says when it is enough. */
+  readonly durationMs?: number;
+  readonly next: () => Request | undefined;
 }
 
 const HEADERS = { 'content-type': 'application/json' };
 
 /**
- * Sends requests for a while over kept-alive connections, each of which waits for its answer before
- * it sends the next one (no pipelining); the number that were answered with 200.
+ * Sends requests over kept-alive connections, each of which waits for its answer before it sends
+ * the next one (no pipelining); how many were answered with 200.
  * @throws Error on any other answer: a refusal is cheap, and would make the figures lie.
  */
 export async function applyLoad(url: string, options: LoadOptions): Promise<number> {
-  const endsAtMs = performance.now() + options.durationMs;
+  const endsAtMs = performance.now() + (options.durationMs ?? Number.POSITIVE_INFINITY);
   const loops = Array.from({ length: options.connections }, () => loop(url, options, endsAtMs));
   return (await Promise.all(loops)).reduce((sum, count) => sum + count, 0);
 }
@@ -23,8 +29,8 @@ export async function applyLoad(url: string, options: LoadOptions): Promise<numb
 async function loop(url: string, { next }: LoadOptions, endsAtMs: number): Promise<number> {
   const client = new Client(url, { pipelining: 1 });
   let count = 0;
-  while (performance.now() < endsAtMs) {
-    const { method, path, body = null } = next();
+  for (let request = next(); request && performance.now() < endsAtMs; request = next()) {
+    const { method, path, body = null } = request;
     await send(client, { method, path, body, headers: body === null ? {} : HEADERS });
     count += 1;
   }

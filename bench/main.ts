@@ -1,2 +1,58 @@
+import { availableParallelism, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { measureDeliveryRate } from './delivery-rate.ts';
 import { measureHttp } from './http-ratio.ts';
-console.log(await measureHttp({ rounds: 3, roundMs: 3000 }));
+import { measureLiveCallbacks } from './live-callbacks.ts';
+import { measureManyJobs } from './many-jobs.ts';
+import { measureMemory } from './memory.ts';
+import { measureStart } from './start-time.ts';
+
+/*
+ * npm run bench -- [--quick] [--only NAME,…] [--minutes N]
+ * Prints one table for each measurement. Nothing is judged: the goals stand beside the figures.
+ */
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    minutes: { type: 'string', default: '3' },
+  },
+});
+const { quick } = values;
+const intervalSeconds = quick ? 1 : 60;
+const intervals = quick ? 3 : Number(values.minutes);
+let heapBytesPerJob = Number.NaN;
+
+const measurements: Record<string, () => Promise<string>> = {
+  http: () => measureHttp(quick ? { rounds: 1, roundMs: 300 } : { rounds: 5, roundMs: 5000 }),
+  memory: measureMemory,
+  start: () => measureStart({ runs: quick ? 1 : 5 }),
+  jobs: async () => {
+    const size = quick ? { jobs: 1000, idleMs: 500 } : { jobs: 100_000, idleMs: 10_000 };
+    const measured = await measureManyJobs(size);
+    heapBytesPerJob = measured.heapBytesPerJob;
+    return measured.report;
+  },
+  deliveries: () =>
+    measureDeliveryRate(quick ? { rounds: 1, deliveries: 500 } : { rounds: 5, deliveries: 10_000 }),
+  callbacks: () => {
+    const callbacks = quick ? 500 : 100_000;
+    return measureLiveCallbacks({ callbacks, intervalSeconds, intervals, heapBytesPerJob });
+  },
+};
+
+const chosen = values.only?.split(',') ?? Object.keys(measurements);
+const unknown = chosen.find((name) => measurements[name] === undefined);
+if (unknown !== undefined || !(intervals > 0)) {
+  const known = Object.keys(measurements).join(', ');
+  console.error(`Use [--quick] [--only NAME,…] [--minutes N] with the names ${known}.`);
+  process.exit(2);
+}
+const date = new Date().toISOString().slice(0, 10);
+console.log(`${date}, Node ${process.version}, ${availableParallelism()} cores.`);
+for (const name of chosen) {
+  const [load = 0] = loadavg();
+  console.log(`\n## ${name} (load before: ${load.toFixed(1)})\n`);
+  console.log(await measurements[name]?.());
+}

@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto';
+import { Agent, request } from 'undici';
+import type { WebhookPost } from '../packages/common/src/callbacks/webhook-sender.ts';
+import { parseConfig } from '../packages/common/src/config.ts';
+import { type JobDraft, NO_DELIVERY } from '../packages/common/src/job.ts';
+import { createLogger } from '../packages/common/src/logger.ts';
+import { createService } from '../packages/common/src/service.ts';
+import type { JobStore } from '../packages/common/src/stores/job-store.ts';
+import { toTrainJobName } from '../packages/common/src/train-job/name.ts';
+import { HfUnslothBackend } from '../services/hf-unsloth-api/src/backend.ts';
+import { Child } from './child.ts';
+import { median, toTable, toText } from './table.ts';
+
+/** As many POSTs as a service makes to one origin at a time. */
+const CONCURRENCY = 16;
+
+/**
+ * Final callbacks per second of a service that finds so many to be delivered, noting included,
+ * against a bare loop of `undici.request` with the same bodies and headers to the same receiver.
+ */
+export async function measureDeliveryRate(options: {
+  rounds: number;
+  deliveries: number;
+}): Promise<string> {
+  await using receiver = await Child.start('receiver.ts');
+  const own: number[] = [];
+  const bare: number[] = [];
+  for (let round = 0; round <= options.rounds; round += 1) {
+    const { perSecond, posts } = await deliver(receiver.url, options.deliveries);
+    const barePerSecond = await postAll(posts);
+    // The first round only warms up.
+    if (round === 0) continue;
+    own.push(perSecond);
+    bare.push(barePerSecond);
+  }
+  const ratios = own.map((rate, index) => rate / (bare[index] ?? 0));
+  return toTable(
+    ['final callbacks', 'service', 'undici.request', 'ratio', 'rounds', 'goal'],
+    [
+      [
+        `${toText(options.deliveries)} due at once`,
+        `${toText(median(own))}/s`,
+        `${toText(median(bare))}/s`,
+        median(ratios).toFixed(2),
+        `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`,
+        '0.70',
+      ],
+    ],
+  );
+}
+
+/** A whole service whose store holds ended jobs when it starts, until all are told of. */
+async function deliver(receiverUrl: string, count: number) {
+  const backend = new HfUnslothBackend();
+  const config = parseConfig(backend.defaults, { PORT: '0', LOG_LEVEL: 'warn' });
+  const posts: WebhookPost[] = [];
+  const { promise: allPosted, resolve } = Promise.withResolvers<void>();
+  let store: JobStore | undefined;
+  const service = await createService({
+    backend,
+    config,
+    logger: createLogger(backend.name, config),
+    decorate: {
+      platform: (platform) => {
+        store = platform.store;
+        return platform;
+      },
+      sender: (sender) => ({
+        close: () => sender.close(),
+        post: (post) => {
+          posts.push(post);
+          return sender.post(post);
+        },
+      }),
+    },
+  });
+  for (let index = 0; index < count; index += 1) await addEndedJob(store, receiverUrl, index);
+  let settledCount = 0;
+  store?.watch((name) => {
+    if (store?.peek(name)?.delivery.settled === 'delivered') settledCount += 1;
+    if (settledCount === count) resolve();
+  });
+  const began = performance.now();
+  await service.listen();
+  await allPosted;
+  const seconds = (performance.now() - began) / 1000;
+  await service.close();
+  return { perSecond: count / seconds, posts };
+}
+
+async function addEndedJob(store: JobStore | undefined, receiverUrl: string, index: number) {
+  const nowMs = Date.now();
+  const id = randomUUID();
+  const draft: JobDraft = {
+    id,
+    name: toTrainJobName('hf-unsloth', id),
+    backend: 'hf-unsloth',
+    fingerprint: id,
+    createdAtMs: nowMs,
+    warnings: [],
+    hasWebhook: true,
+    runId: 'run',
+    state: {
+      status: 'succeeded',
+      reason: 'COMPLETED',
+      detail: 'Training completed',
+      observedAtMs: nowMs,
+      startedAtMs: nowMs,
+      endedAtMs: nowMs,
+    },
+    delivery: NO_DELIVERY,
+    areCredentialsGone: true,
+  };
+  await store?.create(draft, {
+    asked: {},
+    manifest: {
+      apiVersion: 'trainer.kubeflow.org/v1alpha1',
+      kind: 'TrainJob',
+      metadata: { name: draft.name, namespace: 'default', labels: {}, annotations: {} },
+      spec: {},
+    },
+    callback: {
+      webhookUrl: `${receiverUrl}/${index}`,
+      authHeader: 'Bearer token',
+      eventFilter: undefined,
+    },
+    secrets: {},
+  });
+}
+
+async function postAll(posts: readonly WebhookPost[]): Promise<number> {
+  const agent = new Agent({ connections: CONCURRENCY });
+  const waiting = posts.values();
+  const began = performance.now();
+  await Promise.all(
+    Array.from({ length: CONCURRENCY }, async () => {
+      for (const { url, headers, body } of waiting) {
+        const answer = await request(url, { method: 'POST', headers, body, dispatcher: agent });
+        await answer.body.dump();
+      }
+    }),
+  );
+  const seconds = (performance.now() - began) / 1000;
+  await agent.close();
+  return posts.length / seconds;
+}

@@ -10,6 +10,7 @@ interface Replica {
 }
 
 export interface FleetOptions {
+  readonly backend: 'nemo' | 'meta' | 'hf-unsloth';
   /** One kubeconfig, so one ServiceAccount, for each replica. */
   readonly kubeconfigs: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -86,8 +87,8 @@ export class Fleet {
   }
 
   async #start(index: number): Promise<void> {
-    const { kubeconfigs, env, logDir } = this.#options;
-    const child = fork(join(import.meta.dirname, 'replica.ts'), {
+    const { backend, kubeconfigs, env, logDir } = this.#options;
+    const child = fork(join(import.meta.dirname, 'replica.ts'), [backend], {
       env: { PATH: process.env.PATH ?? '', ...env, KUBECONFIG: kubeconfigs[index] ?? '' },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });

@@ -36,6 +36,7 @@ const replicas = Array.from({ length: Number(values.replicas) });
 const fleet = new Fleet({
   kubeconfigs: await Promise.all(replicas.map(() => cluster.createAccount())),
   logDir,
+  backend: 'hf-unsloth',
   env: {
     PORT: '0',
     LOG_LEVEL: 'info',

@@ -1,18 +1,23 @@
 import { createLogger, createService, parseConfig } from '../packages/common/src/index.ts';
 import { HfUnslothBackend } from '../services/hf-unsloth-api/src/backend.ts';
+import { MetaBackend } from '../services/meta-api/src/backend.ts';
+import { NemoBackend } from '../services/nemo-api/src/backend.ts';
 import { createFailpoints, type Failpoint } from './failpoints.ts';
 
-/**
- * One replica of a real service in a process of its own. Its parent arms failpoints by messages
- * and is told the URL.
+/*
+ * One replica of a real service in a process of its own, of the backend that its argument names.
+ * Its parent arms failpoints by messages and is told the URL.
  */
+const backends = [new NemoBackend(), new MetaBackend(), new HfUnslothBackend()];
+const backend = backends.find(({ name }) => name === process.argv[2]);
+if (backend === undefined) throw new Error('name a backend');
+
 let armed: Failpoint | undefined;
 process.on('message', (message: { armed?: Failpoint }) => {
   armed = message.armed;
 });
 process.on('disconnect', () => process.exit(0));
 
-const backend = new HfUnslothBackend();
 const config = parseConfig(backend.defaults);
 const service = await createService({
   backend,

@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { Problem } from '../../packages/common/src/index.ts';
+import { ServiceFixture } from './service-fixture.ts';
+
+/** What the guide's example needs to be accepted by each service. */
+const SERVICES = [
+  { backend: 'nemo', base_model: { provider: 'nemo' } },
+  { backend: 'meta', base_model: {} },
+  { backend: 'hf-unsloth', base_model: {} },
+] as const;
+
+describe.each(SERVICES)('$backend on a real control plane', ({ backend, base_model }) => {
+  let service: ServiceFixture;
+
+  beforeAll(async () => {
+    service = await ServiceFixture.start({ kubeconfigPath: inject('kubeconfigPath'), backend });
+  });
+  afterAll(() => service?.close());
+
+  const play = (...trainer_args: string[]) =>
+    service.request({ base_model, extra_parameters: { trainer_args } });
+
+  it("runs the guide's example from POST to its end", async () => {
+    const request = await play('--testbed-run-ms=2000');
+    const { status, body } = await service.submit(request);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ status: 'submitted', detail: 'Job accepted for processing' });
+
+    const running = await service.told(request.job_id, 'running');
+    expect(running.json).toMatchObject({ detail: 'Training is running on 1 of 1 node' });
+    const ended = await service.told(request.job_id, 'succeeded');
+    expect(ended.headers.authorization).toBe('Bearer mytoken');
+    expect((await service.get(request.job_id)).body).toMatchObject({
+      status: 'succeeded',
+      reason: 'COMPLETED',
+      backend_job_id: body.backend_job_id,
+    });
+  });
+
+  it('tells why a training failed, with its exit code and last lines', async () => {
+    const request = await play(
+      '--testbed-outcome=failed',
+      '--testbed-exit-code=3',
+      '--testbed-message=loss_is_nan',
+    );
+    await service.submit(request);
+    const { json } = await service.told(request.job_id, 'failed');
+    expect(json.reason).toBe('POD_FAILED');
+    expect(json.detail).toMatch(/3.*loss_is_nan/);
+  });
+
+  it('ends a training at its deadline', async () => {
+    const request = {
+      ...(await play('--testbed-outcome=never')),
+      resources: { gpus: 4, max_duration_minutes: 1 },
+    };
+    await service.submit(request);
+    const { json } = await service.told(request.job_id, 'failed');
+    expect(json.reason).toBe('DEADLINE_EXCEEDED');
+  });
+
+  it('refuses what admission refuses, in its words, and keeps nothing of it', async () => {
+    const request = {
+      ...(await play()),
+      extra_parameters: { runtime_ref: { name: 'absent-runtime' } },
+    };
+    const { status, body } = await service.submit(request);
+    expect(status).toBe(400);
+    expect(body as unknown as Problem).toMatchObject({
+      code: 'SUBMISSION_REFUSED',
+      detail: expect.stringContaining('absent-runtime'),
+    });
+    expect((await service.get(request.job_id)).status).toBe(404);
+    expect(await service.list('/apis/trainer.kubeflow.org/v1alpha1', 'trainjobs')).not.toContain(
+      request.job_id,
+    );
+  });
+
+  it('answers a repeated submission with the job, and a different one with a conflict', async () => {
+    const request = await play('--testbed-outcome=never');
+    await service.submit(request);
+    const again = await service.submit(request);
+    expect(again.headers.get('idempotent-replayed')).toBe('true');
+    const other = await service.submit({ ...request, resources: { gpus: 8 } });
+    expect(other.status).toBe(409);
+    await service.cancel(request.job_id);
+    await service.told(request.job_id, 'cancelled');
+  });
+});

@@ -1,14 +1,33 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startService } from './child.ts';
+import { bundleService } from '../scripts/bundle-service.mjs';
+import { Child, startService } from './child.ts';
 import { toBody } from './example-request.ts';
 import { applyLoad } from './load.ts';
 import { toMegabytes, toTable } from './table.ts';
 
 const SETTLE_MS = 3000;
+const JOBS = 1000;
 
-/** Resident memory of one service on the mock. */
+/** Resident memory of one service on the mock: from the sources, and bundled as its image has it. */
 export async function measureMemory(): Promise<string> {
-  await using service = await startService();
+  const folder = await mkdtemp(join(tmpdir(), 'bench-bundle-'));
+  try {
+    await bundleService('hf-unsloth-api', folder);
+    const rows = [
+      await measure('from the sources', await startService()),
+      await measure('bundled', await Child.start(join(folder, 'server.mjs'))),
+    ];
+    return toTable(['RSS of one service', 'started', 'collected', 'with 1,000 jobs', 'goal'], rows);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function measure(name: string, child: Child): Promise<string[]> {
+  await using service = child;
   await delay(SETTLE_MS);
   const started = await service.usage();
   const collected = await service.usage({ collectGarbage: true });
@@ -17,28 +36,12 @@ export async function measureMemory(): Promise<string> {
     connections: 4,
     next: () => {
       count += 1;
-      if (count > 1000) return undefined;
+      if (count > JOBS) return undefined;
       return { method: 'POST', path: '/train', body: toBody(`job-${count}`) };
     },
   });
   await delay(SETTLE_MS);
   const used = await service.usage({ collectGarbage: true });
-  return toTable(
-    ['one service on the mock', 'RSS', 'goal', 'heap'],
-    [
-      [
-        'after its start',
-        toMegabytes(started.rssBytes),
-        '< 110 MB',
-        toMegabytes(started.heapBytes),
-      ],
-      [
-        'then collected',
-        toMegabytes(collected.rssBytes),
-        '< 110 MB',
-        toMegabytes(collected.heapBytes),
-      ],
-      ['with 1,000 jobs, collected', toMegabytes(used.rssBytes), '', toMegabytes(used.heapBytes)],
-    ],
-  );
+  const cells = [started, collected, used].map(({ rssBytes }) => toMegabytes(rssBytes));
+  return [name, ...cells, '< 110 MB'];
 }

@@ -68,7 +68,7 @@ describe('judgeAttempt', () => {
     [401, 'drop', 'retry'],
     [404, 'drop', 'retry'],
     [410, 'gone', 'gone'],
-    [429, 'retry', 'retry'],
+    [429, 'drop', 'retry'],
     [500, 'retry', 'retry'],
     [503, 'retry', 'retry'],
   ])('%s: a state is %s, an end is %s', (status, state, end) => {

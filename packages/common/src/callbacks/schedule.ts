@@ -38,6 +38,6 @@ export function judgeAttempt(status: number | undefined, isEnd: boolean): Verdic
   if (status === undefined) return 'retry';
   if (status >= 200 && status < 300) return 'delivered';
   if (status === 410) return 'gone';
-  const isClientError = status >= 400 && status < 500 && status !== 429;
+  const isClientError = status >= 400 && status < 500;
   return isClientError && !isEnd ? 'drop' : 'retry';
 }

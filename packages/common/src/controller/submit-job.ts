@@ -167,8 +167,13 @@ function tooManyJobs(maxJobs: number): TrainerError {
   );
 }
 
-function toConflict(fields: readonly string[]): TrainerError {
-  const named = fields.length > 0 ? fields.join(', ') : 'some of its fields';
+/** More than these help nobody, and free-form parts may differ in thousands. */
+const MAX_NAMED_FIELDS = 20;
+
+function toConflict(differing: readonly string[]): TrainerError {
+  const fields = differing.slice(0, MAX_NAMED_FIELDS);
+  const more = differing.length > fields.length ? ' and more' : '';
+  const named = fields.length > 0 ? fields.join(', ') + more : 'some of its fields';
   const violations = fields.map((path) => ({
     path,
     message: `${path} differs from the request that was submitted first.`,

@@ -21,8 +21,13 @@ export function createAuthenticate(tokens: Tokens) {
   };
 }
 
+/** Clients that only rename their Authorization header send the scheme in ours too. */
 function readToken({ headers }: FastifyRequest): string | undefined {
   const own = headers[TOKEN_HEADER];
-  if (typeof own === 'string' && own !== '') return own;
-  return /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
+  if (typeof own === 'string' && own !== '') return withoutScheme(own) ?? own;
+  return withoutScheme(headers.authorization ?? '');
+}
+
+function withoutScheme(header: string): string | undefined {
+  return /^Bearer +(\S+) *$/i.exec(header)?.[1];
 }

@@ -45,7 +45,7 @@ export function registerTrainingRoutes(app: FastifyInstance, parts: TrainingRout
     handler: async (request, reply) => {
       const submission = backend.prepare(request.body, config, furtherRules);
       const { isReplay, ...answer } = await jobs.submit(submission);
-      reply.header('location', `/train/${encodeURIComponent(answer.view.record.id)}`);
+      reply.header('location', `/train/${answer.view.record.id}`);
       if (isReplay) reply.header('idempotent-replayed', 'true');
       return responses.send(reply, answer);
     },

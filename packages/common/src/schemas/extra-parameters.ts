@@ -20,17 +20,23 @@ const scalar = z.union([z.string(), z.number().transform(String), z.boolean().tr
 });
 const scalars = z.record(z.string().min(1), scalar);
 
+/** Of words and variables; each is compared with each to find credentials in plain sight. */
+const MAX_ENTRIES = 1000;
+
 /** Words of a command line: a list, or one text that needs no shell to be split. */
-const words = z.union(
-  [
-    z.array(z.string()).min(1),
-    z
-      .string()
-      .regex(/^[^\s'"\\`|&;<>]+( +[^\s'"\\`|&;<>]+)*$/)
-      .transform((text) => text.split(/ +/)),
-  ],
-  { error: 'must be a list of texts, one for each word' },
-);
+const words = z
+  .union(
+    [
+      z.array(z.string().regex(/^[^\0]*$/)).max(MAX_ENTRIES),
+      z
+        .string()
+        .regex(/^[^\s'"\\`|&;<>]+( +[^\s'"\\`|&;<>]+)*$/)
+        .transform((text) => text.split(/ +/)),
+    ],
+    { error: 'must be a list of texts, one for each word' },
+  )
+  // Clients that build lists send an empty one for none.
+  .transform((list) => (list.length === 0 ? undefined : list));
 
 const environment = z
   .union(
@@ -44,6 +50,9 @@ const environment = z
     const pairs = Array.isArray(given)
       ? given.map(({ name, value }) => [name, value ?? ''] as const)
       : Object.entries(given).filter((pair): pair is [string, string] => pair[1] !== null);
+    if (pairs.length > MAX_ENTRIES) {
+      context.addIssue({ code: 'custom', message: `must hold at most ${MAX_ENTRIES} variables` });
+    }
     if (new Set(pairs.map(([name]) => name)).size < pairs.length) {
       context.addIssue({ code: 'custom', message: 'must not name a variable twice' });
     }

@@ -19,7 +19,7 @@ describe('POST /train', () => {
     const answer = await service.post('/train', makeRequest({ job_id: 'a:b_C.1-2' }));
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toBe(JSON_TYPE);
-    expect(answer.headers.get('location')).toBe('/train/a%3Ab_C.1-2');
+    expect(answer.headers.get('location')).toBe('/train/a:b_C.1-2');
     expect(answer.headers.has('idempotent-replayed')).toBe(false);
     expect(answer.body).toEqual({
       job_id: 'a:b_C.1-2',

@@ -4,9 +4,15 @@ import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
-import type { Usage, UsageQuestion } from './child-usage.ts';
 
 const POLL_MS = 20;
+
+/** What one process has used; CPU since its start. */
+export interface Usage {
+  readonly cpuMs: number;
+  readonly rssBytes: number;
+  readonly heapBytes: number;
+}
 
 export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -27,7 +33,7 @@ export class Child implements AsyncDisposable {
   /** Runs `script` (relative to this folder) with a free PORT until it answers `GET /healthz`. */
   static async start(script: string, { env, preload }: ChildOptions = {}): Promise<Child> {
     const port = await findFreePort();
-    const preloads = ['./child-usage.ts', ...(preload === undefined ? [] : [preload])];
+    const preloads = ['./child-usage.mjs', ...(preload === undefined ? [] : [preload])];
     const imports = preloads.flatMap((path) => ['--import', new URL(path, import.meta.url).href]);
     const path = fileURLToPath(new URL(script, import.meta.url));
     const child = spawn(process.execPath, ['--expose-gc', ...imports, path], {
@@ -44,8 +50,7 @@ export class Child implements AsyncDisposable {
   }
 
   usage({ collectGarbage = false } = {}): Promise<Usage> {
-    const question: UsageQuestion = { ask: 'usage', collectGarbage };
-    return this.ask<Usage>(question);
+    return this.ask<Usage>({ ask: 'usage', collectGarbage });
   }
 
   /** Sends a message and resolves with the next one that comes back. */

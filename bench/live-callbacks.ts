@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Child, startService } from './child.ts';
-import type { Usage } from './child-usage.ts';
+import { Child, startService, type Usage } from './child.ts';
 import { toBody } from './example-request.ts';
 import { applyLoad } from './load.ts';
 import type { Gaps } from './receiver.ts';

@@ -1,13 +1,16 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { bundleService } from '../scripts/bundle-service.mjs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Child, startService } from './child.ts';
 import { toBody } from './example-request.ts';
 import { applyLoad } from './load.ts';
 import { toMegabytes, toTable } from './table.ts';
 
+const BUNDLER = fileURLToPath(new URL('../scripts/bundle.mjs', import.meta.url));
 const SETTLE_MS = 3000;
 const JOBS = 1000;
 
@@ -15,10 +18,10 @@ const JOBS = 1000;
 export async function measureMemory(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-bundle-'));
   try {
-    await bundleService('hf-unsloth-api', folder);
+    await promisify(execFile)(process.execPath, [BUNDLER, '--out', folder, 'hf-unsloth-api']);
     const rows = [
       await measure('from the sources', await startService()),
-      await measure('bundled', await Child.start(join(folder, 'server.mjs'))),
+      await measure('bundled', await Child.start(join(folder, 'hf-unsloth-api/server.mjs'))),
     ];
     return toTable(['RSS of one service', 'started', 'collected', 'with 1,000 jobs', 'goal'], rows);
   } finally {

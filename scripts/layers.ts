@@ -15,6 +15,6 @@ export const levels = [
   ['controller/'],
   ['backend.ts'],
   ['http/'],
-  ['create-platform.ts', 'service.ts', 'start-service.ts'],
+  ['create-platform.ts', 'service.ts', 'start-service.ts', 'render-request.ts'],
   ['index.ts'],
 ];

@@ -2,6 +2,7 @@ export { BaseTrainerBackend } from './backend.ts';
 export { type Config, ConfigError, parseConfig, SETTINGS, type ServiceDefaults } from './config.ts';
 export { type ErrorCode, TrainerError, type Violation } from './errors.ts';
 export { createLogger } from './logger.ts';
+export { type RenderedRequest, renderRequest } from './render-request.ts';
 export {
   atLeastGpus,
   methodIn,

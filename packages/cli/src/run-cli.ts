@@ -1,0 +1,142 @@
+import { parseArgs } from 'node:util';
+import { isEnded, type Job, TrainerApiError, TrainerClient } from '@trainer/client';
+import type { CliContext } from './cli-context.ts';
+import { createProgressBar } from './progress-bar.ts';
+import { readRequest } from './read-request.ts';
+import { printable, toTable } from './table.ts';
+import { EXIT, USAGE, UsageError } from './usage.ts';
+
+type Arguments = ReturnType<typeof parseCommand>;
+
+/** Runs one command; resolves with its exit code and never rejects for what a user can cause. */
+export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
+  const { stdout, stderr, signal } = context;
+  try {
+    const args = parseCommand(argv);
+    if (args.help) {
+      stdout.write(USAGE);
+      return EXIT.ok;
+    }
+    return await run(args, context);
+  } catch (error) {
+    if (signal.aborted) return EXIT.interrupted;
+    if (error instanceof UsageError) {
+      stderr.write(`${printable(error.message)}\n`);
+      return EXIT.usage;
+    }
+    if (error instanceof TrainerApiError) {
+      const id = error.problem?.request_id;
+      const request = id === undefined ? '' : ` (request ${id})`;
+      stderr.write(`${printable(`${error.message}${request}`)}\n`);
+      const isRefusal = error.status !== undefined && error.status < 500 && !error.isPassing;
+      return isRefusal ? EXIT.refused : EXIT.unavailable;
+    }
+    if ((error as Error).name === 'TimeoutError') {
+      stderr.write('The time is over; the job goes on.\n');
+      return EXIT.timeout;
+    }
+    throw error;
+  }
+}
+
+function parseCommand(argv: readonly string[]) {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        json: { type: 'boolean', default: false },
+        wait: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+        timeout: { type: 'string' },
+        backend: { type: 'string' },
+      },
+    });
+    const [command, subject, ...rest] = positionals;
+    const help = values.help || command === 'help';
+    if (!help && command === undefined) throw new UsageError(USAGE);
+    if (!help && subject === undefined) {
+      throw new UsageError(`${command} needs a file or an id: trainer --help tells more.`);
+    }
+    if (rest.length > 0) throw new UsageError(`${rest[0]} is one argument too many.`);
+    return { ...values, help, command, subject: subject ?? '' };
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError((error as Error).message);
+  }
+}
+
+async function run(args: Arguments, context: CliContext): Promise<number> {
+  const { command, subject } = args;
+  const { env, signal, stdin } = context;
+  switch (command) {
+    case 'submit': {
+      const client = createClient(env);
+      const { job } = await client.submit((await readRequest(subject, stdin)) as never, { signal });
+      if (args.wait) return wait(client, job.job_id, args, context);
+      print(job, args, context);
+      return EXIT.ok;
+    }
+    case 'status':
+      print(await createClient(env).get(subject, { signal }), args, context);
+      return EXIT.ok;
+    case 'cancel':
+      print(await createClient(env).cancel(subject, { signal }), args, context);
+      return EXIT.ok;
+    case 'wait':
+      return wait(createClient(env), subject, args, context);
+    case 'render': {
+      // It needs the services' own code, which nobody else should wait for.
+      const { render } = await import('./render.ts');
+      return render(await readRequest(subject, stdin), args, context);
+    }
+    default:
+      throw new UsageError(`There is no command '${command}': trainer --help tells more.`);
+  }
+}
+
+function createClient(env: CliContext['env']): TrainerClient {
+  const { TRAINER_URL: baseUrl, TRAINER_API_TOKEN: token } = env;
+  if (!baseUrl || !URL.canParse(baseUrl) || !/^https?:/.test(baseUrl)) {
+    throw new UsageError('Set TRAINER_URL to where the service is, such as http://localhost:8082.');
+  }
+  return new TrainerClient({ baseUrl, ...(token && { token }) });
+}
+
+async function wait(
+  client: TrainerClient,
+  jobId: string,
+  args: Arguments,
+  context: CliContext,
+): Promise<number> {
+  const { stderr, signal } = context;
+  const timeoutMs = parseTimeout(args.timeout);
+  const bar = createProgressBar(stderr);
+  try {
+    const job = await client.wait(jobId, {
+      signal:
+        timeoutMs === undefined
+          ? signal
+          : AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      onProgress: (seen) => {
+        if (!isEnded(seen)) bar.show(seen);
+      },
+    });
+    bar.end();
+    print(job, args, context);
+    return job.status === 'succeeded' ? EXIT.ok : EXIT.jobNotSucceeded;
+  } finally {
+    bar.end();
+  }
+}
+
+function parseTimeout(given: string | undefined): number | undefined {
+  if (given === undefined) return undefined;
+  const ms = Number(given) * 1000;
+  if (ms > 0 && ms < 2 ** 31) return ms;
+  throw new UsageError('--timeout must be a number of seconds, more than 0.');
+}
+
+function print(job: Job, { json }: Arguments, { stdout }: CliContext): void {
+  stdout.write(json ? `${JSON.stringify(job, null, 2)}\n` : toTable(job));
+}

@@ -1,0 +1,50 @@
+import type { Job } from '@trainer/client';
+
+/** A text of someone else, without what a terminal would obey. */
+export function printable(text: string): string {
+  return text.replaceAll(/[^\P{Cc}\n\t]/gu, '�');
+}
+
+/** A job for people: one line for each thing that is known of it. */
+export function toTable(job: Job): string {
+  const { created_at, started_at, ended_at } = job.timestamps ?? {};
+  const rows = {
+    Job: job.job_id,
+    Status: job.reason ? `${job.status} (${job.reason})` : job.status,
+    Detail: job.detail,
+    Progress: toProgressText(job),
+    TrainJob: job.backend_job_id,
+    Created: created_at,
+    Started: started_at,
+    Ended: ended_at,
+    Dashboard: job.dashboard_url,
+    Warnings: job.metadata?.warnings?.join('\n'),
+  };
+  const known = Object.entries(rows).filter((row): row is [string, string] => Boolean(row[1]));
+  const width = Math.max(...known.map(([name]) => name.length)) + 2;
+  const lines = known.flatMap(([name, value]) => {
+    const [first = '', ...further] = printable(value).split('\n');
+    return [name.padEnd(width) + first, ...further.map((line) => ' '.repeat(width) + line)];
+  });
+  return `${lines.join('\n')}\n`;
+}
+
+/** What the trainer last reported, in one line. */
+export function toProgressText({ progress }: Job): string | undefined {
+  if (!progress) return undefined;
+  const { percentage, estimated_remaining_seconds: left, metrics } = progress;
+  const parts = [
+    ...(typeof percentage === 'number' ? [`${Math.floor(percentage)}%`] : []),
+    ...(typeof left === 'number' ? [`${toDuration(left)} left`] : []),
+    ...Object.entries(metrics ?? {}).map(
+      ([name, value]) => `${name} ${Number(value.toPrecision(4))}`,
+    ),
+  ];
+  return parts.join(', ') || undefined;
+}
+
+function toDuration(seconds: number): string {
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 1) return `${Math.round(seconds)} s`;
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -1,0 +1,40 @@
+/** What a command ended with. */
+export const EXIT = {
+  ok: 0,
+  /** `wait`: the job ended otherwise. */
+  jobNotSucceeded: 1,
+  usage: 2,
+  refused: 3,
+  unavailable: 4,
+  timeout: 5,
+  interrupted: 130,
+} as const;
+
+export const USAGE = `trainer: submits, watches and cancels training jobs
+
+  trainer submit FILE [--wait]   submits the request in a JSON or YAML file
+  trainer status ID              shows a job
+  trainer wait ID                waits until a job has ended, with a progress bar
+  trainer cancel ID              asks for the end of a job
+  trainer render FILE            prints the TrainJob of a request as YAML, without any service
+
+FILE may be -, for standard input.
+
+  --json               prints JSON, for programs
+  --timeout SECONDS    how long to wait, with wait and --wait
+  --backend NAME       nemo, meta or hf-unsloth, with render: by default the one that accepts
+  --help               prints this
+
+TRAINER_URL            where the service is, such as http://localhost:8082
+TRAINER_API_TOKEN      its token, if it wants one
+render reads the settings of the services, such as TRAINER_JOBS_NAMESPACE, too.
+
+Exit codes: 0 done (with wait: the job succeeded), 1 the job failed or was cancelled, 2 wrong
+usage or an unreadable file, 3 refused, 4 the service cannot be reached or is in trouble,
+5 --timeout is over, 130 interrupted.
+`;
+
+/** What the user must do otherwise; one sentence. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}

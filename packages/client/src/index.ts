@@ -1,0 +1,30 @@
+export type { Pace } from './backoff.ts';
+export {
+  type Deliveries,
+  isEnded,
+  type Job,
+  type JobEvent,
+  type OrLater,
+  type ProblemDocument,
+  type TrainingRequest,
+} from './job.ts';
+export {
+  type ClientErrorCode,
+  TrainerApiError,
+  type TrainerErrorCode,
+} from './trainer-api-error.ts';
+export {
+  type CallOptions,
+  type Submitted,
+  TrainerClient,
+  type TrainerClientOptions,
+  type WaitOptions,
+} from './trainer-client.ts';
+export {
+  type CallbackChecks,
+  CallbackError,
+  type CallbackErrorCode,
+  type CallbackRequest,
+  type VerifiedCallback,
+  verifyCallback,
+} from './verify-callback.ts';

@@ -1,0 +1,53 @@
+import type {
+  CallbackEvent,
+  JobStatus,
+  Problem,
+  TrainingRequestInput,
+  TrainingResponse,
+} from '@trainer/common/schemas';
+
+/** A value of `T`, or a text that a later version of the services may send. */
+export type OrLater<T extends string> = T | (string & Record<never, never>);
+
+/** What later versions may add. */
+type WithLaterFields<T> = T & { readonly [field: string]: unknown };
+
+/** The body of `submit`. */
+export type TrainingRequest = TrainingRequestInput;
+
+/** A job as the services tell it. */
+export type Job = WithLaterFields<
+  Omit<TrainingResponse, 'status'> & { readonly status: OrLater<JobStatus> }
+>;
+
+/** What a webhook is told of a job. */
+export type JobEvent = WithLaterFields<
+  Omit<CallbackEvent, 'status'> & { readonly status: OrLater<JobStatus> }
+>;
+
+/** How the final callback of a job fares. */
+export interface Deliveries {
+  readonly job_id: string;
+  readonly outcome: OrLater<'none' | 'pending' | 'delivered' | 'gone' | 'expired'>;
+  readonly attempt_count: number;
+  readonly next_attempt_at: string | null;
+  readonly replayed_at: string | null;
+  readonly attempts: readonly {
+    readonly at: string | null;
+    readonly status: number | null;
+    readonly duration_ms: number;
+    readonly error: string | null;
+  }[];
+  readonly [field: string]: unknown;
+}
+
+/** Why a service refused (RFC 9457). */
+export type ProblemDocument = WithLaterFields<
+  Omit<Problem, 'code'> & { readonly code: OrLater<Problem['code']> }
+>;
+
+/** Whether nothing more will happen to it; a status of a later version counts once it has an end. */
+export function isEnded({ status, timestamps }: Pick<Job, 'status' | 'timestamps'>): boolean {
+  if (['succeeded', 'failed', 'cancelled'].includes(status)) return true;
+  return !['submitted', 'running'].includes(status) && typeof timestamps?.ended_at === 'string';
+}

@@ -1,0 +1,77 @@
+import type { ProblemDocument } from './job.ts';
+import { TrainerApiError } from './trainer-api-error.ts';
+
+export interface Call {
+  readonly method: 'GET' | 'POST';
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+export interface Answer {
+  readonly body: Record<string, unknown>;
+  readonly headers: Headers;
+}
+
+/**
+ * Makes one HTTP request for a JSON object.
+ * @throws TrainerApiError for any other outcome, or the reason of `signal` when that is aborted.
+ */
+export async function send(
+  fetch: typeof globalThis.fetch,
+  { url, ...call }: Call,
+  { signal, timeoutMs }: { signal: AbortSignal | undefined; timeoutMs: number },
+): Promise<Answer> {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  try {
+    const response = await fetch(url, {
+      ...call,
+      // A redirect would take the token with it.
+      redirect: 'manual',
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    });
+    const text = await response.text();
+    const body = parseObject(text);
+    if (response.ok && body !== undefined) return { body, headers: response.headers };
+    throw toError(response, body);
+  } catch (error) {
+    if (error instanceof TrainerApiError) throw error;
+    signal?.throwIfAborted();
+    if (timeout.aborted) {
+      const message = `${url.origin} did not answer within ${timeoutMs / 1000} s.`;
+      throw new TrainerApiError(message, { code: 'TIMEOUT', cause: error });
+    }
+    const message = `${url.origin} cannot be reached.`;
+    throw new TrainerApiError(message, { code: 'UNREACHABLE', cause: error });
+  }
+}
+
+function toError(response: Response, body: Record<string, unknown> | undefined): TrainerApiError {
+  const { status, headers } = response;
+  const retryAfterMs = parseRetryAfter(headers.get('retry-after'));
+  if (body === undefined || typeof body.code !== 'string' || typeof body.detail !== 'string') {
+    const message = `The answer, of status ${status}, is not one of a Trainer API.`;
+    return new TrainerApiError(message, { code: 'UNEXPECTED_ANSWER', status, retryAfterMs });
+  }
+  const errors = Array.isArray(body.errors) ? body.errors : [];
+  const problem = { ...body, errors } as unknown as ProblemDocument;
+  return new TrainerApiError(problem.detail, { code: problem.code, status, problem, retryAfterMs });
+}
+
+/** Seconds, or a date. */
+function parseRetryAfter(value: string | null): number | undefined {
+  if (value === null) return undefined;
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

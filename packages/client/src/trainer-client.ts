@@ -1,0 +1,175 @@
+import { Backoff, type Pace } from './backoff.ts';
+import { type Deliveries, isEnded, type Job, type TrainingRequest } from './job.ts';
+import { type Answer, type Call, send } from './send.ts';
+import { TrainerApiError } from './trainer-api-error.ts';
+
+export interface TrainerClientOptions {
+  /** Of one service, such as `http://localhost:8082`; a path before `/train` is kept. */
+  readonly baseUrl: string | URL;
+  /** Or a function that gives it, asked for every request, for tokens that change. */
+  readonly token?: string | (() => string | undefined | Promise<string | undefined>);
+  readonly fetch?: typeof globalThis.fetch;
+  /** For each attempt at a request; 30 s by default. */
+  readonly timeoutMs?: number;
+  /** Attempts after the first, where it is safe; 4 by default. */
+  readonly retries?: number;
+  /** Between such attempts; from 0.5 s to 10 s by default. */
+  readonly retryPace?: Pace;
+  /** Between the requests of `wait`; from 1 s to 30 s by default. */
+  readonly pollPace?: Pace;
+}
+
+export interface CallOptions {
+  /** Aborts the call, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface WaitOptions extends CallOptions {
+  /** Told the job at first, and whenever its status, reason, detail or progress changed. */
+  readonly onProgress?: (job: Job) => void;
+}
+
+export interface Submitted {
+  readonly job: Job;
+  /** The same request had been submitted before, so nothing was created. */
+  readonly isReplay: boolean;
+}
+
+/** A service that asks for more patience than this is not waited for. */
+const LONGEST_RETRY_AFTER_MS = 60_000;
+
+/**
+ * A client of one Trainer API. Every method rejects with a TrainerApiError, or with the reason of
+ * its signal. It is stateless, so one may serve a whole process.
+ */
+export class TrainerClient {
+  readonly #options: Required<Omit<TrainerClientOptions, 'baseUrl'>>;
+  readonly #baseUrl: URL;
+
+  /** @throws TypeError when `baseUrl` is not an http(s) URL. */
+  constructor({ baseUrl, ...options }: TrainerClientOptions) {
+    this.#baseUrl = new URL(baseUrl);
+    if (!/^https?:$/.test(this.#baseUrl.protocol)) {
+      throw new TypeError('baseUrl must be an http or https URL.');
+    }
+    if (!this.#baseUrl.pathname.endsWith('/')) this.#baseUrl.pathname += '/';
+    this.#options = {
+      token: () => undefined,
+      fetch: globalThis.fetch,
+      timeoutMs: 30_000,
+      retries: 4,
+      retryPace: { firstMs: 500, longestMs: 10_000 },
+      pollPace: { firstMs: 1000, longestMs: 30_000 },
+      ...options,
+    };
+  }
+
+  /** Submits a job. Safe to repeat: the same request never makes a second one. */
+  async submit(request: TrainingRequest, options: CallOptions = {}): Promise<Submitted> {
+    const { body, headers } = await this.#call('POST', 'train', {
+      ...options,
+      body: JSON.stringify(request),
+    });
+    return { job: toJob(body), isReplay: headers.get('idempotent-replayed') === 'true' };
+  }
+
+  /** The latest state of a job. */
+  async get(jobId: string, options: CallOptions = {}): Promise<Job> {
+    return toJob((await this.#call('GET', toPath(jobId), options)).body);
+  }
+
+  /** Asks for the end of a job; one that has ended stays as it is, as `detail` then says. */
+  async cancel(jobId: string, options: CallOptions = {}): Promise<Job> {
+    return toJob((await this.#call('POST', `${toPath(jobId)}/cancel`, options)).body);
+  }
+
+  /**
+   * Resolves with the job once it has ended, in whatever way. Polls, slower while nothing changes,
+   * and rides out failures that may pass for as long as `signal` lets it.
+   */
+  async wait(jobId: string, { signal, onProgress }: WaitOptions = {}): Promise<Job> {
+    const polls = new Backoff(this.#options.pollPace);
+    let known = '';
+    for (;;) {
+      let retryAfterMs = 0;
+      try {
+        const job = await this.get(jobId, signal && { signal });
+        const { status, reason, detail, progress } = job;
+        const seen = JSON.stringify([status, reason, detail, progress]);
+        if (seen !== known) {
+          known = seen;
+          polls.reset();
+          onProgress?.(job);
+        }
+        if (isEnded(job)) return job;
+      } catch (error) {
+        if (!(error instanceof TrainerApiError) || !error.isPassing) throw error;
+        retryAfterMs = error.retryAfterMs ?? 0;
+      }
+      await polls.wait(signal, retryAfterMs);
+    }
+  }
+
+  /** How the final callback of a job fares. */
+  async deliveries(jobId: string, options: CallOptions = {}): Promise<Deliveries> {
+    const { body } = await this.#call('GET', `${toPath(jobId)}/deliveries`, options);
+    return body as unknown as Deliveries;
+  }
+
+  /** Has the newest callback of a job sent again. Not repeated when it fails, since it may have worked. */
+  async replay(jobId: string, options: CallOptions = {}): Promise<Deliveries> {
+    const path = `${toPath(jobId)}/deliveries/replay`;
+    const { body } = await this.#call('POST', path, { ...options, retries: 0 });
+    return body as unknown as Deliveries;
+  }
+
+  async #call(
+    method: Call['method'],
+    path: string,
+    { signal, body, retries }: CallOptions & { body?: string; retries?: number },
+  ): Promise<Answer> {
+    const { fetch, timeoutMs, retryPace, ...defaults } = this.#options;
+    const url = new URL(path, this.#baseUrl);
+    const backoff = new Backoff(retryPace);
+    for (let left = retries ?? defaults.retries; ; left -= 1) {
+      signal?.throwIfAborted();
+      const headers = await this.#headers(body !== undefined);
+      const call = { method, url, headers, ...(body !== undefined && { body }) };
+      try {
+        return await send(fetch, call, { signal, timeoutMs });
+      } catch (error) {
+        if (!(error instanceof TrainerApiError) || !error.isPassing || left <= 0) throw error;
+        const { retryAfterMs = 0 } = error;
+        if (retryAfterMs > LONGEST_RETRY_AFTER_MS) throw error;
+        await backoff.wait(signal, retryAfterMs);
+      }
+    }
+  }
+
+  async #headers(hasBody: boolean): Promise<Record<string, string>> {
+    const { token } = this.#options;
+    const given = typeof token === 'function' ? await token() : token;
+    return {
+      accept: 'application/json, application/problem+json',
+      ...(hasBody && { 'content-type': 'application/json' }),
+      ...(given !== undefined && given !== '' && { 'x-trainer-token': given }),
+    };
+  }
+}
+
+/** Relative to the base URL. */
+function toPath(jobId: string): string {
+  // URLs resolve these as folders.
+  if (['', '.', '..'].includes(jobId)) {
+    throw new TypeError(`A job whose id is '${jobId}' cannot be asked for.`);
+  }
+  return `train/${encodeURIComponent(jobId)}`;
+}
+
+function toJob(body: Record<string, unknown>): Job {
+  if (typeof body.job_id !== 'string' || typeof body.status !== 'string') {
+    const message = 'The answer, of status 200, is not one of a Trainer API.';
+    throw new TrainerApiError(message, { code: 'UNEXPECTED_ANSWER', status: 200 });
+  }
+  return body as unknown as Job;
+}

@@ -1,0 +1,21 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { SETTINGS } from '../packages/common/src/index.ts';
+
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const table = readme.split('\n## Settings\n')[1]?.split('\n## ')[0] ?? '';
+const rows = [...table.matchAll(/^\| `([A-Z0-9_]+)` \| (?:`([^`]+)` )?\|/gm)].map(
+  ([, name = '', value]) => ({ name, value }),
+);
+const settings: Record<string, { schema: { parse(value: unknown): unknown } }> = SETTINGS;
+
+test("the README's table of settings names every setting once, in the order of the code", () => {
+  expect(rows.map(({ name }) => name)).toEqual(Object.keys(settings));
+});
+
+test.each(rows)('the README has the default of $name', ({ name, value }) => {
+  const schema = settings[name]?.schema;
+  // What it shows must mean the same as leaving the variable out.
+  const shown = value === undefined ? undefined : schema?.parse(value);
+  expect(shown).toEqual(schema?.parse(undefined));
+});

@@ -46,6 +46,8 @@ interface Lane {
   nextHeartbeatAtMs: number;
   /** Attempts at the end that the record does not know of yet. */
   unnoted: { readonly atMs: number; readonly result: PostResult }[];
+  /** An attempt at the end is on its way, or is not noted yet. */
+  hasOpenEnd: boolean;
 }
 
 /** More than may be on their way at once, since those that wait for a slot hold none. */
@@ -91,7 +93,7 @@ export class Deliveries {
       this.#enqueue(name);
       return;
     }
-    this.#lanes.set(name, toLane(uid, offered));
+    this.#lanes.set(name, toLane(uid, offered, this.#firstCount()));
     // Of jobs that another leader has told of before, states are told anew over the interval.
     if (isTerminal(state.status) || createdAtMs >= this.#ledSinceMs) {
       this.#enqueue(name);
@@ -110,9 +112,15 @@ export class Deliveries {
     this.#slots.giveBack(name);
   }
 
-  /** Forgets everything, as one does who no longer leads. */
+  /**
+   * Forgets everything, as one does who no longer leads; but for ends that were sent and could not
+   * be noted, which must not be sent again should this process lead once more.
+   */
   clear(): void {
-    this.#lanes.clear();
+    for (const [name, lane] of this.#lanes) {
+      if (lane.hasOpenEnd) lane.offered = '';
+      else this.#lanes.delete(name);
+    }
     this.#states.clear();
     this.#ends.clear();
     this.#slots.clear();
@@ -212,8 +220,12 @@ export class Deliveries {
     const target = await this.#readTarget(lane, record);
     if (target === undefined) return;
     const event = encodeEvent({ record, state: record.state, progress: undefined }, 0, nowMs);
+    lane.hasOpenEnd = true;
     const result = await this.#post(record, target, event, true);
-    if (result === undefined) return;
+    if (result === undefined) {
+      lane.hasOpenEnd = false;
+      return;
+    }
     lane.unnoted.push({ atMs: nowMs, result });
     await this.#note(lane, record);
   }
@@ -224,6 +236,7 @@ export class Deliveries {
     const retry = { periodMs: settings.retryPeriodMs, random };
     const noted = await noteAttempts(store, record, lane.unnoted, retry);
     lane.unnoted = [];
+    lane.hasOpenEnd = false;
     if (noted === undefined || noted.delivery.settled !== undefined) this.forget(record.name);
     else if (noted.delivery.nextAttemptAtMs !== undefined) {
       this.#deadlines.set(record.name, noted.delivery.nextAttemptAtMs);
@@ -263,6 +276,14 @@ export class Deliveries {
     return result;
   }
 
+  /**
+   * A job whose lane was forgotten and made anew goes on counting above what it was told before,
+   * since no job has more than ten events a second for long.
+   */
+  #firstCount(): number {
+    return Math.floor((this.#parts.clock.now() - this.#ledSinceMs) / 100);
+  }
+
   async #readTarget(lane: Lane, record: JobRecord): Promise<Lane['target']> {
     if (lane.target !== undefined) return lane.target;
     const callback = (await this.#parts.store.readPayload(record))?.callback;
@@ -275,15 +296,16 @@ function toKey({ state, delivery }: JobRecord): string {
   return `${state.status} ${state.reason} ${delivery.replayedAtMs ?? ''}`;
 }
 
-function toLane(recordUid: string, offered: string): Lane {
+function toLane(recordUid: string, offered: string, eventCount: number): Lane {
   return {
     recordUid,
     target: undefined,
     offered,
-    eventCount: 0,
+    eventCount,
     failuresInRow: 0,
     event: undefined,
     nextHeartbeatAtMs: 0,
     unnoted: [],
+    hasOpenEnd: false,
   };
 }

@@ -1,0 +1,237 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { isEnded, type Job, TrainerApiError, TrainerClient } from '@trainer/client';
+import { expect, it, onTestFinished } from 'vitest';
+import { makeRequest, startTestService } from '../packages/common/test/start-test-service.ts';
+
+const FAST = {
+  retryPace: { firstMs: 1, longestMs: 5 },
+  pollPace: { firstMs: 2, longestMs: 10 },
+};
+const REQUEST = makeRequest() as never;
+
+async function startService(env: Record<string, string> = {}) {
+  const service = await startTestService({ env });
+  onTestFinished(() => service.close());
+  return { service, client: new TrainerClient({ baseUrl: service.url, ...FAST }) };
+}
+
+type Step = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** A server that answers its n-th request by the n-th step, and further ones by the last. */
+async function startScript(...steps: Step[]) {
+  const requests: IncomingMessage[] = [];
+  const server = createServer((request, response) => {
+    const step = steps[Math.min(requests.length, steps.length - 1)];
+    requests.push(request);
+    request.resume().on('end', () => step?.(request, response));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const { port } = server.address() as AddressInfo;
+  const baseUrl = `http://127.0.0.1:${port}`;
+  return { requests, baseUrl, client: new TrainerClient({ baseUrl, ...FAST }) };
+}
+
+const json =
+  (status: number, body: object, headers: Record<string, string> = {}): Step =>
+  (_request, response) => {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
+    response.end(JSON.stringify(body));
+  };
+const problem = (status: number, code: string, headers?: Record<string, string>) =>
+  json(status, { code, status, detail: `It is ${code}.`, title: '', type: '' }, headers);
+const reset: Step = (request) => request.socket.destroy();
+const JOB = {
+  job_id: 'job-1',
+  status: 'running',
+  reason: 'RUNNING',
+  detail: 'Training is running',
+};
+
+const failureOf = async (promise: Promise<unknown>): Promise<TrainerApiError> => {
+  const error = await promise.then(
+    () => undefined,
+    (reason) => reason,
+  );
+  expect(error).toBeInstanceOf(TrainerApiError);
+  return error;
+};
+
+it('submits a job, waits for its end and tells its progress', async () => {
+  const { client } = await startService();
+  const { job, isReplay } = await client.submit(REQUEST);
+  expect(job).toMatchObject({ job_id: 'job-1', status: 'submitted' });
+  expect(isReplay).toBe(false);
+  const seen: string[] = [];
+  const end = await client.wait('job-1', { onProgress: ({ status }) => seen.push(status) });
+  expect(end).toMatchObject({ status: 'succeeded', metadata: { backend: 'test' } });
+  expect(seen.at(-1)).toBe('succeeded');
+  expect(await client.get('job-1')).toEqual(end);
+  expect((await client.submit(REQUEST)).isReplay).toBe(true);
+});
+
+it('cancels a job', async () => {
+  const { client } = await startService({ TRAINER_MOCK_RUNNING_SECONDS: '3600' });
+  await client.submit(REQUEST);
+  const waiting = client.wait('job-1');
+  expect(await client.cancel('job-1')).toMatchObject({ status: 'cancelled' });
+  expect((await waiting).status).toBe('cancelled');
+});
+
+it('shows and repeats deliveries', async () => {
+  const { client } = await startService();
+  await client.submit(REQUEST);
+  expect(await client.deliveries('job-1')).toMatchObject({ job_id: 'job-1', outcome: 'none' });
+  expect(await failureOf(client.replay('job-1'))).toMatchObject({ code: 'INVALID_REQUEST' });
+});
+
+it('sends the token, or asks for it every time', async () => {
+  const { service } = await startService({ TRAINER_API_TOKEN: 'right' });
+  const withToken = (token: ConstructorParameters<typeof TrainerClient>[0]['token']) =>
+    new TrainerClient({ baseUrl: service.url, ...(token !== undefined && { token }) }).get('none');
+  expect((await failureOf(withToken(undefined))).status).toBe(401);
+  expect((await failureOf(withToken('wrong'))).status).toBe(403);
+  expect((await failureOf(withToken('right'))).status).toBe(404);
+  expect((await failureOf(withToken(async () => 'right'))).status).toBe(404);
+});
+
+it('rejects with the problem', async () => {
+  const { client } = await startService();
+  const error = await failureOf(client.submit({ job_id: 'x' } as never));
+  expect(error).toMatchObject({ code: 'INVALID_REQUEST', status: 400, isPassing: false });
+  expect(error.message).toBe(error.problem?.detail);
+  expect(error.errors.map(({ path }) => path)).toEqual(['base_model', 'datasets', 'artifacts']);
+  expect(error.problem?.request_id).toMatch(/\S/);
+  await client.submit(REQUEST);
+  const other = makeRequest({ resources: { gpus: 8 } });
+  expect(await failureOf(client.submit(other as never))).toMatchObject({ code: 'JOB_CONFLICT' });
+});
+
+it.each([
+  ['a service that is overloaded', problem(503, 'OVERLOADED', { 'retry-after': '0' })],
+  ['a rate limit', problem(429, 'RATE_LIMITED')],
+  ['a proxy without a service', ((_, response) => response.writeHead(502).end('<html>')) as Step],
+  ['a lost connection', reset],
+])('tries again after %s', async (_, failure) => {
+  const { client, requests } = await startScript(failure, failure, json(200, JOB));
+  expect((await client.submit(REQUEST)).job.status).toBe('running');
+  expect(requests).toHaveLength(3);
+});
+
+it.each([400, 401, 403, 404, 409, 413, 415, 500])('does not try again after %i', async (status) => {
+  const { client, requests } = await startScript(problem(status, 'SOME_LATER_CODE'));
+  const error = await failureOf(client.get('job-1'));
+  expect(error).toMatchObject({ status, code: 'SOME_LATER_CODE', errors: [] });
+  expect(requests).toHaveLength(1);
+});
+
+it('gives up after some tries, and at once when asked for more patience than a minute', async () => {
+  const { client, requests } = await startScript(reset);
+  expect(await failureOf(client.get('job-1'))).toMatchObject({ code: 'UNREACHABLE' });
+  expect(requests).toHaveLength(5);
+  const busy = await startScript(problem(503, 'OVERLOADED', { 'retry-after': '3600' }));
+  expect(await failureOf(busy.client.get('job-1'))).toMatchObject({ retryAfterMs: 3_600_000 });
+  expect(busy.requests).toHaveLength(1);
+});
+
+it('never repeats a replay', async () => {
+  const { client, requests } = await startScript(reset);
+  await failureOf(client.replay('job-1'));
+  expect(requests).toHaveLength(1);
+});
+
+it('waits as long as Retry-After says', async () => {
+  const { client } = await startScript(problem(503, 'X', { 'retry-after': '1' }), json(200, JOB));
+  const beganAt = performance.now();
+  await client.get('job-1');
+  expect(performance.now() - beganAt).toBeGreaterThan(990);
+});
+
+it('times out', async () => {
+  const { baseUrl } = await startScript(() => {});
+  const client = new TrainerClient({ baseUrl, timeoutMs: 20, retries: 0 });
+  expect(await failureOf(client.get('job-1'))).toMatchObject({ code: 'TIMEOUT', isPassing: true });
+});
+
+it('takes the token to no other host', async () => {
+  const elsewhere = await startScript(json(200, JOB));
+  const { baseUrl } = await startScript((_, response) =>
+    response.writeHead(307, { location: `${elsewhere.baseUrl}/train/job-1` }).end(),
+  );
+  const client = new TrainerClient({ baseUrl, token: 'secret' });
+  const error = await failureOf(client.get('job-1'));
+  expect(error).toMatchObject({ code: 'UNEXPECTED_ANSWER', status: 307 });
+  expect(elsewhere.requests).toEqual([]);
+  expect(JSON.stringify(error) + error.message).not.toContain('secret');
+});
+
+it.each([
+  ['no JSON', (_: unknown, response: ServerResponse) => response.end('<html>')],
+  ['a list', json(200, [])],
+  ['no job', json(200, { hello: 'world' })],
+])('refuses an answer that is %s', async (_, step) => {
+  const { client } = await startScript(step as Step);
+  expect(await failureOf(client.get('job-1'))).toMatchObject({ code: 'UNEXPECTED_ANSWER' });
+});
+
+it('can be aborted anywhere with the reason of the signal', async () => {
+  const reason = new Error('enough');
+  const { client } = await startService({ TRAINER_MOCK_RUNNING_SECONDS: '3600' });
+  await client.submit(REQUEST);
+  const waiting = new AbortController();
+  await expect(
+    client.wait('job-1', {
+      signal: waiting.signal,
+      onProgress: ({ status }) => status === 'running' && waiting.abort(reason),
+    }),
+  ).rejects.toBe(reason);
+  const hanging = new AbortController();
+  const silent = await startScript(() => hanging.abort(reason));
+  await expect(silent.client.get('job-1', hanging)).rejects.toBe(reason);
+  const { client: unread, requests } = await startScript(json(200, JOB));
+  await expect(unread.get('job-1', { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+  expect(requests).toEqual([]);
+});
+
+it('waits through an outage', async () => {
+  const down = Array.from({ length: 12 }, (_, index) =>
+    index % 2 === 0 ? reset : problem(503, 'CLUSTER_UNAVAILABLE'),
+  );
+  const { client } = await startScript(
+    json(200, JOB),
+    ...down,
+    json(200, { ...JOB, status: 'failed' }),
+  );
+  expect((await client.wait('job-1')).status).toBe('failed');
+});
+
+it('stops waiting for a job that is gone', async () => {
+  const { client } = await startScript(json(200, JOB), problem(404, 'JOB_NOT_FOUND'));
+  expect(await failureOf(client.wait('job-1'))).toMatchObject({ code: 'JOB_NOT_FOUND' });
+});
+
+it('lets through statuses and fields that it does not know', async () => {
+  const later = { ...JOB, status: 'paused', mood: 'fine', timestamps: { ended_at: null } };
+  const ended = { ...later, status: 'evicted', timestamps: { ended_at: '2026-11-24T10:00:00Z' } };
+  const { client } = await startScript(json(200, later), json(200, ended));
+  const seen: Job[] = [];
+  const end = await client.wait('job-1', { onProgress: (job) => seen.push(job) });
+  expect(seen.map(({ status, mood }) => [status, mood])).toEqual([
+    ['paused', 'fine'],
+    ['evicted', 'fine'],
+  ]);
+  expect(isEnded(end)).toBe(true);
+});
+
+it('keeps the path of its base URL and escapes ids', async () => {
+  const { baseUrl, requests } = await startScript(json(200, JOB));
+  const client = new TrainerClient({ baseUrl: `${baseUrl}/meta/v1` });
+  await client.get('a/b?c');
+  expect(requests[0]?.url).toBe('/meta/v1/train/a%2Fb%3Fc');
+  await expect(client.get('..')).rejects.toThrow(TypeError);
+  expect(() => new TrainerClient({ baseUrl: 'ftp://host' })).toThrow(TypeError);
+});

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeCleanCopy } from './clean-copy.ts';
 import { type ImageSpec, isIgnored, readDockerfile } from './dockerfile.ts';
+import { findFreePort } from './free-port.ts';
 import { ImageFolder } from './image-folder.ts';
 
 // No container engine is needed: a container of the image would see these files, this user, this
@@ -80,7 +80,7 @@ describe.each(SERVICES)('the image of $folder', ({ name, folder, port }) => {
 
   test('serves from read-only files as an unprivileged user, and ends on SIGTERM', async () => {
     await using image = await layOut();
-    const PORT = await freePort();
+    const PORT = await findFreePort();
     const env = { PORT, TRAINER_ALLOW_ANONYMOUS: 'true', ...WRITES_NOTHING };
     const service = image.start(spec.command, env);
     const url = `http://127.0.0.1:${PORT}`;
@@ -121,7 +121,7 @@ describe.each(SERVICES)('the image of $folder', ({ name, folder, port }) => {
 
   test('refuses to serve everyone unless told so', async () => {
     await using image = await layOut();
-    const service = image.start(spec.command, { PORT: await freePort() });
+    const service = image.start(spec.command, { PORT: await findFreePort() });
     expect(await service.ended).toBe(1);
     expect(service.output).toMatch(/^HOST is 0\.0\.0\.0, .*no token is set/);
   });
@@ -141,7 +141,7 @@ test('a bundle starts soon', async () => {
   await using image = await ImageFolder.create(spec, builds.get('nemo-api') ?? '');
   const times: number[] = [];
   for (let round = 0; round < 5; round += 1) {
-    const PORT = await freePort();
+    const PORT = await findFreePort();
     const startedAtMs = performance.now();
     const service = image.start(spec.command, { PORT, TRAINER_ALLOW_ANONYMOUS: 'true' });
     await untilHealthy(`http://127.0.0.1:${PORT}`, service);
@@ -171,13 +171,4 @@ async function untilHealthy(
     await pause(5);
   }
   throw new Error(`the service ended: ${service.output}`);
-}
-
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no TCP address');
-  await new Promise((resolve) => server.close(resolve));
-  return String(address.port);
 }

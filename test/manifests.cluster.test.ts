@@ -1,0 +1,244 @@
+import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import { parse } from 'yaml';
+import type { ApiClient } from '../packages/common/src/kubernetes/api-client.ts';
+import { createApiClient } from '../packages/common/src/kubernetes/http-api-client.ts';
+import { DeployedService } from './deployed-service.ts';
+import { findFreePort } from './free-port.ts';
+import { Installation, kustomize } from './installation.ts';
+import { type Manifest, manifestFolderOf, readFolder, SERVICES } from './manifests.ts';
+import { toRights } from './recording-proxy.ts';
+
+const KUBECONFIG = inject('kubeconfigPath');
+const VOLUMES = 24;
+const OVERLAYS = ['k8s/overlays/kind', 'k8s/overlays/production'];
+
+let admin: ApiClient;
+let cluster: { server: string; ca: string };
+let work: string;
+
+beforeAll(async () => {
+  admin = await createApiClient({ kubeconfigPath: KUBECONFIG });
+  const config = parse(await readFile(KUBECONFIG, 'utf8')).clusters[0].cluster;
+  const ca = config['certificate-authority-data'];
+  cluster = { server: config.server, ca: Buffer.from(ca, 'base64').toString() };
+  work = await mkdtemp(join(tmpdir(), 'manifests-'));
+});
+afterAll(async () => {
+  await admin.close();
+  await rm(work, { recursive: true });
+});
+
+function toInstallation(objects: readonly Manifest[]): Installation {
+  return new Installation(admin, objects, randomUUID().slice(0, 6));
+}
+
+const in90Seconds = () => performance.now() + 90_000;
+
+test('kustomize finds every object of the folders, and the same as kubectl apply -f', async () => {
+  const built = await kustomize('k8s');
+  const folders = ['k8s/base', 'k8s/runtimes', ...SERVICES.map(manifestFolderOf)];
+  const read = (await Promise.all(folders.map(readFolder))).flat();
+  const sorted = (objects: readonly Manifest[]) =>
+    objects.map((object) => `${object.kind} ${object.metadata.name}`).sort();
+  expect(sorted(built)).toEqual(sorted(read));
+});
+
+test.each(OVERLAYS)('the API server takes all of %s, and gives it all back', async (folder) => {
+  const installation = toInstallation(await kustomize(folder));
+  await installation.apply();
+  await installation.remove(in90Seconds());
+});
+
+test('one service alone, by its folder: pod security lets its pods in', async () => {
+  const [namespaces, service] = await Promise.all([
+    readFolder('k8s/base'),
+    readFolder(manifestFolderOf('nemo-api')),
+  ]);
+  const installation = toInstallation([...namespaces, ...service]);
+  await installation.apply();
+  await vi.waitFor(
+    async () => {
+      const { status } = await installation.read('Deployment', 'nemo-api');
+      expect(status.conditions).not.toContainEqual(
+        expect.objectContaining({ type: 'ReplicaFailure' }),
+      );
+      expect(status.replicas).toBe(2);
+    },
+    { timeout: 30_000, interval: 200 },
+  );
+  await installation.remove(in90Seconds());
+});
+
+describe('all three, each as the account and with the settings of its manifests', () => {
+  let installation: Installation;
+  const running = new Map<string, DeployedService>();
+
+  beforeAll(async () => {
+    const bundling = promisify(execFile)(process.execPath, ['scripts/bundle.mjs', '--out', work]);
+    installation = toInstallation(await kustomize('k8s'));
+    await installation.apply();
+    await Promise.all([offerVolumes(), offerRuntime()]);
+    await bundling;
+    for (const name of SERVICES) {
+      const port = await findFreePort();
+      const bundle = join(work, name);
+      running.set(
+        name,
+        await DeployedService.start({ installation, admin, cluster, name, bundle, port }),
+      );
+    }
+    await Promise.all([...running.values()].map((service) => service.untilReady()));
+  });
+  afterAll(async () => {
+    for (const service of running.values()) await service[Symbol.asyncDispose]();
+  });
+
+  /** Claims of the runtimes are bound here by hand: nothing provisions volumes on a test bed. */
+  async function offerVolumes() {
+    for (let index = 0; index < VOLUMES; index += 1) {
+      const name = installation.nameOf(`volume-${index}`);
+      await admin.call({
+        ...{ method: 'POST', path: '/api/v1/persistentvolumes' },
+        body: {
+          metadata: { name },
+          spec: {
+            capacity: { storage: '100Gi' },
+            accessModes: ['ReadWriteOnce'],
+            hostPath: { path: `/var/tmp/${name}` },
+          },
+        },
+      });
+    }
+  }
+
+  /** The runtime of nemo once more, in the namespace of the jobs, where a request may name it. */
+  async function offerRuntime() {
+    const { spec } = installation.find(
+      'ClusterTrainingRuntime',
+      installation.nameOf('nemo-runtime'),
+    );
+    const own = installation.nameOf('trainer-jobs');
+    const apiVersion = 'trainer.kubeflow.org/v1alpha1';
+    await admin.call({
+      ...{ method: 'POST', path: `/apis/${apiVersion}/namespaces/${own}/trainingruntimes` },
+      body: { apiVersion, kind: 'TrainingRuntime', metadata: { name: 'own-runtime' }, spec },
+    });
+  }
+
+  async function makeRequest(service: string, jobId: string, ...args: string[]) {
+    const file = `docs/examples/${service.replace(/-api$/, '')}.json`;
+    const example = JSON.parse(await readFile(file, 'utf8'));
+    const extra = example.extra_parameters ?? {};
+    const trainer_args = [...(extra.trainer_args ?? []), ...args];
+    return { ...example, job_id: jobId, extra_parameters: { ...extra, trainer_args } };
+  }
+
+  describe.each(SERVICES)('%s', (name) => {
+    const service = () => running.get(name) as DeployedService;
+    const inJobs = (path: string) => path.replace('{}', installation.nameOf('trainer-jobs'));
+
+    test('runs a job of its runtime to its end, with the GPUs that were asked for', async () => {
+      const request = await makeRequest(name, 'runs', '--testbed-run-ms=2000');
+      const accepted = await service().call('POST', '/train', request);
+      expect(accepted).toMatchObject({ http: 200, status: 'submitted' });
+      await service().untilStatus('runs', 'running');
+      const { items } = await admin.call<{ items: Manifest[] }>({
+        ...{ method: 'GET', path: inJobs('/api/v1/namespaces/{}/pods') },
+        query: { labelSelector: `jobset.sigs.k8s.io/jobset-name=${accepted.backend_job_id}` },
+      });
+      const nodes = request.extra_parameters.num_nodes ?? 1;
+      expect(items).toHaveLength(nodes);
+      for (const { spec } of items) {
+        expect(spec.containers[0].resources.limits).toMatchObject({
+          'nvidia.com/gpu': String(request.resources.gpus / nodes),
+        });
+      }
+      await service().untilStatus('runs', 'succeeded');
+    });
+
+    test('cancels a job, whose outputs stay', async () => {
+      const request = await makeRequest(name, 'is-cancelled', '--testbed-outcome=never');
+      const { backend_job_id: id } = await service().call('POST', '/train', request);
+      await service().untilStatus('is-cancelled', 'running');
+      const cancelled = await service().call('POST', '/train/is-cancelled/cancel');
+      expect(cancelled).toMatchObject({ http: 200, status: 'cancelled' });
+      await vi.waitFor(
+        async () => {
+          const { items } = await admin.call<{ items: Manifest[] }>({
+            ...{ method: 'GET', path: inJobs('/api/v1/namespaces/{}/pods') },
+            query: { labelSelector: `jobset.sigs.k8s.io/jobset-name=${id}` },
+          });
+          expect(items).toEqual([]);
+        },
+        { timeout: 30_000, interval: 200 },
+      );
+      const path = inJobs(`/api/v1/namespaces/{}/persistentvolumeclaims/outputs-${id}`);
+      const claim = await admin.call<Manifest>({ method: 'GET', path });
+      expect(claim.status.phase).toBe('Bound');
+    });
+
+    test('finds a runtime of the namespace, refuses one that there is not, knows no other job', async () => {
+      const request = await makeRequest(name, 'own-runtime');
+      request.extra_parameters.runtime_ref = { name: 'own-runtime', kind: 'TrainingRuntime' };
+      expect(await service().call('POST', '/train', request)).toMatchObject({ http: 200 });
+      const refused = await makeRequest(name, 'no-runtime');
+      refused.extra_parameters.runtime_ref = { name: 'no-runtime' };
+      expect(await service().call('POST', '/train', refused)).toMatchObject({ http: 400 });
+      expect(await service().call('GET', '/train/no-runtime')).toMatchObject({ http: 404 });
+      await service().untilStatus('own-runtime', 'succeeded');
+    });
+
+    test('uses every right that its roles grant, and asks for no other', () => {
+      const role = installation.find('Role', name);
+      const clusterRole = installation.find('ClusterRole', installation.nameOf(`trainer-${name}`));
+      const granted = toRights([...role.rules, ...clusterRole.rules]);
+      const { used, others, refused } = service().recording;
+      expect(refused).toEqual([]);
+      expect([...used].sort()).toEqual([...new Set(granted)].sort());
+      for (const path of others) expect(path).toMatch(/^\/openapi\/v3/);
+    });
+
+    test('does not take a job when it lost a right', async () => {
+      const role = installation.find('Role', name);
+      const rules = role.rules.map((rule: { resources: string[]; verbs: string[] }) =>
+        rule.resources.includes('secrets')
+          ? { ...rule, verbs: rule.verbs.filter((verb) => verb !== 'create') }
+          : rule,
+      );
+      await installation.apply([{ ...role, rules }]);
+      await vi.waitFor(
+        async () => {
+          const request = await makeRequest(name, `refused-${randomUUID()}`);
+          expect(await service().call('POST', '/train', request)).toMatchObject({ http: 503 });
+          expect(service().output).toContain('cannot create resource');
+        },
+        { timeout: 20_000, interval: 500 },
+      );
+      await installation.apply([role]);
+    });
+  });
+
+  test('all can be removed while jobs run and the services are up', async () => {
+    const [name] = SERVICES;
+    const service = running.get(name) as DeployedService;
+    const request = await makeRequest(name, 'is-removed', '--testbed-outcome=never');
+    await vi.waitFor(
+      async () => {
+        expect(await service.call('POST', '/train', request)).toMatchObject({ http: 200 });
+      },
+      { timeout: 20_000, interval: 500 },
+    );
+    await service.untilStatus('is-removed', 'running');
+    await installation.remove(in90Seconds());
+    for (let index = 0; index < VOLUMES; index += 1) {
+      const path = `/api/v1/persistentvolumes/${installation.nameOf(`volume-${index}`)}`;
+      await admin.call({ method: 'DELETE', path });
+    }
+  });
+});

@@ -100,7 +100,8 @@ function createClient(env: CliContext['env']): TrainerClient {
   if (!baseUrl || !URL.canParse(baseUrl) || !/^https?:/.test(baseUrl)) {
     throw new UsageError('Set TRAINER_URL to where the service is, such as http://localhost:8082.');
   }
-  return new TrainerClient({ baseUrl, ...(token && { token }) });
+  // Someone sits and waits for the answer.
+  return new TrainerClient({ baseUrl, retries: 2, ...(token && { token }) });
 }
 
 async function wait(

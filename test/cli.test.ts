@@ -1,0 +1,204 @@
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { expect, it, onTestFinished } from 'vitest';
+import { parse } from 'yaml';
+import { runCli } from '../packages/cli/src/run-cli.ts';
+import { makeRequest, startTestService } from '../packages/common/test/start-test-service.ts';
+
+const example = (name: string) =>
+  fileURLToPath(new URL(`../docs/examples/${name}.json`, import.meta.url));
+
+interface RunOptions {
+  readonly env?: Record<string, string>;
+  readonly stdin?: string;
+  readonly isTTY?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+async function run(args: string[], { env = {}, stdin = '', isTTY, signal }: RunOptions = {}) {
+  const written = { stdout: '', stderr: '' };
+  const output = (name: keyof typeof written) => ({
+    write: (text: string) => {
+      written[name] += text;
+    },
+    ...(isTTY && { isTTY }),
+  });
+  const code = await runCli(args, {
+    env,
+    stdin: (async function* () {
+      yield Buffer.from(stdin);
+    })(),
+    stdout: output('stdout'),
+    stderr: output('stderr'),
+    signal: signal ?? new AbortController().signal,
+  });
+  return { code, ...written };
+}
+
+async function startService(env: Record<string, string> = {}) {
+  const service = await startTestService({ env });
+  onTestFinished(() => service.close());
+  const submit = (changes: Record<string, unknown> = {}) =>
+    service.post('/train', makeRequest(changes), { 'x-trainer-token': 'right' });
+  return { env: { TRAINER_URL: service.url }, submit };
+}
+
+it('submits a file and follows the job to its end', async () => {
+  const { env } = await startService();
+  const submitted = await run(['submit', example('meta')], { env });
+  expect(submitted).toMatchObject({ code: 0, stderr: '' });
+  expect(submitted.stdout).toMatch(
+    /^Job +meta-example-001\nStatus +submitted \(\w+\)\nDetail +Job/,
+  );
+  const waited = await run(['wait', 'meta-example-001'], { env });
+  expect(waited.code).toBe(0);
+  expect(waited.stdout).toMatch(/^Status +succeeded \(COMPLETED\)$/m);
+});
+
+it('reads YAML from standard input, waits at once and prints JSON', async () => {
+  const { env } = await startService();
+  const { datasets, artifacts, base_model } = makeRequest();
+  const stdin = [
+    'job_id: from-yaml # a comment',
+    `base_model: ${JSON.stringify(base_model)}`,
+    `datasets: ${JSON.stringify(datasets)}`,
+    `artifacts: ${JSON.stringify(artifacts)}`,
+  ].join('\n');
+  const { code, stdout } = await run(['submit', '-', '--wait', '--json'], { env, stdin });
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ job_id: 'from-yaml', status: 'succeeded' });
+});
+
+it('draws a bar on a terminal, and prints lines elsewhere', async () => {
+  const { env, submit } = await startService();
+  await submit();
+  const onTerminal = await run(['wait', 'job-1'], { env, isTTY: true });
+  expect(onTerminal.code).toBe(0);
+  await submit({ job_id: 'job-2' });
+  const elsewhere = await run(['wait', 'job-2'], { env });
+  expect(elsewhere.stderr).not.toContain('\u001b');
+  for (const line of elsewhere.stderr.trim().split('\n').filter(Boolean)) {
+    expect(line).toMatch(/^(submitted|running): /);
+  }
+});
+
+it('shows and cancels a job, with the token', async () => {
+  const { env, submit } = await startService({
+    TRAINER_API_TOKEN: 'right',
+    TRAINER_MOCK_RUNNING_SECONDS: '3600',
+  });
+  await submit();
+  const withToken = { env: { ...env, TRAINER_API_TOKEN: 'right' } };
+  expect(await run(['status', 'job-1'], { env })).toMatchObject({ code: 3, stdout: '' });
+  expect((await run(['status', 'job-1'], withToken)).code).toBe(0);
+  const cancelled = await run(['cancel', 'job-1', '--json'], withToken);
+  expect(JSON.parse(cancelled.stdout)).toMatchObject({ status: 'cancelled' });
+  expect((await run(['wait', 'job-1'], withToken)).code).toBe(1);
+});
+
+it('tells all that is wrong with a request, and how to ask for help', async () => {
+  const { env } = await startService();
+  const { code, stderr } = await run(['submit', '-'], { env, stdin: '{"job_id":"x"}' });
+  expect(code).toBe(3);
+  expect(stderr).toMatch(/^base_model is required.*datasets is required.* \(request \S+\)\n$/);
+});
+
+it.each<[string, string[], string?]>([
+  ['no command', []],
+  ['an unknown command', ['destroy', 'job-1']],
+  ['no id', ['status']],
+  ['two ids', ['status', 'a', 'b']],
+  ['an unknown option', ['status', 'a', '--force']],
+  ['no time', ['wait', 'a', '--timeout', 'soon']],
+  ['a file that is not there', ['submit', '/nowhere/request.json']],
+  ['neither JSON nor YAML', ['submit', '-'], '{"token: "s3cret'],
+  ['a scalar', ['submit', '-'], 'text'],
+  ['an unknown backend', ['render', example('meta'), '--backend', 'other']],
+])('refuses %s with exit code 2', async (_, args, stdin = '') => {
+  const { code, stdout, stderr } = await run(args, {
+    env: { TRAINER_URL: 'http://127.0.0.1:9' },
+    stdin,
+  });
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/\S/);
+  expect(stderr).not.toContain('s3cret');
+});
+
+it('needs to be told where the service is', async () => {
+  expect(await run(['status', 'job-1'])).toMatchObject({
+    code: 2,
+    stderr: 'Set TRAINER_URL to where the service is, such as http://localhost:8082.\n',
+  });
+  expect((await run(['--help'])).stdout).toContain('TRAINER_URL');
+});
+
+it('ends with --timeout and when it is interrupted, while the job goes on', async () => {
+  const { env, submit } = await startService({ TRAINER_MOCK_RUNNING_SECONDS: '3600' });
+  await submit();
+  expect((await run(['wait', 'job-1', '--timeout', '0.05'], { env })).code).toBe(5);
+  const signal = AbortSignal.timeout(50);
+  expect((await run(['wait', 'job-1'], { env, signal })).code).toBe(130);
+  expect((await run(['status', 'job-1'], { env })).code).toBe(0);
+});
+
+it('renders a TrainJob without any service', async () => {
+  const rendered = await run(['render', example('meta')], {
+    env: { TRAINER_JOBS_NAMESPACE: 'my-jobs', PORT: 'nonsense' },
+  });
+  expect(rendered).toMatchObject({ code: 0, stderr: '' });
+  expect(parse(rendered.stdout)).toMatchObject({
+    kind: 'TrainJob',
+    metadata: { namespace: 'my-jobs', labels: { 'trainer.deepfinery/backend': 'meta' } },
+    spec: { runtimeRef: { name: 'meta-runtime' }, trainer: { numNodes: 2 } },
+  });
+});
+
+it('renders as a service would, which keeps credentials in a Secret', async () => {
+  const base_model = { provider: 'meta', model_name: 'm', huggingface_token: 'hf_s3cret' };
+  const stdin = JSON.stringify(makeRequest({ base_model, resources: { gpus: 2 } }));
+  const { code, stdout, stderr } = await run(['render', '-', '--json'], { stdin });
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/^It refers to these keys of the Secret \S+: HF_TOKEN\.\n$/);
+  expect(stdout + stderr).not.toContain('s3cret');
+  const { metadata } = JSON.parse(stdout);
+  const { env } = await startService();
+  const served = await run(['submit', '-', '--json'], { env, stdin });
+  const { train_job } = JSON.parse(served.stdout).metadata.job_spec;
+  expect(Object.keys(train_job.metadata)).toEqual(Object.keys(metadata));
+});
+
+it('says why a request cannot be rendered', async () => {
+  const { code, stderr } = await run(['render', example('nemo'), '--backend', 'hf-unsloth']);
+  expect(code).toBe(3);
+  expect(stderr).toMatch(/^hf-unsloth refuses this: base_model.provider must be one of/);
+  const broken = await run(['render', example('meta')], { env: { TRAINER_S3_POLICY: 'maybe' } });
+  expect(broken).toMatchObject({ code: 2 });
+  expect(broken.stderr).toContain('TRAINER_S3_POLICY');
+});
+
+it('prints nothing that a terminal would obey', async () => {
+  const { env } = await startService();
+  const { stderr } = await run(['status', 'a\u001b[2J'], { env });
+  expect(stderr).not.toContain('\u001b');
+});
+
+it('is a program', async () => {
+  const { bin } = JSON.parse(
+    await readFile(new URL('../packages/cli/package.json', import.meta.url), 'utf8'),
+  );
+  const main = fileURLToPath(new URL(bin.trainer, new URL('../packages/cli/', import.meta.url)));
+  const child = spawn(process.execPath, [main, 'status', 'x'], {
+    env: { ...process.env, TRAINER_URL: 'http://127.0.0.1:1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  expect({ code, stderr }).toEqual({
+    code: 4,
+    stderr: 'http://127.0.0.1:1 cannot be reached.\n',
+  });
+});

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { parseConfig } from '../packages/common/src/config.ts';
+import { parseConfig, SETTINGS } from '../packages/common/src/config.ts';
 import { HfUnslothBackend } from '../services/hf-unsloth-api/src/backend.ts';
 import { MetaBackend } from '../services/meta-api/src/backend.ts';
 import { NemoBackend } from '../services/nemo-api/src/backend.ts';
@@ -67,6 +67,19 @@ test('no two objects are the same one, and all carry the label to find them by',
     expect(object.metadata.labels, titleOf(object)).toMatchObject({
       'app.kubernetes.io/part-of': 'trainer-apis',
     });
+  }
+});
+
+test('docs/DEPLOYMENT.md tells of every setting and every right', async () => {
+  const text = await readFile('docs/DEPLOYMENT.md', 'utf8');
+  for (const name of Object.keys(SETTINGS)) expect(text).toContain(`\`${name}\``);
+  const rows = services.flatMap(({ find }) => [
+    ...find('Role').rules,
+    ...find('ClusterRole').rules,
+  ]);
+  for (const { resources, resourceNames, verbs } of rows) {
+    if (resourceNames !== undefined) continue;
+    expect(text).toMatch(new RegExp(`\\| ${resources.join(', ')} \\| ${verbs.join(', ')}`));
   }
 });
 

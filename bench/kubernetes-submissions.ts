@@ -1,0 +1,159 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { request } from 'undici';
+import type { TestCluster } from '../packages/common/test/cluster/test-cluster.ts';
+import type { Child } from './child.ts';
+import { toBody } from './example-request.ts';
+import type { KubernetesBed } from './kubernetes-bed.ts';
+import { forAll, submitJobs } from './kubernetes-jobs.ts';
+import { RawClient } from './kubernetes-raw.ts';
+import { median, toTable, toText } from './table.ts';
+
+const CONNECTIONS = 16;
+/** After each round, for what an answer left behind. */
+const SETTLE_MS = 1000;
+const IDLE_MS = 10_000;
+const TRAINER_API = '/apis/trainer.kubeflow.org/v1alpha1';
+
+interface Round {
+  readonly perSecond: number;
+  /** Processor time of API server, etcd and Trainer's webhook for one submission. */
+  readonly clusterCpuMs: number;
+}
+
+/** The two objects of one job, as texts in which its name stands wherever it belongs. */
+interface Objects {
+  readonly name: string;
+  readonly secret: string;
+  readonly trainJob: Readonly<Record<string, unknown>> & { readonly metadata: object };
+}
+
+/**
+ * POST /train against POSTs of the same two objects to the same API server, in turns, so that
+ * whatever else the machine does meets both alike.
+ */
+export async function measureSubmissions(
+  bed: KubernetesBed,
+  options: { rounds: number; jobs: number },
+): Promise<string> {
+  const cluster = await bed.openNamespace();
+  // Where no service watches, so that the yardstick pays for nothing but itself.
+  const elsewhere = await bed.openNamespace();
+  await using service = await bed.startService(cluster);
+  const objects = await readObjects(cluster, service);
+  const account = await elsewhere.createAccount();
+  await using client = await RawClient.open(account, CONNECTIONS);
+  const sides = {
+    service: (round: number) => submitJobs(service, `round-${round}`, options.jobs),
+    raw: (round: number) =>
+      post(client, elsewhere.namespace, objects, { prefix: `round-${round}`, jobs: options.jobs }),
+  };
+  const idle = await measureIdle(bed);
+  const rounds = { service: [] as Round[], raw: [] as Round[] };
+  for (let round = 0; round <= options.rounds; round += 1) {
+    const order = round % 2 === 0 ? (['service', 'raw'] as const) : (['raw', 'service'] as const);
+    for (const side of order) {
+      const measured = await measure(bed, () => sides[side](round), options.jobs, idle);
+      // The first round only warms up.
+      if (round > 0) rounds[side].push(measured);
+    }
+  }
+  await Promise.all([cluster.close(), elsewhere.close()]);
+  return report(rounds, options);
+}
+
+function report(
+  { service, raw }: { service: readonly Round[]; raw: readonly Round[] },
+  { rounds, jobs }: { rounds: number; jobs: number },
+): string {
+  const ratios = service.map(({ perSecond }, index) => perSecond / (raw[index]?.perSecond ?? 0));
+  const cpu = (side: readonly Round[]) => median(side.map(({ clusterCpuMs }) => clusterCpuMs));
+  const rate = (side: readonly Round[]) =>
+    `${toText(median(side.map(({ perSecond }) => perSecond)))}/s`;
+  return toTable(
+    [`${rounds} rounds of ${jobs}`, 'POST /train', 'two raw POSTs', 'ratio', 'rounds', 'goal'],
+    [
+      [
+        'submissions',
+        rate(service),
+        rate(raw),
+        median(ratios).toFixed(2),
+        `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`,
+        '0.80',
+      ],
+      [
+        "CPU of the cluster's side for one",
+        `${toText(cpu(service), 1)} ms`,
+        `${toText(cpu(raw), 1)} ms`,
+        (cpu(raw) / cpu(service)).toFixed(2),
+        '',
+        '',
+      ],
+    ],
+  );
+}
+
+async function measure(
+  bed: KubernetesBed,
+  run: () => Promise<void>,
+  jobs: number,
+  idle: number,
+): Promise<Round> {
+  const cpuMs = await bed.cpuMs();
+  const began = performance.now();
+  await run();
+  const ms = performance.now() - began;
+  await delay(SETTLE_MS);
+  const ownMs = (await bed.cpuMs()) - cpuMs - idle * (performance.now() - began);
+  return { perSecond: jobs / (ms / 1000), clusterCpuMs: ownMs / jobs };
+}
+
+/** Processor time that the cluster's side takes in a millisecond in which nobody asks it for anything. */
+async function measureIdle(bed: KubernetesBed): Promise<number> {
+  const cpuMs = await bed.cpuMs();
+  await delay(IDLE_MS);
+  return ((await bed.cpuMs()) - cpuMs) / IDLE_MS;
+}
+
+async function readObjects({ admin, namespace }: TestCluster, service: Child): Promise<Objects> {
+  const answer = await request(`${service.url}/train`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: toBody('template'),
+  });
+  const { backend_job_id: name } = (await answer.body.json()) as { backend_job_id: string };
+  const secret = await admin.call<{
+    metadata: { labels: object; annotations: object };
+    type: string;
+    data: Record<string, string>;
+  }>({ method: 'GET', path: `/api/v1/namespaces/${namespace}/secrets/${name}` });
+  const { metadata, type, data } = secret;
+  const { labels, annotations } = metadata;
+  const manifest = Buffer.from(data['.train-job.json'] ?? '', 'base64').toString();
+  return {
+    name,
+    secret: JSON.stringify({ type, data, metadata: { name, labels, annotations } }),
+    trainJob: JSON.parse(manifest) as Objects['trainJob'],
+  };
+}
+
+async function post(
+  client: RawClient,
+  namespace: string,
+  { name: template, secret, trainJob }: Objects,
+  { prefix, jobs }: { prefix: string; jobs: number },
+): Promise<void> {
+  const names = Array.from({ length: jobs }, (_, index) => `${prefix}-${index}`);
+  await forAll(names, CONNECTIONS, async (name) => {
+    const created = await client.call<{ metadata: { uid: string } }>(
+      'POST',
+      `/api/v1/namespaces/${namespace}/secrets`,
+      secret.replaceAll(template, name),
+    );
+    const { uid } = created.metadata;
+    const ownerReferences = [{ apiVersion: 'v1', kind: 'Secret', name, uid }];
+    const metadata = { ...trainJob.metadata, namespace, ownerReferences };
+    const body = JSON.stringify({ ...trainJob, metadata }).replaceAll(template, name);
+    const path = `${TRAINER_API}/namespaces/${namespace}/trainjobs?fieldValidation=Strict`;
+    await client.call('POST', path, body);
+  });
+}

@@ -121,6 +121,15 @@ describe('Deliveries', () => {
     expect(bed.posts).toEqual([]);
   });
 
+  it('look at the record itself before they send an end, since what is known may lag behind', async () => {
+    const bed = await startDeliveries();
+    const delivery = { ...bed.record.delivery, settled: 'delivered' as const };
+    vi.spyOn(bed.store, 'read').mockResolvedValue({ ...bed.record, delivery });
+    bed.deliveries.offer(bed.record);
+    await bed.deliveries.close();
+    expect(bed.posts).toEqual([]);
+  });
+
   it('count on above what was told before a lane was forgotten', async () => {
     const running = {
       ...ENDED,

@@ -203,15 +203,17 @@ export class Deliveries {
     this.#deadlines.set(record.name, nextAtMs);
   }
 
-  async #tellEnd(lane: Lane, record: JobRecord): Promise<void> {
-    const { clock } = this.#parts;
-    const { nextAttemptAtMs, settled } = record.delivery;
-    if (settled !== undefined) {
-      this.forget(record.name);
+  async #tellEnd(lane: Lane, known: JobRecord): Promise<void> {
+    const { clock, store } = this.#parts;
+    // What was sent but could not be noted is not sent again by this process.
+    if (lane.unnoted.length > 0) return this.#note(lane, known);
+    // The leader before us may have told it already, which what is known here may not show yet.
+    const record = await store.read(known.name);
+    if (record?.uid !== known.uid || record.delivery.settled !== undefined) {
+      this.forget(known.name);
       return;
     }
-    // What was sent but could not be noted is not sent again by this process.
-    if (lane.unnoted.length > 0) return this.#note(lane, record);
+    const { nextAttemptAtMs } = record.delivery;
     const nowMs = clock.now();
     if (nextAttemptAtMs !== undefined && nextAttemptAtMs > nowMs) {
       this.#deadlines.set(record.name, nextAttemptAtMs);

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['packages', 'services', 'scripts', 'test'].map((folder) => `${folder}/**/*.test.ts`),
-    exclude: ['**/node_modules/**', '**/*.cluster.test.ts'],
+    exclude: ['**/node_modules/**', '**/*.cluster.test.ts', '**/*.tools.test.ts'],
     // Threads cannot receive signals, which the tests of starting and closing send.
     pool: 'forks',
     maxWorkers: 2,

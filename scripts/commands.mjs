@@ -26,6 +26,9 @@ const commands = {
   bench: [program('bench', 'bench/main.ts')],
   testbed: [program('testbed', 'testbed/src/main.ts')],
   'test:cluster': [tool('cluster tests', 'vitest', 'run', '--config', 'vitest.cluster.config.ts')],
+  'test:tools': [
+    tool('tests by public tools', 'vitest', 'run', '--config', 'vitest.tools.config.ts'),
+  ],
   chaos: [program('chaos', 'chaos/main.ts')],
 };
 

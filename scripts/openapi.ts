@@ -1,5 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { describeApi } from './describe-api.ts';
+import { describePostman } from './describe-postman.ts';
 
-await writeFile(new URL('../docs/openapi.json', import.meta.url), await describeApi());
-console.log('docs/openapi.json is what the services serve.');
+const files = {
+  'openapi.json': await describeApi(),
+  'postman/trainer-apis.postman_collection.json': await describePostman(),
+};
+for (const [name, text] of Object.entries(files)) {
+  await writeFile(new URL(`../docs/${name}`, import.meta.url), text);
+  console.log(`docs/${name} is up to date.`);
+}

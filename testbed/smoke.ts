@@ -1,5 +1,7 @@
-// Drives the test bed once through what tests rely on. Run by hand: `node testbed/smoke.ts`.
+// Drives the test bed once through what tests rely on. Run by hand: `node testbed/smoke.ts [COUNT] [--queued]`.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
 import {
   type Kube,
   KubeError,
@@ -28,7 +30,12 @@ function trainJob(
     metadata: { name, namespace, labels },
     spec: {
       runtimeRef: { name: runtime },
-      trainer: { numNodes: 1, resourcesPerNode: { limits: { 'nvidia.com/gpu': '1' } }, args },
+      trainer: {
+        numNodes: 1,
+        resourcesPerNode: { limits: { 'nvidia.com/gpu': '1' } },
+        // Kueue, writing the TrainJob back, leaves out what is empty, and spec.trainer is immutable.
+        ...(args.length > 0 && { args }),
+      },
     },
   };
 }
@@ -101,20 +108,55 @@ async function deletion({ kube }: Testbed): Promise<void> {
 }
 
 async function queue({ kube, queue: training }: Testbed): Promise<void> {
-  training.slots = 1;
+  await training.resize(1);
   const labels = { 'kueue.x-k8s.io/queue-name': 'training' };
   const first = await kube.create(trainJob('first', ['--testbed-run-ms=1500'], { labels }));
+  await until('the first is admitted', () => admitted(training, 'first'));
   const second = await kube.create(trainJob('second', [], { labels }));
   await condition(kube, second, 'Suspended');
   await condition(kube, first, 'Complete');
-  assert.equal(
-    (await kube.get(second)).status.conditions.some(
-      (entry: { type: string }) => entry.type === 'Complete',
-    ),
-    false,
-  );
+  const { conditions } = (await kube.get(second)).status;
+  assert.ok(!conditions.some((entry: { type: string }) => entry.type === 'Complete'));
   await condition(kube, second, 'Complete');
   lap('the second queued TrainJob ran after the first');
+
+  const third = await kube.create(trainJob('third', ['--testbed-outcome=never'], { labels }));
+  await until('it runs', () => runs(kube, third));
+  await kube.patch(third, { spec: { suspend: true } });
+  await until('its pods leave', async () => !(await runs(kube, third)));
+  await until('Kueue runs it again', () => runs(kube, third));
+  lap('an admitted TrainJob that was suspended was resumed by Kueue');
+  await training.hold('third');
+  await until('its pods are gone', async () => (await podsOf(kube, third)).length === 0);
+  assert.equal((await kube.get(third)).spec.suspend, true);
+  await training.release('third');
+  await until('it runs again', () => runs(kube, third));
+  lap('its Workload was deactivated and activated');
+  await kube.delete(third);
+  await until('its Workload is gone', async () => !(await training.workload('third')));
+  await until('its pods, too', async () => (await podsOf(kube, third)).length === 0);
+  lap('it was deleted, and its Workload with it');
+
+  const held = { 'kueue.x-k8s.io/queue-name': 'held' };
+  const waiting = await kube.create(trainJob('waiting', [], { labels: held }));
+  await condition(kube, waiting, 'Suspended');
+  await kube.delete(waiting);
+  lap('a TrainJob waited in the queue that admits nothing');
+  await training.resize(16);
+}
+
+async function admitted(training: Testbed['queue'], name: string): Promise<boolean> {
+  const conditions = (await training.workload(name))?.status?.conditions ?? [];
+  return conditions.some(
+    ({ type, status }: { type: string; status: string }) =>
+      type === 'Admitted' && status === 'True',
+  );
+}
+
+async function runs(kube: Kube, job: KubeObject): Promise<boolean> {
+  return (await podsOf(kube, job)).some(
+    (pod) => pod.status.phase === 'Running' && !pod.metadata.deletionTimestamp,
+  );
 }
 
 async function refusals({ kube }: Testbed): Promise<void> {
@@ -168,8 +210,10 @@ async function refusals({ kube }: Testbed): Promise<void> {
   lap('a service account may read and not create');
 }
 
-async function crowd({ kube }: Testbed, count: number): Promise<void> {
-  const jobs = Array.from({ length: count }, (_, index) => trainJob(`crowd-${index}`));
+async function crowd({ kube }: Testbed, count: number, labels = {}): Promise<void> {
+  const jobs = Array.from({ length: count }, (_, index) =>
+    trainJob(`crowd-${index}`, [], { labels }),
+  );
   await Promise.all(jobs.map((job) => kube.create(job)));
   lap(`${count} TrainJobs were created at once`);
   await until(
@@ -209,6 +253,27 @@ async function restarts(testbed: Testbed): Promise<void> {
   lap('a TrainJob succeeded after the restarts');
 }
 
+/** Processor time so far and memory now, by component. */
+async function costs(testbed: Testbed): Promise<void> {
+  const names = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'];
+  names.push('jobset', 'trainer', 'kwok', 'kueue');
+  const parts = await Promise.all(
+    names.map(async (name) => {
+      const { pid } = testbed.component(name);
+      const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
+      const seconds = (Number(fields[11]) + Number(fields[12])) / 100;
+      return { name, seconds, megabytes: Math.round((Number(fields[21]) * 4096) / 1e6) };
+    }),
+  );
+  console.table(parts);
+  const sum = parts.reduce((total, { seconds }) => total + seconds, 0);
+  console.log(`${sum.toFixed(1)} s of processor time in all`);
+}
+
+const { values, positionals } = parseArgs({
+  options: { queued: { type: 'boolean' } },
+  allowPositionals: true,
+});
 const testbed = await startTestbed({ log: console.log });
 try {
   console.log(testbed.versions);
@@ -218,7 +283,10 @@ try {
   await deletion(testbed);
   await queue(testbed);
   await refusals(testbed);
-  await crowd(testbed, Number(process.argv[2] ?? 50));
+  await costs(testbed);
+  const labels = values.queued ? { 'kueue.x-k8s.io/queue-name': 'training' } : {};
+  await crowd(testbed, Number(positionals[0] ?? 50), labels);
+  await costs(testbed);
   await restarts(testbed);
   console.log('7 passed, 0 failed');
 } finally {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { withLock } from './lock.ts';
@@ -49,7 +49,8 @@ async function build(module: GoModule, goVersion: string, log: Log): Promise<Bin
   const goMod = await readFile(join(cwd, 'go.mod'), 'utf8');
   const versions = Object.fromEntries(module.upstream.map((name) => [name, pinned(goMod, name)]));
   const args = buildArguments(module, versions);
-  const folder = join(cacheRoot(), module.name, await hash(cwd, [goVersion, ...args]));
+  const patch = module.patch ? Object.values(module.patch) : [];
+  const folder = join(cacheRoot(), module.name, await hash(cwd, [goVersion, ...args, ...patch]));
   const path = join(folder, module.name);
   const sourceNote = join(folder, 'source');
 
@@ -59,7 +60,8 @@ async function build(module: GoModule, goVersion: string, log: Log): Promise<Bin
     log(`building ${module.name} (once; later starts take it from ${cacheRoot()})`);
     await mkdir(folder, { recursive: true });
     const draft = `${path}.${process.pid}`;
-    await goRun(['build', ...args, '-o', draft, module.command], cwd);
+    const overlay = await patchSource(module, cwd, folder);
+    await goRun(['build', ...args, ...overlay, '-o', draft, module.command], cwd);
     await rename(draft, path);
     log(`built ${module.name} in ${Math.round((Date.now() - began) / 1000)} s`);
   });
@@ -70,6 +72,20 @@ function buildArguments(module: GoModule, versions: Record<string, string>): str
   const [main] = Object.values(versions);
   const extra = main ? (module.ldflags?.(main) ?? []) : [];
   return ['-trimpath', '-buildvcs=false', `-ldflags=${['-s', '-w', ...extra].join(' ')}`];
+}
+
+/** Lays the patched file over the module's own folder, as Go replaces nothing in its module cache. */
+async function patchSource(module: GoModule, cwd: string, folder: string): Promise<string[]> {
+  if (!module.patch) return [];
+  const { file, from, to } = module.patch;
+  const source = await upstreamSource(module, cwd, join(folder, 'source'));
+  const parts = (await readFile(join(source, file), 'utf8')).split(from);
+  if (parts.length !== 2) throw new Error(`${module.name}: ${file} has not one ${from}`);
+  const patched = join(folder, basename(file));
+  const overlay = join(folder, 'overlay.json');
+  await writeFile(patched, parts.join(to));
+  await writeFile(overlay, JSON.stringify({ Replace: { [join(cwd, basename(file))]: patched } }));
+  return [`-overlay=${overlay}`];
 }
 
 /** Asking Go takes longer than the rest of a warm start, so the answer is kept beside the binary. */

@@ -19,6 +19,7 @@ const identities: Record<string, string> = {
     'system:serviceaccount:kubeflow-system:kubeflow-trainer-controller-manager/system:serviceaccounts',
   jobset: 'system:serviceaccount:jobset-system:jobset-controller-manager/system:serviceaccounts',
   kwok: 'system:serviceaccount:kube-system:kwok-controller/system:serviceaccounts',
+  kueue: 'system:serviceaccount:kueue-system:kueue-controller-manager/system:serviceaccounts',
 };
 
 export interface Certs {
@@ -28,7 +29,7 @@ export interface Certs {
 
 export async function makeCerts(helper: string, dir: string): Promise<Certs> {
   // Kept over a restart on the same folder: service account tokens in etcd stay valid.
-  if (!existsSync(join(dir, 'kwok.crt'))) {
+  if (!existsSync(join(dir, 'kueue.crt'))) {
     const clients = Object.entries(identities).map(([name, user]) => `${name}=${user}`);
     await run(helper, ['certs', dir, ...clients]);
   }

@@ -39,7 +39,7 @@ export class Component {
   }
 
   /** Starts the process and waits until it says that it is healthy. */
-  async start(timeoutMs = 60_000): Promise<void> {
+  async start(timeoutMs = 120_000): Promise<void> {
     if (this.running) return;
     this.#stopping = false;
     const child = this.#spawn();
@@ -48,7 +48,7 @@ export class Component {
     while (!(await this.#spec.ready())) {
       if (hasEnded(child)) throw new Error(await this.#obituary(child));
       if (Date.now() > deadline)
-        throw new Error(`${this.name} was not healthy in ${timeoutMs} ms: ${this.logFile}`);
+        throw new Error(await this.#logEnd(`${this.name} was not healthy in ${timeoutMs} ms`));
       await sleep(40);
     }
   }
@@ -89,9 +89,14 @@ export class Component {
     return child;
   }
 
-  async #obituary(child: ChildProcess): Promise<string> {
+  #obituary(child: ChildProcess): Promise<string> {
+    return this.#logEnd(`${this.name} ended (${child.signalCode ?? child.exitCode})`);
+  }
+
+  /** The log itself may be gone by the time that somebody reads this. */
+  async #logEnd(what: string): Promise<string> {
     const tail = (await readFile(this.logFile, 'utf8')).trim().split('\n').slice(-8).join('\n');
-    return `${this.name} ended (${child.signalCode ?? child.exitCode}); the end of ${this.logFile}:\n${tail}`;
+    return `${what}; the end of ${this.logFile}:\n${tail}`;
   }
 }
 

@@ -18,6 +18,8 @@ export interface Ports {
   jobsetWebhook: number;
   jobsetHealth: number;
   kwok: number;
+  kueueWebhook: number;
+  kueueHealth: number;
 }
 
 export interface Setting {
@@ -36,6 +38,7 @@ export function componentSpecs(setting: Setting): ComponentSpec[] {
     jobset(setting),
     trainer(setting),
     kwok(setting),
+    kueue(setting),
   ];
 }
 
@@ -208,6 +211,21 @@ function kwok(setting: Setting): ComponentSpec {
     ],
     cwd: dir,
     ready: probe(`http://127.0.0.1:${ports.kwok}/healthz`),
+  };
+}
+
+function kueue(setting: Setting): ComponentSpec {
+  const { dir, ports } = setting;
+  return {
+    name: 'kueue',
+    command: [
+      binary(setting, 'kueue'),
+      `--config=${join(dir, 'kueue.json')}`,
+      '--zap-log-level=info',
+    ],
+    cwd: dir,
+    env: { KUBECONFIG: kubeconfigOf(dir, 'kueue') },
+    ready: probe(`http://127.0.0.1:${ports.kueueHealth}/readyz`),
   };
 }
 

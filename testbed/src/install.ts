@@ -1,23 +1,32 @@
 import { fileURLToPath } from 'node:url';
 import type { Setting } from './components.ts';
 import type { Kube, KubeObject } from './kube.ts';
+import { kueueCrds, kueueWebhooks } from './kueue.ts';
 import { crds, rbac, readObjects, webhooks } from './manifests.ts';
 import { nodes } from './nodes.ts';
 import { until } from './until.ts';
 
-const namespaces = ['kubeflow-system', 'jobset-system', 'trainer-system', 'trainer-jobs'];
+const namespaces = [
+  'kubeflow-system',
+  'jobset-system',
+  'kueue-system',
+  'trainer-system',
+  'trainer-jobs',
+];
+/** A machine that does much else takes long over what is a matter of seconds. */
+const patience = { timeoutMs: 120_000 };
 const ours = (file: string) => fileURLToPath(new URL(`../manifests/${file}`, import.meta.url));
 
 /** What must be there before the controllers start. */
 export async function install(kube: Kube, { binaries }: Setting): Promise<void> {
-  const definitions = await crds(binaries);
+  const definitions = [...(await crds(binaries)), ...(await kueueCrds(binaries))];
   await Promise.all(
     [...namespaces.map(namespace), ...definitions].map((object) => kube.apply(object)),
   );
   await Promise.all((await rbac(binaries)).map((object) => kube.apply(object)));
   await Promise.all(
     definitions.map((object) =>
-      until(`${object.metadata.name} is served`, () => established(kube, object)),
+      until(`${object.metadata.name} is served`, () => established(kube, object), patience),
     ),
   );
 }
@@ -28,9 +37,10 @@ export async function installControllers(
 ): Promise<void> {
   const trainer = { port: ports.trainerWebhook, caBundle };
   const jobset = { port: ports.jobsetWebhook, caBundle };
+  const kueue = { port: ports.kueueWebhook, caBundle };
   const objects = [
     ...(await webhooks(binaries, trainer, jobset)),
-    ...(await readObjects(ours('queue.yaml'))),
+    ...(await kueueWebhooks(binaries, kueue)),
     ...nodes(),
   ];
   await Promise.all(objects.map((object) => kube.apply(object)));
@@ -38,16 +48,21 @@ export async function installControllers(
 
 /** What passes the controllers' webhooks, or shows that they work. */
 export async function installWorkload(kube: Kube): Promise<void> {
-  const runtimes = await readObjects(ours('runtimes.yaml'));
+  const objects = [
+    ...(await readObjects(ours('runtimes.yaml'))),
+    ...(await readObjects(ours('queue.yaml'))),
+  ];
   await Promise.all(
-    runtimes.map((object) =>
-      until(`runtime ${object.metadata.name} is accepted`, () => accepted(kube, object)),
+    objects.map((object) =>
+      until(
+        `${object.kind} ${object.metadata.name} is accepted`,
+        () => accepted(kube, object),
+        patience,
+      ),
     ),
   );
-  await until('all nodes are ready', async () => {
-    const { items } = await kube.call<{ items: KubeObject[] }>('GET', '/api/v1/nodes');
-    return items.length >= nodes().length && items.every(isReady);
-  });
+  await until('the queue is open', () => isOpen(kube), patience);
+  await until('all nodes are ready', () => haveNodes(kube), patience);
   await until('the namespace has its service account', () =>
     kube
       .get({
@@ -74,20 +89,38 @@ async function accepted(kube: Kube, object: KubeObject): Promise<boolean> {
 }
 
 async function established(kube: Kube, definition: KubeObject): Promise<boolean> {
-  const { status } = await kube.get(definition);
-  return status?.conditions?.some(
-    (condition: { type: string; status: string }) =>
-      condition.type === 'Established' && condition.status === 'True',
+  return hasCondition((await kube.get(definition)).status, 'Established');
+}
+
+function hasCondition(
+  status: { conditions?: { type: string; status: string }[] } | undefined,
+  type: string,
+): boolean {
+  return (status?.conditions ?? []).some(
+    (condition) => condition.type === type && condition.status === 'True',
   );
 }
 
 function isReady(node: KubeObject): boolean {
-  const ready = node.status?.conditions?.some(
-    (condition: { type: string; status: string }) =>
-      condition.type === 'Ready' && condition.status === 'True',
-  );
   const taints: { key: string }[] = node.spec.taints ?? [];
-  return ready && !taints.some((taint) => taint.key.startsWith('node.kubernetes.io/'));
+  return (
+    hasCondition(node.status, 'Ready') &&
+    !taints.some((taint) => taint.key.startsWith('node.kubernetes.io/'))
+  );
+}
+
+async function haveNodes(kube: Kube): Promise<boolean> {
+  const { items } = await kube.call<{ items: KubeObject[] }>('GET', '/api/v1/nodes');
+  return items.length >= nodes().length && items.every(isReady);
+}
+
+async function isOpen(kube: Kube): Promise<boolean> {
+  const { status } = await kube.get({
+    apiVersion: 'kueue.x-k8s.io/v1beta2',
+    kind: 'LocalQueue',
+    metadata: { name: 'training', namespace: 'trainer-jobs' },
+  });
+  return hasCondition(status, 'Active');
 }
 
 function namespace(name: string): KubeObject {

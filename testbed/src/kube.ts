@@ -6,7 +6,12 @@ import { parse } from 'yaml';
 export interface KubeObject {
   apiVersion: string;
   kind: string;
-  metadata: { name: string; namespace?: string; [key: string]: unknown };
+  metadata: {
+    name: string;
+    namespace?: string;
+    ownerReferences?: { kind: string; name: string }[];
+    [key: string]: unknown;
+  };
   // biome-ignore lint/suspicious/noExplicitAny: objects of any kind pass through here
   [key: string]: any;
 }

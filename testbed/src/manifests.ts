@@ -11,45 +11,61 @@ export async function readObjects(file: string): Promise<KubeObject[]> {
     .filter((object) => object?.kind);
 }
 
-async function readFolder(folder: string): Promise<KubeObject[]> {
+export async function readFolder(folder: string): Promise<KubeObject[]> {
   const files = (await readdir(folder)).filter(
     (file) => file.endsWith('.yaml') && file !== 'kustomization.yaml',
   );
   return (await Promise.all(files.sort().map((file) => readObjects(join(folder, file))))).flat();
 }
 
-const sourceOf = (binaries: Binaries, name: string) => binaries[name]?.source ?? '';
+export const crdFolder = 'config/components/crd/bases';
+
+export const sourceOf = (binaries: Binaries, name: string) => binaries[name]?.source ?? '';
 
 export async function crds(binaries: Binaries): Promise<KubeObject[]> {
   const folders = [
     join(sourceOf(binaries, 'trainer'), 'manifests/base/crds'),
-    join(sourceOf(binaries, 'jobset'), 'config/components/crd/bases'),
+    join(sourceOf(binaries, 'jobset'), crdFolder),
   ];
   return (await Promise.all(folders.map(readFolder))).flat();
 }
 
 /** Each controller's own roles, named and placed as its kustomization would. */
 export async function rbac(binaries: Binaries): Promise<KubeObject[]> {
+  const own = ['service_account.yaml', 'role.yaml', 'role_binding.yaml'];
   const trainer = await pick(
     join(sourceOf(binaries, 'trainer'), 'manifests/base/rbac'),
+    own,
     'kubeflow-system',
     '',
   );
   const jobset = await pick(
     join(sourceOf(binaries, 'jobset'), 'config/components/rbac'),
+    own,
     'jobset-system',
     'jobset-',
   );
   const kwok = await readFolder(join(sourceOf(binaries, 'kwok'), 'kustomize/rbac'));
-  return [...trainer, ...jobset, ...kwok];
+  const kueue = await pick(
+    join(sourceOf(binaries, 'kueue'), 'config/components/rbac'),
+    [...own, 'manager_secrets_role.yaml', 'manager_secrets_role_binding.yaml'],
+    'kueue-system',
+    'kueue-',
+  );
+  return [...trainer, ...jobset, ...kwok, ...kueue];
 }
 
-async function pick(folder: string, namespace: string, prefix: string): Promise<KubeObject[]> {
-  const files = ['service_account.yaml', 'role.yaml', 'role_binding.yaml'];
+async function pick(
+  folder: string,
+  files: string[],
+  namespace: string,
+  prefix: string,
+): Promise<KubeObject[]> {
   const objects = (await Promise.all(files.map((file) => readObjects(join(folder, file))))).flat();
   for (const object of objects) {
     object.metadata.name = prefix + object.metadata.name;
-    if (object.kind === 'ServiceAccount') object.metadata.namespace = namespace;
+    if (object.kind === 'ServiceAccount' || object.metadata.namespace)
+      object.metadata.namespace = namespace;
     if (object.roleRef) object.roleRef.name = prefix + object.roleRef.name;
     for (const subject of object.subjects ?? []) {
       subject.name = prefix + subject.name;
@@ -77,10 +93,11 @@ export async function webhooks(
     patched(ofJobset, 'patches/mutating-patch.yaml', 'patches/validating-patch.yaml'),
   ]);
   for (const object of jobsetObjects) object.metadata.name = `jobset-${object.metadata.name}`;
-  return [
-    ...trainerObjects.map((object) => pointAt(object, trainer)),
-    ...jobsetObjects.map((object) => pointAt(object, jobset)),
-  ];
+  for (const object of trainerObjects)
+    for (const webhook of object.webhooks) pointAt(webhook, trainer);
+  for (const object of jobsetObjects)
+    for (const webhook of object.webhooks) pointAt(webhook, jobset);
+  return [...trainerObjects, ...jobsetObjects];
 }
 
 async function patched(
@@ -107,12 +124,11 @@ function set(target: object, pointer: string, value: unknown): void {
   parent[last] = value;
 }
 
-function pointAt(object: KubeObject, { port, caBundle }: WebhookAddress): KubeObject {
-  for (const webhook of object.webhooks) {
-    webhook.clientConfig = {
-      url: `https://127.0.0.1:${port}${webhook.clientConfig.service.path}`,
-      caBundle,
-    };
-  }
-  return object;
+export function pointAt(
+  // biome-ignore lint/suspicious/noExplicitAny: a part of an object of any kind
+  webhook: { clientConfig: any },
+  { port, caBundle }: WebhookAddress,
+): void {
+  const { path } = webhook.clientConfig.service;
+  webhook.clientConfig = { url: `https://127.0.0.1:${port}${path}`, caBundle };
 }

@@ -6,7 +6,12 @@ export interface GoModule {
   /** Upstream modules whose versions are reported; the first one's source holds the manifests. */
   upstream: string[];
   ldflags?: (version: string) => string[];
+  /** For what no flag changes: a `main` package of one file, built with one piece of its text replaced. */
+  patch?: { file: string; from: string; to: string };
 }
+
+/** Name of the folder, within a test bed's, that holds Kueue's serving certificate. */
+export const kueueCerts = 'kueue-certs';
 
 export const modules: readonly GoModule[] = [
   { name: 'helper', command: '.', upstream: [] },
@@ -42,5 +47,14 @@ export const modules: readonly GoModule[] = [
     name: 'kwok',
     command: 'sigs.k8s.io/kwok/cmd/kwok',
     upstream: ['sigs.k8s.io/kwok'],
+  },
+  {
+    name: 'kueue',
+    command: '.',
+    upstream: ['sigs.k8s.io/kueue'],
+    ldflags: (version) => [`-X sigs.k8s.io/kueue/pkg/version.GitVersion=${version}`],
+    // Without certificate management of its own it wants a certificate for its metrics in this one
+    // folder, even when it serves none. A relative path is looked for in the test bed's folder.
+    patch: { file: 'cmd/kueue/main.go', from: '/etc/kueue/metrics/certs', to: kueueCerts },
   },
 ];

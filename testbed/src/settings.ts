@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { kubeconfigOf, webhookCerts } from './certs.ts';
 import type { Setting } from './components.ts';
+import { kueueCerts } from './modules.ts';
 import { podStages } from './pod-stages.ts';
 
 // Generous enough that a thousand jobs at once wait for work to be done and not for a rate limit.
@@ -17,11 +18,13 @@ export async function writeSettings(setting: Setting): Promise<void> {
     file('trainer.json', trainerSettings(setting)),
     file('jobset.json', jobsetSettings(setting)),
     file('kwok.json', kwokSettings),
+    file('kueue.json', kueueSettings(setting)),
     writeFile(
       join(dir, 'pod-stages.yaml'),
       podStages.map((stage) => JSON.stringify(stage)).join('\n---\n'),
     ),
     webhookCerts(certs, join(dir, 'jobset-certs')),
+    webhookCerts(certs, join(dir, kueueCerts)),
     webhookCerts(certs, join(dir, 'tmp/k8s-webhook-server/serving-certs')),
   ]);
 }
@@ -60,6 +63,32 @@ function jobsetSettings({ dir, ports }: Setting) {
     leaderElection: { leaderElect: false },
     internalCertManagement: { enable: false },
     clientConnection: connection,
+  };
+}
+
+function kueueSettings({ dir, ports }: Setting) {
+  return {
+    apiVersion: 'config.kueue.x-k8s.io/v1beta2',
+    kind: 'Configuration',
+    namespace: 'kueue-system',
+    health: { healthProbeBindAddress: `127.0.0.1:${ports.kueueHealth}` },
+    metrics: { bindAddress: '0' },
+    webhook: { host: '127.0.0.1', port: ports.kueueWebhook, certDir: join(dir, kueueCerts) },
+    leaderElection: { leaderElect: false },
+    internalCertManagement: { enable: false },
+    clientConnection: connection,
+    controller: {
+      groupKindConcurrency: {
+        'TrainJob.trainer.kubeflow.org': 10,
+        'Workload.kueue.x-k8s.io': 10,
+        'LocalQueue.kueue.x-k8s.io': 5,
+        'ClusterQueue.kueue.x-k8s.io': 5,
+      },
+    },
+    manageJobsWithoutQueueName: false,
+    integrations: { frameworks: ['trainer.kubeflow.org/trainjob'] },
+    // Its server binds one fixed port on every interface.
+    featureGates: { VisibilityOnDemand: false },
   };
 }
 

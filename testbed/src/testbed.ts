@@ -30,6 +30,8 @@ const portNames = [
   'jobsetWebhook',
   'jobsetHealth',
   'kwok',
+  'kueueWebhook',
+  'kueueHealth',
 ] as const satisfies readonly (keyof Ports)[];
 
 export class Testbed {
@@ -38,7 +40,7 @@ export class Testbed {
   readonly versions: Record<string, string>;
   /** An administrator's client. */
   readonly kube: Kube;
-  /** Stands in for Kueue. */
+  /** Kueue's queue `training`. */
   readonly queue: Queue;
   /** Settles with a description once a component has ended without having been told to. */
   readonly died: Promise<string>;
@@ -56,7 +58,6 @@ export class Testbed {
     this.versions = versionsOf(setting.binaries);
     this.kube = kube;
     this.queue = new Queue(kube);
-    this.queue.start();
     this.#components = components;
     this.#release = release;
     this.died = new Promise((resolve) => {
@@ -65,16 +66,10 @@ export class Testbed {
   }
 
   component(name: string): Component {
-    const found = this.#components.get(name);
-    if (!found)
-      throw new Error(
-        `the test bed has no ${name}, only ${[...this.#components.keys()].join(', ')}`,
-      );
-    return found;
+    return findComponent(this.#components, name);
   }
 
   async close(): Promise<void> {
-    await this.queue.stop();
     this.kube.close();
     await stopAll(this.#components);
     await this.#release();
@@ -101,7 +96,7 @@ export async function startTestbed({ dir, log = () => {} }: TestbedOptions = {})
     return new Testbed(setting, components, kube, release);
   } catch (error) {
     await stopAll(components);
-    lock.release();
+    await release();
     throw error;
   }
 }
@@ -139,20 +134,27 @@ async function startAll(
   components: Map<string, Component>,
   kube: Kube,
 ): Promise<void> {
-  const start = (name: string) => components.get(name)?.start();
+  const start = (name: string) => findComponent(components, name).start();
   await start('etcd');
   await start('kube-apiserver');
   await Promise.all([start('kube-scheduler'), install(kube, setting)]);
   // The garbage collector looks for new kinds every 30 s only: it must find the CRDs when it starts.
-  const controllers = ['kube-controller-manager', 'jobset', 'trainer', 'kwok'];
+  const controllers = ['kube-controller-manager', 'jobset', 'trainer', 'kwok', 'kueue'];
   await Promise.all([...controllers.map(start), installControllers(kube, setting)]);
   await installWorkload(kube);
+}
+
+function findComponent(components: Map<string, Component>, name: string): Component {
+  const found = components.get(name);
+  if (!found)
+    throw new Error(`the test bed has no ${name}, only ${[...components.keys()].join(', ')}`);
+  return found;
 }
 
 /** Clients before their servers, so that nothing waits for an answer that will not come. */
 async function stopAll(components: Map<string, Component>): Promise<void> {
   const stop = (names: string[]) => Promise.all(names.map((name) => components.get(name)?.stop()));
-  await stop(['kwok', 'trainer', 'jobset', 'kube-scheduler', 'kube-controller-manager']);
+  await stop(['kueue', 'kwok', 'trainer', 'jobset', 'kube-scheduler', 'kube-controller-manager']);
   await stop(['kube-apiserver']);
   await stop(['etcd']);
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -27,12 +27,10 @@ let copy: Awaited<ReturnType<typeof makeCleanCopy>>;
 
 beforeAll(async () => {
   copy = await makeCleanCopy();
-  const { stdout } = await promisify(execFile)('find', ['.', '-type', 'f', '-printf', '%P\\n'], {
-    cwd: copy.folder,
-  });
   const dockerignore = await readFile('.dockerignore', 'utf8');
-  for (const path of stdout.split('\n').filter(Boolean)) {
-    if (isIgnored(dockerignore, path)) await rm(join(copy.folder, path));
+  for (const path of await readdir(copy.folder, { recursive: true })) {
+    if (isIgnored(dockerignore, path))
+      await rm(join(copy.folder, path), { recursive: true, force: true });
   }
   for (const { folder } of SERVICES) {
     const spec = readDockerfile(dockerfile, folder);
@@ -162,7 +160,7 @@ async function untilHealthy(
   { ended, ...service }: { ended: Promise<unknown>; output: string },
 ) {
   let isOver = false;
-  ended.then(() => {
+  void ended.then(() => {
     isOver = true;
   });
   while (!isOver) {

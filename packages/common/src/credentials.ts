@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { StorageAuth, TrainingRequest } from './schemas/training-request.ts';
 
 export const REDACTED = '[redacted]';
@@ -19,12 +20,21 @@ const FREE_NAME =
 /** Both take what they scan, found or not, so that no text makes the search quadratic. */
 const USER_INFO = /(:\/\/)([^\s/?#"]*@)?/g;
 const QUERY = /(:\/\/[^\s?#"]*)(\?[^\s#"]*)?/g;
+/** Of what is remembered or looked at. */
+const MAX_NAME_LENGTH = 64;
 /** Shorter ones would be found in harmless texts. */
 const MIN_SECRET_LENGTH = 6;
 
+/** Asked of every text of every request, and the names are few. */
+const knownNames = new LRUCache<string, boolean>({ max: 2000, memoMethod: judgeName });
+
 export function isCredentialName(key: string): boolean {
+  return key.length > MAX_NAME_LENGTH ? judgeName(key) : knownNames.memo(key);
+}
+
+function judgeName(key: string): boolean {
   // The end of a name decides; `hubToken` is read as `hub_Token`.
-  const name = key.slice(-64).replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2');
+  const name = key.slice(-MAX_NAME_LENGTH).replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2');
   return FIELDS.has(key) || FREE_NAME.test(name);
 }
 

@@ -160,7 +160,7 @@ export class Controller {
       await store.update(record, { runId: result.runId });
       return true;
     }
-    if (result.outcome === 'later') {
+    if (result.outcome === 'later' || result.outcome === 'forbidden') {
       this.#deadlines.set(record.name, clock.now() + 1000);
       return false;
     }

@@ -40,6 +40,9 @@ export interface Accepted {
   readonly isReplay: boolean;
 }
 
+/** An operator has to act first. */
+const FORBIDDEN_RETRY_SECONDS = 30;
+
 /** Brings jobs into being: the record first, then the run. */
 export class Submitter {
   readonly #parts: SubmitterParts;
@@ -71,7 +74,7 @@ export class Submitter {
     if (refusal !== undefined) {
       const isGone = await this.#quietly(created.record, () => store.delete(created.record));
       // Where someone changed the record meanwhile, it is theirs to end: the controller latches it.
-      if (isGone === true) throw new TrainerError('SUBMISSION_REFUSED', refusal);
+      if (isGone === true) throw refusal;
     }
     return { record: created.record, plan: payload, isReplay: false };
   }
@@ -89,11 +92,11 @@ export class Submitter {
     const payload = await store.readPlan(record);
     if (!isSame) throw toConflict(payload ? findDifferences(payload.asked, asked) : []);
     const refusal = payload && (await this.#start(record, payload));
-    if (refusal !== undefined) {
+    if (refusal?.code === 'SUBMISSION_REFUSED') {
       await changeRecord(store, record, (current) =>
         isTerminal(current.state.status)
           ? undefined
-          : { state: toRefused(current, refusal, clock.now()) },
+          : { state: toRefused(current, refusal.message, clock.now()) },
       );
     }
     return { record, isReplay: true };
@@ -120,9 +123,15 @@ export class Submitter {
   }
 
   /** Starts the run as far as that is possible now; resolves with a refusal, if there is one. */
-  async #start(record: JobRecord, payload: JobPlan): Promise<string | undefined> {
+  async #start(record: JobRecord, payload: JobPlan): Promise<TrainerError | undefined> {
     const result = await this.#quietly(record, () => this.#parts.runner.start(record, payload));
-    if (result?.outcome === 'refused') return result.detail;
+    if (result?.outcome === 'refused') {
+      return new TrainerError('SUBMISSION_REFUSED', result.detail);
+    }
+    if (result?.outcome === 'forbidden') {
+      const retryAfterSeconds = FORBIDDEN_RETRY_SECONDS;
+      return new TrainerError('CLUSTER_UNAVAILABLE', result.detail, { retryAfterSeconds });
+    }
     if (result?.outcome === 'started') {
       const task = this.#quietly(record, () => this.#note(record, result.runId));
       this.#unfinished.add(task);

@@ -183,6 +183,10 @@ export class KubeflowRunner implements JobRunner {
         return { outcome: 'refused', detail: refusal.detail };
       case 'refused':
         return { outcome: 'refused', detail: refusal.detail };
+      case 'forbidden': {
+        const { message } = toClusterFailure(error, logger) as Error;
+        return { outcome: 'forbidden', detail: message };
+      }
       case 'unavailable': {
         const failure = toClusterFailure(error, logger);
         if (failure !== error) throw failure;

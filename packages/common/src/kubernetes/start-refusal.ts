@@ -9,7 +9,9 @@ export type StartRefusal =
   | { readonly kind: 'refused'; readonly detail: string }
   /** The same, since the cluster's TrainJobs have other fields than they were known to have. */
   | { readonly kind: 'unknown-field'; readonly detail: string }
-  /** Passing, or the outcome is not known, or our own account may not: to be tried again. */
+  /** Our own account may not create TrainJobs. */
+  | { readonly kind: 'forbidden' }
+  /** Passing, or the outcome is not known: to be tried again. */
   | { readonly kind: 'unavailable' };
 
 const UNAVAILABLE: StartRefusal = { kind: 'unavailable' };
@@ -32,7 +34,7 @@ export function toStartRefusal({ status, reason, serverMessage }: ApiError): Sta
       return { kind: 'unknown-field', detail };
     }
     case 403:
-      if (NOT_PERMITTED.test(serverMessage)) return UNAVAILABLE;
+      if (NOT_PERMITTED.test(serverMessage)) return { kind: 'forbidden' };
       return { kind: 'refused', detail: toRefusalSentence(serverMessage) };
     default:
       return UNAVAILABLE;

@@ -11,4 +11,7 @@ export const JobIdSchema = z
   .regex(/^[A-Za-z0-9._:-]{1,128}$/, {
     error: 'must be 1 to 128 characters of letters, digits, ".", "_", ":" and "-"',
   })
+  .refine((id) => id !== '.' && id !== '..', {
+    error: 'must not be "." or "..", which no path can name',
+  })
   .meta({ description: "The caller's own id of the job", examples: ['unique-train-id'] });

@@ -118,10 +118,15 @@ function buildInitializer(
     steps.includes(step);
   const parts = {
     ...(isLoadable(first?.source, DATASET_STEP) &&
-      further.length === 0 && { dataset: { storageUri: first?.source, env: dataset } }),
-    ...(isLoadable(model_uri, MODEL_STEP) && { model: { storageUri: model_uri, env: model } }),
+      further.length === 0 && { dataset: toInitializer(first?.source, dataset) }),
+    ...(isLoadable(model_uri, MODEL_STEP) && { model: toInitializer(model_uri, model) }),
   };
   return Object.keys(parts).length > 0 ? parts : undefined;
+}
+
+/** Without an empty list: Kueue writes a TrainJob back without those, and the field is immutable. */
+function toInitializer(storageUri: string | undefined, env: readonly EnvVar[]) {
+  return { storageUri, ...(env.length > 0 && { env }) };
 }
 
 /** Where the pods run and as whom, in the spelling of the cluster's release. */

@@ -135,7 +135,7 @@ export class KubeflowFixture {
       record,
       {
         runtimeRef: { name: runtime },
-        trainer: { numNodes: nodes, args, env: [], resourcesPerNode },
+        trainer: { numNodes: nodes, ...(args.length > 0 && { args }), resourcesPerNode },
         ...spec,
       },
       { namespace: this.namespace, labels },

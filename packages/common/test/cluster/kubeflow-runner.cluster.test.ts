@@ -72,6 +72,20 @@ describe('KubeflowRunner on a real control plane', () => {
     return () => fixture.admin.call({ method: 'DELETE', path: `${path}/${name}` });
   }
 
+  /** A Kueue queue of our namespace that admits what fits; returns how to remove it. */
+  async function createQueue(name: string) {
+    const apiVersion = 'kueue.x-k8s.io/v1beta2';
+    const path = `/apis/${apiVersion}/namespaces/${fixture.namespace}/localqueues`;
+    const body = {
+      apiVersion,
+      kind: 'LocalQueue',
+      metadata: { name },
+      spec: { clusterQueue: 'training' },
+    };
+    await fixture.admin.call({ method: 'POST', path, body });
+    return () => fixture.admin.call({ method: 'DELETE', path: `${path}/${name}` });
+  }
+
   /** Every reason that is shown until the run ends, each once, in order. */
   function followReasons(name: string): () => string[] {
     const reasons: string[] = [];
@@ -160,20 +174,15 @@ describe('KubeflowRunner on a real control plane', () => {
       });
     });
 
-    test('a queue that holds a job back, and then lets it go', async () => {
+    test('a queue that is not there at first, and then lets the job go', async () => {
       const { name } = await start({ queue: 'held', args: NEVER });
       expect(await untilSeen(runner, name, says('QUEUED'))).toMatchObject({
         status: 'submitted',
         detail: 'Waiting in the queue held',
       });
-      const body = { spec: { suspend: false } };
-      await fixture.admin.call({
-        method: 'PATCH',
-        path: fixture.trainJobPath(name),
-        body,
-        contentType: MERGE_PATCH,
-      });
+      const removeQueue = await createQueue('held');
       await untilSeen(runner, name, says('RUNNING'));
+      await removeQueue();
     });
 
     test('a cluster without room', async () => {
@@ -300,10 +309,9 @@ describe('KubeflowRunner on a real control plane', () => {
       }));
       const limited = fixture.createRunner(await fixture.connectAs(rules));
       const { record, plan } = await fixture.createJob();
-      await expect(limited.start(record, plan)).rejects.toMatchObject({
-        code: 'CLUSTER_UNAVAILABLE',
-        message: expect.stringMatching(/^The cluster refuses what this service needs to do/),
-        cause: { status: 403 },
+      expect(await limited.start(record, plan)).toEqual({
+        outcome: 'forbidden',
+        detail: expect.stringMatching(/^The cluster refuses what this service needs to do/),
       });
     });
   });

@@ -10,7 +10,14 @@ import { measureStart } from './start-time.ts';
 /*
  * npm run bench -- [--quick] [--only NAME,…] [--minutes N]
  * Prints one table for each measurement. Nothing is judged: the goals stand beside the figures.
+ *
+ * npm run bench -- kubernetes …, which starts a control plane: see kubernetes.ts
  */
+
+if (process.argv[2] === 'kubernetes') {
+  await import('./kubernetes.ts');
+  process.exit();
+}
 
 const { values } = parseArgs({
   options: {

@@ -32,7 +32,7 @@ export async function measureLiveCallbacks(options: LiveCallbacksOptions): Promi
   const began = performance.now();
   for (let interval = 0; interval < intervals; interval += 1) {
     await delay(intervalSeconds * 1000);
-    // Garbage is collected before the last interval only: it would add to the lateness of others.
+    // Without collecting garbage, which would add to the lateness.
     samples.push(await service.usage());
   }
   const seconds = (performance.now() - began) / 1000;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestCluster } from '../packages/common/test/cluster/test-cluster.ts';
-import type { Usage } from './child-usage.ts';
+import type { Usage } from './child.ts';
 import type { KubernetesBed } from './kubernetes-bed.ts';
 import { submitJobs } from './kubernetes-jobs.ts';
 import { toMegabytes, toTable, toText } from './table.ts';

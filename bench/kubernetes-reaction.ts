@@ -107,10 +107,11 @@ class Receiver implements AsyncDisposable {
   }
 
   static async open(): Promise<Receiver> {
-    const server = createServer(async (incoming, outgoing) => {
-      const told = (await json(incoming)) as Parameters<Told>[0];
-      outgoing.writeHead(204).end();
-      receiver.#hear(told);
+    const server = createServer((incoming, outgoing) => {
+      void json(incoming).then((told) => {
+        outgoing.writeHead(204).end();
+        receiver.#hear(told as Parameters<Told>[0]);
+      });
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

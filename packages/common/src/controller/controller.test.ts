@@ -116,6 +116,7 @@ describe('a submission that its submitter left unfinished', () => {
   });
 
   it.each([
+    ['is closed to our account', () => ({ outcome: 'forbidden', detail: 'Refused' }) as const],
     ['cannot start yet', () => ({ outcome: 'later', detail: 'An old run is going away' }) as const],
     ['cannot be reached', () => undefined],
   ])('is tried again while its place %s', async (_, outcome) => {

@@ -64,6 +64,16 @@ describe('submit', () => {
     expect((await submit()).isReplay).toBe(false);
   });
 
+  it('leaves nothing of a job that our own account may not start', async () => {
+    runner.startOutcome = { outcome: 'forbidden', detail: 'The operator has to look into it.' };
+    await expect(submit()).rejects.toMatchObject({
+      code: 'CLUSTER_UNAVAILABLE',
+      message: 'The operator has to look into it.',
+      retryAfterSeconds: 30,
+    });
+    expect(store.count()).toBe(0);
+  });
+
   it('ends an accepted job that is refused when it is asked for again', async () => {
     runner.failure = unreachable;
     await submit();

@@ -64,9 +64,12 @@ describe('toStartRefusal', () => {
     expect(refusal(409, 'already exists', 'AlreadyExists')).toEqual({ kind: 'exists' });
   });
 
+  test('what our own account may not do', () => {
+    expect(refusal(403, RBAC)).toEqual({ kind: 'forbidden' });
+  });
+
   test.each([
     ['no answer', undefined, undefined],
-    ['what our own account may not do', 403, RBAC],
     ['a webhook that is down', 500, 'Internal error occurred: failed calling webhook "x"'],
     [
       'a webhook that could not look',

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import type { BaseTrainerBackend } from './backend.ts';
 import { AddressPolicy } from './callbacks/address-policy.ts';
-import { Deliveries, type Sender } from './callbacks/delivery.ts';
+import type { Sender } from './callbacks/courier.ts';
+import { Deliveries } from './callbacks/delivery.ts';
 import { createSigner } from './callbacks/signature.ts';
 import { WebhookSender } from './callbacks/webhook-sender.ts';
 import { type Clock, systemClock } from './clock.ts';

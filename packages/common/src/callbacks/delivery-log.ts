@@ -14,7 +14,7 @@ interface RetryRule {
   readonly random: Random;
 }
 
-interface UnnotedAttempt {
+export interface UnnotedAttempt {
   readonly atMs: number;
   readonly result: PostResult;
 }

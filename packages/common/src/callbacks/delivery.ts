@@ -1,58 +1,27 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../clock.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
-import { type CallbackTarget, isTerminal, type JobRecord, projectJob } from '../job.ts';
-import type { Leadership } from '../leadership.ts';
-import type { Metrics } from '../metrics.ts';
+import { isTerminal, type JobRecord, projectJob } from '../job.ts';
 import type { JobRunner } from '../runners/job-runner.ts';
 import type { JobStore } from '../stores/job-store.ts';
 import { WorkQueue } from '../work-queue.ts';
 import { type EncodedEvent, encodeEvent, toSequence } from './callback-event.ts';
+import { Courier, type CourierParts } from './courier.ts';
 import { noteAttempts } from './delivery-log.ts';
+import { createLane, type Lane, type LaneTarget, toOffered } from './lane.ts';
 import { toOrigin } from './origin-limits.ts';
 import * as schedule from './schedule.ts';
-import type { Signer } from './signature.ts';
-import { Slots } from './slots.ts';
-import type { PostResult, WebhookSender } from './webhook-sender.ts';
+import type { PostResult } from './webhook-sender.ts';
 
-/** Makes single POSTs; see WebhookSender. */
-export type Sender = Pick<WebhookSender, 'post' | 'close'>;
-
-export interface DeliveriesParts {
+export interface DeliveriesParts extends CourierParts {
   readonly store: JobStore;
   readonly runner: JobRunner;
-  readonly leadership: Leadership;
-  readonly sender: Sender;
-  readonly signer: Signer;
-  readonly metrics: Metrics;
-  readonly clock: Clock;
   readonly logger: Logger;
   readonly random: schedule.Random;
   readonly settings: { readonly intervalMs: number; readonly retryPeriodMs: number };
 }
 
-/** What is kept in memory for one job with a webhook, from its first event until it is settled. */
-interface Lane {
-  readonly recordUid: string;
-  /** Read from the record's payload once, when there is something to send. */
-  target: (CallbackTarget & { readonly origin: string }) | undefined;
-  /** The state that was offered last; another one is due at once. */
-  offered: string;
-  /** How many events this process made for the job. */
-  eventCount: number;
-  failuresInRow: number;
-  /** An event on its way or waiting for its next attempt. */
-  event: EncodedEvent | undefined;
-  nextHeartbeatAtMs: number;
-  /** Attempts at the end that the record does not know of yet. */
-  unnoted: { readonly atMs: number; readonly result: PostResult }[];
-  /** An attempt at the end is on its way, or is not noted yet. */
-  hasOpenEnd: boolean;
-}
-
 /** More than may be on their way at once, since those that wait for a slot hold none. */
 const CONCURRENCY = 512;
-const USER_AGENT = 'trainer-api/1';
 
 /**
  * Sends each job's state to its webhook: every change at once, heartbeats in between, and the end
@@ -66,13 +35,13 @@ export class Deliveries {
   /** Apart from the states, so that an end never waits for a heartbeat of its own job. */
   readonly #ends = new WorkQueue(CONCURRENCY, (name) => this.#guard(name, this.#tellEnd));
   readonly #deadlines: DeadlineQueue;
-  readonly #slots: Slots;
+  readonly #courier: Courier;
   #ledSinceMs: number;
 
   constructor(parts: DeliveriesParts) {
     this.#parts = parts;
     this.#deadlines = new DeadlineQueue(parts.clock, (name) => this.#enqueue(name));
-    this.#slots = new Slots({ clock: parts.clock, onTurn: (name) => this.#enqueue(name) });
+    this.#courier = new Courier({ ...parts, onTurn: (name) => this.#enqueue(name) });
     this.#ledSinceMs = parts.clock.now();
   }
 
@@ -83,7 +52,7 @@ export class Deliveries {
       this.forget(name);
       return;
     }
-    const offered = toKey(record);
+    const offered = toOffered(record);
     const known = this.#lanes.get(name);
     if (known?.recordUid === uid && known.offered === offered) return;
     if (known?.recordUid === uid) {
@@ -93,7 +62,7 @@ export class Deliveries {
       this.#enqueue(name);
       return;
     }
-    this.#lanes.set(name, toLane(uid, offered, this.#firstCount()));
+    this.#lanes.set(name, createLane(record, this.#firstCount()));
     // Of jobs that another leader has told of before, states are told anew over the interval.
     if (isTerminal(state.status) || createdAtMs >= this.#ledSinceMs) {
       this.#enqueue(name);
@@ -109,7 +78,7 @@ export class Deliveries {
     if (lane === undefined) return;
     this.#lanes.delete(name);
     this.#deadlines.remove(name);
-    this.#slots.giveBack(name);
+    this.#courier.giveBack(name);
   }
 
   /**
@@ -123,7 +92,7 @@ export class Deliveries {
     }
     this.#states.clear();
     this.#ends.clear();
-    this.#slots.clear();
+    this.#courier.clear();
     this.#deadlines.clear();
   }
 
@@ -136,7 +105,7 @@ export class Deliveries {
   async close(): Promise<void> {
     this.#deadlines.clear();
     await Promise.all([this.#states.close(), this.#ends.close()]);
-    await this.#parts.sender.close();
+    await this.#courier.close();
   }
 
   #enqueue(name: string): void {
@@ -153,7 +122,7 @@ export class Deliveries {
     const lane = this.#lanes.get(name);
     const record = store.peek(name);
     if (lane === undefined || record?.uid !== lane.recordUid || !leadership.isLeader()) {
-      this.#slots.giveBack(name);
+      this.#courier.giveBack(name);
       return;
     }
     try {
@@ -164,7 +133,7 @@ export class Deliveries {
       this.#deadlines.set(name, clock.now() + Math.min(delayMs, 30_000));
       logger.warn({ job: name, err: error }, 'callback could not be moved on');
     } finally {
-      this.#slots.giveBack(name);
+      this.#courier.giveBack(name);
     }
   }
 
@@ -182,10 +151,10 @@ export class Deliveries {
       lane.nextHeartbeatAtMs = nowMs + schedule.toHeartbeatDelayMs(settings.intervalMs, random);
       lane.failuresInRow = 0;
       // The record may be newer than the one that was offered; it is not told twice.
-      lane.offered = toKey(record);
+      lane.offered = toOffered(record);
     }
     const { event } = lane;
-    const result = await this.#post(record, target, event, false);
+    const result = await this.#attempt(record.name, target, event, false);
     if (result === undefined) return;
     // While it was on its way, a newer state may have taken its place.
     if (lane.event !== event) return;
@@ -223,7 +192,7 @@ export class Deliveries {
     if (target === undefined) return;
     const event = encodeEvent({ record, state: record.state, progress: undefined }, 0, nowMs);
     lane.hasOpenEnd = true;
-    const result = await this.#post(record, target, event, true);
+    const result = await this.#attempt(record.name, target, event, true);
     if (result === undefined) {
       lane.hasOpenEnd = false;
       return;
@@ -245,37 +214,17 @@ export class Deliveries {
     } else this.#enqueue(record.name);
   }
 
-  /** Makes one attempt, unless it has to wait for a slot or this process no longer leads. */
-  async #post(
-    { name }: JobRecord,
-    { webhookUrl, authHeader, origin }: NonNullable<Lane['target']>,
+  /** Makes one attempt; undefined when it is put off. */
+  async #attempt(
+    name: string,
+    target: LaneTarget,
     event: EncodedEvent,
     isEnd: boolean,
   ): Promise<PostResult | undefined> {
-    const { sender, signer, clock, leadership, metrics } = this.#parts;
-    const admission = this.#slots.take(name, origin, isEnd);
-    if (admission.kind === 'full') return undefined;
-    if (admission.kind === 'open') {
-      this.#deadlines.set(name, admission.retryAtMs);
-      return undefined;
-    }
-    if (!leadership.isLeader()) {
-      admission.leave(undefined);
-      return undefined;
-    }
-    const result = await sender.post({
-      url: webhookUrl,
-      body: event.body,
-      headers: {
-        'content-type': 'application/json',
-        'user-agent': USER_AGENT,
-        ...(authHeader !== undefined && { authorization: authHeader }),
-        ...signer({ id: event.id, atMs: clock.now(), body: event.body }),
-      },
-    });
-    admission.leave(result);
-    metrics.deliveries.inc({ outcome: schedule.judgeAttempt(result.status, isEnd) });
-    return result;
+    const outcome = await this.#courier.attempt(name, target, event, isEnd);
+    if (outcome.kind === 'answered') return outcome.result;
+    if (outcome.kind === 'later') this.#deadlines.set(name, outcome.atMs);
+    return undefined;
   }
 
   /**
@@ -292,22 +241,4 @@ export class Deliveries {
     lane.target = callback && { ...callback, origin: toOrigin(callback.webhookUrl) };
     return lane.target;
   }
-}
-
-function toKey({ state, delivery }: JobRecord): string {
-  return `${state.status} ${state.reason} ${delivery.replayedAtMs ?? ''}`;
-}
-
-function toLane(recordUid: string, offered: string, eventCount: number): Lane {
-  return {
-    recordUid,
-    target: undefined,
-    offered,
-    eventCount,
-    failuresInRow: 0,
-    event: undefined,
-    nextHeartbeatAtMs: 0,
-    unnoted: [],
-    hasOpenEnd: false,
-  };
 }

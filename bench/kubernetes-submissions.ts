@@ -18,6 +18,13 @@ interface Round {
   readonly perSecond: number;
   /** Processor time of API server, etcd and Trainer's webhook for one submission. */
   readonly clusterCpuMs: number;
+  /** The same of the service, or of the client that makes the raw POSTs. */
+  readonly ownCpuMs: number;
+}
+
+interface Side {
+  readonly run: (round: number) => Promise<void>;
+  readonly cpuMs: () => Promise<number>;
 }
 
 /** The two objects of one job, as texts in which its name stands wherever it belongs. */
@@ -43,16 +50,22 @@ export async function measureSubmissions(
   const account = await elsewhere.createAccount();
   await using client = await RawClient.open(account, CONNECTIONS);
   const sides = {
-    service: (round: number) => submitJobs(service, `round-${round}`, options.jobs),
-    raw: (round: number) =>
-      post(client, elsewhere.namespace, objects, { prefix: `round-${round}`, jobs: options.jobs }),
-  };
+    service: {
+      run: (round: number) => submitJobs(service, `round-${round}`, options.jobs),
+      cpuMs: async () => (await service.usage()).cpuMs,
+    },
+    raw: {
+      run: (round: number) =>
+        post(client, elsewhere.namespace, objects, { prefix: `round-${round}`, ...options }),
+      cpuMs: async () => process.cpuUsage().user / 1000 + process.cpuUsage().system / 1000,
+    },
+  } satisfies Record<string, Side>;
   const idle = await measureIdle(bed);
   const rounds = { service: [] as Round[], raw: [] as Round[] };
   for (let round = 0; round <= options.rounds; round += 1) {
     const order = round % 2 === 0 ? (['service', 'raw'] as const) : (['raw', 'service'] as const);
     for (const side of order) {
-      const measured = await measure(bed, () => sides[side](round), options.jobs, idle);
+      const measured = await measure(bed, sides[side], { round, idle, jobs: options.jobs });
       // The first round only warms up.
       if (round > 0) rounds[side].push(measured);
     }
@@ -66,7 +79,16 @@ function report(
   { rounds, jobs }: { rounds: number; jobs: number },
 ): string {
   const ratios = service.map(({ perSecond }, index) => perSecond / (raw[index]?.perSecond ?? 0));
-  const cpu = (side: readonly Round[]) => median(side.map(({ clusterCpuMs }) => clusterCpuMs));
+  const cpu = (side: readonly Round[], of: 'clusterCpuMs' | 'ownCpuMs') =>
+    median(side.map((round) => round[of]));
+  const toCpuRow = (what: string, of: 'clusterCpuMs' | 'ownCpuMs') => [
+    what,
+    `${toText(cpu(service, of), 1)} ms`,
+    `${toText(cpu(raw, of), 1)} ms`,
+    (cpu(raw, of) / cpu(service, of)).toFixed(2),
+    '',
+    '',
+  ];
   const rate = (side: readonly Round[]) =>
     `${toText(median(side.map(({ perSecond }) => perSecond)))}/s`;
   return toTable(
@@ -80,31 +102,28 @@ function report(
         `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`,
         '0.80',
       ],
-      [
-        "CPU of the cluster's side for one",
-        `${toText(cpu(service), 1)} ms`,
-        `${toText(cpu(raw), 1)} ms`,
-        (cpu(raw) / cpu(service)).toFixed(2),
-        '',
-        '',
-      ],
+      toCpuRow("CPU of the cluster's side for one", 'clusterCpuMs'),
+      toCpuRow('CPU of the service, or of the client', 'ownCpuMs'),
     ],
   );
 }
 
 async function measure(
   bed: KubernetesBed,
-  run: () => Promise<void>,
-  jobs: number,
-  idle: number,
+  side: Side,
+  { round, jobs, idle }: { round: number; jobs: number; idle: number },
 ): Promise<Round> {
-  const cpuMs = await bed.cpuMs();
+  const [clusterMs, ownMs] = await Promise.all([bed.cpuMs(), side.cpuMs()]);
   const began = performance.now();
-  await run();
+  await side.run(round);
   const ms = performance.now() - began;
   await delay(SETTLE_MS);
-  const ownMs = (await bed.cpuMs()) - cpuMs - idle * (performance.now() - began);
-  return { perSecond: jobs / (ms / 1000), clusterCpuMs: ownMs / jobs };
+  const passedMs = (await bed.cpuMs()) - clusterMs - idle * (performance.now() - began);
+  return {
+    perSecond: jobs / (ms / 1000),
+    clusterCpuMs: passedMs / jobs,
+    ownCpuMs: ((await side.cpuMs()) - ownMs) / jobs,
+  };
 }
 
 /** Processor time that the cluster's side takes in a millisecond in which nobody asks it for anything. */

@@ -26,7 +26,7 @@ const minutes = quick ? 0.5 : Number(values.minutes);
 
 const measurements: Record<string, (bed: KubernetesBed) => Promise<string>> = {
   submissions: (bed) =>
-    measureSubmissions(bed, quick ? { rounds: 2, jobs: 100 } : { rounds: 7, jobs: 400 }),
+    measureSubmissions(bed, quick ? { rounds: 2, jobs: 100 } : { rounds: 5, jobs: 400 }),
   reaction: (bed) =>
     measureReaction(bed, quick ? { jobs: 40, changes: 10 } : { jobs: 1000, changes: 250 }),
   calls: (bed) => measureCalls(bed, quick ? { jobs: 20, minutes } : { jobs: 1000, minutes }),

@@ -10,6 +10,7 @@ import {
   startWebhookReceiver,
   type WebhookReceiver,
 } from '../../packages/common/test/webhook-receiver.ts';
+import { Inbox } from './inbox.ts';
 
 export interface ServiceFixtureOptions {
   readonly kubeconfigPath: string;
@@ -33,6 +34,7 @@ export class ServiceFixture {
   readonly cluster: TestCluster;
   readonly receiver: WebhookReceiver;
   readonly fleet: Fleet;
+  readonly #inbox = new Inbox<Received>();
   readonly #logDir: string;
 
   private constructor(
@@ -45,6 +47,12 @@ export class ServiceFixture {
     this.receiver = receiver;
     this.fleet = fleet;
     this.#logDir = logDir;
+    receiver.respondWith((received) => {
+      const { job_id, status, reason } = received.json;
+      this.#inbox.put(`${job_id} ${status}`, received);
+      this.#inbox.put(`${job_id} ${reason}`, received);
+      return 200;
+    });
   }
 
   static async start(options: ServiceFixtureOptions): Promise<ServiceFixture> {
@@ -97,14 +105,14 @@ export class ServiceFixture {
     return this.#call(`/train/${id}/cancel`, replica, {});
   }
 
-  /** The callback that tells of the status, once it has come. */
+  /** The oldest callback that tells of the status and that no earlier call returned. */
   told(id: string, status: string): Promise<Received> {
-    return this.receiver.next(({ json }) => json.job_id === id && json.status === status);
+    return this.#inbox.take(`${id} ${status}`);
   }
 
-  /** The callback that tells of the reason, once it has come. */
+  /** The same for a reason. */
   toldWhy(id: string, reason: string): Promise<Received> {
-    return this.receiver.next(({ json }) => json.job_id === id && json.reason === reason);
+    return this.#inbox.take(`${id} ${reason}`);
   }
 
   async list(apiPath: string, resource: string): Promise<readonly string[]> {

@@ -70,6 +70,8 @@ async function create(overrides: Partial<JobRecord> = {}): Promise<JobRecord> {
 async function createRunning(overrides: Partial<JobRecord> = {}): Promise<JobRecord> {
   const record = await create(overrides);
   runner.show(record, { status: 'running', reason: 'RUNNING', startedAtMs: clock.now() });
+  // As its submitter does.
+  await store.update(now(record) as JobRecord, { runId: `run-of-${record.uid}` });
   await clock.advance(0);
   return record;
 }
@@ -91,12 +93,14 @@ describe('a submission that its submitter left unfinished', () => {
     expect(told).toContain('offer submitted');
   });
 
-  it('is noted when its run turns up, and only then told to webhooks', async () => {
+  it('is noted after that time when its run turns up, and only then told to webhooks', async () => {
     const record = await create();
     await clock.advance(SECOND);
     expect(told).not.toContain('offer submitted');
     runner.show(record);
-    await clock.advance(0);
+    await clock.advance(8 * SECOND);
+    expect(now(record)?.runId).toBeUndefined();
+    await clock.advance(SECOND);
     expect(now(record)?.runId).toBe(`run-of-${record.uid}`);
     expect(runner.calls).toEqual([]);
     expect(told).toContain('offer submitted');
@@ -123,7 +127,7 @@ describe('a submission that its submitter left unfinished', () => {
     runner.startOutcome = outcome();
     if (runner.startOutcome === undefined) runner.failure = new Error('unreachable');
     const record = await create();
-    await clock.advance(30 * SECOND);
+    await clock.advance(80 * SECOND);
     expect(runner.calls.length).toBeGreaterThan(2);
     runner.startOutcome = undefined;
     runner.failure = undefined;

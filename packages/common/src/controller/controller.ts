@@ -161,7 +161,8 @@ export class Controller {
       return true;
     }
     if (result.outcome === 'later' || result.outcome === 'forbidden') {
-      this.#deadlines.set(record.name, clock.now() + 1000);
+      const delayMs = result.outcome === 'later' ? 1000 : LAST_RETRY_MS;
+      this.#deadlines.set(record.name, clock.now() + delayMs);
       return false;
     }
     const state = toRefused(record, result.detail, clock.now());

@@ -65,8 +65,12 @@ describe('a job that was accepted', () => {
       { seen: gone, atMs: 12_000, knownSinceMs: 5000, action: nothing, lookAgainAtMs: 15_000 },
     ],
     [
-      'is noted as started once its run is seen',
-      { seen: makeSeen(), action: { do: 'note', runId: 'run-1' } },
+      'is left to its submitter also when its run is seen',
+      { seen: makeSeen(), action: nothing, lookAgainAtMs: 10_000 },
+    ],
+    [
+      'is noted as started when its submitter did not',
+      { seen: makeSeen(), atMs: 20_000, action: { do: 'note', runId: 'run-1' } },
     ],
     [
       'is noted as started also when its run has ended already',

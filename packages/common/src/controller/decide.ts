@@ -64,10 +64,10 @@ function decideUnstarted(
   graceEndsAtMs: number,
   nowMs: number,
 ): Decision {
-  if (seen.exists && seen.recordUid === record.uid) {
-    return act({ do: 'note', runId: seen.runId });
-  }
-  return nowMs < graceEndsAtMs ? wait(graceEndsAtMs) : act({ do: 'start' });
+  // Its submitter starts and notes the run; doing the same beside it only makes conflicts.
+  if (nowMs < graceEndsAtMs) return wait(graceEndsAtMs);
+  const isOwn = seen.exists && seen.recordUid === record.uid;
+  return act(isOwn ? { do: 'note', runId: seen.runId } : { do: 'start' });
 }
 
 function decideEnded(

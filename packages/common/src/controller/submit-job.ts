@@ -59,9 +59,11 @@ export class Submitter {
    */
   async submit(name: string, submission: Submission): Promise<Accepted> {
     const { store, runner, maxJobs } = this.#parts;
-    const known = await store.get(name);
+    // What is not known here may exist all the same, which creating it tells at no further cost.
+    const isFull = store.count() >= maxJobs;
+    const known = isFull ? await store.get(name) : store.peek(name);
     if (known !== undefined) return this.#replay(known, submission);
-    if (store.count() >= maxJobs) throw tooManyJobs(maxJobs);
+    if (isFull) throw tooManyJobs(maxJobs);
 
     const target = await runner.describeTarget(submission.spec.runtime);
     const rendered = renderTrainJob(submission.spec, target);
@@ -92,7 +94,8 @@ export class Submitter {
     const payload = await store.readPlan(record);
     if (!isSame) throw toConflict(payload ? findDifferences(payload.asked, asked) : []);
     const refusal = payload && (await this.#start(record, payload));
-    if (refusal?.code === 'SUBMISSION_REFUSED') {
+    if (refusal?.code === 'CLUSTER_UNAVAILABLE') throw refusal;
+    if (refusal !== undefined) {
       await changeRecord(store, record, (current) =>
         isTerminal(current.state.status)
           ? undefined

@@ -42,6 +42,9 @@ export interface DiagnosisWatchParts {
   readonly namespace: string;
 }
 
+/** The API server sends no bookmarks of Events, so a quiet watch of them is a healthy one. */
+const EVENT_SILENCE_MS = 15 * 60_000;
+
 /**
  * Follows the pods and the Warning Events of the jobs' namespace, and keeps a sentence of each that
  * tells why a job waits or failed. Costs two watches while it is open, and nothing when not.
@@ -64,6 +67,7 @@ export class DiagnosisWatch {
       ...parts,
       path: `${root}/events`,
       fieldSelector: EVENT_SELECTOR,
+      silenceMs: EVENT_SILENCE_MS,
       keep: toEventNote,
     });
     this.#pods.watch((change) => this.#noteChange(change, 'pods'));

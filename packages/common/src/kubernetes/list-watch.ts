@@ -33,7 +33,7 @@ const PAGE_TIMEOUT_MS = 30_000;
 const RESYNC_MS = 30 * 60_000;
 const WATCH_SECONDS = 600;
 const FIRST_RETRY_MS = 200;
-const LAST_RETRY_MS = 30_000;
+const LAST_RETRY_MS = 8000;
 /** A watch that held this long was a good one, so that the next break is retried soon again. */
 const HEALTHY_MS = 10_000;
 /** A watch that the server ends sooner than this is a break, else we would ask in a tight loop. */

@@ -45,7 +45,10 @@ describe('whatever JSON comes', () => {
   test('in one section, what is wrong lies in that section', () => {
     fc.assert(
       fc.property(fc.constantFrom(...SECTIONS), json, (section, value) => {
-        const { violations } = parseTrainingRequest(makeBody({ [section]: value }));
+        const body = makeBody({ [section]: value });
+        // A key such as `constructor`, of which fast-check is fond, is refused as one of the body.
+        fc.pre(outcomeOf(body) !== 'refused');
+        const { violations } = parseTrainingRequest(body);
         for (const { path } of violations) expect(path.startsWith(section)).toBe(true);
       }),
     );

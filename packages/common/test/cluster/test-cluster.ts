@@ -29,7 +29,7 @@ export const SERVICE_RULES: readonly PolicyRule[] = [
     resources: ['leases'],
     verbs: ['get', 'create', 'update'],
   },
-  { apiGroups: [''], resources: ['pods', 'events'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: [''], resources: ['pods', 'events'], verbs: ['list', 'watch'] },
   { apiGroups: ['trainer.kubeflow.org'], resources: ['trainingruntimes'], verbs: ['get'] },
 ];
 

@@ -25,7 +25,7 @@ const { values } = parseArgs({
   },
 });
 const FAILPOINT_TIMEOUT_MS = 90_000;
-const SETTLE_TIMEOUT_MS = 300_000;
+const SETTLE_TIMEOUT_MS = 600_000;
 
 const kubeconfig = process.env.KUBECONFIG;
 const testbed = kubeconfig === undefined ? await startTestbed({ log: console.log }) : undefined;
@@ -59,12 +59,15 @@ const working = new AbortController();
 const work = workload.run(Number(values['pause-ms']), working.signal);
 
 for (let round = 1; round <= Number(values.rounds); round += 1) {
-  for (const failpoint of FAILPOINTS) await dieAt(failpoint);
+  for (const [index, failpoint] of FAILPOINTS.entries()) {
+    // Half a round is long enough to be down, since retries wait as long again as they have failed.
+    if (index === FAILPOINTS.length / 2) receivers.bringUp();
+    await dieAt(failpoint);
+  }
   await killAtRandom();
   await deleteWhileAllAreDown();
   console.log(`round ${round}: ${workload.accepted.length} jobs, ${countKills()} kills`);
 }
-receivers.bringUp();
 working.abort();
 await work;
 await waitFor(() => workload.accepted.every((job) => isTold(job, receivers)));

@@ -1,5 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ApiClient } from '../packages/common/src/kubernetes/api-client.ts';
+import { type ApiClient, ApiError } from '../packages/common/src/kubernetes/api-client.ts';
+import {
+  credentialKeys,
+  type SecretData,
+} from '../packages/common/src/kubernetes/secret-payload.ts';
 
 interface Seen {
   readonly metadata: {
@@ -10,9 +14,14 @@ interface Seen {
     readonly ownerReferences?: readonly { readonly uid: string }[];
     readonly deletionTimestamp?: string;
   };
-  readonly status?: { readonly phase?: string };
+  readonly data?: SecretData;
+  readonly status?: {
+    readonly phase?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
 }
 
+const TRAINER_API = '/apis/trainer.kubeflow.org/v1alpha1';
 const JOBSET_NAME = 'jobset.sigs.k8s.io/jobset-name';
 const JOBSET_UID = 'jobset.sigs.k8s.io/jobset-uid';
 
@@ -28,12 +37,14 @@ export class ClusterWitness {
   /** uids of pods that run, by the JobSet they belong to, by TrainJob name. */
   readonly #alive = new Map<string, Map<string, Set<string>>>();
   readonly #overlaps = new Set<string>();
+  readonly #bare = new Set<string>();
+  readonly #looks = new Set<Promise<void>>();
 
   constructor(client: ApiClient, namespace: string) {
     this.#client = client;
     this.#namespace = namespace;
     this.#watches = [
-      this.#follow('/apis/trainer.kubeflow.org/v1alpha1', 'trainjobs', (seen) => {
+      this.#follow(TRAINER_API, 'trainjobs', (seen) => {
         const owner = seen.metadata.ownerReferences?.[0]?.uid ?? '';
         this.#trainJobs.set(
           owner,
@@ -57,6 +68,11 @@ export class ClusterWitness {
     return [...this.#overlaps];
   }
 
+  /** Names of jobs that ran although their record or its credentials were gone. */
+  ranWithoutCredentials(): readonly string[] {
+    return [...this.#bare];
+  }
+
   async list(apiPath: string, resource: string): Promise<readonly Seen[]> {
     const path = `${apiPath}/namespaces/${this.#namespace}/${resource}`;
     const { items } = await this.#client.call<{ items: Seen[] | null }>({ method: 'GET', path });
@@ -64,13 +80,13 @@ export class ClusterWitness {
   }
 
   async deleteTrainJob(name: string): Promise<void> {
-    const path = `/apis/trainer.kubeflow.org/v1alpha1/namespaces/${this.#namespace}/trainjobs/${name}`;
+    const path = this.#pathOf(TRAINER_API, 'trainjobs', name);
     await this.#client.call({ method: 'DELETE', path }).catch(() => {});
   }
 
   async close(): Promise<void> {
     this.#abort.abort();
-    await Promise.all(this.#watches);
+    await Promise.all([...this.#watches, ...this.#looks]);
   }
 
   #notePod({ metadata, status }: Seen, isGone: boolean): void {
@@ -81,10 +97,40 @@ export class ClusterWitness {
     this.#alive.set(name, runs);
     const pods = runs.get(run) ?? new Set();
     const isRunning = !isGone && status?.phase === 'Running' && !metadata.deletionTimestamp;
+    if (isRunning && !pods.has(metadata.uid)) {
+      const look = this.#lookForCredentials(name).finally(() => this.#looks.delete(look));
+      this.#looks.add(look);
+    }
     if (isRunning) pods.add(metadata.uid);
     else pods.delete(metadata.uid);
     runs.set(run, pods);
     if ([...runs.values()].filter(({ size }) => size > 0).length > 1) this.#overlaps.add(name);
+  }
+
+  /** The record is read first: what it lacks then it must not lack while its TrainJob goes on. */
+  async #lookForCredentials(name: string): Promise<void> {
+    const secret = await this.#read('/api/v1', 'secrets', name);
+    if (secret !== undefined && credentialKeys(secret.data ?? {}).length > 0) return;
+    const trainJob = await this.#read(TRAINER_API, 'trainjobs', name);
+    if (trainJob === undefined || trainJob.metadata.deletionTimestamp !== undefined) return;
+    const isOver = trainJob.status?.conditions?.some(
+      ({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True',
+    );
+    if (!isOver) this.#bare.add(name);
+  }
+
+  async #read(apiPath: string, resource: string, name: string): Promise<Seen | undefined> {
+    const path = this.#pathOf(apiPath, resource, name);
+    try {
+      return await this.#client.call<Seen>({ method: 'GET', path });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  #pathOf(apiPath: string, resource: string, name: string): string {
+    return `${apiPath}/namespaces/${this.#namespace}/${resource}/${name}`;
   }
 
   async #follow(

@@ -1,7 +1,7 @@
 import { setTimeout as sleepForever } from 'node:timers/promises';
 import type { Platform } from '../packages/common/src/platform.ts';
-import type { ServiceParts } from '../packages/common/src/service.ts';
 import type { RecordChange } from '../packages/common/src/stores/job-store.ts';
+import { type Decorate, override } from './decorate.ts';
 
 /** The writes of a job's life, in their order, and the POST to its webhook. */
 const STEPS = [
@@ -25,8 +25,6 @@ export const FAILPOINTS: readonly Failpoint[] = STEPS.flatMap((step): Failpoint[
   `${step}:before`,
   `${step}:after`,
 ]);
-
-type Decorate = NonNullable<ServiceParts['decorate']>;
 
 /**
  * Stands between a service and everything that it writes to or sends with; `isArmed` is asked at
@@ -72,18 +70,6 @@ function decoratePlatform(
       stop: (record) => around('stop', () => runner.stop(record)),
     }),
   };
-}
-
-/** Classes with private fields cannot be spread, and their other methods need their own `this`. */
-function override<T extends object>(target: T, methods: Partial<T>): T {
-  return new Proxy(target, {
-    get: (_, key) => {
-      const own = (methods as Record<PropertyKey, unknown>)[key];
-      if (own !== undefined) return own;
-      const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
 }
 
 function toStep({ runId, state, delivery }: RecordChange): Step {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import type { Failpoint } from './failpoints.ts';
+import type { EndMessage } from './open-ends.ts';
 
 interface Replica {
   readonly process: ChildProcess;
@@ -27,6 +28,8 @@ export interface Death {
 export class Fleet {
   readonly #options: FleetOptions;
   readonly #replicas = new Map<number, Replica>();
+  /** By the name of its job, how often an end was sent by a process that died before its note. */
+  readonly cutShort = new Map<string, number>();
   #armed: Failpoint | undefined;
   #onDeath: ((death: Death) => void) | undefined;
 
@@ -96,12 +99,19 @@ export class Fleet {
     child.stdout?.pipe(log, { end: false });
     child.stderr?.pipe(log, { end: false });
     const exit = once(child, 'exit').then(() => undefined);
-    const message = await Promise.race([once(child, 'message'), exit]);
-    if (message === undefined) throw new Error(`replica ${index} did not start; see ${logDir}`);
-    const [{ url }] = message as [{ url: string }];
-    this.#replicas.set(index, { process: child, url });
+    const openEnds = new Set<string>();
+    const ready = Promise.withResolvers<{ readonly url: string }>();
+    child.on('message', (message: EndMessage | { readonly url: string }) => {
+      if ('url' in message) ready.resolve(message);
+      else if ('sending' in message) openEnds.add(message.sending);
+      else openEnds.delete(message.noted);
+    });
+    const started = await Promise.race([ready.promise, exit]);
+    if (started === undefined) throw new Error(`replica ${index} did not start; see ${logDir}`);
+    this.#replicas.set(index, { process: child, url: started.url });
     void exit.then(() => {
       this.#replicas.delete(index);
+      for (const name of openEnds) this.cutShort.set(name, (this.cutShort.get(name) ?? 0) + 1);
       this.#onDeath?.({ index, failpoint: this.#armed });
     });
     child.send({ armed: this.#armed });

@@ -72,7 +72,7 @@ working.abort();
 await work;
 await waitFor(() => workload.accepted.every((job) => isTold(job, receivers)));
 await waitFor(async () => (await findOrphans(witness)).length === 0);
-const verdict = await judge(workload.accepted, deletedByUs, receivers, witness);
+const verdict = await judge(workload.accepted, fleet.cutShort, deletedByUs, receivers, witness);
 
 await fleet.close();
 await witness.close();

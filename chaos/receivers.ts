@@ -94,6 +94,6 @@ export class Receivers {
   }
 }
 
-function isEnd(status: unknown): boolean {
+export function isEnd(status: unknown): boolean {
   return status === 'succeeded' || status === 'failed' || status === 'cancelled';
 }

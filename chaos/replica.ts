@@ -2,11 +2,13 @@ import { createLogger, createService, parseConfig } from '../packages/common/src
 import { HfUnslothBackend } from '../services/hf-unsloth-api/src/backend.ts';
 import { MetaBackend } from '../services/meta-api/src/backend.ts';
 import { NemoBackend } from '../services/nemo-api/src/backend.ts';
+import { nest } from './decorate.ts';
 import { createFailpoints, type Failpoint } from './failpoints.ts';
+import { createEndWitness, type EndMessage } from './open-ends.ts';
 
 /*
  * One replica of a real service in a process of its own, of the backend that its argument names.
- * Its parent arms failpoints by messages and is told the URL.
+ * Its parent arms failpoints by messages, and is told the URL and of every end that is sent.
  */
 const backends = [new NemoBackend(), new MetaBackend(), new HfUnslothBackend()];
 const backend = backends.find(({ name }) => name === process.argv[2]);
@@ -23,9 +25,16 @@ const service = await createService({
   backend,
   config,
   logger: createLogger(backend.name, config),
-  decorate: createFailpoints((failpoint) => failpoint === armed),
+  decorate: nest(
+    createFailpoints((failpoint) => failpoint === armed),
+    createEndWitness((message) => tell(message)),
+  ),
 });
 process.on('SIGTERM', () => {
   void service.close().then(() => process.exit(0));
 });
-process.send?.({ url: await service.listen() });
+tell({ url: await service.listen() });
+
+function tell(message: EndMessage | { readonly url: string }): void {
+  process.send?.(message);
+}

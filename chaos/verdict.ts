@@ -1,4 +1,5 @@
 import type { ClusterWitness } from './cluster-witness.ts';
+import type { Fleet } from './fleet.ts';
 import type { Receivers } from './receivers.ts';
 import type { AcceptedJob } from './workload.ts';
 
@@ -8,26 +9,35 @@ export interface Verdict {
   readonly lost: readonly string[];
   /** Accepted ends beyond the first of a job. */
   readonly repeats: number;
+  /** Jobs with more of those than processes died between sending the end and noting that. */
+  readonly repeatedForNothing: readonly string[];
   /** Jobs that were told two different ends, ids or bodies. */
   readonly contradicting: readonly string[];
   /** TrainJobs made anew for one record, other than those that we deleted. */
   readonly createdTwice: readonly string[];
   readonly aliveTwice: readonly string[];
+  /** Jobs whose pods ran although their record or its credentials were gone. */
+  readonly withoutCredentials: readonly string[];
   readonly orphans: readonly string[];
 }
 
 /** Judges a run by what receivers and cluster saw, not by what the service says of itself. */
 export async function judge(
   jobs: readonly AcceptedJob[],
+  cutShort: Fleet['cutShort'],
   deletedByUs: ReadonlySet<string>,
   receivers: Receivers,
   witness: ClusterWitness,
 ): Promise<Verdict> {
-  const acceptedEnds = (id: string) => receivers.endsOf(id).filter(({ answer }) => answer === 200);
+  const repeatsOf = ({ id }: AcceptedJob) =>
+    Math.max(0, receivers.endsOf(id).filter(({ answer }) => answer === 200).length - 1);
   return {
     jobs: jobs.length,
     lost: jobs.filter((job) => !isTold(job, receivers)).map(({ id }) => id),
-    repeats: jobs.reduce((sum, { id }) => sum + Math.max(0, acceptedEnds(id).length - 1), 0),
+    repeats: jobs.reduce((sum, job) => sum + repeatsOf(job), 0),
+    repeatedForNothing: jobs
+      .filter((job) => repeatsOf(job) > (cutShort.get(job.name) ?? 0))
+      .map(({ id }) => id),
     contradicting: jobs
       .filter(({ id }) => {
         const ends = receivers.endsOf(id);
@@ -36,6 +46,7 @@ export async function judge(
       .map(({ id }) => id),
     createdTwice: witness.createdTwice().filter((name) => !deletedByUs.has(name)),
     aliveTwice: witness.aliveTwice(),
+    withoutCredentials: witness.ranWithoutCredentials(),
     orphans: await findOrphans(witness),
   };
 }

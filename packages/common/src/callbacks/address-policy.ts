@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { LRUCache } from 'lru-cache';
 import { HostPattern, toBareHost, toHostName } from './host-pattern.ts';
 
 export interface AddressPolicySettings {
@@ -45,6 +46,7 @@ const TUNNEL_RANGES = toRanges({ tunnel: ['::/96', '2001::/32'] });
 
 /** Of a host name in DNS, with a dot at its end. */
 const MAX_NAME_LENGTH = 254;
+const MAX_ORIGINS = 1000;
 const METADATA_NAMES = new Set(['metadata.google.internal', 'metadata.goog']);
 const LOOPBACK_NAME = /^(.*\.)?localhost(\.localdomain)?$/;
 const API_SERVER_NAME = /^kubernetes\.default(\.svc(\..+)?)?$/;
@@ -63,6 +65,11 @@ export class AddressPolicy {
   readonly #allowLoopback: boolean;
   readonly #allowedHosts: readonly HostPattern[] | undefined;
   readonly #forbiddenEndpoints: ReadonlySet<string>;
+  /** What was found of an origin never changes, and the same few are asked about at every POST. */
+  readonly #origins = new LRUCache<string, { readonly refusal: string | undefined }, URL>({
+    max: MAX_ORIGINS,
+    memoMethod: (_origin, _stale, { context }) => ({ refusal: this.#refuseOrigin(context) }),
+  });
 
   /** @throws TypeError when one of `allowedHosts` is not a host pattern. */
   constructor(settings: AddressPolicySettings) {
@@ -74,20 +81,12 @@ export class AddressPolicy {
   }
 
   /** Why `url` may not be a webhook, as far as its text tells; undefined when it may. */
-  refuseUrl(url: string): string | undefined {
-    const parsed = URL.parse(url);
-    const defaultPort = parsed ? DEFAULT_PORTS[parsed.protocol] : undefined;
-    if (!parsed || defaultPort === undefined) return 'must be an absolute http or https URL';
-    const port = parsed.port === '' ? defaultPort : Number(parsed.port);
-    const host = parsed.hostname.length > MAX_NAME_LENGTH ? '' : toBareHost(parsed.hostname);
-    if (host === '') return 'must name a host';
-    const refusal =
-      isIP(host) === 0 ? this.#refuseName(host, port) : this.refuseAddress(host, port);
-    if (refusal !== undefined) return refusal;
-    if (this.#allowedHosts?.every((pattern) => !pattern.matches(host, port))) {
-      return 'must point to a host that TRAINER_CALLBACK_ALLOWED_HOSTS allows';
+  refuseUrl(url: string | URL): string | undefined {
+    const parsed = typeof url === 'string' ? URL.parse(url) : url;
+    if (!parsed || DEFAULT_PORTS[parsed.protocol] === undefined) {
+      return 'must be an absolute http or https URL';
     }
-    return undefined;
+    return this.#origins.memo(parsed.origin, { context: parsed }).refusal;
   }
 
   /** Why `port` of the IP address `address` may not be dialled; undefined when it may. */
@@ -97,6 +96,20 @@ export class AddressPolicy {
     // ipaddr.js alone reads octal and short forms too, and `::1.2.3.4` as a mapped address.
     if (isIP(bare) === 0) return 'must not point to an address that is not plainly written';
     return this.#refuse(ipaddr.parse(toHostName(bare)), port);
+  }
+
+  /** Of an http or https URL, only these three parts count. */
+  #refuseOrigin({ protocol, hostname, port: text }: URL): string | undefined {
+    const port = Number(text || DEFAULT_PORTS[protocol]);
+    const host = hostname.length > MAX_NAME_LENGTH ? '' : toBareHost(hostname);
+    if (host === '') return 'must name a host';
+    const refusal =
+      isIP(host) === 0 ? this.#refuseName(host, port) : this.refuseAddress(host, port);
+    if (refusal !== undefined) return refusal;
+    if (this.#allowedHosts?.every((pattern) => !pattern.matches(host, port))) {
+      return 'must point to a host that TRAINER_CALLBACK_ALLOWED_HOSTS allows';
+    }
+    return undefined;
   }
 
   #refuse(address: Address, port: number): string | undefined {

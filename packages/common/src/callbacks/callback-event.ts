@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { isTerminal, type JobView } from '../job.ts';
 import { toJobSummary } from '../job-summary.ts';
 import type { CallbackEvent } from '../schemas/training-response.ts';
@@ -51,15 +51,16 @@ export function encodeEvent(view: JobView, sequence: number, nowMs: number): Enc
 
 /** Leaves out the progress, then most of the detail, when an event would be too large. */
 function encodeWithin(maxBytes: number, event: CallbackEvent): string {
+  const fits = (body: string) => Buffer.byteLength(body) <= maxBytes;
+  const whole = JSON.stringify(event);
+  if (fits(whole)) return whole;
+  const withoutProgress = JSON.stringify({ ...event, progress: null });
+  if (fits(withoutProgress)) return withoutProgress;
   const detail = event.detail.slice(0, SHORT_DETAIL_LENGTH);
-  const versions = [event, { ...event, progress: null }];
-  const fitting = versions
-    .map((version) => JSON.stringify(version))
-    .find((body) => Buffer.byteLength(body) <= maxBytes);
-  return fitting ?? JSON.stringify({ ...event, progress: null, detail, log: detail });
+  return JSON.stringify({ ...event, progress: null, detail, log: detail });
 }
 
 function toEventId(recordUid: string, transition: string): string {
-  const digest = createHash('sha256').update(`${recordUid}\0${transition}`).digest('base64url');
+  const digest = hash('sha256', `${recordUid}\0${transition}`, 'base64url');
   return `msg_${digest.slice(0, 27)}`;
 }

@@ -23,8 +23,10 @@ export type Outcome =
   | { readonly kind: 'answered'; readonly result: PostResult }
   /** The origin fails too often; ask again then. */
   | { readonly kind: 'later'; readonly atMs: number }
-  /** Nothing was sent: it waits for its turn, of which `onTurn` tells, or we no longer lead. */
-  | { readonly kind: 'waiting' };
+  /** It waits for its turn, of which `onTurn` tells. */
+  | { readonly kind: 'waiting' }
+  /** There was nothing to send, or we no longer lead. */
+  | { readonly kind: 'nothing' };
 
 const USER_AGENT = 'trainer-api/1';
 
@@ -38,33 +40,26 @@ export class Courier {
     this.#slots = new Slots(parts);
   }
 
+  /** `toEvent` is asked once there is a slot for what it says; undefined sends nothing. */
   async attempt(
     name: string,
-    { webhookUrl, authHeader, origin }: LaneTarget,
-    event: EncodedEvent,
+    target: LaneTarget,
     isEnd: boolean,
+    toEvent: () => EncodedEvent | undefined | Promise<EncodedEvent | undefined>,
   ): Promise<Outcome> {
-    const { sender, signer, clock, leadership, metrics } = this.#parts;
-    const admission = this.#slots.take(name, origin, isEnd);
+    const admission = this.#slots.take(name, target.origin, isEnd);
     if (admission.kind === 'full') return { kind: 'waiting' };
     if (admission.kind === 'open') return { kind: 'later', atMs: admission.retryAtMs };
-    // Asked last: whoever was paused for long must not send what another sends by now.
-    if (!leadership.isLeader()) {
-      admission.leave(undefined);
-      return { kind: 'waiting' };
+    let result: PostResult | undefined;
+    try {
+      const event = await toEvent();
+      // Asked last: whoever was paused for long must not send what another sends by now.
+      if (event === undefined || !this.#parts.leadership.isLeader()) return { kind: 'nothing' };
+      result = await this.#post(target, event);
+    } finally {
+      admission.leave(result);
     }
-    const result = await sender.post({
-      url: webhookUrl,
-      body: event.body,
-      headers: {
-        'content-type': 'application/json',
-        'user-agent': USER_AGENT,
-        ...(authHeader !== undefined && { authorization: authHeader }),
-        ...signer({ id: event.id, atMs: clock.now(), body: event.body }),
-      },
-    });
-    admission.leave(result);
-    metrics.deliveries.inc({ outcome: judgeAttempt(result.status, isEnd) });
+    this.#parts.metrics.deliveries.inc({ outcome: judgeAttempt(result.status, isEnd) });
     return { kind: 'answered', result };
   }
 
@@ -79,5 +74,19 @@ export class Courier {
 
   close(): Promise<void> {
     return this.#parts.sender.close();
+  }
+
+  #post({ webhookUrl, authHeader }: LaneTarget, { id, body }: EncodedEvent): Promise<PostResult> {
+    const { sender, signer, clock } = this.#parts;
+    return sender.post({
+      url: webhookUrl,
+      body,
+      headers: {
+        'content-type': 'application/json',
+        'user-agent': USER_AGENT,
+        ...(authHeader !== undefined && { authorization: authHeader }),
+        ...signer({ id, atMs: clock.now(), body }),
+      },
+    });
   }
 }

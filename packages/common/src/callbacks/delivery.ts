@@ -7,7 +7,7 @@ import { WorkQueue } from '../work-queue.ts';
 import { type EncodedEvent, encodeEvent, toSequence } from './callback-event.ts';
 import { Courier, type CourierParts } from './courier.ts';
 import { noteAttempts } from './delivery-log.ts';
-import { createLane, type Lane, type LaneTarget, toOffered } from './lane.ts';
+import { createLane, type Lane, toOffered } from './lane.ts';
 import { toOrigin } from './origin-limits.ts';
 import * as schedule from './schedule.ts';
 import type { PostResult } from './webhook-sender.ts';
@@ -138,29 +138,23 @@ export class Deliveries {
   }
 
   async #tellState(lane: Lane, record: JobRecord): Promise<void> {
-    const { runner, clock, leadership, settings, random } = this.#parts;
+    const { clock, random } = this.#parts;
     const { status } = record.state;
     const target = await this.#readTarget(lane, record);
     if (target === undefined || isTerminal(status)) return;
     if (target.eventFilter !== undefined && !target.eventFilter.includes(status)) return;
-    const nowMs = clock.now();
-    if (lane.event === undefined || nowMs >= lane.nextHeartbeatAtMs) {
-      lane.eventCount += 1;
-      const view = projectJob(record, runner.peek(record.name), nowMs);
-      lane.event = encodeEvent(view, toSequence(leadership.term(), lane.eventCount), nowMs);
-      lane.nextHeartbeatAtMs = nowMs + schedule.toHeartbeatDelayMs(settings.intervalMs, random);
-      lane.failuresInRow = 0;
-      // The record may be newer than the one that was offered; it is not told twice.
-      lane.offered = toOffered(record);
-    }
-    const { event } = lane;
-    const result = await this.#attempt(record.name, target, event, false);
+    const startedAtMs = clock.now();
+    let event: EncodedEvent | undefined;
+    const result = await this.#attempt(record.name, target, false, () => {
+      event = this.#toStateEvent(lane, record);
+      return event;
+    });
     if (result === undefined) return;
     // While it was on its way, a newer state may have taken its place.
     if (lane.event !== event) return;
     const verdict = schedule.judgeAttempt(result.status, false);
     if (verdict === 'gone') {
-      lane.unnoted.push({ atMs: nowMs, result });
+      lane.unnoted.push({ atMs: startedAtMs, result });
       return this.#note(lane, record);
     }
     let nextAtMs = lane.nextHeartbeatAtMs;
@@ -172,33 +166,56 @@ export class Deliveries {
     this.#deadlines.set(record.name, nextAtMs);
   }
 
+  /** The event of a change or a heartbeat that is due, or the one whose retry is. */
+  #toStateEvent(lane: Lane, record: JobRecord): EncodedEvent {
+    const { runner, clock, leadership, settings, random } = this.#parts;
+    const nowMs = clock.now();
+    if (lane.event !== undefined && nowMs < lane.nextHeartbeatAtMs) return lane.event;
+    lane.eventCount += 1;
+    const view = projectJob(record, runner.peek(record.name), nowMs);
+    lane.event = encodeEvent(view, toSequence(leadership.term(), lane.eventCount), nowMs);
+    lane.nextHeartbeatAtMs = nowMs + schedule.toHeartbeatDelayMs(settings.intervalMs, random);
+    lane.failuresInRow = 0;
+    // The record may be newer than the one that was offered; it is not told twice.
+    lane.offered = toOffered(record);
+    return lane.event;
+  }
+
   async #tellEnd(lane: Lane, known: JobRecord): Promise<void> {
-    const { clock, store } = this.#parts;
     // What was sent but could not be noted is not sent again by this process.
     if (lane.unnoted.length > 0) return this.#note(lane, known);
-    // The leader before us may have told it already, which what is known here may not show yet.
-    const record = await store.read(known.name);
-    if (record?.uid !== known.uid || record.delivery.settled !== undefined) {
-      this.forget(known.name);
-      return;
-    }
-    const { nextAttemptAtMs } = record.delivery;
-    const nowMs = clock.now();
-    if (nextAttemptAtMs !== undefined && nextAttemptAtMs > nowMs) {
-      this.#deadlines.set(record.name, nextAttemptAtMs);
-      return;
-    }
-    const target = await this.#readTarget(lane, record);
+    if (this.#isPutOff(known)) return;
+    const target = await this.#readTarget(lane, known);
     if (target === undefined) return;
-    const event = encodeEvent({ record, state: record.state, progress: undefined }, 0, nowMs);
-    lane.hasOpenEnd = true;
-    const result = await this.#attempt(record.name, target, event, true);
-    if (result === undefined) {
+    let sent: { readonly record: JobRecord; readonly atMs: number } | undefined;
+    const result = await this.#attempt(known.name, target, true, async () => {
+      const record = await this.#readUnsettled(known);
+      if (record === undefined || this.#isPutOff(record)) return undefined;
+      lane.hasOpenEnd = true;
+      sent = { record, atMs: this.#parts.clock.now() };
+      return encodeEvent({ record, state: record.state, progress: undefined }, 0, sent.atMs);
+    });
+    if (result === undefined || sent === undefined) {
       lane.hasOpenEnd = false;
       return;
     }
-    lane.unnoted.push({ atMs: nowMs, result });
-    await this.#note(lane, record);
+    lane.unnoted.push({ atMs: sent.atMs, result });
+    await this.#note(lane, sent.record);
+  }
+
+  /** The leader before us may have told an end already, which what is known here may not show yet. */
+  async #readUnsettled({ name, uid }: JobRecord): Promise<JobRecord | undefined> {
+    const record = await this.#parts.store.read(name);
+    if (record?.uid === uid && record.delivery.settled === undefined) return record;
+    this.forget(name);
+    return undefined;
+  }
+
+  /** Whether the next attempt at an end is not due yet; then it comes back to it. */
+  #isPutOff({ name, delivery: { nextAttemptAtMs } }: JobRecord): boolean {
+    if (nextAttemptAtMs === undefined || nextAttemptAtMs <= this.#parts.clock.now()) return false;
+    this.#deadlines.set(name, nextAttemptAtMs);
+    return true;
   }
 
   /** Writes the attempts that only this process knows of into the record. */
@@ -215,13 +232,9 @@ export class Deliveries {
   }
 
   /** Makes one attempt; undefined when it is put off. */
-  async #attempt(
-    name: string,
-    target: LaneTarget,
-    event: EncodedEvent,
-    isEnd: boolean,
-  ): Promise<PostResult | undefined> {
-    const outcome = await this.#courier.attempt(name, target, event, isEnd);
+  async #attempt(...attempt: Parameters<Courier['attempt']>): Promise<PostResult | undefined> {
+    const [name] = attempt;
+    const outcome = await this.#courier.attempt(...attempt);
     if (outcome.kind === 'answered') return outcome.result;
     if (outcome.kind === 'later') this.#deadlines.set(name, outcome.atMs);
     return undefined;

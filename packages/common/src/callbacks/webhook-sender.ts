@@ -80,9 +80,11 @@ export class WebhookSender {
   post(post: WebhookPost): Promise<PostResult> {
     return new Promise((resolve) => {
       const attempt = new Attempt(this.#clock, this.#timeoutMs, resolve);
-      const refusal = this.#policy.refuseUrl(post.url);
-      if (refusal !== undefined) return attempt.refuse(`The webhook ${refusal}.`);
-      const url = new URL(post.url);
+      const url = URL.parse(post.url);
+      const refusal = this.#policy.refuseUrl(url ?? post.url);
+      if (url === null || refusal !== undefined) {
+        return attempt.refuse(`The webhook ${refusal}.`);
+      }
       this.#agent.dispatch(
         {
           origin: url.origin,

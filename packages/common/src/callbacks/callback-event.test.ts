@@ -49,7 +49,8 @@ describe('encodeEvent', () => {
       encodeEvent(END, 1, NOW),
     ].map(({ id }) => id);
     expect(new Set(ids).size).toBe(4);
-    for (const id of ids) expect(id).toMatch(/^msg_[\w-]{27}$/);
+    for (const id of ids) expect(id).toMatch(/^msg_[\w-]+$/);
+    expect(ids.at(-1)).toBe(`msg_${END.record.uid}_${END.state.status}`);
   });
 
   it('gives an end the same bytes and id, whoever builds it and when', () => {

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto';
 import { isTerminal, type JobView } from '../job.ts';
 import { toJobSummary } from '../job-summary.ts';
 import type { CallbackEvent } from '../schemas/training-response.ts';
@@ -44,7 +43,7 @@ export function encodeEvent(view: JobView, sequence: number, nowMs: number): Enc
     ...(isEnd && { progress: null }),
   };
   return {
-    id: toEventId(record.uid, isEnd ? state.status : String(sequence)),
+    id: `msg_${record.uid}_${isEnd ? state.status : sequence}`,
     body: encodeWithin(MAX_BODY_BYTES, event),
   };
 }
@@ -58,9 +57,4 @@ function encodeWithin(maxBytes: number, event: CallbackEvent): string {
   if (fits(withoutProgress)) return withoutProgress;
   const detail = event.detail.slice(0, SHORT_DETAIL_LENGTH);
   return JSON.stringify({ ...event, progress: null, detail, log: detail });
-}
-
-function toEventId(recordUid: string, transition: string): string {
-  const digest = hash('sha256', `${recordUid}\0${transition}`, 'base64url');
-  return `msg_${digest.slice(0, 27)}`;
 }

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeClock } from '../../test/fake-clock.ts';
 import { FakeRunner } from '../../test/fake-runner.ts';
 import { makeRequest, TestBackend } from '../../test/start-test-service.ts';
@@ -22,10 +22,15 @@ beforeEach(() => {
   clock = new FakeClock();
   store = new MemoryJobStore();
   runner = new FakeRunner();
-  const logger = pino({ level: 'silent' });
-  jobs = new Jobs({ backend: backend.name, store, runner, clock, logger, maxJobs: 3 });
+  jobs = createJobs({ maxJobs: 3 });
 });
 
+const createJobs = (limits: { readonly maxJobs: number }) =>
+  new Jobs({
+    ...{ store, runner, clock, ...limits },
+    backend: backend.name,
+    logger: pino({ level: 'silent' }),
+  });
 const prepare = (changes: Record<string, unknown> = {}) =>
   backend.prepare(makeRequest(changes), config);
 const submit = (changes: Record<string, unknown> = {}) => jobs.submit(prepare(changes));
@@ -39,6 +44,24 @@ describe('submit', () => {
     await jobs.close();
     expect(only().runId).toBe(`run-of-${view.record.uid}`);
     expect(runner.calls).toEqual([`start ${view.record.name}`]);
+  });
+
+  it('writes few notes at a time, so that they hold up no other submission', async () => {
+    const update = store.update.bind(store);
+    const released = Promise.withResolvers<void>();
+    const writing = vi.spyOn(store, 'update').mockImplementation(async (...args) => {
+      await released.promise;
+      return update(...args);
+    });
+    const ids = Array.from({ length: 10 }, (_, index) => `job-${index}`);
+    jobs = createJobs({ maxJobs: ids.length });
+    await Promise.all(ids.map((job_id) => submit({ job_id })));
+    expect(writing).toHaveBeenCalledTimes(4);
+
+    released.resolve();
+    await jobs.close();
+    expect([...store.list()].map(({ runId }) => runId)).not.toContain(undefined);
+    expect(store.count()).toBe(ids.length);
   });
 
   it('accepts a job although its place cannot be reached: the record is the promise', async () => {

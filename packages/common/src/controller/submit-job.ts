@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { TrainerError } from '../errors.ts';
@@ -43,10 +44,14 @@ export interface Accepted {
 /** An operator has to act first. */
 const FORBIDDEN_RETRY_SECONDS = 30;
 
+/** So many notes are written at a time, so that they hold up no further submission. */
+const CONCURRENT_NOTES = 4;
+
 /** Brings jobs into being: the record first, then the run. */
 export class Submitter {
   readonly #parts: SubmitterParts;
   readonly #unfinished = new Set<Promise<unknown>>();
+  readonly #limitNotes = pLimit(CONCURRENT_NOTES);
 
   constructor(parts: SubmitterParts) {
     this.#parts = parts;
@@ -136,7 +141,9 @@ export class Submitter {
       return new TrainerError('CLUSTER_UNAVAILABLE', result.detail, { retryAfterSeconds });
     }
     if (result?.outcome === 'started') {
-      const task = this.#quietly(record, () => this.#note(record, result.runId));
+      const task = this.#quietly(record, () =>
+        this.#limitNotes(() => this.#note(record, result.runId)),
+      );
       this.#unfinished.add(task);
       void task.finally(() => this.#unfinished.delete(task));
     }

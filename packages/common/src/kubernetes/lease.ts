@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { Leadership } from '../leadership.ts';
 import { BACKEND_LABEL } from '../train-job/manifest.ts';
 import { type ApiClient, ApiError } from './api-client.ts';
+import { BackgroundLoop } from './background-loop.ts';
 import {
   LEASE_SECONDS,
   type Lease,
@@ -49,7 +50,7 @@ export class LeaseLeadership implements Leadership {
   /** Whether listeners believe that we lead. */
   #isAnnounced = false;
   #term = 0;
-  #run: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+  readonly #loop = new BackgroundLoop((signal, attempted) => this.#compete(signal, attempted));
   #disarm: (() => void) | undefined;
 
   constructor(parts: LeaseParts) {
@@ -73,21 +74,14 @@ export class LeaseLeadership implements Leadership {
   }
 
   /** Starts competing; resolves after the first attempt, whatever became of it. */
-  async open(): Promise<void> {
-    if (this.#run !== undefined) return;
-    const abort = new AbortController();
-    const { promise: attempted, resolve } = Promise.withResolvers<void>();
-    this.#run = { abort, done: this.#compete(abort.signal, resolve) };
-    await attempted;
+  open(): Promise<void> {
+    return this.#loop.open();
   }
 
   /** Stops competing and frees the Lease, so that another replica leads at once. */
   async close(): Promise<void> {
-    const run = this.#run;
-    if (run === undefined) return;
-    this.#run = undefined;
-    run.abort.abort();
-    await run.done;
+    if (!this.#loop.isOpen) return;
+    await this.#loop.close();
     const wasLeader = this.isLeader();
     this.#lose();
     if (wasLeader) await this.#release();

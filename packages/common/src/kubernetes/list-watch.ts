@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { type ApiClient, ApiError, type ApiRequest } from './api-client.ts';
+import { BackgroundLoop } from './background-loop.ts';
 import { type CacheChange, type CachedObject, type Keep, ObjectCache } from './object-cache.ts';
 import { pause } from './pause.ts';
 
@@ -47,8 +48,7 @@ export class ListWatch<T extends CachedObject, V> {
   readonly #options: ListWatchOptions<T, V>;
   readonly #cache: ObjectCache<T, V>;
   readonly #listeners = new Set<CacheListener<V>>();
-  /** The run under way. A run that was stopped finds its own signal aborted, never the next one's. */
-  #run: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+  readonly #loop = new BackgroundLoop((signal, attempted) => this.#follow(signal, attempted));
   #isFollowing = false;
   /** Monotonic time up to which the cache is known to have been complete. */
   #currentUntilMs = Number.NEGATIVE_INFINITY;
@@ -60,24 +60,18 @@ export class ListWatch<T extends CachedObject, V> {
   }
 
   /** Starts following; resolves after the first list, or the first failure to make one. */
-  async open(): Promise<void> {
-    if (this.#run !== undefined) return;
-    const abort = new AbortController();
-    const { promise: attempted, resolve } = Promise.withResolvers<void>();
-    this.#run = { abort, done: this.#follow(abort.signal, resolve) };
-    await attempted;
+  open(): Promise<void> {
+    return this.#loop.open();
   }
 
   /** Stops and forgets everything; resolves when nothing is alive any more. */
   async close(): Promise<void> {
-    const run = this.#run;
-    if (run === undefined) return;
-    this.#run = undefined;
-    run.abort.abort();
+    if (!this.#loop.isOpen) return;
+    const ended = this.#loop.close();
     this.#isFollowing = false;
     this.#currentUntilMs = Number.NEGATIVE_INFINITY;
     this.#cache.clear();
-    await run.done;
+    await ended;
   }
 
   /** For how long the cache may have been missing changes; infinite until the first list. */
@@ -99,12 +93,12 @@ export class ListWatch<T extends CachedObject, V> {
 
   /** Takes the answer to a write or a read of ours, unless what is known is newer. */
   put(object: T): void {
-    if (this.#run !== undefined) this.#announce(this.#cache.put(object));
+    if (this.#loop.isOpen) this.#announce(this.#cache.put(object));
   }
 
   /** Takes note that we deleted this object, last known to have this resource version. */
   remove(name: string, uid: string, version?: string): void {
-    if (this.#run !== undefined) this.#announce(this.#cache.remove(name, uid, version));
+    if (this.#loop.isOpen) this.#announce(this.#cache.remove(name, uid, version));
   }
 
   /** Calls `listener` with every change, and with everything now and then; returns how to stop. */

@@ -11,7 +11,6 @@ import { type PolicyRule, TestCluster } from './test-cluster.ts';
 
 export const TRAINER_API = '/apis/trainer.kubeflow.org/v1alpha1';
 export const MERGE_PATCH = 'application/merge-patch+json';
-const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const BACKEND = 'nemo';
 
 /** Exactly what a KubeflowRunner may do: the tests run as an account that has this and no more. */
@@ -24,10 +23,6 @@ export const RUNNER_RULES = [
   { apiGroups: ['trainer.kubeflow.org'], resources: ['trainingruntimes'], verbs: ['get'] },
   { apiGroups: [''], resources: ['pods', 'events'], verbs: ['list', 'watch'] },
 ];
-export const RUNNER_CLUSTER_RULES = [
-  { apiGroups: ['trainer.kubeflow.org'], resources: ['clustertrainingruntimes'], verbs: ['get'] },
-];
-
 export interface BedJob {
   readonly runtime?: string;
   readonly nodes?: number;
@@ -56,7 +51,6 @@ export class KubeflowFixture {
   static async open(kubeconfigPath: string): Promise<KubeflowFixture> {
     const cluster = await TestCluster.create(kubeconfigPath);
     const fixture = new KubeflowFixture(cluster, await connectAs(cluster, RUNNER_RULES));
-    await fixture.#grantClusterRules();
     // Pods cannot be made before the namespace has it.
     await fixture.untilAny({ path: fixture.core('serviceaccounts') }, (all) => all.has('default'));
     return fixture;
@@ -182,18 +176,6 @@ export class KubeflowFixture {
     for (const close of this.#closers.splice(0).reverse()) await close();
     await this.#limited.close();
     await this.#cluster.close();
-  }
-
-  async #grantClusterRules(): Promise<void> {
-    const apiGroup = 'rbac.authorization.k8s.io';
-    const metadata = { name: this.namespace };
-    const rules = RUNNER_CLUSTER_RULES;
-    await this.createClusterWide(`${RBAC}/clusterroles`, { metadata, rules });
-    await this.createClusterWide(`${RBAC}/clusterrolebindings`, {
-      metadata,
-      roleRef: { apiGroup, kind: 'ClusterRole', name: this.namespace },
-      subjects: [{ apiGroup, kind: 'Group', name: `system:serviceaccounts:${this.namespace}` }],
-    });
   }
 }
 

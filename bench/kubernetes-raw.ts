@@ -30,14 +30,17 @@ export class RawClient implements AsyncDisposable {
   }
 
   /** @throws Error for any answer but 2xx. */
-  async call<T>(method: 'GET' | 'POST', path: string, body?: string): Promise<T> {
+  async call<T>(method: 'GET' | 'POST' | 'PATCH', path: string, body?: string): Promise<T> {
+    const isPatch = method === 'PATCH';
     const answer = await request(`${this.#server}${path}`, {
       method,
       dispatcher: this.#agent,
       headers: {
         authorization: `Bearer ${this.#token}`,
         accept: 'application/json',
-        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(body !== undefined && {
+          'content-type': isPatch ? 'application/merge-patch+json' : 'application/json',
+        }),
       },
       body: body ?? null,
     });

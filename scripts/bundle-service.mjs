@@ -43,6 +43,7 @@ export async function bundleService(folder, outDir) {
     logLevel: 'warning',
   });
   await cp(docsPageFolder(), join(outDir, 'static'), { recursive: true });
+  await cp(inRoot('LICENSE'), join(outDir, 'LICENSE'));
   const licences = await collectLicences(Object.keys(metafile.inputs));
   await writeFile(join(outDir, 'THIRD_PARTY_LICENSES'), licences);
   return sizeOf(outDir);

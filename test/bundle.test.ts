@@ -65,6 +65,7 @@ describe.each(SERVICES)('the image of $folder', ({ name, folder, port }) => {
     await using image = await layOut();
     const files = await image.listFiles();
     expect(files.filter((file) => !/^(chunk-\w+\.mjs|static(\/.*)?)$/.test(file))).toEqual([
+      'LICENSE',
       'THIRD_PARTY_LICENSES',
       'healthcheck.mjs',
       'server.mjs',

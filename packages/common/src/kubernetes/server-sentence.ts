@@ -2,13 +2,19 @@ import { toOneLine } from './outside-text.ts';
 
 /** Causes that pass by themselves, wherever in a chain of messages they are named. */
 const PASSING =
-  /failed calling webhook|timed? ?out|deadline exceeded|connection refused|connection reset|no endpoints available|object has been modified|operation cannot be fulfilled|too many requests|etcdserver|informer to sync|unable to create new content in namespace|is being (deleted|terminated)|status unknown for quota|only one reference can have controller|service unavailable|internal server error|EOF$/i;
+  /failed calling webhook|context deadline exceeded|connection refused|connection reset|no endpoints available|object has been modified|operation cannot be fulfilled|too many requests|etcdserver|informer to sync|unable to create new content in namespace|is being (deleted|terminated)|status unknown for quota|only one reference can have controller|service unavailable|internal server error|EOF$/i;
+/** As the API server and Go's network say it, since a policy may be about time-outs, too. */
+const TIMED_OUT =
+  /\bTimeout: |\b(i\/o|TLS handshake) timeout\b|\bClient\.Timeout\b|\btimed out waiting\b|\brequest timed out\b/;
+/** Names and texts of others. */
+const QUOTED = /"(?:[^"\\]|\\.)*"|'[^'\s]*'/g;
 const QUOTA =
   /exceeded quota: ([^\s,]+), requested: (.+?), used: (.+?), limited: (.+?)(?=$|\]|; )/s;
 
 /** Whether what stands in the way is expected to go away without anyone's doing. */
 export function hasPassingCause(message: string): boolean {
-  return PASSING.test(message);
+  const words = withoutValues(message).replaceAll(QUOTED, '""');
+  return PASSING.test(words) || TIMED_OUT.test(words);
 }
 
 /** A full quota as one sentence; undefined when `message` is about something else. */

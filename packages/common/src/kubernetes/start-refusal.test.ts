@@ -51,6 +51,26 @@ describe('toStartRefusal', () => {
     expect(refusal(status, message)).toEqual({ kind: 'refused', detail });
   });
 
+  test.each([
+    [403, OVER_QUOTA.replace('"j"', '"meta-timeout-vbvg2m7q"')],
+    [403, ABSENT_RUNTIME.replaceAll('nope', 'connection-refused-runtime')],
+    [403, ABSENT_RUNTIME.replaceAll('nope', 'Timeout: i/o timeout')],
+    [
+      403,
+      'trainjobs "j" is forbidden: ValidatingAdmissionPolicy \'etcdserver\' denied request: no',
+    ],
+    [
+      422,
+      'TrainJob "j" is invalid: spec: Invalid value: "service unavailable": must have a timeout',
+    ],
+    [
+      403,
+      'resource TrainJob/jobs/j was blocked due to policies: require-timeout: every TrainJob needs a timeout',
+    ],
+  ])('is not misled by names and values: %s %s', (status, message) => {
+    expect(refusal(status, message)).toMatchObject({ kind: 'refused' });
+  });
+
   test('a field that this release does not have', () => {
     const message =
       'TrainJob in version "v1alpha1" cannot be handled as a TrainJob: strict decoding error: unknown field "spec.podSpecOverrides"';
@@ -80,6 +100,21 @@ describe('toStartRefusal', () => {
       'a namespace that is going away',
       403,
       'trainjobs "j" is forbidden: unable to create new content in namespace x because it is being terminated',
+    ],
+    [
+      'a webhook that is slow',
+      500,
+      'Internal error occurred: failed calling webhook "x": Post "https://x.svc:443/y?timeout=10s": context deadline exceeded',
+    ],
+    [
+      'an API server that is slow',
+      422,
+      'Timeout: request did not complete within requested timeout',
+    ],
+    [
+      'a lookup that was slow',
+      403,
+      'admission webhook "v" denied the request: dial tcp: i/o timeout',
     ],
     ['a proxy', 403, undefined],
     ['an expired identity', 401, 'Unauthorized'],

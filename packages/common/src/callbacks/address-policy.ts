@@ -35,14 +35,17 @@ const LOOPBACK_RANGES = toRanges({ loopback: ['127.0.0.0/8', '::1/128'] });
 
 /**
  * IPv6 that a router turns into IPv4: where in its 16 bytes the IPv4 address begins. Mapped, SIIT
- * (RFC 2765), NAT64 (RFC 6052, RFC 8215) and 6to4 (RFC 3056).
+ * (RFC 2765), NAT64 (RFC 6052) and 6to4 (RFC 3056).
  */
 const IPV4_OFFSETS: [ranges: Ranges, offset: number][] = [
-  [toRanges({ at12: ['::ffff:0:0/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48'] }), 12],
+  [toRanges({ at12: ['::ffff:0:0/96', '::ffff:0:0:0/96', '64:ff9b::/96'] }), 12],
   [toRanges({ at2: ['2002::/16'] }), 2],
 ];
-/** IPv4-compatible and Teredo: obsolete, so nobody's webhook, and a way to write any IPv4 address. */
-const TUNNEL_RANGES = toRanges({ tunnel: ['::/96', '2001::/32'] });
+/**
+ * IPv4-compatible, Teredo and local NAT64 (RFC 8215), whose layouts are the operator's own: nobody's
+ * webhook, and a way to write any IPv4 address.
+ */
+const TUNNEL_RANGES = toRanges({ tunnel: ['::/96', '2001::/32', '64:ff9b:1::/48'] });
 
 /** Of a host name in DNS, with a dot at its end. */
 const MAX_NAME_LENGTH = 254;

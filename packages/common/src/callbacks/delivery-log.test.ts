@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { makePlan, makeRecord } from '../../test/make-record.ts';
 import { type JobRecord, NO_DELIVERY } from '../job.ts';
 import { MemoryJobStore } from '../stores/memory-job-store.ts';
-import { addAttempt, noteAttempts } from './delivery-log.ts';
+import { addAttempt, noteAttempts, type UnnotedAttempt } from './delivery-log.ts';
 import type { PostResult } from './webhook-sender.ts';
 
 const END = Date.UTC(2026, 0, 1);
@@ -38,10 +38,36 @@ describe('addAttempt', () => {
     );
   });
 
-  it('gives up once the next attempt would come after the period', () => {
-    const atMs = END + RETRY.periodMs - 500;
-    const log = addAttempt(makeEnded(), { atMs, result: result(500) }, RETRY);
-    expect(log).toMatchObject({ settled: 'expired', nextAttemptAtMs: undefined });
+  it('makes the last attempt as the period ends, and gives up after that', () => {
+    const record = makeEnded({ attemptCount: 18 });
+    const nearlyOver = { atMs: END + RETRY.periodMs - 3_600_000, result: result(500) };
+    expect(addAttempt(record, nearlyOver, RETRY)).toMatchObject({
+      settled: undefined,
+      nextAttemptAtMs: END + RETRY.periodMs,
+    });
+    const asksForTwoHours = { ...nearlyOver, result: result(503, { retryAfterMs: 7_200_000 }) };
+    expect(addAttempt(record, asksForTwoHours, RETRY)).toMatchObject({
+      settled: undefined,
+      nextAttemptAtMs: nearlyOver.atMs + 10 + 7_200_000,
+    });
+    const over = { atMs: END + RETRY.periodMs, result: result(500) };
+    expect(addAttempt(record, over, RETRY)).toMatchObject({
+      settled: 'expired',
+      nextAttemptAtMs: undefined,
+    });
+  });
+
+  it('does not take a time in which nobody asked for the failure of the receiver', () => {
+    let record = makeEnded({ attemptCount: 1 });
+    let atMs = END + 3 * RETRY.periodMs;
+    const began = atMs;
+    while (record.delivery.settled === undefined) {
+      const delivery = addAttempt(record, { atMs, result: result(503) }, RETRY);
+      record = { ...record, delivery };
+      atMs = delivery.nextAttemptAtMs ?? atMs;
+    }
+    expect(record.delivery).toMatchObject({ settled: 'expired', attemptCount: 10 });
+    expect(atMs - began).toBeGreaterThan(8 * 60_000);
   });
 
   it('counts the period from when the end was seen, or asked for again', () => {
@@ -70,6 +96,11 @@ describe('addAttempt', () => {
 });
 
 describe('noteAttempts', () => {
+  const attempt = (status: number, more: Partial<UnnotedAttempt> = {}): UnnotedAttempt => ({
+    ...{ atMs: END, result: result(status), replayedAtMs: undefined },
+    ...more,
+  });
+
   async function makeStored(delivery: Partial<JobRecord['delivery']> = {}) {
     const store = new MemoryJobStore();
     const draft = makeEnded(delivery);
@@ -82,10 +113,7 @@ describe('noteAttempts', () => {
   it('writes on top of what has changed meanwhile', async () => {
     const { store, record } = await makeStored();
     await store.update(record, { runId: 'run' });
-    const attempts = [
-      { atMs: END, result: result(500) },
-      { atMs: END + 1000, result: result(200) },
-    ];
+    const attempts = [attempt(500), attempt(200, { atMs: END + 1000 })];
     const noted = await noteAttempts(store, record, attempts, RETRY);
     expect(noted).toMatchObject({
       runId: 'run',
@@ -94,17 +122,22 @@ describe('noteAttempts', () => {
     expect(store.peek(record.name)).toBe(noted);
   });
 
-  it('lets an attempt from before a replay settle nothing', async () => {
-    const { store, record } = await makeStored({ replayedAtMs: END + 5000 });
-    const noted = await noteAttempts(store, record, [{ atMs: END, result: result(200) }], RETRY);
-    expect(noted?.delivery).toMatchObject({ settled: undefined, nextAttemptAtMs: undefined });
-    expect(noted?.delivery.attempts).toHaveLength(1);
-  });
+  it.each([END + 5000, END - 5000])(
+    'lets an attempt that knew of no replay settle nothing, whatever the clocks say: %i',
+    async (replayedAtMs) => {
+      const { store, record } = await makeStored({ replayedAtMs });
+      const noted = await noteAttempts(store, record, [attempt(200)], RETRY);
+      expect(noted?.delivery).toMatchObject({ settled: undefined, nextAttemptAtMs: undefined });
+      expect(noted?.delivery.attempts).toHaveLength(1);
+
+      const again = await noteAttempts(store, record, [attempt(200, { replayedAtMs })], RETRY);
+      expect(again?.delivery.settled).toBe('delivered');
+    },
+  );
 
   it('notes nothing about a job that is gone', async () => {
     const { store, record } = await makeStored();
     await store.delete(record);
-    const attempts = [{ atMs: END, result: result(200) }];
-    expect(await noteAttempts(store, record, attempts, RETRY)).toBeUndefined();
+    expect(await noteAttempts(store, record, [attempt(200)], RETRY)).toBeUndefined();
   });
 });

@@ -1,7 +1,7 @@
 import type { DeliveryLog, JobRecord } from '../job.ts';
 import { changeRecord } from '../stores/change-record.ts';
 import type { JobStore } from '../stores/job-store.ts';
-import { judgeAttempt, type Random, toRetryDelayMs } from './schedule.ts';
+import { judgeAttempt, type Random, toLeastAttempts, toRetryDelayMs } from './schedule.ts';
 import type { PostResult } from './webhook-sender.ts';
 
 /** At most this many attempts are kept, and their errors are short, so that a log fits 4 KiB. */
@@ -17,12 +17,14 @@ interface RetryRule {
 export interface UnnotedAttempt {
   readonly atMs: number;
   readonly result: PostResult;
+  /** The replay that the record which was told of had seen; see DeliveryLog. */
+  readonly replayedAtMs: number | undefined;
 }
 
 /** A record's log after one more attempt, with what follows from it. Pure. */
 export function addAttempt(
   record: JobRecord,
-  { atMs, result }: UnnotedAttempt,
+  { atMs, result }: Omit<UnnotedAttempt, 'replayedAtMs'>,
   { periodMs, random }: RetryRule,
 ): DeliveryLog {
   const { delivery: log, state } = record;
@@ -39,14 +41,16 @@ export function addAttempt(
   if (verdict === 'delivered' || verdict === 'gone') {
     return { ...log, attempts, attemptCount, settled: verdict, nextAttemptAtMs: undefined };
   }
+  const endedAtMs = atMs + durationMs;
   // Not from the end itself, which may have been long ago when it was seen.
-  const startedAtMs = log.replayedAtMs ?? state.observedAtMs;
-  const delayMs = toRetryDelayMs(attemptCount, retryAfterMs, random);
-  const nextAttemptAtMs = Math.round(atMs + durationMs + delayMs);
-  if (nextAttemptAtMs > startedAtMs + periodMs) {
+  const leftMs = (log.replayedAtMs ?? state.observedAtMs) + periodMs - endedAtMs;
+  if (leftMs <= 0 && attemptCount >= toLeastAttempts(periodMs)) {
     return { ...log, attempts, attemptCount, settled: 'expired', nextAttemptAtMs: undefined };
   }
-  return { ...log, attempts, attemptCount, nextAttemptAtMs };
+  // The last attempt is made as the period ends, not hours before.
+  const longestMs = leftMs > 0 ? leftMs : undefined;
+  const delayMs = toRetryDelayMs(attemptCount, retryAfterMs, random, longestMs);
+  return { ...log, attempts, attemptCount, nextAttemptAtMs: Math.round(endedAtMs + delayMs) };
 }
 
 /**
@@ -60,11 +64,11 @@ export function noteAttempts(
   retry: RetryRule,
 ): Promise<JobRecord | undefined> {
   return changeRecord(store, record, (current) => {
-    const { replayedAtMs } = current.delivery;
     let { delivery } = current;
     for (const attempt of attempts) {
       const added = addAttempt({ ...current, delivery }, attempt, retry);
-      const isOld = replayedAtMs !== undefined && attempt.atMs < replayedAtMs;
+      // Not by the time of the replay, which may come from another machine's clock.
+      const isOld = attempt.replayedAtMs !== delivery.replayedAtMs;
       delivery = isOld ? { ...added, settled: undefined, nextAttemptAtMs: undefined } : added;
     }
     return { delivery };

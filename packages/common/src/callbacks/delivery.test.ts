@@ -2,7 +2,13 @@ import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
 import { FakeClock } from '../../test/fake-clock.ts';
 import { makeDraft, makePayload } from '../../test/make-draft.ts';
-import { type JobDraft, type JobState, NO_DELIVERY } from '../job.ts';
+import {
+  type JobDraft,
+  type JobPayload,
+  type JobRecord,
+  type JobState,
+  NO_DELIVERY,
+} from '../job.ts';
 import { createMetrics } from '../metrics.ts';
 import { MockRunner } from '../runners/mock-runner.ts';
 import { MemoryJobStore } from '../stores/memory-job-store.ts';
@@ -18,6 +24,13 @@ const ENDED: JobState = {
   startedAtMs: 500,
   endedAtMs: 1000,
 };
+const NOW_MS = Date.UTC(2026, 0, 1);
+const RUNNING: JobState = {
+  ...ENDED,
+  status: 'running',
+  reason: 'RUNNING',
+  endedAtMs: undefined,
+};
 const DELIVERED: PostResult = {
   status: 200,
   error: undefined,
@@ -25,6 +38,9 @@ const DELIVERED: PostResult = {
   durationMs: 1,
   isRefused: false,
 };
+
+const FAILED: PostResult = { ...DELIVERED, status: 500, error: 'It failed.' };
+const GONE: PostResult = { ...DELIVERED, status: 410, error: 'It is gone.' };
 
 const CALLBACK = {
   webhookUrl: 'https://hook.test/',
@@ -36,11 +52,14 @@ const CALLBACK = {
 async function startDeliveries(changes: Partial<JobDraft> = {}) {
   const clock = new FakeClock();
   const store = new MemoryJobStore();
-  const created = await store.create(
-    { ...makeDraft('job'), hasWebhook: true, delivery: NO_DELIVERY, state: ENDED, ...changes },
-    { ...makePayload(), callback: CALLBACK },
-  );
-  if (created.outcome === 'taken') throw new Error('taken');
+  const addJob = async (id: string, further: Partial<JobDraft> = {}) => {
+    const created = await store.create(
+      { ...makeDraft(id), hasWebhook: true, delivery: NO_DELIVERY, state: ENDED, ...further },
+      { ...makePayload(), callback: CALLBACK },
+    );
+    if (created.outcome !== 'created') throw new Error(created.outcome);
+    return created.record;
+  };
   let isLeader = true;
   const posts: WebhookPost[] = [];
   const answers: PromiseWithResolvers<PostResult>[] = [];
@@ -59,7 +78,10 @@ async function startDeliveries(changes: Partial<JobDraft> = {}) {
         answers.push(answer);
         return answer.promise;
       },
-      close: async () => {},
+      close: async () => {
+        const closing = { ...FAILED, status: undefined, error: 'The service is closing.' };
+        for (const answer of answers) answer.resolve(closing);
+      },
     },
     signer: createSigner([]),
     metrics: createMetrics('test', () => new Map()),
@@ -72,7 +94,9 @@ async function startDeliveries(changes: Partial<JobDraft> = {}) {
     store,
     deliveries,
     posts,
-    record: created.record,
+    addJob,
+    record: await addJob('job', changes),
+    told: (index: number) => JSON.parse(posts[index]?.body ?? '') as { status: string },
     answer: (index: number, result: PostResult) => answers[index]?.resolve(result),
     lead: (leads: boolean) => {
       isLeader = leads;
@@ -131,13 +155,7 @@ describe('Deliveries', () => {
   });
 
   it('count on above what was told before a lane was forgotten', async () => {
-    const running = {
-      ...ENDED,
-      status: 'running',
-      reason: 'RUNNING',
-      endedAtMs: undefined,
-    } as const;
-    const bed = await startDeliveries({ state: running, createdAtMs: Date.UTC(2027, 0, 1) });
+    const bed = await startDeliveries({ state: RUNNING, createdAtMs: NOW_MS });
     const sequence = (index: number) => JSON.parse(bed.posts[index]?.body ?? '').sequence as number;
     bed.deliveries.offer(bed.record);
     await vi.waitFor(() => expect(bed.posts).toHaveLength(1));
@@ -149,5 +167,135 @@ describe('Deliveries', () => {
     bed.answer(1, DELIVERED);
     await bed.deliveries.close();
     expect(sequence(1)).toBeGreaterThan(sequence(0));
+  });
+
+  it('lose no slot to a job that was deleted while it waited for one', async () => {
+    const bed = await startDeliveries();
+    const records = [bed.record];
+    for (let n = 1; n < 32; n += 1) records.push(await bed.addJob(`job-${n}`));
+    for (const record of records) bed.deliveries.offer(record);
+    await vi.waitFor(() => expect(bed.posts).toHaveLength(16));
+    for (const record of records.slice(16)) {
+      await bed.store.delete(record);
+      bed.deliveries.forget(record.name);
+    }
+    for (let n = 0; n < 16; n += 1) bed.answer(n, DELIVERED);
+    bed.deliveries.offer(await bed.addJob('last'));
+    await vi.waitFor(() => expect(bed.posts).toHaveLength(17));
+    bed.answer(16, DELIVERED);
+    await bed.deliveries.close();
+  });
+
+  it('send an end once for each replay, though that was asked for by a clock that is ahead', async () => {
+    const bed = await startDeliveries({
+      delivery: { ...NO_DELIVERY, replayedAtMs: NOW_MS + 60_000 },
+    });
+    bed.deliveries.offer(bed.record);
+    await vi.waitFor(() => expect(bed.posts).toHaveLength(1));
+    bed.answer(0, DELIVERED);
+    await vi.waitFor(() =>
+      expect(bed.store.peek(bed.record.name)?.delivery.settled).toBe('delivered'),
+    );
+    await bed.deliveries.close();
+    expect(bed.posts).toHaveLength(1);
+  });
+
+  it('take a 410 to a state for final, also when a newer state has come meanwhile', async () => {
+    const bed = await startDeliveries({ state: RUNNING, createdAtMs: NOW_MS });
+    bed.deliveries.offer(bed.record);
+    await vi.waitFor(() => expect(bed.posts).toHaveLength(1));
+    const state = { ...RUNNING, reason: 'PENDING' } as const;
+    const changed = await bed.store.update(bed.record, { state });
+    if (changed !== undefined) bed.deliveries.offer(changed);
+    bed.answer(0, GONE);
+    await vi.waitFor(() => expect(bed.store.peek(bed.record.name)?.delivery.settled).toBe('gone'));
+    await bed.deliveries.close();
+    expect(bed.posts).toHaveLength(1);
+  });
+
+  it('do not ask again after a 410 to a state that could not be noted', async () => {
+    const bed = await startDeliveries({ state: RUNNING, createdAtMs: NOW_MS });
+    const unreachable = vi.spyOn(bed.store, 'update').mockRejectedValue(new Error('unreachable'));
+    bed.deliveries.offer(bed.record);
+    await vi.waitFor(() => expect(bed.posts).toHaveLength(1));
+    bed.answer(0, GONE);
+    await vi.waitFor(() => expect(unreachable).toHaveBeenCalled());
+    await bed.clock.advance(120_000);
+    unreachable.mockRestore();
+    await bed.clock.advance(60_000);
+    expect(bed.store.peek(bed.record.name)?.delivery).toMatchObject({
+      settled: 'gone',
+      attemptCount: 1,
+    });
+    await bed.deliveries.close();
+    expect(bed.posts).toHaveLength(1);
+  });
+
+  it('leave an end to the next leadership when theirs was lost while they read the record', async () => {
+    const bed = await startDeliveries();
+    const read = Promise.withResolvers<JobRecord>();
+    vi.spyOn(bed.store, 'read').mockReturnValueOnce(read.promise);
+    vi.spyOn(bed.store, 'update').mockRejectedValueOnce(new Error('unreachable'));
+    bed.deliveries.offer(bed.record);
+    await vi.waitFor(() => expect(bed.store.read).toHaveBeenCalledTimes(1));
+    bed.lead(false);
+    bed.lead(true);
+    bed.deliveries.offer(bed.record);
+    read.resolve(bed.record);
+    await vi.waitFor(() => expect(bed.posts).toHaveLength(1));
+    bed.answer(0, DELIVERED);
+    await bed.clock.advance(60_000);
+    await bed.deliveries.close();
+    expect(bed.posts).toHaveLength(1);
+    expect(bed.store.peek(bed.record.name)?.delivery.settled).toBe('delivered');
+  });
+
+  it('tell the end of a job whose namesake vanished while it was told', async () => {
+    const bed = await startDeliveries();
+    bed.deliveries.offer(bed.record);
+    await vi.waitFor(() => expect(bed.posts).toHaveLength(1));
+    await bed.store.delete(bed.record);
+    bed.deliveries.forget(bed.record.name);
+    const next = await bed.addJob('job');
+    bed.deliveries.offer(next);
+    bed.answer(0, DELIVERED);
+    await vi.waitFor(() => expect(bed.posts).toHaveLength(2));
+    bed.answer(1, DELIVERED);
+    await vi.waitFor(() => expect(bed.store.peek(next.name)?.delivery.settled).toBe('delivered'));
+    await bed.deliveries.close();
+  });
+
+  it('send no state of a job that has ended while its webhook was looked up', async () => {
+    const bed = await startDeliveries({ state: RUNNING, createdAtMs: NOW_MS });
+    const payload = Promise.withResolvers<JobPayload>();
+    vi.spyOn(bed.store, 'readPayload').mockReturnValueOnce(payload.promise);
+    bed.deliveries.offer(bed.record);
+    await vi.waitFor(() => expect(bed.store.readPayload).toHaveBeenCalledTimes(1));
+    const ended = await bed.store.update(bed.record, { state: ENDED });
+    if (ended !== undefined) bed.deliveries.offer(ended);
+    await vi.waitFor(() => expect(bed.posts).toHaveLength(1));
+    bed.answer(0, FAILED);
+    await vi.waitFor(() => expect(bed.store.peek(bed.record.name)?.delivery.attemptCount).toBe(1));
+    payload.resolve({ ...makePayload(), callback: CALLBACK });
+    await bed.clock.advance(2000);
+    expect(bed.posts).toHaveLength(2);
+    expect([bed.told(0), bed.told(1)].map(({ status }) => status)).toEqual([
+      'succeeded',
+      'succeeded',
+    ]);
+    bed.answer(1, DELIVERED);
+    await bed.deliveries.close();
+  });
+
+  it('cut what is on its way when they close, so that the next leader need not wait', async () => {
+    const bed = await startDeliveries();
+    bed.deliveries.offer(bed.record);
+    await vi.waitFor(() => expect(bed.posts).toHaveLength(1));
+    const closed = bed.deliveries.close();
+    await bed.clock.advance(2000);
+    await closed;
+    expect(bed.store.peek(bed.record.name)?.delivery.attempts).toMatchObject([
+      { error: 'The service is closing.' },
+    ]);
   });
 });

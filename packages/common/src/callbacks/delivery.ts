@@ -6,8 +6,8 @@ import type { JobStore } from '../stores/job-store.ts';
 import { WorkQueue } from '../work-queue.ts';
 import { type EncodedEvent, encodeEvent, toSequence } from './callback-event.ts';
 import { Courier, type CourierParts } from './courier.ts';
-import { noteAttempts } from './delivery-log.ts';
-import { createLane, type Lane, toOffered } from './lane.ts';
+import { noteAttempts, type UnnotedAttempt } from './delivery-log.ts';
+import { createLane, type Lane, type LaneTarget, toOffered } from './lane.ts';
 import { toOrigin } from './origin-limits.ts';
 import * as schedule from './schedule.ts';
 import type { PostResult } from './webhook-sender.ts';
@@ -22,6 +22,15 @@ export interface DeliveriesParts extends CourierParts {
 
 /** More than may be on their way at once, since those that wait for a slot hold none. */
 const CONCURRENCY = 512;
+/** How long what is on its way may hold up the next leader. */
+const CLOSE_GRACE_MS = 2000;
+
+/** What an event was made of, and when. */
+interface Sent {
+  readonly record: JobRecord;
+  readonly atMs: number;
+}
+type SentState = Sent & { readonly event: EncodedEvent };
 
 /**
  * Sends each job's state to its webhook: every change at once, heartbeats in between, and the end
@@ -62,7 +71,7 @@ export class Deliveries {
       this.#enqueue(name);
       return;
     }
-    this.#lanes.set(name, createLane(record, this.#firstCount()));
+    this.#lanes.set(name, createLane(record, this.#firstCount(record)));
     // Of jobs that another leader has told of before, states are told anew over the interval.
     if (isTerminal(state.status) || createdAtMs >= this.#ledSinceMs) {
       this.#enqueue(name);
@@ -74,8 +83,6 @@ export class Deliveries {
   }
 
   forget(name: string): void {
-    const lane = this.#lanes.get(name);
-    if (lane === undefined) return;
     this.#lanes.delete(name);
     this.#deadlines.remove(name);
     this.#courier.giveBack(name);
@@ -101,11 +108,19 @@ export class Deliveries {
     this.#ledSinceMs = this.#parts.clock.now();
   }
 
-  /** Ends when what is on its way has been answered; harmless when repeated. */
+  /**
+   * Sends nothing more, and cuts what is on its way after a moment, since nobody else may lead
+   * until then; harmless when repeated.
+   */
   async close(): Promise<void> {
-    this.#deadlines.clear();
-    await Promise.all([this.#states.close(), this.#ends.close()]);
+    const idle = Promise.all([this.#states.close(), this.#ends.close()]);
+    const { promise: isLate, resolve } = Promise.withResolvers<void>();
+    const disarm = this.#parts.clock.schedule(CLOSE_GRACE_MS, resolve);
+    await Promise.race([idle, isLate]);
+    disarm();
     await this.#courier.close();
+    await idle;
+    this.#deadlines.clear();
   }
 
   #enqueue(name: string): void {
@@ -139,46 +154,51 @@ export class Deliveries {
 
   async #tellState(lane: Lane, record: JobRecord): Promise<void> {
     const { clock, random } = this.#parts;
-    const { status } = record.state;
+    const { name } = record;
+    if (lane.unnoted.length > 0) return this.#note(lane, record);
     const target = await this.#readTarget(lane, record);
-    if (target === undefined || isTerminal(status)) return;
-    if (target.eventFilter !== undefined && !target.eventFilter.includes(status)) return;
-    const startedAtMs = clock.now();
-    let event: EncodedEvent | undefined;
-    const result = await this.#attempt(record.name, target, false, () => {
-      event = this.#toStateEvent(lane, record);
-      return event;
+    if (target === undefined) return;
+    let sent: SentState | undefined;
+    const result = await this.#attempt(lane, name, target, false, () => {
+      sent = this.#toStateEvent(lane, name, target);
+      return sent?.event;
     });
-    if (result === undefined) return;
-    // While it was on its way, a newer state may have taken its place.
-    if (lane.event !== event) return;
+    if (result === undefined || sent === undefined) return;
     const verdict = schedule.judgeAttempt(result.status, false);
     if (verdict === 'gone') {
-      lane.unnoted.push({ atMs: startedAtMs, result });
-      return this.#note(lane, record);
+      lane.unnoted.push(toUnnoted(sent, result));
+      return this.#note(lane, sent.record);
     }
+    // While it was on its way, a newer state may have taken its place.
+    if (lane.event !== sent.event) return;
     let nextAtMs = lane.nextHeartbeatAtMs;
     if (verdict === 'retry' && !result.isRefused) {
       lane.failuresInRow += 1;
       const delayMs = schedule.toRetryDelayMs(lane.failuresInRow, result.retryAfterMs, random);
       nextAtMs = Math.min(nextAtMs, clock.now() + delayMs);
     } else lane.event = undefined;
-    this.#deadlines.set(record.name, nextAtMs);
+    this.#deadlines.set(name, nextAtMs);
   }
 
-  /** The event of a change or a heartbeat that is due, or the one whose retry is. */
-  #toStateEvent(lane: Lane, record: JobRecord): EncodedEvent {
-    const { runner, clock, leadership, settings, random } = this.#parts;
-    const nowMs = clock.now();
-    if (lane.event !== undefined && nowMs < lane.nextHeartbeatAtMs) return lane.event;
+  /** The event of a change or a heartbeat that is due, or the one whose retry is; of what is now. */
+  #toStateEvent(lane: Lane, name: string, { eventFilter }: LaneTarget): SentState | undefined {
+    const { store, runner, clock, leadership, settings, random } = this.#parts;
+    const record = store.peek(name);
+    if (record?.uid !== lane.recordUid || isTerminal(record.state.status)) return undefined;
+    if (eventFilter?.includes(record.state.status) === false) return undefined;
+    const atMs = clock.now();
+    if (lane.event !== undefined && atMs < lane.nextHeartbeatAtMs) {
+      return { record, event: lane.event, atMs };
+    }
     lane.eventCount += 1;
-    const view = projectJob(record, runner.peek(record.name), nowMs);
-    lane.event = encodeEvent(view, toSequence(leadership.term(), lane.eventCount), nowMs);
-    lane.nextHeartbeatAtMs = nowMs + schedule.toHeartbeatDelayMs(settings.intervalMs, random);
+    const view = projectJob(record, runner.peek(name), atMs);
+    const event = encodeEvent(view, toSequence(leadership.term(), lane.eventCount), atMs);
+    lane.event = event;
+    lane.nextHeartbeatAtMs = atMs + schedule.toHeartbeatDelayMs(settings.intervalMs, random);
     lane.failuresInRow = 0;
     // The record may be newer than the one that was offered; it is not told twice.
     lane.offered = toOffered(record);
-    return lane.event;
+    return { record, event, atMs };
   }
 
   async #tellEnd(lane: Lane, known: JobRecord): Promise<void> {
@@ -187,9 +207,9 @@ export class Deliveries {
     if (this.#isPutOff(known)) return;
     const target = await this.#readTarget(lane, known);
     if (target === undefined) return;
-    let sent: { readonly record: JobRecord; readonly atMs: number } | undefined;
-    const result = await this.#attempt(known.name, target, true, async () => {
-      const record = await this.#readUnsettled(known);
+    let sent: Sent | undefined;
+    const result = await this.#attempt(lane, known.name, target, true, async () => {
+      const record = await this.#readUnsettled(lane, known);
       if (record === undefined || this.#isPutOff(record)) return undefined;
       lane.hasOpenEnd = true;
       sent = { record, atMs: this.#parts.clock.now() };
@@ -199,15 +219,15 @@ export class Deliveries {
       lane.hasOpenEnd = false;
       return;
     }
-    lane.unnoted.push({ atMs: sent.atMs, result });
+    lane.unnoted.push(toUnnoted(sent, result));
     await this.#note(lane, sent.record);
   }
 
   /** The leader before us may have told an end already, which what is known here may not show yet. */
-  async #readUnsettled({ name, uid }: JobRecord): Promise<JobRecord | undefined> {
+  async #readUnsettled(lane: Lane, { name, uid }: JobRecord): Promise<JobRecord | undefined> {
     const record = await this.#parts.store.read(name);
     if (record?.uid === uid && record.delivery.settled === undefined) return record;
-    this.forget(name);
+    this.#drop(lane, name);
     return undefined;
   }
 
@@ -225,27 +245,42 @@ export class Deliveries {
     const noted = await noteAttempts(store, record, lane.unnoted, retry);
     lane.unnoted = [];
     lane.hasOpenEnd = false;
-    if (noted === undefined || noted.delivery.settled !== undefined) this.forget(record.name);
+    if (noted === undefined || noted.delivery.settled !== undefined) this.#drop(lane, record.name);
     else if (noted.delivery.nextAttemptAtMs !== undefined) {
       this.#deadlines.set(record.name, noted.delivery.nextAttemptAtMs);
     } else this.#enqueue(record.name);
   }
 
-  /** Makes one attempt; undefined when it is put off. */
-  async #attempt(...attempt: Parameters<Courier['attempt']>): Promise<PostResult | undefined> {
-    const [name] = attempt;
-    const outcome = await this.#courier.attempt(...attempt);
+  /** Makes one attempt; undefined when it is put off, or is no longer ours to make. */
+  async #attempt(
+    lane: Lane,
+    name: string,
+    target: LaneTarget,
+    isEnd: boolean,
+    toEvent: () => EncodedEvent | undefined | Promise<EncodedEvent | undefined>,
+  ): Promise<PostResult | undefined> {
+    const outcome = await this.#courier.attempt(name, target, isEnd, async () => {
+      const event = await toEvent();
+      // Leadership may have been lost meanwhile and won again, and then another lane tells it.
+      return this.#lanes.get(name) === lane ? event : undefined;
+    });
     if (outcome.kind === 'answered') return outcome.result;
     if (outcome.kind === 'later') this.#deadlines.set(name, outcome.atMs);
     return undefined;
+  }
+
+  /** Forgets a lane, unless a later job of that name has taken its place. */
+  #drop(lane: Lane, name: string): void {
+    if (this.#lanes.get(name) === lane) this.forget(name);
   }
 
   /**
    * A job whose lane was forgotten and made anew goes on counting above what it was told before,
    * since no job has more than ten events a second for long.
    */
-  #firstCount(): number {
-    return Math.floor((this.#parts.clock.now() - this.#ledSinceMs) / 100);
+  #firstCount({ createdAtMs }: JobRecord): number {
+    const toldSinceMs = Math.max(this.#ledSinceMs, createdAtMs);
+    return Math.max(0, Math.floor((this.#parts.clock.now() - toldSinceMs) / 100));
   }
 
   async #readTarget(lane: Lane, record: JobRecord): Promise<Lane['target']> {
@@ -254,4 +289,8 @@ export class Deliveries {
     lane.target = callback && { ...callback, origin: toOrigin(callback.webhookUrl) };
     return lane.target;
   }
+}
+
+function toUnnoted({ record, atMs }: Sent, result: PostResult): UnnotedAttempt {
+  return { atMs, result, replayedAtMs: record.delivery.replayedAtMs };
 }

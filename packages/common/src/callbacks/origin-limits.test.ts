@@ -216,8 +216,8 @@ describe('the circuit of an origin', () => {
     const { limits, freed, time } = createLimits({ openMs: 30_000 });
     fail(limits, A, 5, 500);
     time.passedMs = 29_999;
-    expect(limits.tryEnter(A, HEARTBEAT)).toEqual({ kind: 'open', retryAtMs: NOW_MS + 30_000 });
-    time.passedMs = 30_000;
+    expect(limits.tryEnter(A, END)).toEqual({ kind: 'open', retryAtMs: NOW_MS + 30_000 });
+    time.passedMs = 31_000;
     const leave = enter(limits, A);
     expect([limits.tryEnter(A, HEARTBEAT), limits.tryEnter(A, END)].map(kindOf)).toEqual([
       'full',
@@ -231,21 +231,29 @@ describe('the circuit of an origin', () => {
     ]);
   });
 
+  it('lets an end probe first, since a receiver may refuse heartbeats alone', () => {
+    const { limits, time } = createLimits({ openMs: 30_000 });
+    fail(limits, A, 5, 500);
+    time.passedMs = 30_000;
+    expect(limits.tryEnter(A, HEARTBEAT)).toEqual({ kind: 'open', retryAtMs: NOW_MS + 31_000 });
+    expect(limits.tryEnter(A, END).kind).toBe('entered');
+  });
+
   it('opens again when the probe fails, and tells those who waited for it', () => {
     const { limits, freed, time } = createLimits({ openMs: 30_000 });
     fail(limits, A, 5, 500);
     time.passedMs = 30_000;
-    const leave = enter(limits, A);
-    limits.tryEnter(A, HEARTBEAT);
+    const leave = enter(limits, A, END);
+    limits.tryEnter(A, END);
     leave(answered(undefined));
     expect(freed).toEqual([A]);
-    expect(limits.tryEnter(A, HEARTBEAT)).toEqual({ kind: 'open', retryAtMs: NOW_MS + 60_000 });
+    expect(limits.tryEnter(A, END)).toEqual({ kind: 'open', retryAtMs: NOW_MS + 60_000 });
   });
 
   it('lets another probe through when the first was never sent', () => {
     const { limits, time } = createLimits({ openMs: 30_000 });
     fail(limits, A, 5, 500);
-    time.passedMs = 30_000;
+    time.passedMs = 31_000;
     enter(limits, A)(undefined);
     const leave = enter(limits, A);
     expect(limits.tryEnter(A, HEARTBEAT).kind).toBe('full');
@@ -259,7 +267,7 @@ describe('the circuit of an origin', () => {
     fail(limits, A, 5, 500);
     time.passedMs = 10_000;
     late(answered(500));
-    expect(limits.tryEnter(A, HEARTBEAT)).toEqual({ kind: 'open', retryAtMs: NOW_MS + 30_000 });
+    expect(limits.tryEnter(A, END)).toEqual({ kind: 'open', retryAtMs: NOW_MS + 30_000 });
     later(answered(200));
     expect(limits.tryEnter(A, HEARTBEAT).kind).toBe('entered');
   });

@@ -37,12 +37,18 @@ interface OriginState {
 const MAX_IDLE_ORIGINS = 2048;
 /** Of every limit, what heartbeats may use; the rest is kept for ends, which never queue behind them. */
 const HEARTBEAT_SHARE = 0.75;
+/**
+ * So much longer is a circuit open to heartbeats: a receiver may refuse those and take ends, which
+ * would never come to their turn if any of many heartbeats were the probe.
+ */
+const END_PROBES_FIRST_MS = 1000;
 const FULL: Admission = { kind: 'full' };
 
 /**
  * Who may POST now: a limit per origin and in all, and a circuit per origin. Freed slots go round
  * the waiting origins one by one, to ends first. A circuit opens after five failures in a row that
- * are the origin's own (no answer, 429, 5xx); after `openMs` one probe decides whether it closes.
+ * are the origin's own (no answer, 429, 5xx); after `openMs` one probe, an end if there is one that
+ * waits, decides whether it closes.
  * It has no timers, and forgets origins that are idle and well.
  */
 export class OriginLimits {
@@ -80,7 +86,7 @@ export class OriginLimits {
   /** Asks for a slot for one POST to `origin` (see `toOrigin`). */
   tryEnter(origin: string, { isEnd }: { readonly isEnd: boolean }): Admission {
     const state = this.#origins.get(origin) ?? newState();
-    const openForMs = this.#openForMs(state);
+    const openForMs = this.#openForMs(state, isEnd);
     if (openForMs > 0) {
       return { kind: 'open', retryAtMs: Math.ceil(this.#clock.now() + openForMs) };
     }
@@ -136,8 +142,9 @@ export class OriginLimits {
     }
   }
 
-  #openForMs({ openUntilMs }: OriginState): number {
-    return openUntilMs === undefined ? 0 : openUntilMs - this.#clock.monotonic();
+  #openForMs({ openUntilMs }: OriginState, isEnd: boolean): number {
+    if (openUntilMs === undefined) return 0;
+    return openUntilMs + (isEnd ? 0 : END_PROBES_FIRST_MS) - this.#clock.monotonic();
   }
 
   #isFull(state: OriginState, isEnd: boolean): boolean {

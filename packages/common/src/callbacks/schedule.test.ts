@@ -4,6 +4,7 @@ import {
   judgeAttempt,
   toFirstHeartbeatDelayMs,
   toHeartbeatDelayMs,
+  toLeastAttempts,
   toRetryDelayMs,
 } from './schedule.ts';
 
@@ -33,6 +34,11 @@ describe('toRetryDelayMs', () => {
     expect(toRetryDelayMs(1, 24 * HOUR_MS, () => 0.5)).toBe(6 * HOUR_MS);
   });
 
+  it('is no longer than it may be, unless the receiver asked for more', () => {
+    expect(toRetryDelayMs(20, undefined, () => 0.5, 5000)).toBe(5000);
+    expect(toRetryDelayMs(20, 90_000, () => 0.5, 5000)).toBe(90_000);
+  });
+
   it('makes about 20 attempts in 28 hours', () => {
     let elapsedMs = 0;
     let count = 1;
@@ -42,6 +48,11 @@ describe('toRetryDelayMs', () => {
     expect(count).toBeGreaterThan(18);
     expect(count).toBeLessThan(25);
   });
+});
+
+it('giving up takes as many attempts as a period holds, ten at most', () => {
+  const counts = [0, 1, 1.25, 4, 60, 600, 28 * 3600].map((s) => toLeastAttempts(s * 1000));
+  expect(counts).toEqual([1, 1, 2, 3, 6, 9, 10]);
 });
 
 it('heartbeats come within the interval, and not all at one moment', () => {

@@ -1,4 +1,8 @@
 const FIRST_RETRY_MS = 1000;
+/** Of a delay, by jitter. */
+const SHORTEST = 0.75;
+const LONGEST = 1.25;
+const LEAST_ATTEMPTS = 10;
 const LONGEST_RETRY_MS = 4 * 3600_000;
 /** A receiver may ask for patience, not for silence until after the retries have ended. */
 const LONGEST_RETRY_AFTER_MS = 6 * 3600_000;
@@ -8,16 +12,30 @@ export type Random = () => number;
 
 /**
  * How long to wait after the `count`-th failure in a row (from 1): doubling from about a second to
- * four hours, with a quarter of jitter either way, and never shorter than the receiver asked for.
+ * four hours, with a quarter of jitter either way, `longestMs` at most, and never shorter than the
+ * receiver asked for.
  */
 export function toRetryDelayMs(
   count: number,
   retryAfterMs: number | undefined,
   random: Random,
+  longestMs = Number.POSITIVE_INFINITY,
 ): number {
   const plainMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(30, count - 1));
   const askedMs = Math.min(LONGEST_RETRY_AFTER_MS, retryAfterMs ?? 0);
-  return Math.max(plainMs * (0.75 + random() / 2), askedMs);
+  return Math.max(
+    Math.min(longestMs, plainMs * (SHORTEST + random() * (LONGEST - SHORTEST))),
+    askedMs,
+  );
+}
+
+/**
+ * How many failures in a row it takes to give up after a period: as many as it holds with the
+ * longest delays, ten at most. Time in which nobody asked says nothing about a receiver.
+ */
+export function toLeastAttempts(periodMs: number): number {
+  const fitting = Math.floor(Math.log2(periodMs / (FIRST_RETRY_MS * LONGEST) + 1)) + 1;
+  return Math.min(LEAST_ATTEMPTS, fitting);
 }
 
 /** How long until the next heartbeat: at most the interval, spread so that none come in bursts. */

@@ -157,6 +157,15 @@ export interface JobView {
   readonly progress: Progress | undefined;
 }
 
+/** What a runner sees of a run that is there. */
+export type SeenRun = Extract<Observation, { exists: true }>;
+
+/** Whether it is the record's own, also when someone took its owner away. */
+export function isRunOf(record: JobRecord, seen: Observation | undefined): seen is SeenRun {
+  if (seen?.exists !== true) return false;
+  return seen.recordUid === record.uid || seen.runId === record.runId;
+}
+
 export function isTerminal(status: JobStatus): boolean {
   return status === 'succeeded' || status === 'failed' || status === 'cancelled';
 }
@@ -183,9 +192,9 @@ export function projectJob(
   nowMs: number,
 ): JobView {
   const { state } = record;
-  const isOwn = seen?.exists === true && seen.recordUid === record.uid;
-  if (isTerminal(state.status) || !isOwn || isTerminal(seen.status) || seen.isStopping) {
-    return { record, state, progress: isOwn ? seen.progress : undefined };
+  if (!isRunOf(record, seen)) return { record, state, progress: undefined };
+  if (isTerminal(state.status) || isTerminal(seen.status) || seen.isStopping) {
+    return { record, state, progress: seen.progress };
   }
   const { progress } = seen;
   const goesBack = seen.status === 'submitted' && state.startedAtMs !== undefined;

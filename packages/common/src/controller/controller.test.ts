@@ -1,9 +1,9 @@
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeClock } from '../../test/fake-clock.ts';
 import { FakeRunner } from '../../test/fake-runner.ts';
 import { makePlan, makeRecord } from '../../test/make-record.ts';
-import type { JobRecord, JobState } from '../job.ts';
+import type { JobRecord, JobState, Observation } from '../job.ts';
 import { MemoryJobStore } from '../stores/memory-job-store.ts';
 import { Controller } from './controller.ts';
 
@@ -208,6 +208,14 @@ describe('a run', () => {
     expect(stateOf(record)?.status).toBe('succeeded');
   });
 
+  it('that only the cache has lost keeps its own end', async () => {
+    const record = await createRunning();
+    runner.stale.set(record.name, { exists: false });
+    runner.show(record, { status: 'succeeded', reason: 'COMPLETED', endedAtMs: clock.now() });
+    await clock.advance(10 * SECOND);
+    expect(stateOf(record)).toMatchObject({ status: 'succeeded', reason: 'COMPLETED' });
+  });
+
   it('of which nothing is known yet is asked about again', async () => {
     runner.stale.set(makeRecord({ id: 'job-1' }).name, undefined);
     const record = await create({ runId: 'run-1' });
@@ -250,6 +258,18 @@ describe('expiry', () => {
 });
 
 describe('leadership', () => {
+  it('that is lost while a run is looked at latches nothing', async () => {
+    const record = await createRunning();
+    const seen = Promise.withResolvers<Observation>();
+    runner.observe = () => seen.promise;
+    runner.remove(record.name);
+    await clock.advance(0);
+    leadership.set(false);
+    seen.resolve({ exists: false });
+    await clock.advance(0);
+    expect(stateOf(record)?.status).toBe('running');
+  });
+
   it('is needed for anything', async () => {
     leadership.set(false);
     expect(told.at(-1)).toBe('clear');
@@ -273,6 +293,36 @@ describe('leadership', () => {
     leadership.set(true);
     await clock.advance(0);
     expect(told.filter((call) => call.startsWith('offer'))[0]).toBe('offer succeeded');
+  });
+});
+
+describe('a record that another replica has changed', () => {
+  it('is looked at before it is tried again', async () => {
+    const record = await createRunning();
+    const known = now(record) as JobRecord;
+    // What the watch of this replica has not told of yet.
+    const cancelled = endedState('cancelled', 'CANCELLED_BY_REQUEST', clock.now());
+    const changed = { ...known, version: '99', state: cancelled };
+    let isBehind = true;
+    vi.spyOn(store, 'peek').mockImplementation(() => (isBehind ? known : changed));
+    const update = vi.spyOn(store, 'update').mockResolvedValue(undefined);
+    const read = vi.spyOn(store, 'read').mockImplementation(async () => {
+      isBehind = false;
+      return changed;
+    });
+    runner.show(record, { status: 'succeeded', reason: 'COMPLETED', endedAtMs: clock.now() });
+    await clock.advance(0);
+    expect(update).toHaveBeenCalledTimes(1);
+    expect(read).toHaveBeenCalledTimes(1);
+    expect(told.at(-1)).toBe('offer cancelled');
+  });
+
+  it('and whose data is gone is not asked for again and again', async () => {
+    const record = await create();
+    const readPlan = vi.spyOn(store, 'readPlan').mockResolvedValue(undefined);
+    await clock.advance(40 * SECOND);
+    expect(readPlan).toHaveBeenCalledTimes(2);
+    expect(now(record)?.state.status).toBe('submitted');
   });
 });
 

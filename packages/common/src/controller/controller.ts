@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
-import type { JobRecord, JobState } from '../job.ts';
+import { isRunOf, isTerminal, type JobRecord, type JobState } from '../job.ts';
 import type { Leadership } from '../leadership.ts';
 import type { JobRunner } from '../runners/job-runner.ts';
 import type { JobStore } from '../stores/job-store.ts';
 import { WorkQueue } from '../work-queue.ts';
 import { type DecideSettings, type Decision, decide } from './decide.ts';
-import { toRefused } from './end-states.ts';
+import { toObservedEnd, toRefused } from './end-states.ts';
 
 /** Told of every record that is known to be current, so that what is due to a webhook goes out. */
 export interface RecordSink {
@@ -39,8 +39,8 @@ export class Controller {
   readonly #parts: ControllerParts;
   readonly #queue = new WorkQueue(CONCURRENCY, (name) => this.#reconcile(name));
   readonly #deadlines: DeadlineQueue;
-  /** When this process first saw a record that has no run yet, by uid. */
-  readonly #knownSince = new Map<string, number>();
+  /** When this process first saw a record that has no run yet, by name. */
+  readonly #knownSince = new Map<string, { readonly uid: string; readonly atMs: number }>();
   readonly #failures = new Map<string, number>();
   #unwatch: (() => void)[] = [];
 
@@ -131,55 +131,76 @@ export class Controller {
       case 'start':
         return this.#start(record);
       case 'note':
-        await store.update(record, { runId: action.runId });
-        return true;
+        return this.#write(record, () => store.update(record, { runId: action.runId }));
       case 'write':
-        await store.update(record, { state: action.state });
-        return true;
+        return this.#write(record, () => store.update(record, { state: action.state }));
       case 'confirm-gone':
         return this.#confirmGone(record, action.state);
       case 'stop':
         await runner.stop(record);
         return false;
       case 'forget-credentials':
-        await store.forgetCredentials(record);
-        return true;
+        return this.#write(record, () => store.forgetCredentials(record));
       case 'delete':
         await runner.stop(record);
-        await store.delete(record);
-        return true;
+        return this.#write(record, () => store.delete(record));
     }
+  }
+
+  /** Has a record changed; one that is not as it was known here is looked at before it is tried again. */
+  async #write(
+    { name }: JobRecord,
+    write: () => Promise<JobRecord | boolean | undefined>,
+  ): Promise<boolean> {
+    const { store, leadership } = this.#parts;
+    // What a step had to ask first may have taken longer than this leadership.
+    if (!leadership.isLeader()) return false;
+    const written = await write();
+    if (!written) await store.read(name);
+    return true;
   }
 
   async #start(record: JobRecord): Promise<boolean> {
-    const { store, runner, clock } = this.#parts;
+    const { store, runner, leadership } = this.#parts;
     const payload = await store.readPlan(record);
-    if (payload === undefined) return true;
+    if (payload === undefined) {
+      const current = await store.read(record.name);
+      // Somebody took the data out of the record, and nothing can be made of what is left.
+      if (current?.uid === record.uid) this.#lookAgainIn(LAST_RETRY_MS, record);
+      return current?.uid !== record.uid;
+    }
+    if (!leadership.isLeader()) return false;
     const result = await runner.start(record, payload);
-    if (result.outcome === 'started') {
-      await store.update(record, { runId: result.runId });
-      return true;
+    switch (result.outcome) {
+      case 'started':
+        return this.#write(record, () => store.update(record, { runId: result.runId }));
+      case 'later':
+        this.#lookAgainIn(1000, record);
+        return false;
+      case 'forbidden':
+        this.#lookAgainIn(LAST_RETRY_MS, record);
+        return false;
+      default: {
+        const state = toRefused(record, result.detail, this.#parts.clock.now());
+        return this.#write(record, () => store.update(record, { state }));
+      }
     }
-    if (result.outcome === 'later' || result.outcome === 'forbidden') {
-      const delayMs = result.outcome === 'later' ? 1000 : LAST_RETRY_MS;
-      this.#deadlines.set(record.name, clock.now() + delayMs);
-      return false;
-    }
-    const state = toRefused(record, result.detail, clock.now());
-    await store.update(record, { state });
-    return true;
   }
 
   /** A cache may lag behind; only the place itself can say that a run is gone. */
-  async #confirmGone(record: JobRecord, state: JobState): Promise<boolean> {
+  async #confirmGone(record: JobRecord, gone: JobState): Promise<boolean> {
     const { store, runner, clock } = this.#parts;
     const seen = await runner.observe(record.name);
-    if (seen.exists && seen.recordUid === record.uid) {
-      this.#deadlines.set(record.name, clock.now() + 1000);
+    if (isRunOf(record, seen) && !isTerminal(seen.status)) {
+      this.#lookAgainIn(1000, record);
       return false;
     }
-    await store.update(record, { state });
-    return true;
+    const state = isRunOf(record, seen) ? toObservedEnd(record, seen, clock.now()) : gone;
+    return this.#write(record, () => store.update(record, { state }));
+  }
+
+  #lookAgainIn(delayMs: number, { name }: JobRecord): void {
+    this.#deadlines.set(name, this.#parts.clock.now() + delayMs);
   }
 
   #firstSeen(record: JobRecord, nowMs: number): number {
@@ -187,9 +208,10 @@ export class Controller {
       this.#knownSince.delete(record.name);
       return nowMs;
     }
-    const known = this.#knownSince.get(record.name) ?? nowMs;
-    this.#knownSince.set(record.name, known);
-    return known;
+    const known = this.#knownSince.get(record.name);
+    if (known?.uid === record.uid) return known.atMs;
+    this.#knownSince.set(record.name, { uid: record.uid, atMs: nowMs });
+    return nowMs;
   }
 
   #forget(name: string): void {

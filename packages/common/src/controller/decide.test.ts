@@ -152,7 +152,12 @@ describe('a job that runs', () => {
     ['ends when its run has vanished', { record: started, seen: gone, atMs: 5, action: confirm }],
     [
       'ends when another run has taken its place',
-      { record: started, seen: makeSeen({ recordUid: 'x' }), atMs: 5, action: confirm },
+      {
+        record: started,
+        seen: makeSeen({ recordUid: 'x', runId: 'run-2' }),
+        atMs: 5,
+        action: confirm,
+      },
     ],
     [
       'waits while its run is being deleted',
@@ -210,10 +215,14 @@ describe('a job that has ended', () => {
       'leaves the run of another record alone',
       {
         record: ended('cancelled'),
-        seen: makeSeen({ recordUid: 'x' }),
+        seen: makeSeen({ recordUid: 'x', runId: 'run-2' }),
         action: nothing,
         lookAgainAtMs: 100_000,
       },
+    ],
+    [
+      'has its own run stopped, also when someone took the owner away',
+      { record: ended('cancelled'), seen: makeSeen({ recordUid: undefined }), action: stop },
     ],
     [
       'looks again soon while nothing reliable is known',

@@ -1,4 +1,11 @@
-import { isTerminal, type JobRecord, type JobState, type Observation, projectJob } from '../job.ts';
+import {
+  isRunOf,
+  isTerminal,
+  type JobRecord,
+  type JobState,
+  type Observation,
+  projectJob,
+} from '../job.ts';
 import { toDeleted, toObservedEnd } from './end-states.ts';
 
 /** What the controller does next for one job; at most one thing at a time. */
@@ -48,7 +55,7 @@ export function decide(
   if (record.runId === undefined) {
     return decideUnstarted(record, seen, knownSinceMs + settings.submitterGraceMs, nowMs);
   }
-  if (!seen.exists || seen.recordUid !== record.uid) {
+  if (!isRunOf(record, seen)) {
     return act({ do: 'confirm-gone', state: toDeleted(record, nowMs) });
   }
   if (isTerminal(seen.status)) {
@@ -66,8 +73,7 @@ function decideUnstarted(
 ): Decision {
   // Its submitter starts and notes the run; doing the same beside it only makes conflicts.
   if (nowMs < graceEndsAtMs) return wait(graceEndsAtMs);
-  const isOwn = seen.exists && seen.recordUid === record.uid;
-  return act(isOwn ? { do: 'note', runId: seen.runId } : { do: 'start' });
+  return act(isRunOf(record, seen) ? { do: 'note', runId: seen.runId } : { do: 'start' });
 }
 
 function decideEnded(
@@ -79,7 +85,7 @@ function decideEnded(
   const endedAtMs = record.state.endedAtMs ?? record.state.observedAtMs;
   const runEndsAtMs = endedAtMs + runTtlMs;
   const recordEndsAtMs = endedAtMs + recordTtlMs;
-  const isOwn = seen?.exists === true && seen.recordUid === record.uid;
+  const isOwn = isRunOf(record, seen);
   const isSettled = record.delivery.settled !== undefined;
   if (isOwn && !seen.isStopping) {
     // Only a run that ended by itself is kept for people to look at; any other must not go on, nor

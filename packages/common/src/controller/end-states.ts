@@ -1,9 +1,7 @@
-import type { JobRecord, JobState, Observation } from '../job.ts';
-
-type Seen = Extract<Observation, { exists: true }>;
+import type { JobRecord, JobState, SeenRun } from '../job.ts';
 
 /** The end that the run came to by itself. */
-export function toObservedEnd(record: JobRecord, seen: Seen, nowMs: number): JobState {
+export function toObservedEnd(record: JobRecord, seen: SeenRun, nowMs: number): JobState {
   return {
     status: seen.status,
     reason: seen.reason,

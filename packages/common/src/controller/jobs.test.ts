@@ -6,6 +6,7 @@ import { makeRequest, TestBackend } from '../../test/start-test-service.ts';
 import { parseConfig } from '../config.ts';
 import { TrainerError } from '../errors.ts';
 import type { JobRecord } from '../job.ts';
+import type { StartOutcome } from '../runners/job-runner.ts';
 import { MemoryJobStore } from '../stores/memory-job-store.ts';
 import { Jobs } from './jobs.ts';
 
@@ -93,6 +94,58 @@ describe('submit', () => {
       code: 'CLUSTER_UNAVAILABLE',
       message: 'The operator has to look into it.',
       retryAfterSeconds: 30,
+    });
+    expect(store.count()).toBe(0);
+  });
+
+  it('refuses a repetition, too, that was under way when the job was refused', async () => {
+    const outcomes: PromiseWithResolvers<StartOutcome>[] = [];
+    runner.start = () => {
+      const outcome = Promise.withResolvers<StartOutcome>();
+      outcomes.push(outcome);
+      return outcome.promise;
+    };
+    const refused = { code: 'SUBMISSION_REFUSED', message: 'The quota is used up.' };
+    const first = expect(submit()).rejects.toMatchObject(refused);
+    await clock.advance(0);
+    const second = expect(submit()).rejects.toMatchObject(refused);
+    await clock.advance(0);
+    expect(outcomes).toHaveLength(2);
+    for (const { resolve } of outcomes) {
+      resolve({ outcome: 'refused', detail: 'The quota is used up.' });
+      await clock.advance(0);
+    }
+    await Promise.all([first, second]);
+    expect(store.count()).toBe(0);
+  });
+
+  it('creates a job anew whose record has just gone, though that is not known here yet', async () => {
+    await submit();
+    await jobs.close();
+    const { runId: _, ...known } = only();
+    await store.delete(only());
+    vi.spyOn(store, 'peek').mockReturnValueOnce({ ...known, runId: undefined });
+    const { isReplay, view } = await submit();
+    expect(isReplay).toBe(false);
+    expect(view.record.uid).not.toBe(known.uid);
+  });
+
+  it('promises nothing when a refused job may or may not be forgotten', async () => {
+    runner.startOutcome = { outcome: 'refused', detail: 'The quota is used up.' };
+    vi.spyOn(store, 'delete').mockRejectedValueOnce(unreachable);
+    await expect(submit()).rejects.toMatchObject({
+      code: 'CLUSTER_UNAVAILABLE',
+      message: 'The quota is used up. Try again to be sure.',
+      retryAfterSeconds: 1,
+    });
+  });
+
+  it('asks to try again when its place has changed since it was last looked at', async () => {
+    runner.startOutcome = { outcome: 'outdated', detail: 'It does not know the field spec.x.' };
+    await expect(submit()).rejects.toMatchObject({
+      code: 'CLUSTER_UNAVAILABLE',
+      message: 'It does not know the field spec.x.',
+      retryAfterSeconds: 1,
     });
     expect(store.count()).toBe(0);
   });

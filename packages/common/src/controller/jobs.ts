@@ -1,5 +1,6 @@
 import { TrainerError } from '../errors.ts';
 import {
+  isRunOf,
   isTerminal,
   type JobPlan,
   type JobRecord,
@@ -59,7 +60,7 @@ export class Jobs {
       isOurs = false;
       if (isTerminal(current.state.status)) return undefined;
       const seen = await runner.observe(current.name);
-      const hasEnded = seen.exists && seen.recordUid === current.uid && isTerminal(seen.status);
+      const hasEnded = isRunOf(current, seen) && isTerminal(seen.status);
       isOurs = !hasEnded;
       const nowMs = clock.now();
       return {

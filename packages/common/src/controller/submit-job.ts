@@ -13,7 +13,7 @@ import {
   toAcceptedState,
 } from '../job.ts';
 import type { JobSpec } from '../job-spec.ts';
-import type { JobRunner } from '../runners/job-runner.ts';
+import type { JobRunner, StartOutcome } from '../runners/job-runner.ts';
 import { changeRecord } from '../stores/change-record.ts';
 import type { JobStore } from '../stores/job-store.ts';
 import { type RenderedTrainJob, renderTrainJob } from '../train-job/manifest.ts';
@@ -67,21 +67,26 @@ export class Submitter {
     // What is not known here may exist all the same, which creating it tells at no further cost.
     const isFull = store.count() >= maxJobs;
     const known = isFull ? await store.get(name) : store.peek(name);
-    if (known !== undefined) return this.#replay(known, submission);
+    const replayed = known && (await this.#replay(known, submission));
+    if (replayed !== undefined) return replayed;
     if (isFull) throw tooManyJobs(maxJobs);
 
     const target = await runner.describeTarget(submission.spec.runtime);
     const rendered = renderTrainJob(submission.spec, target);
     const { draft, payload } = this.#draft(name, submission, rendered);
     const created = await store.create(draft, payload);
-    if (created.outcome === 'exists') return this.#replay(created.record, submission);
     if (created.outcome === 'taken') throw new TrainerError('JOB_CONFLICT', created.detail);
-
-    const refusal = await this.#start(created.record, payload);
+    if (created.outcome === 'exists') {
+      const replayed = await this.#replay(created.record, submission);
+      if (replayed === undefined) throw vanished();
+      return replayed;
+    }
+    const refusal = toRefusal(await this.#start(created.record, payload));
     if (refusal !== undefined) {
       const isGone = await this.#quietly(created.record, () => store.delete(created.record));
-      // Where someone changed the record meanwhile, it is theirs to end: the controller latches it.
-      if (isGone === true) throw refusal;
+      if (isGone === undefined) throw undecided(refusal);
+      if (isGone) throw refusal;
+      // Someone changed the record meanwhile, so it is theirs to end: the controller latches it.
     }
     return { record: created.record, plan: payload, isReplay: false };
   }
@@ -91,22 +96,28 @@ export class Submitter {
     await Promise.all(this.#unfinished);
   }
 
-  async #replay(record: JobRecord, { asked }: Submission): Promise<Accepted> {
+  /** Undefined when the record turns out to be gone. */
+  async #replay(record: JobRecord, { asked }: Submission): Promise<Accepted | undefined> {
     const { store, clock } = this.#parts;
     const isSame = record.fingerprint === toFingerprint(asked);
     const isUnstarted = record.runId === undefined && !isTerminal(record.state.status);
     if (isSame && !isUnstarted) return { record, isReplay: true };
     const payload = await store.readPlan(record);
-    if (!isSame) throw toConflict(payload ? findDifferences(payload.asked, asked) : []);
-    const refusal = payload && (await this.#start(record, payload));
-    if (refusal?.code === 'CLUSTER_UNAVAILABLE') throw refusal;
-    if (refusal !== undefined) {
-      await changeRecord(store, record, (current) =>
-        isTerminal(current.state.status)
-          ? undefined
-          : { state: toRefused(current, refusal.message, clock.now()) },
-      );
+    if (payload === undefined && (await store.read(record.name))?.uid !== record.uid) {
+      return undefined;
     }
+    if (!isSame) throw toConflict(payload ? findDifferences(payload.asked, asked) : []);
+    const result = payload && (await this.#start(record, payload));
+    const refusal = toRefusal(result);
+    if (refusal === undefined) return { record, isReplay: true };
+    if (result?.outcome === 'forbidden') throw refusal;
+    const latched = await changeRecord(store, record, (current) =>
+      isTerminal(current.state.status)
+        ? undefined
+        : { state: toRefused(current, refusal.message, clock.now()) },
+    );
+    // Whoever created it was refused as well, and took it back.
+    if (latched === undefined) throw refusal;
     return { record, isReplay: true };
   }
 
@@ -130,16 +141,9 @@ export class Submitter {
     return { draft, payload: { asked, manifest, callback, secrets } };
   }
 
-  /** Starts the run as far as that is possible now; resolves with a refusal, if there is one. */
-  async #start(record: JobRecord, payload: JobPlan): Promise<TrainerError | undefined> {
+  /** Starts the run as far as that is possible now; undefined when its place gave no answer. */
+  async #start(record: JobRecord, payload: JobPlan): Promise<StartOutcome | undefined> {
     const result = await this.#quietly(record, () => this.#parts.runner.start(record, payload));
-    if (result?.outcome === 'refused') {
-      return new TrainerError('SUBMISSION_REFUSED', result.detail);
-    }
-    if (result?.outcome === 'forbidden') {
-      const retryAfterSeconds = FORBIDDEN_RETRY_SECONDS;
-      return new TrainerError('CLUSTER_UNAVAILABLE', result.detail, { retryAfterSeconds });
-    }
     if (result?.outcome === 'started') {
       const task = this.#quietly(record, () =>
         this.#limitNotes(() => this.#note(record, result.runId)),
@@ -147,7 +151,7 @@ export class Submitter {
       this.#unfinished.add(task);
       void task.finally(() => this.#unfinished.delete(task));
     }
-    return undefined;
+    return result;
   }
 
   /** Notes the run after the answer. One that appears after its job was cancelled is stopped. */
@@ -170,6 +174,36 @@ export class Submitter {
       return undefined;
     }
   }
+}
+
+/** What its submitter is told of a job that will not run as it stands. */
+function toRefusal(result: StartOutcome | undefined): TrainerError | undefined {
+  switch (result?.outcome) {
+    case 'refused':
+      return new TrainerError('SUBMISSION_REFUSED', result.detail);
+    case 'outdated':
+      return unavailable(result.detail, 1);
+    case 'forbidden':
+      return unavailable(result.detail, FORBIDDEN_RETRY_SECONDS);
+    default:
+      return undefined;
+  }
+}
+
+/** The job was refused, and whether its record still stands is not known: repeating it tells. */
+function undecided(cause: TrainerError): TrainerError {
+  const refusal = cause.message.replace(/\.?$/, '.');
+  return new TrainerError('CLUSTER_UNAVAILABLE', `${refusal} Try again to be sure.`, {
+    ...{ retryAfterSeconds: 1, cause },
+  });
+}
+
+function vanished(): TrainerError {
+  return unavailable('A job of this job_id was just deleted; try again.', 1);
+}
+
+function unavailable(detail: string, retryAfterSeconds: number): TrainerError {
+  return new TrainerError('CLUSTER_UNAVAILABLE', detail, { retryAfterSeconds });
 }
 
 function toCallbackTarget({ request }: JobSpec): JobPayload['callback'] {

@@ -180,7 +180,7 @@ export class KubeflowRunner implements JobRunner {
         return this.#explainExisting(record);
       case 'unknown-field':
         this.#features.forget();
-        return { outcome: 'refused', detail: refusal.detail };
+        return { outcome: 'outdated', detail: refusal.detail };
       case 'refused':
         return { outcome: 'refused', detail: refusal.detail };
       case 'forbidden': {

@@ -41,6 +41,7 @@ interface Secret extends SecretMetadata {
 /** Answers come without the credentials that the Secret holds. */
 const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 const MERGE_PATCH = 'application/merge-patch+json';
+const TOO_LARGE = 413;
 const MAX_BEHIND_MS = 15_000;
 /** Characters of remembered plans: a few thousand of usual size. */
 const MAX_PLAN_CHARACTERS = 16 * 1024 * 1024;
@@ -109,9 +110,9 @@ export class SecretJobStore implements JobStore {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const created = await this.#call<SecretMetadata>(
         { method: 'POST', path: this.#path, accept: METADATA_ONLY, body },
-        [409, 413, 422],
+        [409, TOO_LARGE, 422],
       );
-      if (created === 413 || created === 422) throw tooLarge();
+      if (created === TOO_LARGE || created === 422) throw tooLarge();
       if (typeof created !== 'number') {
         const record = this.#toRecord(created);
         if (record === undefined) throw new Error(`the Secret ${draft.name} came back changed`);
@@ -222,10 +223,14 @@ export class SecretJobStore implements JobStore {
   }
 
   async #read(name: string): Promise<JobRecord | undefined> {
+    const known = this.peek(name);
     const found = await this.#fetch(name, METADATA_ONLY);
-    if (found === undefined) return undefined;
-    this.#cache.put(found);
-    return this.#toRecord(found);
+    if (found !== undefined) {
+      this.#cache.put(found);
+      return this.#toRecord(found);
+    }
+    if (known !== undefined) this.#cache.remove(name, known.uid, known.version);
+    return undefined;
   }
 
   async #readData({ name, uid }: JobRecord): Promise<SecretData | undefined> {
@@ -260,7 +265,10 @@ export class SecretJobStore implements JobStore {
     return this.#toRecord(patched);
   }
 
-  /** Makes one call; a refusal with an HTTP status that is `expected` is returned as that status. */
+  /**
+   * Makes one call; a refusal with an HTTP status that is `expected` is returned as that status. An
+   * answer without a reason is that of somebody in between, and says nothing about the object.
+   */
   async #call<T extends object>(
     request: ApiRequest,
     expected: readonly number[],
@@ -268,9 +276,13 @@ export class SecretJobStore implements JobStore {
     try {
       return await this.#parts.client.call<T>(request);
     } catch (error) {
-      const status = error instanceof ApiError ? error.status : undefined;
-      if (status !== undefined && expected.includes(status)) return status;
-      throw toClusterFailure(error, this.#parts.logger);
+      if (!(error instanceof ApiError)) throw error;
+      const { status, reason, message } = error;
+      if (status === undefined || !expected.includes(status)) {
+        throw toClusterFailure(error, this.#parts.logger);
+      }
+      if (reason !== undefined || status === TOO_LARGE) return status;
+      throw toClusterFailure(new ApiError(message, { cause: error }), this.#parts.logger);
     }
   }
 }

@@ -7,6 +7,8 @@ export type StartOutcome =
   | { readonly outcome: 'started'; readonly runId: string }
   /** It will never run as it stands; `detail` is one sentence in the place's own words. */
   | { readonly outcome: 'refused'; readonly detail: string }
+  /** The same, since its place has changed from what the plan was made for; a new plan may do. */
+  | { readonly outcome: 'outdated'; readonly detail: string }
   /** Our own account may not start anything; what it lacks is in the log, `detail` is for callers. */
   | { readonly outcome: 'forbidden'; readonly detail: string }
   /** Not now: something else of that name is still going away, or the outcome is not known. */

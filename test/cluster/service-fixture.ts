@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Fleet, type FleetOptions } from '../../chaos/fleet.ts';
 import type { TrainingResponse } from '../../packages/common/src/index.ts';
-import { TestCluster } from '../../packages/common/test/cluster/test-cluster.ts';
+import { FaultProxy } from '../../packages/common/test/cluster/fault-proxy.ts';
+import { follow, type Named, type Until } from '../../packages/common/test/cluster/follow.ts';
+import { SERVICE_RULES, TestCluster } from '../../packages/common/test/cluster/test-cluster.ts';
 import {
   type Received,
   startWebhookReceiver,
@@ -17,9 +19,24 @@ export interface ServiceFixtureOptions {
   readonly backend: FleetOptions['backend'];
   readonly replicas?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Between the replicas and the API server. */
+  readonly isBehindProxy?: boolean;
 }
 
 type Json = Record<string, unknown>;
+
+export const TRAINER_API = '/apis/trainer.kubeflow.org/v1alpha1';
+export const JOBSET_API = '/apis/jobset.x-k8s.io/v1alpha2';
+const MERGE_PATCH = 'application/merge-patch+json';
+
+/** An object of the cluster, as far as tests look at it. */
+export interface KubeObject extends Named {
+  readonly metadata: Named['metadata'] & {
+    readonly uid: string;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly ownerReferences?: readonly { readonly uid: string }[];
+  };
+}
 
 export interface Answer<T = TrainingResponse> {
   readonly status: number;
@@ -34,6 +51,7 @@ export class ServiceFixture {
   readonly cluster: TestCluster;
   readonly receiver: WebhookReceiver;
   readonly fleet: Fleet;
+  readonly #proxy: FaultProxy | undefined;
   readonly #inbox = new Inbox<Received>();
   readonly #logDir: string;
 
@@ -42,11 +60,13 @@ export class ServiceFixture {
     receiver: WebhookReceiver,
     fleet: Fleet,
     logDir: string,
+    proxy: FaultProxy | undefined,
   ) {
     this.cluster = cluster;
     this.receiver = receiver;
     this.fleet = fleet;
     this.#logDir = logDir;
+    this.#proxy = proxy;
     receiver.respondWith((received) => {
       const { job_id, status, reason } = received.json;
       this.#inbox.put(`${job_id} ${status}`, received);
@@ -56,9 +76,13 @@ export class ServiceFixture {
   }
 
   static async start(options: ServiceFixtureOptions): Promise<ServiceFixture> {
-    const { kubeconfigPath, backend, replicas = 1, env } = options;
+    const { kubeconfigPath, backend, replicas = 1, env, isBehindProxy = false } = options;
     const cluster = await TestCluster.create(kubeconfigPath);
-    const accounts = Array.from({ length: replicas }, () => cluster.createAccount());
+    const proxy = isBehindProxy ? await FaultProxy.open(cluster.server) : undefined;
+    const door = proxy && { server: proxy.url, 'insecure-skip-tls-verify': true };
+    const accounts = Array.from({ length: replicas }, () =>
+      cluster.createAccount(SERVICE_RULES, door),
+    );
     const logDir = await mkdtemp(join(tmpdir(), `${backend}-`));
     const fleet = new Fleet({
       backend,
@@ -72,10 +96,16 @@ export class ServiceFixture {
         ...env,
       },
     });
-    const fixture = new ServiceFixture(cluster, await startWebhookReceiver(), fleet, logDir);
+    const receiver = await startWebhookReceiver();
+    const fixture = new ServiceFixture(cluster, receiver, fleet, logDir, proxy);
     await fleet.fill();
     await Promise.all(fleet.urls.map(untilReady));
     return fixture;
+  }
+
+  get proxy(): FaultProxy {
+    if (this.#proxy === undefined) throw new Error('this service is not behind a proxy');
+    return this.#proxy;
   }
 
   /** The guide's example under a new id, with our webhook; `changes` are merged into its sections. */
@@ -115,16 +145,64 @@ export class ServiceFixture {
     return this.#inbox.take(`${id} ${reason}`);
   }
 
+  /** Where the cluster has a kind of object of the jobs' namespace, or one of them. */
+  path(apiPath: string, resource: string, name?: string): string {
+    const collection = `${apiPath}/namespaces/${this.cluster.namespace}/${resource}`;
+    return name === undefined ? collection : `${collection}/${name}`;
+  }
+
+  read(apiPath: string, resource: string, name: string): Promise<KubeObject> {
+    const path = this.path(apiPath, resource, name);
+    return this.cluster.admin.call({ method: 'GET', path });
+  }
+
+  /** Deletes, as somebody else does; whether it is held by finalizers and so not gone yet. */
+  async remove(apiPath: string, resource: string, name: string): Promise<boolean> {
+    const path = this.path(apiPath, resource, name);
+    const answer = await this.cluster.admin.call<{ metadata: { finalizers?: string[] } }>({
+      ...{ method: 'DELETE', path },
+    });
+    return answer.metadata.finalizers !== undefined;
+  }
+
+  /** Holds an object by finalizers, or lets it go. */
+  async setFinalizers(
+    apiPath: string,
+    resource: string,
+    name: string,
+    finalizers: readonly string[],
+  ): Promise<void> {
+    const body = { metadata: { finalizers } };
+    const path = this.path(apiPath, resource, name);
+    await this.cluster.admin.call({ method: 'PATCH', path, contentType: MERGE_PATCH, body });
+  }
+
+  follow(apiPath: string, resource: string, labelSelector?: string): Promise<Until<KubeObject>> {
+    const path = this.path(apiPath, resource);
+    return follow(this.cluster.admin, { path, query: { labelSelector } });
+  }
+
   async list(apiPath: string, resource: string): Promise<readonly string[]> {
-    const path = `${apiPath}/namespaces/${this.cluster.namespace}/${resource}`;
-    const { items } = await this.cluster.admin.call<{
-      items: { metadata: { name: string } }[] | null;
-    }>({ method: 'GET', path });
-    return (items ?? []).map(({ metadata }) => metadata.name);
+    const until = await this.follow(apiPath, resource);
+    return [...(await until(() => true)).keys()];
+  }
+
+  /** Resolves once a job has no TrainJob, nothing that Trainer made of it, and so no pods. */
+  async untilNothingRuns(name: string): Promise<void> {
+    const untilGone = async (apiPath: string, resource: string) => {
+      const until = await this.follow(apiPath, resource);
+      await until((items) => !items.has(name));
+    };
+    await untilGone(TRAINER_API, 'trainjobs');
+    await untilGone(JOBSET_API, 'jobsets');
+    const ofJob = `jobset.sigs.k8s.io/jobset-name=${name}`;
+    const until = await this.follow('/api/v1', 'pods', ofJob);
+    await until((pods) => pods.size === 0);
   }
 
   async close(): Promise<void> {
     await this.fleet.close();
+    await this.#proxy?.close();
     await this.receiver.close();
     await this.cluster.close();
     await rm(this.#logDir, { recursive: true, force: true });

@@ -7,16 +7,28 @@ export type Fault = 'reset' | 'gone' | 500 | 403;
 
 const GONE = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' };
 
+/** A call that has come in and waits. */
+export interface CaughtCall {
+  /** Lets it go on to the API server, also when its sender has given up; resolves with the status. */
+  pass(): Promise<number>;
+}
+
+interface Catcher {
+  readonly isMeant: (method: string, path: string) => boolean;
+  readonly caught: (call: CaughtCall) => void;
+}
+
 /** A plain-HTTP door to the real API server in which everything can break that a network can. */
 export class FaultProxy {
   readonly url: string;
   /** Calls that came in, oldest first, as `list`, `watch` or the method. */
   readonly calls: string[] = [];
-  /** Decides on each call; by default all pass. */
-  fault: (call: string) => Fault | undefined = () => undefined;
+  /** Decides on each call, by what `calls` would say of it and its path; by default all pass. */
+  fault: (call: string, path: string) => Fault | undefined = () => undefined;
   readonly #close: () => Promise<void>;
   readonly #watches = new Set<ServerResponse>();
   readonly #sockets: ReadonlySet<Socket>;
+  readonly #catchers = new Set<Catcher>();
 
   private constructor(url: string, sockets: ReadonlySet<Socket>, close: () => Promise<void>) {
     this.url = url;
@@ -60,6 +72,11 @@ export class FaultProxy {
     }
   }
 
+  /** Holds the next call that is meant, whatever `fault` says; resolves once it has come in. */
+  catch(isMeant: Catcher['isMeant']): Promise<CaughtCall> {
+    return new Promise((caught) => this.#catchers.add({ isMeant, caught }));
+  }
+
   close(): Promise<void> {
     return this.#close();
   }
@@ -70,17 +87,34 @@ export class FaultProxy {
     const isWatch = url.searchParams.get('watch') === 'true';
     const call = isWatch ? 'watch' : isCollection ? 'list' : (incoming.method ?? '');
     this.calls.push(call);
-    const fault = this.fault(call);
+    const pass = () => this.#pass(url, incoming, outgoing);
+    const catcher = this.#catcherOf(incoming.method ?? '', url.pathname);
+    if (catcher !== undefined) return void catcher.caught({ pass });
+    const fault = this.fault(call, url.pathname);
     if (fault === 'reset') return void incoming.socket.resetAndDestroy();
     if (fault !== undefined) {
       const status = fault === 'gone' ? GONE : { kind: 'Status', code: fault };
       outgoing.writeHead(status.code, { 'content-type': 'application/json' });
       return void outgoing.end(JSON.stringify(status));
     }
+    // What became of it is told to the sender.
+    pass().catch(() => {});
+  }
+
+  #catcherOf(method: string, path: string): Catcher | undefined {
+    const catcher = [...this.#catchers].find(({ isMeant }) => isMeant(method, path));
+    if (catcher !== undefined) this.#catchers.delete(catcher);
+    return catcher;
+  }
+
+  #pass(url: URL, incoming: IncomingMessage, outgoing: ServerResponse): Promise<number> {
+    const isWatch = url.searchParams.get('watch') === 'true';
     const { method, headers } = incoming;
     // The proxy is a stranger to the cluster's CA; both ends of this leg are on loopback.
     const options = { method, headers, rejectUnauthorized: false, agent: false as const };
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
     const upstream = request(url, options, (answer) => {
+      resolve(answer.statusCode ?? 502);
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
       outgoing.flushHeaders();
       answer.on('error', () => {});
@@ -88,11 +122,15 @@ export class FaultProxy {
       outgoing.on('cut', () => answer.unpipe(outgoing));
       if (isWatch) this.#watches.add(outgoing);
     });
-    upstream.on('error', () => outgoing.destroy());
+    upstream.on('error', (error) => {
+      reject(error);
+      outgoing.destroy();
+    });
     outgoing.on('close', () => {
       this.#watches.delete(outgoing);
       upstream.destroy();
     });
     incoming.pipe(upstream);
+    return promise;
   }
 }

@@ -7,6 +7,7 @@ import { createApiClient } from '../../src/kubernetes/http-api-client.ts';
 import { KubeflowRunner } from '../../src/kubernetes/kubeflow-runner.ts';
 import { BACKEND_LABEL } from '../../src/train-job/manifest.ts';
 import { makePlan, makeRecord } from '../make-record.ts';
+import { follow, type Named } from './follow.ts';
 import { type PolicyRule, TestCluster } from './test-cluster.ts';
 
 export const TRAINER_API = '/apis/trainer.kubeflow.org/v1alpha1';
@@ -31,10 +32,6 @@ export interface BedJob {
   readonly gpus?: number;
   readonly queue?: string;
   readonly spec?: Record<string, unknown>;
-}
-
-interface Named {
-  readonly metadata: { readonly name: string };
 }
 
 /** Runners of a limited account in a namespace of their own on a real control plane. */
@@ -138,26 +135,12 @@ export class KubeflowFixture {
 
   /** Waits, by a watch of the administrator's, until the objects of a collection are as wanted. */
   async untilAny<T extends Named>(
-    { path, query }: Pick<ApiRequest, 'path' | 'query'>,
+    collection: Pick<ApiRequest, 'path' | 'query'>,
     isWanted: (items: ReadonlyMap<string, T>) => boolean,
     timeoutMs = 60_000,
   ): Promise<void> {
-    const signal = AbortSignal.timeout(timeoutMs);
-    const list = await this.admin.call<{ metadata: { resourceVersion: string }; items: T[] }>({
-      ...{ method: 'GET', path, query: query ?? {} },
-    });
-    const items = new Map(list.items.map((item) => [item.metadata.name, item]));
-    if (isWanted(items)) return;
-    const { resourceVersion } = list.metadata;
-    const events = await this.admin.watch<T>({
-      ...{ method: 'GET', path, query: { ...query, resourceVersion }, signal },
-    });
-    for await (const { type, object } of events) {
-      if (type === 'DELETED') items.delete(object.metadata.name);
-      else items.set(object.metadata.name, object);
-      if (isWanted(items)) return;
-    }
-    throw new Error(`${path} was not as wanted within ${timeoutMs} ms`);
+    const until = await follow<T>(this.admin, collection);
+    await until(isWanted, timeoutMs);
   }
 
   untilNoPods(name: string): Promise<void> {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Problem } from '../../packages/common/src/index.ts';
-import { ServiceFixture } from './service-fixture.ts';
+import { JOBSET_API, ServiceFixture, TRAINER_API } from './service-fixture.ts';
 
 /** What the guide's example needs to be accepted by each service. */
 const SERVICES = [
@@ -49,6 +49,26 @@ describe.each(SERVICES)('$backend on a real control plane', ({ backend, base_mod
     expect(json.detail).toMatch(/3.*loss_is_nan/);
   });
 
+  it('keeps a failed job failed when Trainer runs it again, and stops that run', async () => {
+    // Long enough that the second run cannot have ended by itself.
+    const request = await play('--testbed-outcome=failed', '--testbed-run-ms=5000');
+    const { job_id: id } = request;
+    const { backend_job_id: name } = (await service.submit(request)).body;
+    const { json } = await service.told(id, 'failed');
+    const { body: ended } = await service.get(id);
+    const { uid } = (await service.read(JOBSET_API, 'jobsets', name)).metadata;
+    const untilJobSets = await service.follow(JOBSET_API, 'jobsets');
+
+    await service.remove(JOBSET_API, 'jobsets', name);
+    await untilJobSets((all) => all.has(name) && all.get(name)?.metadata.uid !== uid);
+    expect((await service.get(id)).body).toEqual(ended);
+    await service.untilNothingRuns(name);
+    expect((await service.get(id)).body).toEqual(ended);
+    expect(ended).toMatchObject({ status: 'failed', reason: json.reason });
+    const told = service.receiver.requests.filter(({ json }) => json.job_id === id);
+    expect(told.at(-1)?.json).toEqual(json);
+  });
+
   it('ends a training at its deadline', async () => {
     const request = {
       ...(await play('--testbed-outcome=never')),
@@ -71,9 +91,7 @@ describe.each(SERVICES)('$backend on a real control plane', ({ backend, base_mod
       detail: expect.stringContaining('absent-runtime'),
     });
     expect((await service.get(request.job_id)).status).toBe(404);
-    expect(await service.list('/apis/trainer.kubeflow.org/v1alpha1', 'trainjobs')).not.toContain(
-      request.job_id,
-    );
+    expect(await service.list(TRAINER_API, 'trainjobs')).not.toContain(request.job_id);
   });
 
   it('answers a repeated submission with the job, and a different one with a conflict', async () => {

@@ -12,7 +12,8 @@ RUN npm run build -- "${SERVICE}"
 
 FROM ${NODE_IMAGE}
 ARG SERVICE
-ENV NODE_ENV=production HOST=0.0.0.0
+# Names are looked up in these threads, and one that hangs holds one of them for seconds.
+ENV NODE_ENV=production HOST=0.0.0.0 UV_THREADPOOL_SIZE=16
 WORKDIR /app
 COPY --from=build /src/dist/${SERVICE} ./
 USER 65532:65532

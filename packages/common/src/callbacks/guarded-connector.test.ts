@@ -49,6 +49,29 @@ describe('GuardedConnector', () => {
     expect(asked).toEqual(['slow.example', 'slow.example']);
   });
 
+  it('asks about few names at a time that did not resolve last time, and about others at once', async () => {
+    const asked: string[] = [];
+    let isHanging = false;
+    const lookup: HostLookup = (hostName) => {
+      asked.push(hostName);
+      if (isHanging && hostName.startsWith('bad')) return new Promise(() => {});
+      return hostName.startsWith('bad')
+        ? Promise.reject(new Error('no such name'))
+        : Promise.resolve([]);
+    };
+    const connector = new GuardedConnector({ policy, timeoutMs: 60_000, lookup });
+    const bad = Array.from({ length: 5 }, (_, n) => `bad-${n}.example`);
+    await Promise.all(bad.map((hostName) => connect(connector, hostName)));
+    expect(asked.splice(0)).toEqual(bad);
+
+    isHanging = true;
+    const outcomes = bad.map((hostName) => connect(connector, hostName));
+    await connect(connector, 'good.example');
+    expect(asked.toSorted()).toEqual([...bad.slice(0, 2), 'good.example']);
+    connector.close();
+    await Promise.all(outcomes);
+  });
+
   it('gives up what it is connecting when it closes', async () => {
     const lookup = () => new Promise<never>(() => {});
     const connector = new GuardedConnector({ policy, timeoutMs: 60_000, lookup });

@@ -1,6 +1,7 @@
 import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { LRUCache } from 'lru-cache';
+import pLimit from 'p-limit';
 import { buildConnector } from 'undici';
 import type { AddressPolicy } from './address-policy.ts';
 
@@ -20,6 +21,9 @@ export interface GuardedConnectorOptions {
   readonly lookup?: HostLookup | undefined;
 }
 
+/** Node looks names up in a few threads, of which those that failed last time get so many. */
+const CONCURRENT_SUSPECTS = 2;
+const MAX_SUSPECTS = 1000;
 /** A connector is kept, with its TLS sessions, for so many ports. */
 const MAX_PORTS = 64;
 
@@ -31,6 +35,8 @@ export class GuardedConnector {
   readonly #policy: AddressPolicy;
   readonly #lookup: HostLookup;
   readonly #lookups = new Map<string, ReturnType<HostLookup>>();
+  readonly #suspects = new LRUCache<string, true>({ max: MAX_SUSPECTS });
+  readonly #limitSuspects = pLimit(CONCURRENT_SUSPECTS);
   readonly #connecting = new Set<Socket>();
   /** By port, which undici does not tell the lookup. */
   readonly #connectors: LRUCache<number, buildConnector.connector>;
@@ -94,8 +100,18 @@ export class GuardedConnector {
   #resolve(hostName: string): ReturnType<HostLookup> {
     const known = this.#lookups.get(hostName);
     if (known !== undefined) return known;
-    const lookup = this.#lookup(hostName).finally(() => this.#lookups.delete(hostName));
+    const ask = () => this.#ask(hostName);
+    const asked = this.#suspects.has(hostName) ? this.#limitSuspects(ask) : ask();
+    const lookup = asked.finally(() => this.#lookups.delete(hostName));
     this.#lookups.set(hostName, lookup);
     return lookup;
+  }
+
+  async #ask(hostName: string): ReturnType<HostLookup> {
+    // Until it has answered, since many that hang are not to be asked again all at once.
+    this.#suspects.set(hostName, true);
+    const found = await this.#lookup(hostName);
+    this.#suspects.delete(hostName);
+    return found;
   }
 }

@@ -1,4 +1,5 @@
 import type { Platform, PlatformParts } from '../platform.ts';
+import { toEndpoints } from './api-endpoints.ts';
 import { createApiClient } from './http-api-client.ts';
 import { KubeflowRunner } from './kubeflow-runner.ts';
 import { LeaseLeadership } from './lease.ts';
@@ -20,7 +21,7 @@ export async function createKubernetesPlatform(parts: PlatformParts): Promise<Pl
     store,
     runner,
     leadership,
-    apiEndpoints: [client.endpoint()],
+    apiEndpoints: await toEndpoints(client.endpoint()),
     open: async () => {
       await Promise.all([store.open(), runner.open(), leadership.open()]);
     },

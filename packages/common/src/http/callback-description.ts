@@ -45,9 +45,9 @@ export const CALLBACKS = {
         responses: {
           '2XX': { description: 'It was received' },
           '410': { description: 'This job needs no more callbacks' },
-          '429': { description: 'Too many; `Retry-After` is obeyed' },
+          '429': { description: 'Too many; of the end, `Retry-After` is obeyed' },
           '4XX': { description: 'It is not wanted' },
-          '5XX': { description: 'Not now; `Retry-After` is obeyed' },
+          '5XX': { description: 'Not now; of the end, `Retry-After` is obeyed' },
         },
       },
     },

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { ServiceFixture, TRAINER_API } from './service-fixture.ts';
 
 const NEVER = ['--testbed-outcome=never'];
@@ -13,7 +13,6 @@ describe('a submission on a real control plane', () => {
       backend: 'hf-unsloth',
       replicas: 2,
       isBehindProxy: true,
-      env: { TRAINER_JOB_TTL_SECONDS: '3', TRAINER_TRAINJOB_TTL_SECONDS: '1' },
     });
   });
   afterEach(() => {
@@ -72,45 +71,6 @@ describe('a submission on a real control plane', () => {
       [RUN_ID]: second.metadata.uid,
     });
     await service.cancel(request.job_id);
-    await service.untilNothingRuns(name);
-  });
-
-  it('of the same id after expiry waits for the old TrainJob to go, and then runs', async () => {
-    const request = await play(...NEVER);
-    const { job_id: id } = request;
-    const { backend_job_id: name } = (await service.submit(request)).body;
-    await service.told(id, 'running');
-    const first = await readTrainJob(name);
-    await service.setFinalizers(TRAINER_API, 'trainjobs', name, ['test.example/hold']);
-    await service.cancel(id);
-    await service.told(id, 'cancelled');
-    const untilRecords = await service.follow('/api/v1', 'secrets');
-    await untilRecords((records) => !records.has(name));
-    // The replica that is asked learns of it by a watch of its own.
-    await vi.waitFor(async () => expect((await service.get(id)).status).toBe(404), {
-      timeout: 10_000,
-    });
-
-    const attempts = [catchStart(), catchStart()];
-    const submitting = service.submit(request);
-    expect(await (await attempts[0])?.pass()).toBe(409);
-    const again = await submitting;
-    expect(again).toMatchObject({
-      status: 200,
-      body: { status: 'submitted', backend_job_id: name },
-    });
-    expect(again.headers.get('idempotent-replayed')).toBeNull();
-    expect(await (await attempts[1])?.pass()).toBe(409);
-    expect((await service.get(id)).body).toMatchObject({ status: 'submitted', reason: 'ACCEPTED' });
-    expect((await readTrainJob(name)).metadata.uid).toBe(first.metadata.uid);
-
-    await service.setFinalizers(TRAINER_API, 'trainjobs', name, []);
-    await service.told(id, 'running');
-    const { metadata: record } = await readRecord(name);
-    const { metadata: second } = await readTrainJob(name);
-    expect(second.uid).not.toBe(first.metadata.uid);
-    expect(second.ownerReferences).toMatchObject([{ uid: record.uid }]);
-    await service.cancel(id);
     await service.untilNothingRuns(name);
   });
 });

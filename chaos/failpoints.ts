@@ -7,6 +7,8 @@ import { type Decorate, override } from './decorate.ts';
 const STEPS = [
   'create',
   'start',
+  'refuse',
+  'latch-refusal',
   'note',
   'write',
   'cancel',
@@ -21,10 +23,19 @@ type Step = (typeof STEPS)[number];
 
 export type Failpoint = `${Step}:${'before' | 'after'}`;
 
-export const FAILPOINTS: readonly Failpoint[] = STEPS.flatMap((step): Failpoint[] => [
-  `${step}:before`,
-  `${step}:after`,
-]);
+/** The last that a replica tells: what it dies at. */
+export interface DeathMessage {
+  readonly dyingAt: Failpoint;
+}
+
+/**
+ * In the order in which they are to be armed. Who dies before it deletes the record of a refused
+ * submission leaves it for others to latch, which happens for no other reason here.
+ */
+export const FAILPOINTS: readonly Failpoint[] = STEPS.flatMap((step) => {
+  const around: Failpoint[] = [`${step}:before`, `${step}:after`];
+  return step === 'refuse' ? around.reverse() : around;
+});
 
 /**
  * Stands between a service and everything that it writes to or sends with; `isArmed` is asked at
@@ -63,7 +74,10 @@ function decoratePlatform(
       create: (draft, payload) => around('create', () => store.create(draft, payload)),
       update: (record, change) => around(toStep(change), () => store.update(record, change)),
       forgetCredentials: (record) => around('forget', () => store.forgetCredentials(record)),
-      delete: (record) => around('delete', () => store.delete(record)),
+      delete: (record) =>
+        around(record.state.endedAtMs === undefined ? 'refuse' : 'delete', () =>
+          store.delete(record),
+        ),
     }),
     runner: override(runner, {
       start: (record, plan) => around('start', () => runner.start(record, plan)),
@@ -76,5 +90,6 @@ function toStep({ runId, state, delivery }: RecordChange): Step {
   if (runId !== undefined) return 'note';
   if (delivery !== undefined) return 'delivery';
   if (state?.reason === 'CANCELLED_BY_REQUEST') return 'cancel';
+  if (state?.reason === 'SUBMISSION_REFUSED') return 'latch-refusal';
   return state?.endedAtMs === undefined ? 'write' : 'latch';
 }

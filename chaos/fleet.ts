@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
-import type { Failpoint } from './failpoints.ts';
+import type { DeathMessage, Failpoint } from './failpoints.ts';
 import type { EndMessage } from './open-ends.ts';
 
 interface Replica {
@@ -18,7 +18,7 @@ export interface FleetOptions {
   readonly logDir: string;
 }
 
-/** A death of a replica; `failpoint` is the one it died at, if any was armed. */
+/** A death of a replica; `failpoint` is the one it died at, if it was one. */
 export interface Death {
   readonly index: number;
   readonly failpoint: Failpoint | undefined;
@@ -53,7 +53,10 @@ export class Fleet {
   async awaitDeathAt(failpoint: Failpoint, timeoutMs: number): Promise<Death | undefined> {
     const { promise, resolve } = Promise.withResolvers<Death | undefined>();
     const timer = setTimeout(() => resolve(undefined), timeoutMs);
-    this.#onDeath = resolve;
+    // Another one may die meanwhile, of the failpoint before or of itself.
+    this.#onDeath = (death) => {
+      if (death.failpoint === failpoint) resolve(death);
+    };
     this.#arm(failpoint);
     const death = await promise;
     clearTimeout(timer);
@@ -99,20 +102,25 @@ export class Fleet {
     child.stdout?.pipe(log, { end: false });
     child.stderr?.pipe(log, { end: false });
     const exit = once(child, 'exit').then(() => undefined);
+    // Its last messages may be read only after its exit is known.
+    const silence = once(child, 'disconnect');
     const openEnds = new Set<string>();
+    let dyingAt: Failpoint | undefined;
     const ready = Promise.withResolvers<{ readonly url: string }>();
-    child.on('message', (message: EndMessage | { readonly url: string }) => {
+    child.on('message', (message: EndMessage | DeathMessage | { readonly url: string }) => {
       if ('url' in message) ready.resolve(message);
+      else if ('dyingAt' in message) dyingAt = message.dyingAt;
       else if ('sending' in message) openEnds.add(message.sending);
       else openEnds.delete(message.noted);
     });
     const started = await Promise.race([ready.promise, exit]);
     if (started === undefined) throw new Error(`replica ${index} did not start; see ${logDir}`);
     this.#replicas.set(index, { process: child, url: started.url });
-    void exit.then(() => {
+    void exit.then(async () => {
       this.#replicas.delete(index);
+      await silence;
       for (const name of openEnds) this.cutShort.set(name, (this.cutShort.get(name) ?? 0) + 1);
-      this.#onDeath?.({ index, failpoint: this.#armed });
+      this.#onDeath?.({ index, failpoint: dyingAt });
     });
     child.send({ armed: this.#armed });
   }

@@ -32,6 +32,7 @@ export type BehaviourName = keyof typeof BEHAVIOURS | 'down';
 /** One terminal event as it arrived, with what it was answered. */
 export interface SeenEnd {
   readonly status: string;
+  readonly reason: string;
   readonly webhookId: string;
   readonly body: string;
   readonly answer: Answer;
@@ -42,6 +43,7 @@ export class Receivers {
   readonly #receivers = new Map<BehaviourName, WebhookReceiver>();
   readonly #ends = new Map<string, SeenEnd[]>();
   readonly #attempts = new Map<string, number>();
+  readonly #heardOf = new Set<string>();
   #isDown = true;
 
   static async start(): Promise<Receivers> {
@@ -70,6 +72,11 @@ export class Receivers {
     return this.#ends.get(jobId) ?? [];
   }
 
+  /** Whether anything at all was told of a job. */
+  hasHeardOf(jobId: string): boolean {
+    return this.#heardOf.has(jobId);
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#receivers.values()].map((receiver) => receiver.close()));
   }
@@ -79,6 +86,7 @@ export class Receivers {
       const webhookId = String(received.headers['webhook-id']);
       const count = (this.#attempts.get(webhookId) ?? 0) + 1;
       this.#attempts.set(webhookId, count);
+      this.#heardOf.add(String(received.json.job_id));
       const answer = behave(count, received);
       if (isEnd(received.json.status)) this.#noteEnd(received, webhookId, answer);
       return answer;
@@ -90,7 +98,8 @@ export class Receivers {
     const jobId = String(json.job_id);
     const ends = this.#ends.get(jobId) ?? [];
     this.#ends.set(jobId, ends);
-    ends.push({ status: String(json.status), webhookId, body, answer });
+    const { status, reason } = json;
+    ends.push({ status: String(status), reason: String(reason), webhookId, body, answer });
   }
 }
 

@@ -3,12 +3,13 @@ import { HfUnslothBackend } from '../services/hf-unsloth-api/src/backend.ts';
 import { MetaBackend } from '../services/meta-api/src/backend.ts';
 import { NemoBackend } from '../services/nemo-api/src/backend.ts';
 import { nest } from './decorate.ts';
-import { createFailpoints, type Failpoint } from './failpoints.ts';
+import { createFailpoints, type DeathMessage, type Failpoint } from './failpoints.ts';
 import { createEndWitness, type EndMessage } from './open-ends.ts';
 
 /*
  * One replica of a real service in a process of its own, of the backend that its argument names.
- * Its parent arms failpoints by messages, and is told the URL and of every end that is sent.
+ * Its parent arms failpoints by messages, and is told the URL, every end that is sent, and of what
+ * failpoint it dies.
  */
 const backends = [new NemoBackend(), new MetaBackend(), new HfUnslothBackend()];
 const backend = backends.find(({ name }) => name === process.argv[2]);
@@ -26,7 +27,10 @@ const service = await createService({
   config,
   logger: createLogger(backend.name, config),
   decorate: nest(
-    createFailpoints((failpoint) => failpoint === armed),
+    createFailpoints((failpoint) => {
+      if (failpoint === armed) tell({ dyingAt: failpoint });
+      return failpoint === armed;
+    }),
     createEndWitness((message) => tell(message)),
   ),
 });
@@ -35,6 +39,6 @@ process.on('SIGTERM', () => {
 });
 tell({ url: await service.listen() });
 
-function tell(message: EndMessage | { readonly url: string }): void {
+function tell(message: EndMessage | DeathMessage | { readonly url: string }): void {
   process.send?.(message);
 }

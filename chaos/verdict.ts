@@ -1,10 +1,13 @@
 import type { ClusterWitness } from './cluster-witness.ts';
 import type { Fleet } from './fleet.ts';
-import type { Receivers } from './receivers.ts';
-import type { AcceptedJob } from './workload.ts';
+import { isPossibleEnd } from './possible-ends.ts';
+import type { Receivers, SeenEnd } from './receivers.ts';
+import type { AcceptedJob, RefusedJob, Workload } from './workload.ts';
 
 export interface Verdict {
   readonly jobs: number;
+  /** Submissions that were refused, and so are no jobs. */
+  readonly refusals: number;
   /** Jobs whose end no receiver accepted. */
   readonly lost: readonly string[];
   /** Accepted ends beyond the first of a job. */
@@ -13,6 +16,11 @@ export interface Verdict {
   readonly repeatedForNothing: readonly string[];
   /** Jobs that were told two different ends, ids or bodies. */
   readonly contradicting: readonly string[];
+  /** Jobs that were told an end that cannot follow from what was asked of them. */
+  readonly wronglyEnded: readonly string[];
+  /** Refused submissions that were still known to the service, or told to their webhooks. */
+  readonly refusedButKept: readonly string[];
+  readonly unanswered: readonly string[];
   /** TrainJobs made anew for one record, other than those that we deleted. */
   readonly createdTwice: readonly string[];
   readonly aliveTwice: readonly string[];
@@ -23,7 +31,7 @@ export interface Verdict {
 
 /** Judges a run by what receivers and cluster saw, not by what the service says of itself. */
 export async function judge(
-  jobs: readonly AcceptedJob[],
+  { accepted: jobs, refused, unanswered }: Pick<Workload, 'accepted' | 'refused' | 'unanswered'>,
   cutShort: Fleet['cutShort'],
   deletedByUs: ReadonlySet<string>,
   receivers: Receivers,
@@ -31,8 +39,18 @@ export async function judge(
 ): Promise<Verdict> {
   const repeatsOf = ({ id }: AcceptedJob) =>
     Math.max(0, receivers.endsOf(id).filter(({ answer }) => answer === 200).length - 1);
+  const findWrongEnd = (job: AcceptedJob | RefusedJob) => {
+    const isDeletedByUs = 'name' in job && deletedByUs.has(job.name);
+    const isWrong = (end: SeenEnd) => !isPossibleEnd(job, isDeletedByUs, end);
+    const wrong = receivers.endsOf(job.id).find(isWrong);
+    if (wrong === undefined) return [];
+    const cancel = 'cancel' in job ? job.cancel : undefined;
+    const asked = cancel && ` and a cancel answered with ${cancel.answeredWith ?? 'nothing'}`;
+    return [`${job.id}: ${wrong.status} ${wrong.reason} after ${job.plan}${asked ?? ''}`];
+  };
   return {
     jobs: jobs.length,
+    refusals: refused.length,
     lost: jobs.filter((job) => !isTold(job, receivers)).map(({ id }) => id),
     repeats: jobs.reduce((sum, job) => sum + repeatsOf(job), 0),
     repeatedForNothing: jobs
@@ -44,6 +62,15 @@ export async function judge(
         return new Set(ends.map((end) => `${end.status} ${end.webhookId} ${end.body}`)).size > 1;
       })
       .map(({ id }) => id),
+    // A refusal may come after an attempt that died over a record of its own, which others end.
+    wronglyEnded: [...jobs, ...refused].flatMap(findWrongEnd),
+    refusedButKept: refused
+      .filter(
+        ({ id, isCertain, isStillKnown }) =>
+          isStillKnown || (isCertain && receivers.hasHeardOf(id)),
+      )
+      .map(({ id }) => id),
+    unanswered,
     createdTwice: witness.createdTwice().filter((name) => !deletedByUs.has(name)),
     aliveTwice: witness.aliveTwice(),
     withoutCredentials: witness.ranWithoutCredentials(),
@@ -52,7 +79,7 @@ export async function judge(
 }
 
 /** Whether the end of a job has reached its receiver, or was refused by it for good. */
-export function isTold({ id, behaviour }: AcceptedJob, receivers: Receivers): boolean {
+function isTold({ id, behaviour }: AcceptedJob, receivers: Receivers): boolean {
   const wanted = behaviour === 'gone' ? 410 : 200;
   return receivers.endsOf(id).some(({ answer }) => answer === wanted);
 }

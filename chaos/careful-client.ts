@@ -1,0 +1,73 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Fleet } from './fleet.ts';
+
+export interface Answered {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+  /** No earlier attempt was left without an answer, of which nobody knows how far it came. */
+  readonly isFirst: boolean;
+}
+
+const GIVE_UP_MS = 120_000;
+const CALL_TIMEOUT_MS = 15_000;
+const PAUSE_MS = 200;
+/** Far less than a record lives that is left behind, and far more than its deletion takes. */
+const FORGETTING_MS = 5000;
+
+/** Asks whichever replica is alive, until it knows what it asked for. */
+export class CarefulClient {
+  readonly #fleet: Fleet;
+
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet;
+  }
+
+  /**
+   * Repeats a POST, for the first time after `patienceMs`, until someone answers it; undefined when
+   * nobody ever does.
+   */
+  async insist(path: string, body?: object, patienceMs = PAUSE_MS): Promise<Answered | undefined> {
+    const endsAtMs = Date.now() + GIVE_UP_MS;
+    for (let isFirst = true; Date.now() < endsAtMs; isFirst = false) {
+      const answer = await this.#call('POST', path, body);
+      if (answer !== undefined && answer.status < 500) return { ...answer, isFirst };
+      await sleep(isFirst ? patienceMs : PAUSE_MS);
+    }
+    return undefined;
+  }
+
+  /**
+   * Whether a job that should be unknown is still known. One 404 proves the contrary, whoever says
+   * it: absence is never remembered, so the cluster was asked; a 200 may come from a watch that lags.
+   */
+  async isStillKnown(jobId: string): Promise<boolean> {
+    const endsAtMs = Date.now() + FORGETTING_MS;
+    for (;;) {
+      const answer = await this.#call('GET', `/train/${jobId}`);
+      if (answer?.status === 404) return false;
+      if (Date.now() >= endsAtMs) return answer?.status === 200;
+      await sleep(PAUSE_MS);
+    }
+  }
+
+  async #call(method: string, path: string, body?: object) {
+    const urls = this.#fleet.urls;
+    const url = urls[randomInt(Math.max(1, urls.length))];
+    if (url === undefined) return undefined;
+    try {
+      const response = await fetch(`${url}${path}`, {
+        method,
+        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+        ...(body !== undefined && {
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        }),
+      });
+      return { status: response.status, body: (await response.json()) as Answered['body'] };
+    } catch {
+      // It died before the end of its answer, which is then none.
+      return undefined;
+    }
+  }
+}

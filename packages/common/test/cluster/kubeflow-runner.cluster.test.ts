@@ -276,11 +276,6 @@ describe('KubeflowRunner on a real control plane', () => {
         },
         /storageUri: storageUri may be empty, or it must be a valid URI/,
       ],
-      [
-        'a field of another release',
-        { spec: { podSpecOverrides: [] } },
-        /^The Kubeflow Trainer of this cluster does not know the field spec.podSpecOverrides\.$/,
-      ],
     ] as [string, BedJob, RegExp][])('%s', async (_, job, expected) => {
       const { record, plan } = await fixture.createJob(job);
       const outcome = await runner.start(record, plan);
@@ -289,6 +284,16 @@ describe('KubeflowRunner on a real control plane', () => {
         detail: expect.stringMatching(expected),
       });
       expect(JSON.stringify(outcome)).not.toMatch(/admission webhook|Invalid value|\\n/);
+      expect(await runner.observe(record.name)).toEqual({ exists: false });
+    });
+
+    test('a field of another release, for which it may be rendered anew', async () => {
+      const { record, plan } = await fixture.createJob({ spec: { podSpecOverrides: [] } });
+      expect(await runner.start(record, plan)).toEqual({
+        outcome: 'outdated',
+        detail:
+          'The Kubeflow Trainer of this cluster does not know the field spec.podSpecOverrides.',
+      });
       expect(await runner.observe(record.name)).toEqual({ exists: false });
     });
 

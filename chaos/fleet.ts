@@ -30,6 +30,9 @@ export class Fleet {
   readonly #replicas = new Map<number, Replica>();
   /** By the name of its job, how often an end was sent by a process that died before its note. */
   readonly cutShort = new Map<string, number>();
+  /** Replicas that ended without anybody's doing. */
+  readonly crashed: string[] = [];
+  readonly #endedByUs = new WeakSet<ChildProcess>();
   #armed: Failpoint | undefined;
   #onDeath: ((death: Death) => void) | undefined;
 
@@ -70,9 +73,7 @@ export class Fleet {
     const dying = [...this.#replicas].filter(([own]) => index === undefined || own === index);
     await Promise.all(
       dying.map(async ([own, { process }]) => {
-        const exit = once(process, 'exit');
-        process.kill('SIGKILL');
-        await exit;
+        await this.#end(process, 'SIGKILL');
         this.#replicas.delete(own);
       }),
     );
@@ -83,13 +84,14 @@ export class Fleet {
   async close(): Promise<void> {
     const replicas = [...this.#replicas.values()];
     this.#replicas.clear();
-    await Promise.all(
-      replicas.map(async ({ process }) => {
-        const exit = once(process, 'exit');
-        process.kill('SIGTERM');
-        await exit;
-      }),
-    );
+    await Promise.all(replicas.map(({ process }) => this.#end(process, 'SIGTERM')));
+  }
+
+  async #end(process: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+    const exit = once(process, 'exit');
+    this.#endedByUs.add(process);
+    process.kill(signal);
+    await exit;
   }
 
   async #start(index: number): Promise<void> {
@@ -119,6 +121,7 @@ export class Fleet {
     void exit.then(async () => {
       this.#replicas.delete(index);
       await silence;
+      if (dyingAt === undefined && !this.#endedByUs.has(child)) this.crashed.push(`${index}`);
       for (const name of openEnds) this.cutShort.set(name, (this.cutShort.get(name) ?? 0) + 1);
       this.#onDeath?.({ index, failpoint: dyingAt });
     });

@@ -133,7 +133,11 @@ function report({ jobs, refusals, repeats, ...faults }: Verdict): void {
   );
   console.log(`kills: ${countKills()} (${randomKills} at random moments)`);
   console.log(`jobs: ${jobs}; refused submissions: ${refusals}; repeated ends: ${repeats}`);
-  for (const [name, list] of Object.entries({ ...faults, failpointsMissed: missed })) {
+  for (const [name, list] of Object.entries({
+    ...faults,
+    replicasCrashed: fleet.crashed,
+    failpointsMissed: missed,
+  })) {
     console.log(
       `${name}: ${list.length}${list.length > 0 ? ` (${list.slice(0, 10).join(', ')})` : ''}`,
     );

@@ -25,7 +25,7 @@ export type Outcome =
   | { readonly kind: 'later'; readonly atMs: number }
   /** It waits for its turn, of which `onTurn` tells. */
   | { readonly kind: 'waiting' }
-  /** There was nothing to send, or we no longer lead. */
+  /** There was nothing to send, we no longer lead, or it was cut because we close. */
   | { readonly kind: 'nothing' };
 
 const USER_AGENT = 'trainer-api/1';
@@ -34,6 +34,7 @@ const USER_AGENT = 'trainer-api/1';
 export class Courier {
   readonly #parts: CourierParts;
   readonly #slots: Slots;
+  #isClosed = false;
 
   constructor(parts: CourierParts & { readonly onTurn: (name: string) => void }) {
     this.#parts = parts;
@@ -59,6 +60,8 @@ export class Courier {
     } finally {
       admission.leave(result);
     }
+    // Cut by ourselves, which says nothing about the receiver: the next leader tries it at once.
+    if (this.#isClosed && result.status === undefined) return { kind: 'nothing' };
     this.#parts.metrics.deliveries.inc({ outcome: judgeAttempt(result.status, isEnd) });
     return { kind: 'answered', result };
   }
@@ -72,7 +75,9 @@ export class Courier {
     this.#slots.clear();
   }
 
+  /** Cuts what is on its way. */
   close(): Promise<void> {
+    this.#isClosed = true;
     return this.#parts.sender.close();
   }
 

@@ -287,15 +287,34 @@ describe('Deliveries', () => {
     await bed.deliveries.close();
   });
 
-  it('cut what is on its way when they close, so that the next leader need not wait', async () => {
+  it('cut what is on its way when they close, and do not blame the receiver for that', async () => {
     const bed = await startDeliveries();
     bed.deliveries.offer(bed.record);
     await vi.waitFor(() => expect(bed.posts).toHaveLength(1));
     const closed = bed.deliveries.close();
     await bed.clock.advance(2000);
     await closed;
-    expect(bed.store.peek(bed.record.name)?.delivery.attempts).toMatchObject([
-      { error: 'The service is closing.' },
-    ]);
+    expect(bed.store.peek(bed.record.name)).toEqual(bed.record);
+  });
+
+  it('note an end that is answered while they close', async () => {
+    const bed = await startDeliveries();
+    bed.deliveries.offer(bed.record);
+    await vi.waitFor(() => expect(bed.posts).toHaveLength(1));
+    const closed = bed.deliveries.close();
+    bed.answer(0, DELIVERED);
+    await closed;
+    expect(bed.store.peek(bed.record.name)?.delivery.settled).toBe('delivered');
+  });
+
+  it('give up an end of which nobody knows any more where it was to go', async () => {
+    const bed = await startDeliveries();
+    vi.spyOn(bed.store, 'readPayload').mockResolvedValue(undefined);
+    bed.deliveries.offer(bed.record);
+    await vi.waitFor(() =>
+      expect(bed.store.peek(bed.record.name)?.delivery.settled).toBe('expired'),
+    );
+    await bed.deliveries.close();
+    expect(bed.posts).toEqual([]);
   });
 });

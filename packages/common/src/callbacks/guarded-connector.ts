@@ -21,9 +21,10 @@ export interface GuardedConnectorOptions {
   readonly lookup?: HostLookup | undefined;
 }
 
-/** Node looks names up in a few threads, of which those that failed last time get so many. */
+/** Node looks names up in a few threads, of which those that took long last time get so many. */
 const CONCURRENT_SUSPECTS = 2;
 const MAX_SUSPECTS = 1000;
+const SLOW_MS = 2000;
 /** A connector is kept, with its TLS sessions, for so many ports. */
 const MAX_PORTS = 64;
 
@@ -108,10 +109,13 @@ export class GuardedConnector {
   }
 
   async #ask(hostName: string): ReturnType<HostLookup> {
-    // Until it has answered, since many that hang are not to be asked again all at once.
-    this.#suspects.set(hostName, true);
-    const found = await this.#lookup(hostName);
-    this.#suspects.delete(hostName);
-    return found;
+    const startedAtMs = performance.now();
+    try {
+      return await this.#lookup(hostName);
+    } finally {
+      const isSlow = performance.now() - startedAtMs > SLOW_MS;
+      if (isSlow) this.#suspects.set(hostName, true);
+      else this.#suspects.delete(hostName);
+    }
   }
 }

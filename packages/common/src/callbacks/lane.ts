@@ -19,7 +19,7 @@ export interface Lane {
   event: EncodedEvent | undefined;
   nextHeartbeatAtMs: number;
   /** Attempts at the end that the record does not know of yet. */
-  unnoted: UnnotedAttempt[];
+  unnoted: readonly UnnotedAttempt[];
   /** An attempt at the end is on its way, or is not noted yet. */
   hasOpenEnd: boolean;
 }

@@ -1,5 +1,6 @@
 import { isTerminal, type JobRecord, projectJob } from '../job.ts';
 import type { JobRunner } from '../runners/job-runner.ts';
+import { changeRecord } from '../stores/change-record.ts';
 import type { JobStore } from '../stores/job-store.ts';
 import { type EncodedEvent, encodeEvent, toSequence } from './callback-event.ts';
 import type { Courier, CourierParts } from './courier.ts';
@@ -62,7 +63,7 @@ export class Teller {
     if (result === undefined || sent === undefined) return;
     const verdict = schedule.judgeAttempt(result.status, false);
     if (verdict === 'gone') {
-      lane.unnoted.push(toUnnoted(sent, result));
+      lane.unnoted = [...lane.unnoted, toUnnoted(sent, result)];
       return this.#note(lane, sent.record);
     }
     // While it was on its way, a newer state may have taken its place.
@@ -102,7 +103,7 @@ export class Teller {
     if (lane.unnoted.length > 0) return this.#note(lane, known);
     if (this.#isPutOff(known)) return;
     const target = await this.#readTarget(lane, known);
-    if (target === undefined) return;
+    if (target === undefined) return this.#giveUp(lane, known);
     let sent: Sent | undefined;
     const result = await this.#attempt(lane, known.name, target, true, async () => {
       const record = await this.#readUnsettled(lane, known);
@@ -115,7 +116,7 @@ export class Teller {
       lane.hasOpenEnd = false;
       return;
     }
-    lane.unnoted.push(toUnnoted(sent, result));
+    lane.unnoted = [...lane.unnoted, toUnnoted(sent, result)];
     await this.#note(lane, sent.record);
   }
 
@@ -138,12 +139,23 @@ export class Teller {
   async #note(lane: Lane, record: JobRecord): Promise<void> {
     const { store, settings, random } = this.#parts;
     const retry = { periodMs: settings.retryPeriodMs, random };
-    const noted = await noteAttempts(store, record, lane.unnoted, retry);
-    lane.unnoted = [];
+    const attempts = lane.unnoted;
+    const noted = await noteAttempts(store, record, attempts, retry);
+    lane.unnoted = lane.unnoted.filter((attempt) => !attempts.includes(attempt));
     lane.hasOpenEnd = false;
     const { settled, nextAttemptAtMs } = noted?.delivery ?? {};
     if (noted === undefined || settled !== undefined) this.#desk.drop(lane, record.name);
     else this.#desk.lookAgain(record.name, nextAttemptAtMs);
+  }
+
+  /** Somebody took out of the record where its end was to go, and it must not be kept for ever. */
+  async #giveUp(lane: Lane, record: JobRecord): Promise<void> {
+    await changeRecord(this.#parts.store, record, ({ delivery }) =>
+      delivery.settled === undefined
+        ? { delivery: { ...delivery, settled: 'expired' } }
+        : undefined,
+    );
+    this.#desk.drop(lane, record.name);
   }
 
   /** Makes one attempt; undefined when it is put off, or is no longer ours to make. */

@@ -317,6 +317,18 @@ describe('a record that another replica has changed', () => {
     expect(told.at(-1)).toBe('offer cancelled');
   });
 
+  it('is left for a while when nothing comes of what is done with it', async () => {
+    const record = await createRunning();
+    const known = now(record) as JobRecord;
+    vi.spyOn(store, 'peek').mockReturnValue(known);
+    const update = vi.spyOn(store, 'update').mockResolvedValue(undefined);
+    runner.show(record, { status: 'succeeded', reason: 'COMPLETED', endedAtMs: clock.now() });
+    await clock.advance(0);
+    expect(update).toHaveBeenCalledTimes(16);
+    await clock.advance(SECOND);
+    expect(update).toHaveBeenCalledTimes(32);
+  });
+
   it('and whose data is gone is not asked for again and again', async () => {
     const record = await create();
     const readPlan = vi.spyOn(store, 'readPlan').mockResolvedValue(undefined);

@@ -28,6 +28,8 @@ export interface ControllerParts {
 }
 
 const CONCURRENCY = 32;
+/** More of them mean that nothing comes of what is decided. */
+const MAX_STEPS = 16;
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 30_000;
 
@@ -93,7 +95,11 @@ export class Controller {
     const { leadership, clock, logger } = this.#parts;
     try {
       // Each step changes what the next one is decided on; a job needs a handful at most.
-      while (leadership.isLeader() && (await this.#step(name)));
+      let steps = 0;
+      while (leadership.isLeader() && (await this.#step(name))) {
+        steps += 1;
+        if (steps === MAX_STEPS) throw new Error(`${MAX_STEPS} steps led nowhere`);
+      }
       this.#failures.delete(name);
     } catch (error) {
       const count = (this.#failures.get(name) ?? 0) + 1;

@@ -59,8 +59,12 @@ describe('submit', () => {
     await Promise.all(ids.map((job_id) => submit({ job_id })));
     expect(writing).toHaveBeenCalledTimes(4);
 
+    // Nothing else is left to be held up.
+    const closed = jobs.close();
+    await clock.advance(0);
+    expect(writing).toHaveBeenCalledTimes(ids.length);
     released.resolve();
-    await jobs.close();
+    await closed;
     expect([...store.list()].map(({ runId }) => runId)).not.toContain(undefined);
     expect(store.count()).toBe(ids.length);
   });
@@ -140,13 +144,18 @@ describe('submit', () => {
     });
   });
 
-  it('asks to try again when its place has changed since it was last looked at', async () => {
-    runner.startOutcome = { outcome: 'outdated', detail: 'It does not know the field spec.x.' };
-    await expect(submit()).rejects.toMatchObject({
-      code: 'CLUSTER_UNAVAILABLE',
-      message: 'It does not know the field spec.x.',
-      retryAfterSeconds: 1,
-    });
+  it.each([
+    ['asks to try again when its place has changed', false, 'CLUSTER_UNAVAILABLE'],
+    ['refuses a job that would be no other if it were made anew', true, 'SUBMISSION_REFUSED'],
+  ])('%s', async (_, isSame, code) => {
+    const detail = 'It does not know the field spec.activeDeadlineSeconds.';
+    const target = await runner.describeTarget();
+    runner.start = async () => {
+      runner.describeTarget = async () => ({ ...target, hasActiveDeadline: isSame });
+      return { outcome: 'outdated', detail };
+    };
+    const asked = submit({ resources: { gpus: 1, max_duration_minutes: 5 } });
+    await expect(asked).rejects.toMatchObject({ code, message: detail });
     expect(store.count()).toBe(0);
   });
 

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
@@ -81,7 +82,10 @@ export class Submitter {
       if (replayed === undefined) throw vanished();
       return replayed;
     }
-    const refusal = toRefusal(await this.#start(created.record, payload));
+    const result = await this.#start(created.record, payload);
+    const isHopeless =
+      result?.outcome === 'outdated' && (await this.#wouldBeSame(submission, rendered));
+    const refusal = toRefusal(isHopeless ? { ...result, outcome: 'refused' } : result);
     if (refusal !== undefined) {
       const isGone = await this.#quietly(created.record, () => store.delete(created.record));
       if (isGone === undefined) throw undecided(refusal);
@@ -93,6 +97,8 @@ export class Submitter {
 
   /** Resolves when nothing that an answer left behind is still under way. */
   async close(): Promise<void> {
+    // Nobody else is answered any more, and the next leader waits.
+    this.#limitNotes.concurrency = Number.POSITIVE_INFINITY;
     await Promise.all(this.#unfinished);
   }
 
@@ -139,6 +145,15 @@ export class Submitter {
       areCredentialsGone: Object.keys(secrets).length === 0,
     };
     return { draft, payload: { asked, manifest, callback, secrets } };
+  }
+
+  /** Whether a plan that is made now would be none other than the one that was refused. */
+  async #wouldBeSame({ spec }: Submission, { manifest }: RenderedTrainJob): Promise<boolean> {
+    const { runner } = this.#parts;
+    const target = await runner.describeTarget(spec.runtime).catch(() => undefined);
+    return (
+      target !== undefined && isDeepStrictEqual(renderTrainJob(spec, target).manifest, manifest)
+    );
   }
 
   /** Starts the run as far as that is possible now; undefined when its place gave no answer. */

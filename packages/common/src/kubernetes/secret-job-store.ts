@@ -168,8 +168,8 @@ export class SecretJobStore implements JobStore {
   }
 
   async forgetCredentials(record: JobRecord): Promise<JobRecord | undefined> {
-    const data = await this.#readData(record);
-    if (data === undefined) return undefined;
+    // Where somebody took the data away, there is only that to be said of it.
+    const data = (await this.#readData(record)) ?? {};
     return this.#patch(record, {
       metadata: { annotations: toAnnotationPatch({ areCredentialsGone: true }) },
       data: Object.fromEntries(credentialKeys(data).map((key) => [key, null])),
@@ -189,7 +189,7 @@ export class SecretJobStore implements JobStore {
       [404, 409],
     );
     if (deleted === 409) {
-      return (await this.#fetch(name, METADATA_ONLY))?.metadata.uid !== uid;
+      return (await this.#reads.read(name))?.uid !== uid;
     }
     this.#plans.delete(uid);
     // With finalizers of others the object itself comes back, and stays for now.

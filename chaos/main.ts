@@ -25,8 +25,8 @@ const { values } = parseArgs({
   },
 });
 const FAILPOINT_TIMEOUT_MS = 90_000;
-/** Longer than the retries of a receiver that was down for half a round may be apart by then. */
-const STANDSTILL_MS = 180_000;
+/** Longer than retries may be apart by then, also behind a circuit that has opened several times. */
+const STANDSTILL_MS = 300_000;
 
 const kubeconfig = process.env.KUBECONFIG;
 const testbed = kubeconfig === undefined ? await startTestbed({ log: console.log }) : undefined;

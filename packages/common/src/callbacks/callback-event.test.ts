@@ -41,16 +41,22 @@ describe('encodeEvent', () => {
   });
 
   it('gives each event of a job an id of its own, and two jobs different ones', () => {
+    const view = makeView();
     const other = { ...makeView(), record: makeRecord({ id: 'job-1' }) };
     const ids = [
-      encodeEvent(makeView(), 1, NOW),
-      encodeEvent(makeView(), 2, NOW),
+      encodeEvent(view, 1, NOW),
+      encodeEvent(view, 2, NOW),
       encodeEvent(other, 1, NOW),
       encodeEvent(END, 1, NOW),
     ].map(({ id }) => id);
     expect(new Set(ids).size).toBe(4);
+    expect(ids).toEqual([
+      `msg_${view.record.uid}_1`,
+      `msg_${view.record.uid}_2`,
+      `msg_${other.record.uid}_1`,
+      `msg_${END.record.uid}_${END.state.status}`,
+    ]);
     for (const id of ids) expect(id).toMatch(/^msg_[\w-]+$/);
-    expect(ids.at(-1)).toBe(`msg_${END.record.uid}_${END.state.status}`);
   });
 
   it('gives an end the same bytes and id, whoever builds it and when', () => {

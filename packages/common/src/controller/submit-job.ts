@@ -209,7 +209,8 @@ function toRefusal(result: StartOutcome | undefined): TrainerError | undefined {
 function undecided(cause: TrainerError): TrainerError {
   const refusal = cause.message.replace(/\.?$/, '.');
   return new TrainerError('CLUSTER_UNAVAILABLE', `${refusal} Try again to be sure.`, {
-    ...{ retryAfterSeconds: 1, cause },
+    retryAfterSeconds: 1,
+    cause,
   });
 }
 

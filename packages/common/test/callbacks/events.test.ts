@@ -78,7 +78,7 @@ describe('the callbacks of a job', () => {
     expect(first.headers).toMatchObject({
       'content-type': 'application/json',
       authorization: 'Token  a b;c="ü"',
-      'webhook-id': expect.stringMatching(/^msg_[\w-]+$/),
+      'webhook-id': expect.stringMatching(/^msg_[0-9a-f-]{36}_\d+$/),
       'webhook-timestamp': String(START / 1000),
       'content-length': String(Buffer.byteLength(first.body)),
     });

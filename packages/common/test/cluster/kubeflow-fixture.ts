@@ -24,6 +24,7 @@ export const RUNNER_RULES = [
   { apiGroups: ['trainer.kubeflow.org'], resources: ['trainingruntimes'], verbs: ['get'] },
   { apiGroups: [''], resources: ['pods', 'events'], verbs: ['list', 'watch'] },
 ];
+
 export interface BedJob {
   readonly runtime?: string;
   readonly nodes?: number;

@@ -21,7 +21,7 @@ interface Seen {
   };
 }
 
-const TRAINER_API = '/apis/trainer.kubeflow.org/v1alpha1';
+export const TRAINER_API = '/apis/trainer.kubeflow.org/v1alpha1';
 const JOBSET_NAME = 'jobset.sigs.k8s.io/jobset-name';
 const JOBSET_UID = 'jobset.sigs.k8s.io/jobset-uid';
 

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startTestbed } from '@trainer/testbed';
 import { TestCluster } from '../packages/common/test/cluster/test-cluster.ts';
-import { ClusterWitness } from './cluster-witness.ts';
+import { ClusterWitness, TRAINER_API } from './cluster-witness.ts';
 import { FAILPOINTS, type Failpoint } from './failpoints.ts';
 import { Fleet } from './fleet.ts';
 import { Receivers } from './receivers.ts';
@@ -101,7 +101,7 @@ async function killAtRandom(): Promise<void> {
 
 async function deleteWhileAllAreDown(): Promise<void> {
   randomKills += await fleet.kill();
-  const trainJobs = await witness.list('/apis/trainer.kubeflow.org/v1alpha1', 'trainjobs');
+  const trainJobs = await witness.list(TRAINER_API, 'trainjobs');
   for (const { metadata } of trainJobs.slice(0, 5)) {
     deletedByUs.add(metadata.name);
     await witness.deleteTrainJob(metadata.name);

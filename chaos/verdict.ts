@@ -1,4 +1,4 @@
-import type { ClusterWitness } from './cluster-witness.ts';
+import { type ClusterWitness, TRAINER_API } from './cluster-witness.ts';
 import type { Fleet } from './fleet.ts';
 import { isPossibleEnd } from './possible-ends.ts';
 import type { Receivers, SeenEnd } from './receivers.ts';
@@ -88,7 +88,7 @@ function isTold({ id, behaviour }: AcceptedJob, receivers: Receivers): boolean {
 export async function findOrphans(witness: ClusterWitness): Promise<string[]> {
   const kinds = [
     ['/api/v1', 'secrets'],
-    ['/apis/trainer.kubeflow.org/v1alpha1', 'trainjobs'],
+    [TRAINER_API, 'trainjobs'],
     ['/apis/jobset.x-k8s.io/v1alpha2', 'jobsets'],
     ['/apis/batch/v1', 'jobs'],
     ['/api/v1', 'pods'],

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'undici';
-import type { WebhookPost } from '../packages/common/src/callbacks/webhook-sender.ts';
+import type { WebhookPost } from '../packages/common/src/callbacks/http/webhook-client.ts';
 import { parseConfig } from '../packages/common/src/config.ts';
-import { type JobDraft, NO_DELIVERY } from '../packages/common/src/job.ts';
+import { type JobDraft, NO_DELIVERY } from '../packages/common/src/jobs/job.ts';
+import { toTrainJobName } from '../packages/common/src/jobs/job-name.ts';
+import type { JobStore } from '../packages/common/src/jobs/job-store.ts';
 import { createLogger } from '../packages/common/src/logger.ts';
-import { createService } from '../packages/common/src/service.ts';
-import type { JobStore } from '../packages/common/src/stores/job-store.ts';
-import { toTrainJobName } from '../packages/common/src/train-job/name.ts';
+import { createService } from '../packages/common/src/service/create-service.ts';
 import { HfUnslothBackend } from '../services/hf-unsloth-api/src/backend.ts';
 import { Child } from './child.ts';
 import { median, toTable, toText } from './table.ts';

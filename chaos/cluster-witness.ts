@@ -3,7 +3,7 @@ import { type ApiClient, ApiError } from '../packages/common/src/kubernetes/api-
 import {
   credentialKeys,
   type SecretData,
-} from '../packages/common/src/kubernetes/secret-payload.ts';
+} from '../packages/common/src/stores/secrets/secret-payload.ts';
 
 interface Seen {
   readonly metadata: {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { JOB_STATUSES } from '../packages/common/src/index.ts';
-import { REASONS } from '../packages/common/src/job.ts';
+import { REASONS } from '../packages/common/src/jobs/job.ts';
 import { LEASE_SECONDS } from '../packages/common/src/kubernetes/lease-state.ts';
 import { type Manifest, manifestFolderOf, readFolder } from './manifests.ts';
 

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import type { ApiClient } from '../packages/common/src/kubernetes/api-client.ts';
-import { createApiClient } from '../packages/common/src/kubernetes/http-api-client.ts';
+import { createApiClient } from '../packages/common/src/kubernetes/http-client.ts';
 import { DeployedService } from './deployed-service.ts';
 import { findFreePort } from './free-port.ts';
 import { Installation, kustomize } from './installation.ts';

@@ -4,7 +4,7 @@ import type {
   Problem,
   TrainingRequestInput,
   TrainingResponse,
-} from '@trainer/common/schemas';
+} from '@trainer/common/requests';
 
 /** A value of `T`, or a text that a later version of the services may send. */
 export type OrLater<T extends string> = T | (string & Record<never, never>);

@@ -1,8 +1,5 @@
-export { BaseTrainerBackend } from './backend.ts';
-export { type Config, ConfigError, parseConfig, SETTINGS, type ServiceDefaults } from './config.ts';
-export { type ErrorCode, TrainerError, type Violation } from './errors.ts';
-export { createLogger } from './logger.ts';
-export { type RenderedRequest, renderRequest } from './render-request.ts';
+export { BaseTrainerBackend } from './backends/base-trainer-backend.ts';
+export { type RenderedRequest, renderRequest } from './backends/render-request.ts';
 export {
   atLeastGpus,
   methodIn,
@@ -10,8 +7,11 @@ export {
   providerIn,
   type Rule,
   rule,
-} from './rules.ts';
-export { UnslothOptionsSchema } from './schemas/extra-parameters.ts';
-export * from './schemas/index.ts';
-export { createService, type Service, type ServiceParts } from './service.ts';
-export { startService } from './start-service.ts';
+} from './backends/rules.ts';
+export { type Config, ConfigError, parseConfig, SETTINGS, type ServiceDefaults } from './config.ts';
+export { type ErrorCode, TrainerError, type Violation } from './errors.ts';
+export { createLogger } from './logger.ts';
+export { UnslothOptionsSchema } from './requests/extra-parameters.ts';
+export * from './requests/index.ts';
+export { createService, type Service, type ServiceParts } from './service/create-service.ts';
+export { startService } from './service/start-service.ts';

@@ -1,6 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Config } from './config.ts';
-import { redact } from './credentials.ts';
+import { redact } from './requests/credentials.ts';
 
 interface LoggedRequest {
   readonly method?: string;

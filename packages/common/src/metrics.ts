@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { JOB_STATUSES, type JobStatus } from './schemas/job-status.ts';
+import { JOB_STATUSES, type JobStatus } from './requests/job-status.ts';
 
 /** What the service counts, in a registry of its own. */
 export interface Metrics {

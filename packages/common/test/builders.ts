@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { type Config, parseConfig } from '../src/config.ts';
-import type { Observation } from '../src/job.ts';
-import { type BackendTraits, buildJobSpec, type JobSpec } from '../src/job-spec.ts';
-import { parseTrainingRequest } from '../src/schemas/parse-training-request.ts';
-import type { TrainingRequest } from '../src/schemas/training-request.ts';
+import type { Observation } from '../src/jobs/job.ts';
+import { type BackendTraits, buildJobSpec, type JobSpec } from '../src/jobs/job-spec.ts';
+import { parseTrainingRequest } from '../src/requests/parse-training-request.ts';
+import type { TrainingRequest } from '../src/requests/training-request.ts';
 import {
   DATASET_STEP,
   MODEL_STEP,
   type RenderedTrainJob,
   renderTrainJob,
   type TrainJobTarget,
-} from '../src/train-job/manifest.ts';
+} from '../src/runners/kubeflow/trainjob/manifest.ts';
 
 export type Body = Record<string, unknown>;
 /** What to put where in a body: `{ 'resources.gpus': 4, 'datasets.0.auth.token': 't' }`. */

@@ -1,6 +1,6 @@
-import type { JobPlan, JobRecord, Observation } from '../src/job.ts';
-import type { JobRunner, StartOutcome } from '../src/runners/job-runner.ts';
-import type { TrainJobTarget } from '../src/train-job/manifest.ts';
+import type { JobPlan, JobRecord, Observation } from '../src/jobs/job.ts';
+import type { JobRunner, StartOutcome } from '../src/jobs/job-runner.ts';
+import type { TrainJobTarget } from '../src/runners/kubeflow/trainjob/manifest.ts';
 
 type Seen = Extract<Observation, { exists: true }>;
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isTerminal, type JobPlan, type JobRecord, type Observation } from '../src/job.ts';
-import type { JobRunner } from '../src/runners/job-runner.ts';
+import { isTerminal, type JobPlan, type JobRecord, type Observation } from '../src/jobs/job.ts';
+import type { JobRunner } from '../src/jobs/job-runner.ts';
 import { assertExists } from './until-seen.ts';
 
 export interface RunnerHarness {

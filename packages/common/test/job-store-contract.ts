@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { JobRecord, JobState } from '../src/job.ts';
-import type { JobStore } from '../src/stores/job-store.ts';
+import type { JobRecord, JobState } from '../src/jobs/job.ts';
+import type { JobStore } from '../src/jobs/job-store.ts';
 import { eventually } from './eventually.ts';
 import { makeDraft, makePayload } from './make-draft.ts';
 

@@ -1,5 +1,5 @@
-import { type JobDraft, type JobPayload, NO_DELIVERY, toAcceptedState } from '../src/job.ts';
-import { toTrainJobName } from '../src/train-job/name.ts';
+import { type JobDraft, type JobPayload, NO_DELIVERY, toAcceptedState } from '../src/jobs/job.ts';
+import { toTrainJobName } from '../src/jobs/job-name.ts';
 
 export const TEST_BACKEND = 'meta';
 

@@ -1,5 +1,5 @@
-import type { EventObject } from '../src/kubernetes/event-finding.ts';
-import type { ContainerStatus, PodObject } from '../src/kubernetes/pod-finding.ts';
+import type { EventObject } from '../src/runners/kubeflow/diagnosis/event-finding.ts';
+import type { ContainerStatus, PodObject } from '../src/runners/kubeflow/diagnosis/pod-finding.ts';
 
 const CREATED = '2026-01-01T00:00:00Z';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { type JobPlan, type JobRecord, NO_DELIVERY, toAcceptedState } from '../src/job.ts';
-import { BACKEND_LABEL, type TrainJobManifest } from '../src/train-job/manifest.ts';
-import { toTrainJobName } from '../src/train-job/name.ts';
+import { type JobPlan, type JobRecord, NO_DELIVERY, toAcceptedState } from '../src/jobs/job.ts';
+import { toTrainJobName } from '../src/jobs/job-name.ts';
+import { BACKEND_LABEL, type TrainJobManifest } from '../src/runners/kubeflow/trainjob/manifest.ts';
 
 /** A record as a store returns it after `create`. */
 export function makeRecord(overrides: Partial<JobRecord> = {}): JobRecord {

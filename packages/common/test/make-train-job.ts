@@ -1,9 +1,9 @@
-import type { Condition } from '../src/kubernetes/conditions.ts';
+import type { Condition } from '../src/runners/kubeflow/status/conditions.ts';
 import type {
   ChildJobs,
   SeenTrainJob,
   TrainJobObject,
-} from '../src/kubernetes/train-job-object.ts';
+} from '../src/runners/kubeflow/status/train-job-object.ts';
 
 export const RECORD_UID = 'record-uid';
 export const TRAIN_JOB_UID = 'train-job-uid';

@@ -1,9 +1,9 @@
 import { type Logger, pino } from 'pino';
-import { BaseTrainerBackend } from '../src/backend.ts';
+import { BaseTrainerBackend } from '../src/backends/base-trainer-backend.ts';
+import type { Rule } from '../src/backends/rules.ts';
 import type { Clock } from '../src/clock.ts';
 import { parseConfig } from '../src/config.ts';
-import type { Rule } from '../src/rules.ts';
-import { createService } from '../src/service.ts';
+import { createService } from '../src/service/create-service.ts';
 
 /** A backend that demands nothing. */
 export class TestBackend extends BaseTrainerBackend {

@@ -1,5 +1,5 @@
-import type { Observation } from '../src/job.ts';
-import type { JobRunner } from '../src/runners/job-runner.ts';
+import type { Observation } from '../src/jobs/job.ts';
+import type { JobRunner } from '../src/jobs/job-runner.ts';
 
 export type Seen = Extract<Observation, { exists: true }>;
 

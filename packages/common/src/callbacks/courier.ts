@@ -1,12 +1,12 @@
 import type { Clock } from '../clock.ts';
-import type { Leadership } from '../leadership.ts';
+import type { Leadership } from '../jobs/leadership.ts';
 import type { Metrics } from '../metrics.ts';
-import type { EncodedEvent } from './callback-event.ts';
+import type { EncodedEvent } from './event.ts';
+import type { PostResult, WebhookSender } from './http/webhook-client.ts';
 import type { LaneTarget } from './lane.ts';
-import { judgeAttempt } from './schedule.ts';
+import { judgeAttempt } from './retry-policy.ts';
 import type { Signer } from './signature.ts';
 import { Slots } from './slots.ts';
-import type { PostResult, WebhookSender } from './webhook-sender.ts';
 
 /** Makes single POSTs; see WebhookSender. */
 export type Sender = Pick<WebhookSender, 'post' | 'close'>;

@@ -8,13 +8,13 @@ import {
   type JobRecord,
   type JobState,
   NO_DELIVERY,
-} from '../job.ts';
+} from '../jobs/job.ts';
+import { MemoryJobStore } from '../jobs/memory-job-store.ts';
 import { createMetrics } from '../metrics.ts';
-import { MockRunner } from '../runners/mock-runner.ts';
-import { MemoryJobStore } from '../stores/memory-job-store.ts';
+import { MockRunner } from '../runners/mock/mock-runner.ts';
 import { Deliveries } from './delivery.ts';
+import type { PostResult, WebhookPost } from './http/webhook-client.ts';
 import { createSigner } from './signature.ts';
-import type { PostResult, WebhookPost } from './webhook-sender.ts';
 
 const ENDED: JobState = {
   status: 'succeeded',

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import { DeadlineQueue } from '../deadline-queue.ts';
-import { isTerminal, type JobRecord } from '../job.ts';
+import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import { WorkQueue } from '../work-queue.ts';
 import { Courier } from './courier.ts';
 import { createLane, type Lane, toOffered } from './lane.ts';
-import * as schedule from './schedule.ts';
+import * as schedule from './retry-policy.ts';
 import { Teller, type TellerParts } from './teller.ts';
 
 export interface DeliveriesParts extends TellerParts {

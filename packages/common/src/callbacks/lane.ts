@@ -1,6 +1,6 @@
-import type { CallbackTarget, JobRecord } from '../job.ts';
-import type { EncodedEvent } from './callback-event.ts';
-import type { UnnotedAttempt } from './delivery-log.ts';
+import type { CallbackTarget, JobRecord } from '../jobs/job.ts';
+import type { UnnotedAttempt } from './attempt-log.ts';
+import type { EncodedEvent } from './event.ts';
 
 /** Where the events of a lane go; `origin` is that of its URL. */
 export type LaneTarget = CallbackTarget & { readonly origin: string };

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../clock.ts';
+import type { PostResult } from './http/webhook-client.ts';
 import {
   type Admission,
   OriginLimits,
   type OriginLimitsOptions,
   toOrigin,
 } from './origin-limits.ts';
-import type { PostResult } from './webhook-sender.ts';
 
 const NOW_MS = 1_000_000;
 const A = 'https://a.example';

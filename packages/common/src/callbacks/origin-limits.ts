@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import { MAX_CONNECTIONS_PER_ORIGIN, type PostResult } from './webhook-sender.ts';
+import { MAX_CONNECTIONS_PER_ORIGIN, type PostResult } from './http/webhook-client.ts';
 
 /**
  * `entered`: a slot is held until `leave` is called, which is harmless to repeat.

@@ -1,14 +1,14 @@
-import { isTerminal, type JobRecord, projectJob } from '../job.ts';
-import type { JobRunner } from '../runners/job-runner.ts';
-import { changeRecord } from '../stores/change-record.ts';
-import type { JobStore } from '../stores/job-store.ts';
-import { type EncodedEvent, encodeEvent, toSequence } from './callback-event.ts';
+import { isTerminal, type JobRecord, projectJob } from '../jobs/job.ts';
+import type { JobRunner } from '../jobs/job-runner.ts';
+import type { JobStore } from '../jobs/job-store.ts';
+import { changeRecord } from '../jobs/update-record.ts';
+import { noteAttempts, type UnnotedAttempt } from './attempt-log.ts';
 import type { Courier, CourierParts } from './courier.ts';
-import { noteAttempts, type UnnotedAttempt } from './delivery-log.ts';
+import { type EncodedEvent, encodeEvent, toSequence } from './event.ts';
+import type { PostResult } from './http/webhook-client.ts';
 import { type Lane, type LaneTarget, toOffered } from './lane.ts';
 import { toOrigin } from './origin-limits.ts';
-import * as schedule from './schedule.ts';
-import type { PostResult } from './webhook-sender.ts';
+import * as schedule from './retry-policy.ts';
 
 export interface TellerParts extends CourierParts {
   readonly store: JobStore;

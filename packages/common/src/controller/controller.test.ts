@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeClock } from '../../test/fake-clock.ts';
 import { FakeRunner } from '../../test/fake-runner.ts';
 import { makePlan, makeRecord } from '../../test/make-record.ts';
-import type { JobRecord, JobState, Observation } from '../job.ts';
-import { MemoryJobStore } from '../stores/memory-job-store.ts';
+import type { JobRecord, JobState, Observation } from '../jobs/job.ts';
+import { MemoryJobStore } from '../jobs/memory-job-store.ts';
 import { Controller } from './controller.ts';
 
 const SECOND = 1000;

@@ -1,13 +1,13 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
-import { isRunOf, isTerminal, type JobRecord, type JobState } from '../job.ts';
-import type { Leadership } from '../leadership.ts';
-import type { JobRunner } from '../runners/job-runner.ts';
-import type { JobStore } from '../stores/job-store.ts';
+import { isRunOf, isTerminal, type JobRecord, type JobState } from '../jobs/job.ts';
+import type { JobRunner } from '../jobs/job-runner.ts';
+import type { JobStore } from '../jobs/job-store.ts';
+import type { Leadership } from '../jobs/leadership.ts';
 import { WorkQueue } from '../work-queue.ts';
 import { type DecideSettings, type Decision, decide } from './decide.ts';
-import { toObservedEnd, toRefused } from './end-states.ts';
+import { toObservedEnd, toRefused } from './terminal-states.ts';
 
 /** Told of every record that is known to be current, so that what is due to a webhook goes out. */
 export interface RecordSink {

@@ -7,7 +7,7 @@ import {
   NO_DELIVERY,
   type Observation,
   toAcceptedState,
-} from '../job.ts';
+} from '../jobs/job.ts';
 import { type Decision, decide } from './decide.ts';
 
 const T0 = Date.UTC(2026, 0, 1);

@@ -5,8 +5,8 @@ import {
   type JobState,
   type Observation,
   projectJob,
-} from '../job.ts';
-import { toDeleted, toObservedEnd } from './end-states.ts';
+} from '../jobs/job.ts';
+import { toDeleted, toObservedEnd } from './terminal-states.ts';
 
 /** What the controller does next for one job; at most one thing at a time. */
 export type Decision = {

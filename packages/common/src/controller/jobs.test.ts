@@ -5,9 +5,9 @@ import { FakeRunner } from '../../test/fake-runner.ts';
 import { makeRequest, TestBackend } from '../../test/start-test-service.ts';
 import { parseConfig } from '../config.ts';
 import { TrainerError } from '../errors.ts';
-import type { JobRecord } from '../job.ts';
-import type { StartOutcome } from '../runners/job-runner.ts';
-import { MemoryJobStore } from '../stores/memory-job-store.ts';
+import type { JobRecord } from '../jobs/job.ts';
+import type { StartOutcome } from '../jobs/job-runner.ts';
+import { MemoryJobStore } from '../jobs/memory-job-store.ts';
 import { Jobs } from './jobs.ts';
 
 const backend = new TestBackend();

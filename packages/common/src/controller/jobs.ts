@@ -7,11 +7,11 @@ import {
   type JobView,
   NO_DELIVERY,
   projectJob,
-} from '../job.ts';
-import { changeRecord } from '../stores/change-record.ts';
-import { toTrainJobName } from '../train-job/name.ts';
-import { toCancelled, toObservedEnd } from './end-states.ts';
-import { type Submission, Submitter, type SubmitterParts } from './submit-job.ts';
+} from '../jobs/job.ts';
+import { toTrainJobName } from '../jobs/job-name.ts';
+import { changeRecord } from '../jobs/update-record.ts';
+import { type Submission, Submitter, type SubmitterParts } from './submitter.ts';
+import { toCancelled, toObservedEnd } from './terminal-states.ts';
 
 export interface JobAnswer {
   readonly view: JobView;

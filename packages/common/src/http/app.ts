@@ -4,22 +4,25 @@ import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
 import { TrainerError } from '../errors.ts';
-import { createAuthenticate } from './authenticate.ts';
-import { answerClientError } from './client-errors.ts';
-import { registerDeliveriesRoutes } from './deliveries-routes.ts';
-import { MAX_BODY_BYTES, registerIgnoredBody, registerJsonBody } from './json-body.ts';
-import { registerLoadShedding } from './load-shedding.ts';
-import { registerOpenApi } from './openapi.ts';
-import { type OperationsRoutesParts, registerOperationsRoutes } from './operations-routes.ts';
-import { replyWithProblem } from './problem.ts';
-import { RequestLog } from './request-log.ts';
-import type { Tokens } from './tokens.ts';
-import { TrainingResponses } from './training-response.ts';
+import { registerOpenApi } from './openapi/openapi.ts';
+import { createAuthenticate } from './plugins/authenticate.ts';
+import { answerClientError } from './plugins/client-errors.ts';
+import { MAX_BODY_BYTES, registerIgnoredBody, registerJsonBody } from './plugins/json-body.ts';
+import { registerLoadShedding } from './plugins/load-shedding.ts';
+import { replyWithProblem } from './plugins/problem.ts';
+import { RequestLog } from './plugins/request-log.ts';
+import type { Tokens } from './plugins/tokens.ts';
+import { registerDeliveriesRoutes } from './routes/deliveries-routes.ts';
+import {
+  type OperationsRoutesParts,
+  registerOperationsRoutes,
+} from './routes/operations-routes.ts';
+import { TrainingResponses } from './routes/training-response.ts';
 import {
   registerCancelRoute,
   registerTrainingRoutes,
   type TrainingRoutesParts,
-} from './training-routes.ts';
+} from './routes/training-routes.ts';
 
 export interface AppParts extends Omit<TrainingRoutesParts, 'responses'>, OperationsRoutesParts {
   readonly config: Config;

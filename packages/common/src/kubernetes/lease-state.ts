@@ -1,4 +1,4 @@
-import { toFirstTerm } from '../leadership.ts';
+import { toFirstTerm } from '../jobs/leadership.ts';
 
 /** A Lease (`coordination.k8s.io/v1`) as far as it is read here. */
 export interface Lease {

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { FaultProxy } from '../../test/cluster/fault-proxy.ts';
 import { TestCluster } from '../../test/cluster/test-cluster.ts';
 import { systemClock } from '../clock.ts';
-import { toFirstTerm } from '../leadership.ts';
-import { createApiClient } from './http-api-client.ts';
+import { toFirstTerm } from '../jobs/leadership.ts';
+import { createApiClient } from './http-client.ts';
 import { LeaseLeadership } from './lease.ts';
 import type { Lease } from './lease-state.ts';
 

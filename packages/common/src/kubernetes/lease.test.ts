@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../test/fake-clock.ts';
-import { toFirstTerm } from '../leadership.ts';
+import { toFirstTerm } from '../jobs/leadership.ts';
 import { type ApiClient, ApiError, type ApiRequest } from './api-client.ts';
 import { LeaseLeadership } from './lease.ts';
 import type { Lease } from './lease-state.ts';

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
-import type { Leadership } from '../leadership.ts';
-import { BACKEND_LABEL } from '../train-job/manifest.ts';
+import type { Leadership } from '../jobs/leadership.ts';
+import { BACKEND_LABEL } from '../runners/kubeflow/trainjob/manifest.ts';
 import { type ApiClient, ApiError } from './api-client.ts';
 import { BackgroundLoop } from './background-loop.ts';
 import {

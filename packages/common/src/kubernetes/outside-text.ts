@@ -1,4 +1,4 @@
-import { REDACTED, replaceUrlSecrets } from '../credentials.ts';
+import { REDACTED, replaceUrlSecrets } from '../requests/credentials.ts';
 
 export const MAX_DETAIL_LENGTH = 500;
 

@@ -1,6 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
-import { CallbackEventSchema } from '../../src/schemas/training-response.ts';
+import { CallbackEventSchema } from '../../src/requests/training-response.ts';
 import { makeRequest, startTestService } from '../start-test-service.ts';
 import { startCallbackBed } from './callback-bed.ts';
 

@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node';
 import { startTestbed } from '../../../../testbed/src/index.ts';
-import { createApiClient } from '../../src/kubernetes/http-api-client.ts';
+import { createApiClient } from '../../src/kubernetes/http-client.ts';
 import { surveyCluster } from './survey-cluster.ts';
 
 declare module 'vitest' {

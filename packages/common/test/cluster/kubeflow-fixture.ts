@@ -1,11 +1,11 @@
 import pino from 'pino';
 import { vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import type { JobPlan, JobRecord } from '../../src/job.ts';
+import type { JobPlan, JobRecord } from '../../src/jobs/job.ts';
 import { type ApiClient, ApiError, type ApiRequest } from '../../src/kubernetes/api-client.ts';
-import { createApiClient } from '../../src/kubernetes/http-api-client.ts';
-import { KubeflowRunner } from '../../src/kubernetes/kubeflow-runner.ts';
-import { BACKEND_LABEL } from '../../src/train-job/manifest.ts';
+import { createApiClient } from '../../src/kubernetes/http-client.ts';
+import { KubeflowRunner } from '../../src/runners/kubeflow/kubeflow-runner.ts';
+import { BACKEND_LABEL } from '../../src/runners/kubeflow/trainjob/manifest.ts';
 import { makePlan, makeRecord } from '../make-record.ts';
 import { follow, type Named } from './follow.ts';
 import { type PolicyRule, TestCluster } from './test-cluster.ts';

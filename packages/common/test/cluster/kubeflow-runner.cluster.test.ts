@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { isTerminal, type Observation } from '../../src/job.ts';
+import { isTerminal, type Observation } from '../../src/jobs/job.ts';
 import type { ApiClient } from '../../src/kubernetes/api-client.ts';
 import { ApiError } from '../../src/kubernetes/api-client.ts';
-import type { KubeflowRunner } from '../../src/kubernetes/kubeflow-runner.ts';
+import type { KubeflowRunner } from '../../src/runners/kubeflow/kubeflow-runner.ts';
 import { describeJobRunner } from '../job-runner-contract.ts';
 import { assertExists, untilSeen } from '../until-seen.ts';
 import {

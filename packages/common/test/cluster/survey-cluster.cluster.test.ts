@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type ApiClient, ApiError } from '../../src/kubernetes/api-client.ts';
-import { createApiClient } from '../../src/kubernetes/http-api-client.ts';
+import { createApiClient } from '../../src/kubernetes/http-client.ts';
 import { surveyCluster } from './survey-cluster.ts';
 
 describe('surveyCluster', () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { ApiClient } from '../../src/kubernetes/api-client.ts';
-import { createApiClient } from '../../src/kubernetes/http-api-client.ts';
+import { createApiClient } from '../../src/kubernetes/http-client.ts';
 
 export interface PolicyRule {
   readonly apiGroups: readonly string[];

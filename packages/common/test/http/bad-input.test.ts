@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ProblemSchema } from '../../src/schemas/problem.ts';
+import { ProblemSchema } from '../../src/requests/problem.ts';
 import {
   makeRequest,
   startTestService,

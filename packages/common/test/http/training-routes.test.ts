@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { TrainingResponseSchema } from '../../src/schemas/training-response.ts';
+import { TrainingResponseSchema } from '../../src/requests/training-response.ts';
 import { makeRequest, startTestService, type TestService } from '../start-test-service.ts';
 
 const JSON_TYPE = 'application/json; charset=utf-8';

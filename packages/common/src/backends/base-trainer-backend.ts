@@ -1,0 +1,60 @@
+import type { Config, ServiceDefaults } from '../config.ts';
+import type { Submission } from '../controller/submitter.ts';
+import { TrainerError } from '../errors.ts';
+import { buildJobSpec, describeUnused } from '../jobs/job-spec.ts';
+import { toAsked } from '../requests/canonical-request.ts';
+import { parseTrainingRequest } from '../requests/parse-training-request.ts';
+import type { TrainingRequest } from '../requests/training-request.ts';
+import { COMMON_RULES, checkRules, type Rule } from './rules.ts';
+import { studioS3Layout } from './s3-layout.ts';
+
+/**
+ * One model family: its rules and its defaults. A backend is a subclass that says what differs; how
+ * a request becomes a job is the same for all.
+ */
+export abstract class BaseTrainerBackend {
+  /** The label of its jobs; part of their names, so it never changes. */
+  abstract readonly name: string;
+  abstract readonly defaults: ServiceDefaults;
+  /** What it demands of a request, in the order in which violations are told. */
+  abstract readonly rules: readonly Rule[];
+
+  /** The command that replaces the runtime's own, where the request does not name one. */
+  command(_request: TrainingRequest): readonly string[] | undefined {
+    return undefined;
+  }
+
+  /** Variables of the training container besides those of every backend; no credentials. */
+  env({ extra_parameters }: TrainingRequest): Readonly<Record<string, string>> {
+    const { unsloth } = extra_parameters;
+    return unsloth === undefined ? {} : { UNSLOTH_OPTIONS_JSON: JSON.stringify(unsloth) };
+  }
+
+  /** Sentences about accepted parts of the request that this backend does not act on. */
+  warnings({ extra_parameters }: TrainingRequest): readonly string[] {
+    if (extra_parameters.executor === undefined) return [];
+    return ['extra_parameters.executor is ignored, since only the meta service uses it'];
+  }
+
+  /**
+   * Turns a body into a job that may be submitted.
+   * @throws TrainerError INVALID_REQUEST with every violation of schema and rules.
+   */
+  prepare(body: unknown, config: Config, furtherRules: readonly Rule[] = []): Submission {
+    const parsed = parseTrainingRequest(body);
+    const { request } = parsed;
+    const policy = config.s3Policy === 'studio' ? [studioS3Layout] : [];
+    const rules = [...this.rules, ...COMMON_RULES, ...policy, ...furtherRules];
+    const violations = [
+      ...parsed.violations,
+      ...(request === undefined ? [] : checkRules(rules, request, parsed.violations)),
+    ];
+    if (violations.length > 0 || request === undefined) throw TrainerError.invalid(violations);
+    const traits = { name: this.name, command: this.command(request), env: this.env(request) };
+    return {
+      spec: buildJobSpec(request, traits, config),
+      asked: toAsked(parsed.body, request),
+      warnings: [...parsed.warnings, ...this.warnings(request), ...describeUnused(request, config)],
+    };
+  }
+}

@@ -1,0 +1,190 @@
+import { describe, expect, test } from 'vitest';
+import { type Changes, makeBody, parseValid } from '../../test/builders.ts';
+import {
+  atLeastGpus,
+  COMMON_RULES,
+  checkRules,
+  methodIn,
+  methodNeeds,
+  providerIn,
+  type Rule,
+} from './rules.ts';
+
+const check = (rules: readonly Rule[], changes: Changes) =>
+  checkRules(rules, parseValid(makeBody(changes)), []);
+const pathsOf = (changes: Changes) => check(COMMON_RULES, changes).map(({ path }) => path);
+
+describe('rules of a backend', () => {
+  test.each<[string, Rule, Changes, string | undefined]>([
+    ['provider', providerIn('meta', 'huggingface'), {}, undefined],
+    [
+      'provider',
+      providerIn('nemo', 'bim'),
+      {},
+      'base_model.provider must be one of nemo, bim for this service, but is huggingface.',
+    ],
+    ['method', methodIn('lora', 'peft'), {}, undefined],
+    [
+      'method',
+      methodIn('lora', 'peft'),
+      { 'customization.method': 'full' },
+      'customization.method must be one of lora, peft for this service, but is full.',
+    ],
+    ['gpus', atLeastGpus(2), { 'resources.gpus': 2 }, undefined],
+    [
+      'gpus',
+      atLeastGpus(2, ' (why)'),
+      {},
+      'resources.gpus must be at least 2 (why) for this service, but is 1.',
+    ],
+    ['full', methodNeeds('full', 'gpus', 4), { 'resources.gpus': 1 }, undefined],
+    [
+      'full',
+      methodNeeds('full', 'memory_gb', 128),
+      { 'customization.method': 'full', 'resources.memory_gb': 127 },
+      'resources.memory_gb must be at least 128 for the method full, but is 127.',
+    ],
+    [
+      'full',
+      methodNeeds('full', 'memory_gb', 128),
+      { 'customization.method': 'full', 'resources.memory_gb': 128 },
+      undefined,
+    ],
+  ])('%s', (_, rule, changes, sentence) => {
+    expect(check([rule], changes).map(({ message }) => message)).toEqual(
+      sentence === undefined ? [] : [sentence],
+    );
+  });
+
+  test('are told in their order, all of them', () => {
+    const rules = [methodIn('full'), providerIn('nemo'), atLeastGpus(8)];
+    expect(check(rules, {}).map(({ path }) => path)).toEqual([
+      'customization.method',
+      'base_model.provider',
+      'resources.gpus',
+    ]);
+  });
+
+  test.each([
+    ['base_model', 'above'],
+    ['base_model.provider', 'the same'],
+  ])('are not asked about a field that the schema refused: %s (%s)', (path) => {
+    const refused = [{ path, message: '' }];
+    expect(checkRules([providerIn('nemo')], parseValid(makeBody()), refused)).toEqual([]);
+    const other = [{ path: 'base_model.provider_hint', message: '' }];
+    expect(checkRules([providerIn('nemo')], parseValid(makeBody()), other)).toHaveLength(1);
+  });
+});
+
+describe('gpus divide evenly over the nodes', () => {
+  test.each([
+    [4, 2, true],
+    [4, 4, true],
+    [0, 3, true],
+    [4, 3, false],
+    [2, 4, false],
+  ])('%i over %i: %s', (gpus, num_nodes, isFine) => {
+    const changes = { 'resources.gpus': gpus, 'extra_parameters.num_nodes': num_nodes };
+    expect(pathsOf(changes)).toEqual(isFine ? [] : ['resources.gpus']);
+  });
+});
+
+describe('labels and annotations', () => {
+  test.each([
+    ['team', 'a'],
+    ['example.com/Team_1', 'A.b-c_9'],
+    ['x', ''],
+    ['kueue.x-k8s.io/priority-class', 'high'],
+    ['a'.repeat(63), 'b'.repeat(63)],
+  ])('label %s=%s is fine', (key, value) => {
+    expect(pathsOf({ 'extra_parameters.job_labels': { [key]: value } })).toEqual([]);
+  });
+
+  test.each([
+    ['a b', 'x'],
+    ['-a', 'x'],
+    ['a/', 'x'],
+    ['/a', 'x'],
+    ['a/b/c', 'x'],
+    ['Example.com/a', 'x'],
+    ['a'.repeat(64), 'x'],
+    ['trainer.deepfinery/backend', 'nemo'],
+    ['trainer.deepfinery/own', 'x'],
+    ['ok', 'a b'],
+    ['ok', '-a'],
+    ['ok', 'a/b'],
+    ['ok', 'b'.repeat(64)],
+  ])('label %s=%s is refused', (key, value) => {
+    const violations = check(COMMON_RULES, { 'extra_parameters.job_labels': { [key]: value } });
+    expect(violations.map(({ path }) => path)).toEqual([`extra_parameters.job_labels.${key}`]);
+    expect(violations[0]?.message).toMatch(/\.$/);
+  });
+
+  test('an annotation may hold any text', () => {
+    expect(pathsOf({ 'extra_parameters.job_annotations': { note: 'a b / c' } })).toEqual([]);
+    expect(pathsOf({ 'extra_parameters.job_annotations': { 'trainer.deepfinery/x': '' } })).toEqual(
+      ['extra_parameters.job_annotations.trainer.deepfinery/x'],
+    );
+  });
+
+  test.each<[string, unknown]>([
+    ['job_labels', { a: 'hf_abcdef' }],
+    ['job_annotations', { a: 'https://user:pw@host/' }],
+    ['job_annotations', { a: 'https://host/?sig=1' }],
+    ['job_annotations', { 'my-token': 'x' }],
+    ['job_annotations', { a: 'wandb-123' }],
+    ['model_uri', 's3://key:secret@bucket/model'],
+    ['model_uri', 's3://bucket/model?signature=x'],
+    ['container_image', 'hf_abcdef/image:1'],
+  ])('a secret in %s is refused and not repeated: %j', (field, value) => {
+    const violations = check(COMMON_RULES, {
+      'base_model.auth_token': 'hf_abcdef',
+      'extra_parameters.trainer_env': { WANDB_API_KEY: 'wandb-123' },
+      [`extra_parameters.${field}`]: value,
+    });
+    expect(violations.map(({ path }) => path)).toEqual([`extra_parameters.${field}`]);
+    expect(JSON.stringify(violations)).not.toMatch(/hf_abcdef|user:pw|sig=1|wandb-123|key:secret/);
+  });
+
+  test('a label may repeat what a harmless variable or a user name says', () => {
+    const changes = {
+      'extra_parameters.trainer_env': { PROJECT: 'research' },
+      'datasets.0.auth': { username: 'research' },
+      'extra_parameters.job_labels': { project: 'research' },
+    };
+    expect(pathsOf(changes)).toEqual([]);
+  });
+});
+
+describe('names of variables', () => {
+  test.each(['A', '_a', 'my.var-1', 'HF_TOKEN', 'TRAININGS', 'PETS'])('%s is fine', (name) => {
+    expect(pathsOf({ 'extra_parameters.trainer_env': { [name]: 'x' } })).toEqual([]);
+  });
+
+  test.each([
+    ...['', '1A', 'A B', 'A=B', 'ä', 'a'.repeat(254)],
+    ...['TRAINING_JOB_ID', 'TRAINING_X', 'PET_NNODES', 'PET_'],
+  ])('%j is refused', (name) => {
+    const found = check(COMMON_RULES, { 'extra_parameters.trainer_env': { [name]: 'V4LUE' } });
+    expect(found).toHaveLength(1);
+    expect(JSON.stringify(found)).not.toContain('V4LUE');
+  });
+});
+
+test('every violation is found at once', () => {
+  const changes = {
+    'resources.gpus': 3,
+    'extra_parameters.num_nodes': 2,
+    'extra_parameters.job_labels': { 'a b': 'x', ok: 'a b' },
+    'extra_parameters.trainer_env': { PET_A: '', '1': '' },
+    'extra_parameters.model_uri': 's3://b/m?sig=1',
+  };
+  expect(pathsOf(changes)).toEqual([
+    'resources.gpus',
+    'extra_parameters.job_labels.a b',
+    'extra_parameters.job_labels.ok',
+    'extra_parameters.trainer_env.1',
+    'extra_parameters.trainer_env.PET_A',
+    'extra_parameters.model_uri',
+  ]);
+});

@@ -1,0 +1,156 @@
+import type { Violation } from '../errors.ts';
+import { createSecretTest, isCredentialName } from '../requests/credentials.ts';
+import {
+  isEnvName,
+  isLabelValue,
+  isMetadataKey,
+  OWN_PREFIX,
+} from '../requests/kubernetes-names.ts';
+import { isAffected } from '../requests/parse-training-request.ts';
+import type { METHODS, PROVIDERS, TrainingRequest } from '../requests/training-request.ts';
+
+type Provider = (typeof PROVIDERS)[number];
+type Method = (typeof METHODS)[number];
+
+/** One condition on a valid request. Pure; what it finds are full sentences for people. */
+export interface Rule {
+  /** The paths it looks at; it is not asked when the schema refused one of them. */
+  readonly reads: readonly string[];
+  readonly check: (request: TrainingRequest) => readonly Violation[];
+}
+
+/** Everything that `rules` find wrong, in their order, apart from what the schema refused already. */
+export function checkRules(
+  rules: readonly Rule[],
+  request: TrainingRequest,
+  refused: readonly Violation[],
+): Violation[] {
+  return rules
+    .filter(({ reads }) => !isAffected(reads, refused))
+    .flatMap(({ check }) => check(request));
+}
+
+/** A rule about one field: `explain` returns a sentence when the request breaks it. */
+export function rule(
+  path: string,
+  alsoReads: readonly string[],
+  explain: (request: TrainingRequest) => string | undefined,
+): Rule {
+  return {
+    reads: [path, ...alsoReads],
+    check: (request) => {
+      const message = explain(request);
+      return message === undefined ? [] : [{ path, message }];
+    },
+  };
+}
+
+export function providerIn(...providers: readonly Provider[]): Rule {
+  return rule('base_model.provider', [], ({ base_model }) => {
+    if (providers.includes(base_model.provider)) return undefined;
+    return `base_model.provider must be one of ${providers.join(', ')} for this service, but is ${base_model.provider}.`;
+  });
+}
+
+export function methodIn(...methods: readonly Method[]): Rule {
+  return rule('customization.method', [], ({ customization }) => {
+    if (methods.includes(customization.method)) return undefined;
+    return `customization.method must be one of ${methods.join(', ')} for this service, but is ${customization.method}.`;
+  });
+}
+
+export function atLeastGpus(minimum: number, why = ''): Rule {
+  return rule('resources.gpus', [], ({ resources }) => {
+    if (resources.gpus >= minimum) return undefined;
+    return `resources.gpus must be at least ${minimum}${why} for this service, but is ${resources.gpus}.`;
+  });
+}
+
+/** A floor under one of the resources that holds for one method only. */
+export function methodNeeds(method: Method, resource: 'gpus' | 'memory_gb', minimum: number): Rule {
+  return rule(`resources.${resource}`, ['customization.method'], (request) => {
+    const given = request.resources[resource];
+    if (request.customization.method !== method || given >= minimum) return undefined;
+    return `resources.${resource} must be at least ${minimum} for the method ${method}, but is ${given}.`;
+  });
+}
+
+const gpusDivideOverNodes = rule(
+  'resources.gpus',
+  ['extra_parameters.num_nodes'],
+  ({ resources, extra_parameters }) => {
+    if (resources.gpus % extra_parameters.num_nodes === 0) return undefined;
+    return `resources.gpus (${resources.gpus}) must divide evenly by extra_parameters.num_nodes (${extra_parameters.num_nodes}).`;
+  },
+);
+
+const METADATA = ['job_labels', 'job_annotations'] as const;
+
+const kubernetesAcceptsMetadata: Rule = {
+  reads: METADATA.map((field) => `extra_parameters.${field}`),
+  check: (request) =>
+    METADATA.flatMap((field) =>
+      Object.entries(request.extra_parameters[field] ?? {}).flatMap(([key, value]) => {
+        const path = `extra_parameters.${field}.${key.slice(0, 80)}`;
+        if (!isMetadataKey(key)) {
+          return [{ path, message: `${path} is not a key that Kubernetes accepts for metadata.` }];
+        }
+        if (key.startsWith(OWN_PREFIX)) {
+          return [
+            { path, message: `${path} must not use the prefix ${OWN_PREFIX}, which is ours.` },
+          ];
+        }
+        if (field === 'job_labels' && !isLabelValue(value)) {
+          const message = `${path} must be a label value: at most 63 letters, digits, "-", "_" and "." with a letter or a digit at both ends.`;
+          return [{ path, message }];
+        }
+        return [];
+      }),
+    ),
+};
+
+const kubernetesAcceptsEnv: Rule = {
+  reads: ['extra_parameters.trainer_env'],
+  check: ({ extra_parameters }) =>
+    Object.keys(extra_parameters.trainer_env ?? {}).flatMap((name) => {
+      const path = `extra_parameters.trainer_env.${name.slice(0, 80)}`;
+      if (!isEnvName(name)) {
+        return [{ path, message: `${path} is not a name that Kubernetes accepts for a variable.` }];
+      }
+      if (/^(TRAINING|PET)_/.test(name)) {
+        return [
+          {
+            path,
+            message: `${path} must not start with TRAINING_ or PET_, which are set for the trainer.`,
+          },
+        ];
+      }
+      return [];
+    }),
+};
+
+/** These end up readable on Kubernetes objects, where a credential must never stand. */
+const noSecretInPlainSight: Rule = {
+  reads: ['job_id', 'base_model', 'datasets', 'artifacts', 'callbacks', 'extra_parameters'],
+  check: (request) => {
+    const { job_labels, job_annotations, model_uri, container_image, trainer_env } =
+      request.extra_parameters;
+    // A label may well be the same word as a harmless variable.
+    const secretEnv = Object.entries(trainer_env ?? {}).filter(([name]) => isCredentialName(name));
+    const holdsSecret = createSecretTest(request, Object.fromEntries(secretEnv));
+    return Object.entries({ job_labels, job_annotations, model_uri, container_image })
+      .filter(([, value]) => value !== undefined && holdsSecret(value))
+      .map(([field]) => ({
+        path: `extra_parameters.${field}`,
+        message: `extra_parameters.${field} must not hold a credential, nor a URL with a user name, a password or a query.`,
+      }));
+  },
+};
+
+/** What every service demands, after its own rules. */
+export const COMMON_RULES: readonly Rule[] = [
+  gpusDivideOverNodes,
+  kubernetesAcceptsMetadata,
+  kubernetesAcceptsEnv,
+  noSecretInPlainSight,
+];

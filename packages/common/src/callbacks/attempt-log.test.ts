@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest';
+import { makePlan, makeRecord } from '../../test/make-record.ts';
+import { type JobRecord, NO_DELIVERY } from '../jobs/job.ts';
+import { MemoryJobStore } from '../jobs/memory-job-store.ts';
+import { addAttempt, noteAttempts, type UnnotedAttempt } from './attempt-log.ts';
+import type { PostResult } from './http/webhook-client.ts';
+
+const END = Date.UTC(2026, 0, 1);
+const RETRY = { periodMs: 28 * 3_600_000, random: () => 0.5 };
+
+function makeEnded(delivery: Partial<JobRecord['delivery']> = {}, endedAtMs = END): JobRecord {
+  const record = makeRecord({ hasWebhook: true });
+  const state = { ...record.state, status: 'succeeded', endedAtMs, observedAtMs: END } as const;
+  return { ...record, state, delivery: { ...NO_DELIVERY, ...delivery } };
+}
+
+function result(status: number | undefined, more: Partial<PostResult> = {}): PostResult {
+  const error = status === 200 ? undefined : 'It failed.';
+  return { status, error, retryAfterMs: undefined, durationMs: 10.4, isRefused: false, ...more };
+}
+
+describe('addAttempt', () => {
+  it.each([
+    [200, 'delivered'],
+    [410, 'gone'],
+  ])('settles with %i: %s', (status, settled) => {
+    const log = addAttempt(makeEnded(), { atMs: END, result: result(status) }, RETRY);
+    expect(log).toMatchObject({ settled, attemptCount: 1, nextAttemptAtMs: undefined });
+    expect(log.attempts).toMatchObject([{ atMs: END, durationMs: 10, status }]);
+  });
+
+  it.each([undefined, 302, 400, 429, 500])('plans another attempt after %s', (status) => {
+    const log = addAttempt(makeEnded(), { atMs: END, result: result(status) }, RETRY);
+    expect(log).toMatchObject({ settled: undefined, attemptCount: 1, nextAttemptAtMs: END + 1010 });
+    const patient = result(status, { retryAfterMs: 60_000 });
+    expect(addAttempt(makeEnded(), { atMs: END, result: patient }, RETRY).nextAttemptAtMs).toBe(
+      END + 60_010,
+    );
+  });
+
+  it('makes the last attempt as the period ends, and gives up after that', () => {
+    const record = makeEnded({ attemptCount: 18 });
+    const nearlyOver = { atMs: END + RETRY.periodMs - 3_600_000, result: result(500) };
+    expect(addAttempt(record, nearlyOver, RETRY)).toMatchObject({
+      settled: undefined,
+      nextAttemptAtMs: END + RETRY.periodMs,
+    });
+    const asksForTwoHours = { ...nearlyOver, result: result(503, { retryAfterMs: 7_200_000 }) };
+    expect(addAttempt(record, asksForTwoHours, RETRY)).toMatchObject({
+      settled: undefined,
+      nextAttemptAtMs: nearlyOver.atMs + 10 + 7_200_000,
+    });
+    const over = { atMs: END + RETRY.periodMs, result: result(500) };
+    expect(addAttempt(record, over, RETRY)).toMatchObject({
+      settled: 'expired',
+      nextAttemptAtMs: undefined,
+    });
+  });
+
+  it('does not take a time in which nobody asked for the failure of the receiver', () => {
+    let record = makeEnded({ attemptCount: 1 });
+    let atMs = END + 3 * RETRY.periodMs;
+    const began = atMs;
+    while (record.delivery.settled === undefined) {
+      const delivery = addAttempt(record, { atMs, result: result(503) }, RETRY);
+      record = { ...record, delivery };
+      atMs = delivery.nextAttemptAtMs ?? atMs;
+    }
+    expect(record.delivery).toMatchObject({ settled: 'expired', attemptCount: 10 });
+    expect(atMs - began).toBeGreaterThan(8 * 60_000);
+  });
+
+  it('counts the period from when the end was seen, or asked for again', () => {
+    const attempt = { atMs: END, result: result(500) };
+    const longAgo = makeEnded({}, END - 2 * RETRY.periodMs);
+    expect(addAttempt(longAgo, attempt, RETRY).settled).toBeUndefined();
+    const replayedAtMs = END + 2 * RETRY.periodMs;
+    const again = { atMs: replayedAtMs, result: result(500) };
+    expect(addAttempt(makeEnded({ replayedAtMs }), again, RETRY).settled).toBeUndefined();
+  });
+
+  it('keeps the newest 20 attempts with short errors, and counts all', () => {
+    let record = makeEnded();
+    for (let n = 0; n < 30; n += 1) {
+      const failure = result(undefined, { error: 'x'.repeat(500), durationMs: 15_000 });
+      const delivery = addAttempt(record, { atMs: END + n, result: failure }, RETRY);
+      record = { ...record, delivery };
+    }
+    const { attempts, attemptCount } = record.delivery;
+    expect(attemptCount).toBe(30);
+    expect(attempts.map(({ atMs }) => atMs - END)).toEqual(
+      Array.from({ length: 20 }, (_, n) => n + 10),
+    );
+    expect(JSON.stringify(attempts).length).toBeLessThan(4096);
+  });
+});
+
+describe('noteAttempts', () => {
+  const attempt = (status: number, more: Partial<UnnotedAttempt> = {}): UnnotedAttempt => ({
+    ...{ atMs: END, result: result(status), replayedAtMs: undefined },
+    ...more,
+  });
+
+  async function makeStored(delivery: Partial<JobRecord['delivery']> = {}) {
+    const store = new MemoryJobStore();
+    const draft = makeEnded(delivery);
+    const payload = { ...makePlan(draft), callback: undefined, secrets: {} };
+    const created = await store.create(draft, payload);
+    if (created.outcome !== 'created') throw new Error(created.outcome);
+    return { store, record: created.record };
+  }
+
+  it('writes on top of what has changed meanwhile', async () => {
+    const { store, record } = await makeStored();
+    await store.update(record, { runId: 'run' });
+    const attempts = [attempt(500), attempt(200, { atMs: END + 1000 })];
+    const noted = await noteAttempts(store, record, attempts, RETRY);
+    expect(noted).toMatchObject({
+      runId: 'run',
+      delivery: { settled: 'delivered', attemptCount: 2 },
+    });
+    expect(store.peek(record.name)).toBe(noted);
+  });
+
+  it.each([END + 5000, END - 5000])(
+    'lets an attempt that knew of no replay settle nothing, whatever the clocks say: %i',
+    async (replayedAtMs) => {
+      const { store, record } = await makeStored({ replayedAtMs });
+      const noted = await noteAttempts(store, record, [attempt(200)], RETRY);
+      expect(noted?.delivery).toMatchObject({ settled: undefined, nextAttemptAtMs: undefined });
+      expect(noted?.delivery.attempts).toHaveLength(1);
+
+      const again = await noteAttempts(store, record, [attempt(200, { replayedAtMs })], RETRY);
+      expect(again?.delivery.settled).toBe('delivered');
+    },
+  );
+
+  it('notes nothing about a job that is gone', async () => {
+    const { store, record } = await makeStored();
+    await store.delete(record);
+    expect(await noteAttempts(store, record, [attempt(200)], RETRY)).toBeUndefined();
+  });
+});

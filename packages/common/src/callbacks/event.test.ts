@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import { makeRecord } from '../../test/make-record.ts';
+import type { JobState, JobView } from '../jobs/job.ts';
+import { CallbackEventSchema } from '../requests/training-response.ts';
+import { END_SEQUENCE, encodeEvent, toSequence } from './event.ts';
+
+const NOW = Date.UTC(2026, 0, 1, 12);
+const RECORD = makeRecord({ id: 'job-1', hasWebhook: true });
+const PROGRESS = { percentage: 40, estimated_remaining_seconds: 5, metrics: { loss: 1.5 } };
+
+function makeView(
+  state: Partial<JobState> = {},
+  progress: JobView['progress'] = PROGRESS,
+): JobView {
+  const running = { status: 'running', reason: 'RUNNING', detail: 'It runs' } as const;
+  return { record: RECORD, state: { ...RECORD.state, ...running, ...state }, progress };
+}
+const END = makeView({
+  status: 'succeeded',
+  reason: 'COMPLETED',
+  endedAtMs: NOW,
+  observedAtMs: NOW,
+});
+
+describe('encodeEvent', () => {
+  it('tells a state with its progress, at the time of telling', () => {
+    const { body } = encodeEvent(makeView(), 7, NOW + 250);
+    const event = JSON.parse(body);
+    expect(CallbackEventSchema.parse(event)).toEqual(event);
+    expect(event).toMatchObject({
+      job_id: 'job-1',
+      backend_job_id: RECORD.name,
+      status: 'running',
+      detail: 'It runs',
+      log: 'It runs',
+      progress: PROGRESS,
+      sequence: 7,
+      timestamp: NOW / 1000 + 0.25,
+    });
+    expect(event).not.toHaveProperty('metadata');
+  });
+
+  it('gives each event of a job an id of its own, and two jobs different ones', () => {
+    const view = makeView();
+    const other = { ...makeView(), record: makeRecord({ id: 'job-1' }) };
+    const ids = [
+      encodeEvent(view, 1, NOW),
+      encodeEvent(view, 2, NOW),
+      encodeEvent(other, 1, NOW),
+      encodeEvent(END, 1, NOW),
+    ].map(({ id }) => id);
+    expect(new Set(ids).size).toBe(4);
+    expect(ids).toEqual([
+      `msg_${view.record.uid}_1`,
+      `msg_${view.record.uid}_2`,
+      `msg_${other.record.uid}_1`,
+      `msg_${END.record.uid}_${END.state.status}`,
+    ]);
+    for (const id of ids) expect(id).toMatch(/^msg_[\w-]+$/);
+  });
+
+  it('gives an end the same bytes and id, whoever builds it and when', () => {
+    const early = encodeEvent(END, 1, NOW);
+    const late = encodeEvent({ ...END, progress: undefined }, 99, NOW + 86_400_000);
+    expect(late).toEqual(early);
+    expect(JSON.parse(early.body)).toMatchObject({
+      timestamp: NOW / 1000,
+      sequence: END_SEQUENCE,
+      progress: null,
+    });
+  });
+
+  it('keeps below 8 KiB, whatever the trainer reports', () => {
+    const names = Array.from({ length: 500 }, (_, n) => [`metric-${n}-with-a-long-name`, n]);
+    const progress = { ...PROGRESS, metrics: Object.fromEntries(names) };
+    const detail = '\u0001'.repeat(100_000);
+    const { body } = encodeEvent(makeView({ detail }, progress), 1, NOW);
+    expect(Buffer.byteLength(body)).toBeLessThanOrEqual(8 * 1024);
+    expect(JSON.parse(body)).toMatchObject({ progress: null, detail: '\u0001'.repeat(500) });
+
+    const long = encodeEvent(makeView({ detail: 'x'.repeat(5000) }), 1, NOW);
+    const longEvent = JSON.parse(long.body);
+    expect(longEvent).toMatchObject({ progress: PROGRESS, detail: 'x'.repeat(1000) });
+    expect(longEvent.log).toBe(longEvent.detail);
+  });
+});
+
+describe('toSequence', () => {
+  it('grows within a term and over terms, and stays below an end', () => {
+    const term = Math.floor(Date.UTC(2100, 0) / 60_000);
+    const all = [toSequence(1, 1), toSequence(1, 2), toSequence(2, 1), toSequence(term, 1e6)];
+    expect(all).toEqual([...all].sort((a, b) => a - b));
+    expect(all.at(-1)).toBeLessThan(END_SEQUENCE);
+    for (const sequence of all) expect(Number.isSafeInteger(sequence)).toBe(true);
+  });
+});

@@ -1,0 +1,37 @@
+import type { JobRecord, JobState, SeenRun } from '../jobs/job.ts';
+
+/** The end that the run came to by itself. */
+export function toObservedEnd(record: JobRecord, seen: SeenRun, nowMs: number): JobState {
+  return {
+    status: seen.status,
+    reason: seen.reason,
+    detail: seen.detail,
+    observedAtMs: nowMs,
+    startedAtMs: record.state.startedAtMs ?? seen.startedAtMs,
+    endedAtMs: seen.endedAtMs ?? nowMs,
+  };
+}
+
+/** The end of a job that its place refused to run, in that place's own words. */
+export function toRefused({ state }: JobRecord, detail: string, nowMs: number): JobState {
+  return end(state, { status: 'failed', reason: 'SUBMISSION_REFUSED', detail }, nowMs);
+}
+
+export function toCancelled({ state }: JobRecord, nowMs: number): JobState {
+  const detail = 'Job cancellation requested';
+  return end(state, { status: 'cancelled', reason: 'CANCELLED_BY_REQUEST', detail }, nowMs);
+}
+
+/** The end of a job whose run was deleted by someone else. */
+export function toDeleted({ state }: JobRecord, nowMs: number): JobState {
+  const detail = 'The job was deleted from the cluster';
+  return end(state, { status: 'cancelled', reason: 'DELETED', detail }, nowMs);
+}
+
+function end(
+  { startedAtMs }: JobState,
+  what: Pick<JobState, 'status' | 'reason' | 'detail'>,
+  nowMs: number,
+): JobState {
+  return { ...what, observedAtMs: nowMs, startedAtMs, endedAtMs: nowMs };
+}

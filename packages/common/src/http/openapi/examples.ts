@@ -1,0 +1,182 @@
+import type { DeliveriesResponse } from '../../requests/deliveries.ts';
+import type { TrainingRequestInput } from '../../requests/training-request.ts';
+import type { CallbackEvent, TrainingResponse } from '../../requests/training-response.ts';
+
+const PROJECT = 's3://example-bucket/users/u1/projects/p1';
+
+/** Requests for the description of the API: the smallest, and one that uses much. */
+export const EXAMPLE_REQUESTS = {
+  smallest: {
+    summary: 'All that must be given; the meta and hf-unsloth services accept it',
+    value: {
+      job_id: 'smallest-001',
+      base_model: { provider: 'huggingface', model_name: 'meta-llama/Llama-2-7b' },
+      resources: { gpus: 2 },
+      datasets: [{ source: `${PROJECT}/ingestion/support.jsonl`, format: 'jsonl' }],
+      artifacts: { log_uri: `${PROJECT}/logs/`, output_uri: `${PROJECT}/results/` },
+    },
+  },
+  'with-callbacks': {
+    summary: 'LoRA on four GPUs, with credentials and callbacks',
+    value: {
+      job_id: 'unique-train-id',
+      base_model: {
+        provider: 'huggingface',
+        model_name: 'meta-llama/Llama-2-7b',
+        huggingface_token: 'hf_xxx',
+      },
+      customization: {
+        method: 'lora',
+        rank: 16,
+        target_modules: ['q_proj', 'v_proj'],
+        lora_alpha: 32,
+        lora_dropout: 0.05,
+      },
+      resources: {
+        gpus: 4,
+        gpu_type: 'A100',
+        cpus: 16,
+        memory_gb: 128,
+        max_duration_minutes: 720,
+      },
+      datasets: [
+        {
+          source: `${PROJECT}/ingestion/support.jsonl`,
+          format: 'jsonl',
+          auth: {
+            aws_access_key_id: 'AKIA_EXAMPLE',
+            aws_secret_access_key: 'xxx',
+            aws_region: 'eu-central-1',
+          },
+        },
+      ],
+      artifacts: { log_uri: `${PROJECT}/logs/`, output_uri: `${PROJECT}/results/` },
+      tuning_parameters: { learning_rate: 0.00005, batch_size: 32, num_epochs: 3 },
+      callbacks: {
+        webhook_url: 'https://studio.example.com/api/training/webhooks/unique-train-id',
+        auth_header: 'Bearer xxx',
+        event_filter: ['running', 'succeeded', 'failed', 'cancelled'],
+      },
+      extra_parameters: { num_nodes: 2 },
+    },
+  },
+  nemo: {
+    summary: 'Full fine-tuning with the nemo service',
+    value: {
+      job_id: 'nemo-example-001',
+      base_model: { provider: 'nemo', model_name: 'nemotron-3-8b' },
+      customization: { method: 'full' },
+      resources: { gpus: 8, gpu_type: 'H100', cpus: 48, memory_gb: 512 },
+      datasets: [{ source: `${PROJECT}/ingestion/support.jsonl`, format: 'jsonl' }],
+      artifacts: { log_uri: `${PROJECT}/logs/`, output_uri: `${PROJECT}/results/` },
+    },
+  },
+} satisfies Record<string, { summary: string; value: TrainingRequestInput }>;
+
+const JOB = {
+  job_id: 'unique-train-id',
+  backend_job_id: 'meta-unique-tr-ab2cd3ef4gh5ij6kl7mn',
+};
+const CREATED = '2026-11-24T10:15:00.000Z';
+const STARTED = '2026-11-24T10:17:30.000Z';
+const ENDED = '2026-11-24T13:02:11.000Z';
+const NOT_ENDED = { created_at: CREATED, started_at: STARTED, ended_at: null };
+
+const METADATA: TrainingResponse['metadata'] = {
+  backend: 'meta',
+  warnings: [],
+  job_spec: {
+    namespace: 'trainer-jobs',
+    runtime_ref: {
+      name: 'meta-runtime',
+      kind: 'ClusterTrainingRuntime',
+      apiGroup: 'trainer.kubeflow.org',
+    },
+    num_nodes: 2,
+    num_proc_per_node: 2,
+    train_job: { apiVersion: 'trainer.kubeflow.org/v1alpha1', kind: 'TrainJob' },
+  },
+};
+
+/** One job as it is answered over its life. */
+export const EXAMPLE_RESPONSES = {
+  submitted: {
+    summary: 'It was accepted',
+    value: {
+      ...JOB,
+      status: 'submitted',
+      reason: 'ACCEPTED',
+      detail: 'Job accepted for processing',
+      progress: null,
+      timestamps: {
+        created_at: CREATED,
+        updated_at: CREATED,
+        started_at: null,
+        ended_at: null,
+      },
+      dashboard_url: null,
+      metadata: METADATA,
+    },
+  },
+  running: {
+    summary: 'It runs, and its trainer reports progress',
+    value: {
+      ...JOB,
+      status: 'running',
+      reason: 'RUNNING',
+      detail: 'Training is running',
+      progress: {
+        percentage: 42,
+        estimated_remaining_seconds: 3600,
+        metrics: { loss: 0.73, learning_rate: 0.000041 },
+      },
+      timestamps: { ...NOT_ENDED, updated_at: STARTED },
+      dashboard_url: null,
+      metadata: METADATA,
+    },
+  },
+  cancelled: {
+    summary: 'It was cancelled',
+    value: {
+      ...JOB,
+      status: 'cancelled',
+      reason: 'CANCELLED_BY_REQUEST',
+      detail: 'Job cancellation requested',
+      progress: null,
+      timestamps: { ...NOT_ENDED, updated_at: ENDED, ended_at: ENDED },
+      dashboard_url: null,
+      metadata: METADATA,
+    },
+  },
+} satisfies Record<string, { summary: string; value: TrainingResponse }>;
+
+export const EXAMPLE_DELIVERIES = {
+  pending: {
+    summary: 'The webhook was down; another attempt is due',
+    value: {
+      job_id: JOB.job_id,
+      outcome: 'pending',
+      attempt_count: 1,
+      next_attempt_at: '2026-11-24T13:02:13.000Z',
+      replayed_at: null,
+      attempts: [{ at: ENDED, status: 503, duration_ms: 41, error: 'The webhook answered 503.' }],
+    },
+  },
+} satisfies Record<string, { summary: string; value: DeliveriesResponse }>;
+
+export const EXAMPLE_EVENTS = {
+  succeeded: {
+    summary: 'The end of a job',
+    value: {
+      ...JOB,
+      status: 'succeeded',
+      reason: 'COMPLETED',
+      detail: 'Training completed',
+      log: 'Training completed',
+      progress: null,
+      timestamps: { ...NOT_ENDED, updated_at: ENDED, ended_at: ENDED },
+      timestamp: 1795525331,
+      sequence: Number.MAX_SAFE_INTEGER,
+    },
+  },
+} satisfies Record<string, { summary: string; value: CallbackEvent }>;

@@ -1,0 +1,30 @@
+import type { TrainingResponse } from '../requests/training-response.ts';
+import type { JobView } from './job.ts';
+
+type Summary = Pick<
+  TrainingResponse,
+  'job_id' | 'backend_job_id' | 'status' | 'reason' | 'detail' | 'progress' | 'timestamps'
+>;
+
+/** The part of an answer that changes over a job's life, which callbacks carry too. */
+export function toJobSummary({ record, state, progress }: JobView): Summary {
+  return {
+    job_id: record.id,
+    backend_job_id: record.name,
+    status: state.status,
+    reason: state.reason,
+    detail: state.detail,
+    progress: progress ?? null,
+    timestamps: {
+      created_at: toIsoTime(record.createdAtMs),
+      updated_at: toIsoTime(state.observedAtMs),
+      started_at: toIsoTime(state.startedAtMs),
+      ended_at: toIsoTime(state.endedAtMs),
+    },
+  };
+}
+
+/** RFC 3339 in UTC, or null for a time that is not known. */
+export function toIsoTime(timeMs: number | undefined): string | null {
+  return timeMs === undefined ? null : new Date(timeMs).toISOString();
+}

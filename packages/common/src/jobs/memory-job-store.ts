@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import type { JobDraft, JobPayload, JobPlan, JobRecord } from './job.ts';
+import type { CreateOutcome, JobStore, RecordChange } from './job-store.ts';
+
+interface Entry {
+  record: JobRecord;
+  /** Held as one text: a tenth of the memory of the objects, and read a few times per job. */
+  payload: string;
+}
+
+/** Records in this process's memory: they end with it. */
+export class MemoryJobStore implements JobStore {
+  readonly #entries = new Map<string, Entry>();
+  readonly #listeners = new Set<(name: string) => void>();
+
+  async open(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#listeners.clear();
+  }
+
+  unready(): string | undefined {
+    return undefined;
+  }
+
+  async create(draft: JobDraft, payload: JobPayload): Promise<CreateOutcome> {
+    const existing = this.#entries.get(draft.name);
+    if (existing !== undefined) return { outcome: 'exists', record: existing.record };
+    const record: JobRecord = { ...draft, uid: randomUUID(), version: '1' };
+    this.#entries.set(record.name, { record, payload: JSON.stringify(payload) });
+    this.#announce(record.name);
+    return { outcome: 'created', record };
+  }
+
+  async get(name: string): Promise<JobRecord | undefined> {
+    return this.peek(name);
+  }
+
+  async read(name: string): Promise<JobRecord | undefined> {
+    return this.peek(name);
+  }
+
+  peek(name: string): JobRecord | undefined {
+    return this.#entries.get(name)?.record;
+  }
+
+  *list(): Iterable<JobRecord> {
+    for (const { record } of this.#entries.values()) yield record;
+  }
+
+  count(): number {
+    return this.#entries.size;
+  }
+
+  async readPayload(record: JobRecord): Promise<JobPayload | undefined> {
+    const entry = this.#entries.get(record.name);
+    if (entry?.record.uid !== record.uid) return undefined;
+    return JSON.parse(entry.payload) as JobPayload;
+  }
+
+  async readPlan(record: JobRecord): Promise<JobPlan | undefined> {
+    const payload = await this.readPayload(record);
+    return payload && { asked: payload.asked, manifest: payload.manifest };
+  }
+
+  async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
+    const entry = this.#current(record);
+    if (entry === undefined) return undefined;
+    entry.record = { ...entry.record, ...change, version: String(Number(record.version) + 1) };
+    this.#announce(record.name);
+    return entry.record;
+  }
+
+  async forgetCredentials(record: JobRecord): Promise<JobRecord | undefined> {
+    const entry = this.#current(record);
+    if (entry === undefined) return undefined;
+    const payload = JSON.parse(entry.payload) as JobPayload;
+    entry.payload = JSON.stringify({ ...payload, secrets: {} });
+    return this.update(record, { areCredentialsGone: true });
+  }
+
+  async delete(record: JobRecord): Promise<boolean> {
+    if (this.#entries.get(record.name)?.record.uid !== record.uid) return true;
+    if (this.#current(record) === undefined) return false;
+    this.#entries.delete(record.name);
+    this.#announce(record.name);
+    return true;
+  }
+
+  watch(listener: (name: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #current({ name, uid, version }: JobRecord): Entry | undefined {
+    const entry = this.#entries.get(name);
+    return entry?.record.uid === uid && entry.record.version === version ? entry : undefined;
+  }
+
+  #announce(name: string): void {
+    for (const listener of this.#listeners) listener(name);
+  }
+}

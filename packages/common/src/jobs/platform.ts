@@ -1,0 +1,26 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { JobRunner } from './job-runner.ts';
+import type { JobStore } from './job-store.ts';
+import type { Leadership } from './leadership.ts';
+
+/** Where jobs are kept and run, and who of its replicas acts on them. */
+export interface Platform {
+  readonly store: JobStore;
+  readonly runner: JobRunner;
+  readonly leadership: Leadership;
+  /** Addresses of the platform's own API, which no webhook may point to. */
+  readonly apiEndpoints: readonly { readonly address: string; readonly port: number }[];
+  /** Connects; harmless failures are retried behind it, and `unready` of the parts tells of them. */
+  open(): Promise<void>;
+  /** Gives up leadership and connections; harmless when repeated. */
+  close(): Promise<void>;
+}
+
+export interface PlatformParts {
+  readonly backend: string;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}

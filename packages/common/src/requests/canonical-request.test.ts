@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  type Body,
+  type Changes,
+  makeBody,
+  makeGuideBody,
+  parseValid,
+} from '../../test/builders.ts';
+import { findDifferences, toAsked, toFingerprint } from './canonical-request.ts';
+
+const askedOf = (body: Body) => toAsked(body, parseValid(body));
+const fingerprintOf = (body: Body) => toFingerprint(askedOf(body));
+const differences = (left: Changes, right: Changes) =>
+  findDifferences(askedOf(makeBody(left)), askedOf(makeBody(right)));
+
+describe('the same was asked', () => {
+  test.each<[string, Changes, Changes]>([
+    ['null and absent', { resources: null, 'base_model.revision': null }, {}],
+    ['empty sections and absent', { resources: {}, callbacks: {}, extra_parameters: {} }, {}],
+    ['nested empty objects', { 'extra_parameters.unsloth': {}, 'datasets.0.auth': {} }, {}],
+    ['an empty environment', { 'extra_parameters.trainer_env': {} }, {}],
+    [
+      'key order',
+      { resources: { gpus: 2, cpus: 4 }, tuning_parameters: { b: 1, a: { y: 1, x: 2 } } },
+      { tuning_parameters: { a: { x: 2, y: 1 }, b: 1 }, resources: { cpus: 4, gpus: 2 } },
+    ],
+    [
+      'fresh STS tokens',
+      { 'artifacts.auth': { aws_access_key_id: 'A', aws_session_token: 'x', aws_region: 'r' } },
+      { 'artifacts.auth': { aws_access_key_id: 'B', aws_session_token: 'y', aws_region: 'r' } },
+    ],
+    ['credentials and none', { 'artifacts.auth': { token: 'x' } }, {}],
+    ['model tokens', { 'base_model.auth_token': 'x' }, { 'base_model.huggingface_token': 'y' }],
+    [
+      'auth headers',
+      { callbacks: { webhook_url: 'https://h/a', auth_header: 'x' } },
+      { callbacks: { webhook_url: 'https://h/a', auth_header: 'y' } },
+    ],
+    [
+      'signatures of presigned URLs',
+      { 'datasets.0.source': 'https://h/d?X-Amz-Signature=1' },
+      { 'datasets.0.source': 'https://h/d?X-Amz-Signature=2' },
+    ],
+    [
+      'user infos of URLs',
+      { 'artifacts.status_stream_url': 'https://u:1@h/s' },
+      { 'artifacts.status_stream_url': 'https://u:2@h/s' },
+    ],
+    [
+      'values of the environment',
+      { 'extra_parameters.trainer_env': { A: '1', B: '2' } },
+      { 'extra_parameters.trainer_env': { B: '3', A: '4' } },
+    ],
+    [
+      'environment as map and as list',
+      { 'extra_parameters.trainer_env': { A: '1' } },
+      { 'extra_parameters.trainer_env': [{ name: 'A', value: '2' }] },
+    ],
+    [
+      'both spellings of LoRA',
+      { customization: { rank: 8, target_modules: ['q'], lora_alpha: 1, lora_dropout: 0 } },
+      { customization: { lora: { rank: 8, target_modules: ['q'], alpha: 1, dropout: 0 } } },
+    ],
+    [
+      'one spelling and both alike',
+      { customization: { rank: 8 } },
+      { customization: { rank: 8, lora: { rank: 8 } } },
+    ],
+    [
+      'both places of gradient_checkpointing',
+      { 'customization.gradient_checkpointing': false },
+      { 'tuning_parameters.gradient_checkpointing': false },
+    ],
+    [
+      'command and trainer_command, as list and as text',
+      { 'extra_parameters.command': 'python train.py' },
+      { 'extra_parameters.trainer_command': ['python', 'train.py'] },
+    ],
+    ['secrets among pass-through', { 'tuning_parameters.hub_token': 'x' }, {}],
+  ])('%s', (_, left, right) => {
+    expect(fingerprintOf(makeBody(left))).toBe(fingerprintOf(makeBody(right)));
+    expect(differences(left, right)).toEqual([]);
+  });
+});
+
+describe('something else was asked, and it is named', () => {
+  test.each<[string, Changes, Changes, string[]]>([
+    ['a default given', { 'resources.gpus': 1 }, {}, ['resources.gpus']],
+    ['another value', { 'resources.gpus': 1 }, { 'resources.gpus': 2 }, ['resources.gpus']],
+    [
+      'another type',
+      { 'tuning_parameters.x': 1 },
+      { 'tuning_parameters.x': '1' },
+      ['tuning_parameters.x'],
+    ],
+    ['an empty list', { 'tuning_parameters.x': [] }, {}, ['tuning_parameters.x']],
+    [
+      'order within a list',
+      { 'tuning_parameters.x': [1, 2] },
+      { 'tuning_parameters.x': [2, 1] },
+      ['tuning_parameters.x'],
+    ],
+    [
+      'nulls within a list',
+      { 'tuning_parameters.x': [null] },
+      { 'tuning_parameters.x': [] },
+      ['tuning_parameters.x'],
+    ],
+    ['LoRA rank', { 'customization.rank': 8 }, {}, ['customization.lora.rank']],
+    [
+      'names of the environment',
+      { 'extra_parameters.trainer_env': { A: '1' } },
+      { 'extra_parameters.trainer_env': { B: '1' } },
+      ['extra_parameters.trainer_env'],
+    ],
+    [
+      'path of a URL',
+      { callbacks: { webhook_url: 'https://h/a' } },
+      { callbacks: { webhook_url: 'https://h/b' } },
+      ['callbacks.webhook_url'],
+    ],
+    [
+      'a role, which is no credential',
+      { 'artifacts.auth': { role_arn: 'a' } },
+      { 'artifacts.auth': { role_arn: 'b' } },
+      ['artifacts.auth.role_arn'],
+    ],
+    ['an ignored key', { 'customization.lora_rnak': 1 }, {}, ['customization.lora_rnak']],
+    [
+      'several fields',
+      { 'resources.cpus': 1, job_id: 'other' },
+      { 'base_model.revision': 'x' },
+      ['base_model.revision', 'job_id', 'resources.cpus'],
+    ],
+  ])('%s', (_, left, right, named) => {
+    expect(fingerprintOf(makeBody(left))).not.toBe(fingerprintOf(makeBody(right)));
+    expect(differences(left, right)).toEqual(named);
+    expect(differences(right, left)).toEqual(named);
+  });
+});
+
+test('the order of keys never counts, at any depth', () => {
+  const shuffled = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(shuffled);
+    if (typeof value !== 'object' || value === null) return value;
+    const entries = Object.entries(value).map(([key, child]) => [key, shuffled(child)]);
+    return Object.fromEntries(entries.reverse());
+  };
+  const pass = fc
+    .dictionary(fc.stringMatching(/^[a-z0-9]{1,6}$/), fc.jsonValue({ maxDepth: 3 }))
+    .filter((value) => !/"(__proto__|constructor|prototype)"/.test(JSON.stringify(value)));
+  fc.assert(
+    fc.property(pass, (given) => {
+      const body = makeGuideBody({ 'tuning_parameters.own': JSON.parse(JSON.stringify(given)) });
+      expect(fingerprintOf(shuffled(body) as Body)).toBe(fingerprintOf(body));
+    }),
+  );
+});
+
+test('the asked form of the guide holds none of its credentials', () => {
+  const asked = JSON.stringify(askedOf(makeGuideBody()));
+  for (const secret of ['hf_xxx', 'hf_launchpad_token', 'mytoken']) {
+    expect(asked).not.toContain(secret);
+  }
+});

@@ -1,0 +1,203 @@
+import pino from 'pino';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { FakeClock } from '../../../test/fake-clock.ts';
+import { type ApiClient, ApiError, type ApiRequest } from '../../kubernetes/api-client.ts';
+import { ClusterFeatures } from './capabilities.ts';
+
+const RUNTIME = {
+  name: 'nemo-runtime',
+  kind: 'ClusterTrainingRuntime',
+  apiGroup: 'trainer.kubeflow.org',
+};
+const RUNTIME_PATH = '/apis/trainer.kubeflow.org/v1alpha1/clustertrainingruntimes/nemo-runtime';
+const DOCUMENT_PATH = '/openapi/v3/apis/trainer.kubeflow.org/v1alpha1';
+
+type Answer = () => unknown;
+
+/** Answers by path, and notes what it was asked. */
+class FakeApi implements ApiClient {
+  readonly asked: string[] = [];
+  readonly answers = new Map<string, Answer>();
+
+  async call<T>({ path, query }: ApiRequest): Promise<T> {
+    this.asked.push(path + (query?.hash === undefined ? '' : `?hash=${query.hash}`));
+    const answer = this.answers.get(path);
+    if (answer === undefined) throw new ApiError('none', { status: 404, reason: 'NotFound' });
+    return answer() as T;
+  }
+
+  watch(): never {
+    throw new Error('nothing is watched here');
+  }
+
+  endpoint() {
+    return { address: '127.0.0.1', port: 6443 };
+  }
+
+  async close(): Promise<void> {}
+
+  install(fields: readonly string[], hash = '1'): void {
+    const serverRelativeURL = `${DOCUMENT_PATH}?hash=${hash}`;
+    const paths = { 'apis/trainer.kubeflow.org/v1alpha1': { serverRelativeURL } };
+    this.answers.set('/openapi/v3', () => ({ paths }));
+    const properties = Object.fromEntries(fields.map((field) => [field, {}]));
+    const kinds = [{ group: 'trainer.kubeflow.org', kind: 'TrainJob' }];
+    const schema = {
+      properties: { spec: { properties } },
+      'x-kubernetes-group-version-kind': kinds,
+    };
+    this.answers.set(DOCUMENT_PATH, () => ({
+      components: { schemas: { Other: { properties: {} }, 'org.kubeflow.TrainJob': schema } },
+    }));
+  }
+
+  addRuntime(...names: string[]): void {
+    const replicatedJobs = names.map((name) => ({ name }));
+    this.answers.set(RUNTIME_PATH, () => ({ spec: { template: { spec: { replicatedJobs } } } }));
+  }
+}
+
+describe('ClusterFeatures', () => {
+  let api: FakeApi;
+  let clock: FakeClock;
+  let features: ClusterFeatures;
+
+  beforeEach(async () => {
+    api = new FakeApi();
+    clock = new FakeClock();
+    // To lru-cache a time of 0 is none.
+    await clock.advance(1000);
+    features = new ClusterFeatures({
+      client: api,
+      clock,
+      logger: pino({ level: 'silent' }),
+      config: { jobsNamespace: 'jobs', trainJobApiVersion: 'trainer.kubeflow.org/v1alpha1' },
+    });
+  });
+
+  test.each([
+    ['v2.0', ['podSpecOverrides', 'trainer'], 'podSpecOverrides', false],
+    ['v2.1', ['podTemplateOverrides', 'trainer'], 'podTemplateOverrides', false],
+    ['v2.2', ['runtimePatches', 'activeDeadlineSeconds'], 'runtimePatches', true],
+  ])('reads the fields of %s', async (_, fields, podPatchField, hasActiveDeadline) => {
+    api.install(fields);
+    expect(await features.describe(RUNTIME)).toEqual({
+      apiVersion: 'trainer.kubeflow.org/v1alpha1',
+      namespace: 'jobs',
+      podPatchField,
+      hasActiveDeadline,
+      steps: [],
+    });
+  });
+
+  test('names the steps of a runtime apart from the training itself', async () => {
+    api.install(['runtimePatches']);
+    api.addRuntime('dataset-initializer', 'node');
+    expect((await features.describe(RUNTIME)).steps).toEqual(['dataset-initializer']);
+  });
+
+  test('remembers no absence of a runtime', async () => {
+    api.install(['runtimePatches']);
+    expect((await features.describe(RUNTIME)).steps).toEqual([]);
+    api.addRuntime('model-initializer', 'node');
+    await clock.advance(2);
+    expect((await features.describe(RUNTIME)).steps).toEqual(['model-initializer']);
+  });
+
+  test('looks into no runtime that is not of Kubeflow', async () => {
+    api.install(['runtimePatches']);
+    await features.describe({ ...RUNTIME, apiGroup: 'other.example' });
+    await features.describe({ ...RUNTIME, kind: 'OtherRuntime' });
+    expect(api.asked).toEqual(['/openapi/v3', `${DOCUMENT_PATH}?hash=1`]);
+  });
+
+  test('finds a runtime of the namespace there', async () => {
+    api.install(['runtimePatches']);
+    await features.describe({ ...RUNTIME, kind: 'TrainingRuntime' });
+    const path =
+      '/apis/trainer.kubeflow.org/v1alpha1/namespaces/jobs/trainingruntimes/nemo-runtime';
+    expect(api.asked).toContain(path);
+  });
+
+  test('asks once for many, and again when that has grown old', async () => {
+    api.install(['runtimePatches']);
+    api.addRuntime('node');
+    await Promise.all([1, 2, 3].map(() => features.describe(RUNTIME)));
+    expect(api.asked).toEqual(['/openapi/v3', RUNTIME_PATH, `${DOCUMENT_PATH}?hash=1`]);
+    await clock.advance(31_000);
+    api.asked.length = 0;
+    await features.describe(RUNTIME);
+    expect(api.asked).toEqual([RUNTIME_PATH]);
+  });
+
+  test('notices a new release behind the answer, and reads the document only if it changed', async () => {
+    api.install(['podTemplateOverrides'], '1');
+    await features.describe(RUNTIME);
+    await clock.advance(301_000);
+    api.asked.length = 0;
+    await features.describe(RUNTIME);
+    await clock.advance(0);
+    expect(api.asked).not.toContain(`${DOCUMENT_PATH}?hash=1`);
+
+    api.install(['runtimePatches'], '2');
+    await clock.advance(301_000);
+    expect(await features.describe(RUNTIME)).toMatchObject({
+      podPatchField: 'podTemplateOverrides',
+    });
+    await clock.advance(0);
+    expect(await features.describe(RUNTIME)).toMatchObject({ podPatchField: 'runtimePatches' });
+  });
+
+  test('looks again at once after a field was refused', async () => {
+    api.install(['runtimePatches'], '1');
+    await features.describe(RUNTIME);
+    api.install(['podTemplateOverrides'], '2');
+    features.forget();
+    expect(await features.describe(RUNTIME)).toMatchObject({
+      podPatchField: 'podTemplateOverrides',
+    });
+  });
+
+  test('tells to try again while the cluster cannot be reached, and does once it can', async () => {
+    const unreachable = () => {
+      throw new ApiError('no answer', {});
+    };
+    api.answers.set('/openapi/v3', unreachable);
+    const refused = { code: 'CLUSTER_UNAVAILABLE', retryAfterSeconds: 5 };
+    await expect(features.describe(RUNTIME)).rejects.toMatchObject(refused);
+    api.install(['runtimePatches']);
+    api.answers.set(RUNTIME_PATH, unreachable);
+    await clock.advance(2);
+    await expect(features.describe(RUNTIME)).rejects.toMatchObject(refused);
+    api.addRuntime('node');
+    expect(await features.describe(RUNTIME)).toMatchObject({ podPatchField: 'runtimePatches' });
+  });
+
+  test('goes on with what it knows while the cluster cannot be reached', async () => {
+    api.install(['podSpecOverrides']);
+    await features.describe({ ...RUNTIME, kind: 'OtherRuntime' });
+    await clock.advance(301_000);
+    api.answers.clear();
+    expect(await features.describe({ ...RUNTIME, kind: 'OtherRuntime' })).toMatchObject({
+      podPatchField: 'podSpecOverrides',
+    });
+  });
+
+  test('says when Kubeflow Trainer is not there', async () => {
+    api.answers.set('/openapi/v3', () => ({ paths: {} }));
+    await expect(features.describe(RUNTIME)).rejects.toMatchObject({
+      code: 'CLUSTER_UNAVAILABLE',
+      message: 'Kubeflow Trainer is not installed in the cluster.',
+    });
+  });
+
+  test('takes the newest release for granted where the schema may not be read', async () => {
+    api.answers.set('/openapi/v3', () => {
+      throw new ApiError('forbidden', { status: 403 });
+    });
+    expect(await features.describe(RUNTIME)).toMatchObject({
+      podPatchField: 'runtimePatches',
+      hasActiveDeadline: true,
+    });
+  });
+});

@@ -1,0 +1,174 @@
+import { LRUCache } from 'lru-cache';
+import type { Logger } from 'pino';
+import type { Clock } from '../../clock.ts';
+import type { Config } from '../../config.ts';
+import { TrainerError } from '../../errors.ts';
+import type { JobSpec } from '../../jobs/job-spec.ts';
+import { type ApiClient, ApiError } from '../../kubernetes/api-client.ts';
+import { toClusterFailure } from '../../kubernetes/cluster-failure.ts';
+import {
+  NEWEST_FIELDS,
+  type OpenApiDocument,
+  readTrainJobFields,
+  type TrainJobFields,
+} from './train-job-schema.ts';
+import type { TrainJobTarget } from './trainjob/manifest.ts';
+
+export interface ClusterFeaturesParts {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly config: Pick<Config, 'jobsNamespace' | 'trainJobApiVersion'>;
+}
+
+interface Runtime {
+  readonly spec?: {
+    readonly template?: {
+      readonly spec?: { readonly replicatedJobs?: readonly { readonly name: string }[] };
+    };
+  };
+}
+
+/** `/openapi/v3`: where each group's document lies, with a hash of it in the URL. */
+interface OpenApiIndex {
+  readonly paths?: Readonly<Record<string, { readonly serverRelativeURL?: string }>>;
+}
+
+const MAX_RUNTIMES = 256;
+/** A runtime that an administrator changes is seen this much later. */
+const RUNTIME_TTL_MS = 30_000;
+/** A release that an administrator installs is seen this much later, or when it refuses a field. */
+const FIELDS_TTL_MS = 5 * 60_000;
+/** The document is a megabyte. */
+const DOCUMENT_TIMEOUT_MS = 30_000;
+const TRAINING_JOB = 'node';
+
+/** What this cluster's Kubeflow Trainer and runtimes can do, read from the cluster and remembered. */
+export class ClusterFeatures {
+  readonly #parts: ClusterFeaturesParts;
+  readonly #steps: LRUCache<string, readonly string[]>;
+  #fields: { readonly url: string; readonly value: TrainJobFields } | undefined;
+  #checkedAtMs = Number.NEGATIVE_INFINITY;
+  #checking: Promise<TrainJobFields> | undefined;
+
+  constructor(parts: ClusterFeaturesParts) {
+    this.#parts = parts;
+    this.#steps = new LRUCache({
+      max: MAX_RUNTIMES,
+      ttl: RUNTIME_TTL_MS,
+      perf: { now: () => parts.clock.monotonic() },
+      ttlResolution: 0,
+      fetchMethod: async (path, _, { options }) => {
+        const steps = await this.#readSteps(path);
+        // Whoever was told that a runtime is missing makes it, and then tries again at once.
+        if (steps === undefined) options.ttl = 1;
+        return steps ?? [];
+      },
+    });
+  }
+
+  /**
+   * What the manifest of a job with this runtime may use. A runtime that does not exist has no
+   * steps; that it does not exist is for the cluster's admission to say.
+   * @throws TrainerError CLUSTER_UNAVAILABLE
+   */
+  async describe(runtime: JobSpec['runtime']): Promise<TrainJobTarget> {
+    const { trainJobApiVersion: apiVersion, jobsNamespace: namespace } = this.#parts.config;
+    const path = this.#toRuntimePath(runtime);
+    const [fields, steps] = await Promise.all([
+      this.#getFields(),
+      path === undefined ? [] : this.#steps.forceFetch(path),
+    ]);
+    return { apiVersion, namespace, ...fields, steps };
+  }
+
+  /** Makes the next `describe` look at the cluster again. */
+  forget(): void {
+    this.#checkedAtMs = Number.NEGATIVE_INFINITY;
+    this.#steps.clear();
+    this.#fields = undefined;
+  }
+
+  async #getFields(): Promise<TrainJobFields> {
+    const known = this.#fields?.value;
+    const isDue = this.#parts.clock.monotonic() - this.#checkedAtMs >= FIELDS_TTL_MS;
+    if (known !== undefined && !isDue) return known;
+    this.#checking ??= this.#checkFields().finally(() => {
+      this.#checking = undefined;
+    });
+    if (known === undefined) return this.#checking;
+    // What is known is good enough meanwhile, and also when the cluster does not answer.
+    this.#checking.catch(() => {});
+    return known;
+  }
+
+  async #checkFields(): Promise<TrainJobFields> {
+    const { clock, logger } = this.#parts;
+    try {
+      const url = await this.#findDocument();
+      if (this.#fields?.url !== url) {
+        const value = readTrainJobFields(await this.#readDocument(url));
+        if (value === undefined) throw notInstalled();
+        this.#fields = { url, value };
+      }
+      this.#checkedAtMs = clock.monotonic();
+      return this.#fields.value;
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 403)) {
+        throw toClusterFailure(error, logger);
+      }
+      logger.warn({ err: error }, "the cluster's schema may not be read; assuming the newest");
+      this.#fields = { url: '', value: NEWEST_FIELDS };
+      this.#checkedAtMs = clock.monotonic();
+      return NEWEST_FIELDS;
+    }
+  }
+
+  async #findDocument(): Promise<string> {
+    const { client, config } = this.#parts;
+    const index = await client.call<OpenApiIndex>({ method: 'GET', path: '/openapi/v3' });
+    const url = index.paths?.[`apis/${config.trainJobApiVersion}`]?.serverRelativeURL;
+    if (url === undefined) throw notInstalled();
+    return url;
+  }
+
+  #readDocument(url: string): Promise<OpenApiDocument> {
+    const [path = '', search] = url.split('?');
+    const query = Object.fromEntries(new URLSearchParams(search));
+    const timeoutMs = DOCUMENT_TIMEOUT_MS;
+    return this.#parts.client.call<OpenApiDocument>({ method: 'GET', path, query, timeoutMs });
+  }
+
+  async #readSteps(path: string): Promise<readonly string[] | undefined> {
+    const { client, logger } = this.#parts;
+    try {
+      const { spec } = await client.call<Runtime>({ method: 'GET', path });
+      const jobs = spec?.template?.spec?.replicatedJobs ?? [];
+      return jobs.map(({ name }) => name).filter((name) => name !== TRAINING_JOB);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw toClusterFailure(error, logger);
+    }
+  }
+
+  /** Undefined for a kind that is none of Kubeflow's own. */
+  #toRuntimePath({ kind, apiGroup, name }: JobSpec['runtime']): string | undefined {
+    const { trainJobApiVersion, jobsNamespace } = this.#parts.config;
+    if (!trainJobApiVersion.startsWith(`${apiGroup}/`)) return undefined;
+    const root = `/apis/${trainJobApiVersion}`;
+    const id = encodeURIComponent(name);
+    switch (kind) {
+      case 'ClusterTrainingRuntime':
+        return `${root}/clustertrainingruntimes/${id}`;
+      case 'TrainingRuntime':
+        return `${root}/namespaces/${jobsNamespace}/trainingruntimes/${id}`;
+      default:
+        return undefined;
+    }
+  }
+}
+
+function notInstalled(): TrainerError {
+  const detail = 'Kubeflow Trainer is not installed in the cluster.';
+  return new TrainerError('CLUSTER_UNAVAILABLE', detail, { retryAfterSeconds: 60 });
+}

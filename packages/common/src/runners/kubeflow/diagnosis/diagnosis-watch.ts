@@ -1,0 +1,163 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../../clock.ts';
+import type { ApiClient } from '../../../kubernetes/api-client.ts';
+import { ListWatch } from '../../../kubernetes/informer.ts';
+import type { CacheChange } from '../../../kubernetes/object-store.ts';
+import { toTrainJobOfChild } from '../status/child-name.ts';
+import { combine, type Diagnoses, type Diagnosis } from './diagnosis.ts';
+import {
+  EVENT_SELECTOR,
+  type EventFinding,
+  type EventObject,
+  explainEvent,
+} from './event-finding.ts';
+import {
+  createdMs,
+  explainPod,
+  JOB_SET_LABEL,
+  type PodFinding,
+  type PodObject,
+} from './pod-finding.ts';
+
+/** What is kept of a pod or an Event, with the TrainJob that it belongs to. */
+interface PodNote {
+  readonly job: string;
+  readonly finding: PodFinding | undefined;
+  readonly createdAtMs: number;
+}
+type EventNote = EventFinding & { readonly job: string };
+
+interface JobNotes {
+  readonly pods: Map<string, PodNote>;
+  readonly events: Map<string, EventNote>;
+  /** Outlives its pod, since a Job that gives up may delete that. */
+  crash: Diagnosis | undefined;
+  known: { readonly sinceMs: number; readonly diagnoses: Diagnoses } | undefined;
+}
+
+export interface DiagnosisWatchParts {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly namespace: string;
+}
+
+/** The API server sends no bookmarks of Events, so a quiet watch of them is a healthy one. */
+const EVENT_SILENCE_MS = 15 * 60_000;
+
+/**
+ * Follows the pods and the Warning Events of the jobs' namespace, and keeps a sentence of each that
+ * tells why a job waits or failed. Costs two watches while it is open, and nothing when not.
+ */
+export class DiagnosisWatch {
+  readonly #pods: ListWatch<PodObject, PodNote>;
+  readonly #events: ListWatch<EventObject, EventNote>;
+  readonly #notes = new Map<string, JobNotes>();
+  readonly #listeners = new Set<(name: string) => void>();
+
+  constructor({ namespace, ...parts }: DiagnosisWatchParts) {
+    const root = `/api/v1/namespaces/${namespace}`;
+    this.#pods = new ListWatch<PodObject, PodNote>({
+      ...parts,
+      path: `${root}/pods`,
+      labelSelector: JOB_SET_LABEL,
+      keep: toPodNote,
+    });
+    this.#events = new ListWatch<EventObject, EventNote>({
+      ...parts,
+      path: `${root}/events`,
+      fieldSelector: EVENT_SELECTOR,
+      silenceMs: EVENT_SILENCE_MS,
+      keep: toEventNote,
+    });
+    this.#pods.watch((change) => this.#noteChange(change, 'pods'));
+    this.#events.watch((change) => this.#noteChange(change, 'events'));
+  }
+
+  async open(): Promise<void> {
+    await Promise.all([this.#pods.open(), this.#events.open()]);
+  }
+
+  async close(): Promise<void> {
+    this.#notes.clear();
+    await Promise.all([this.#pods.close(), this.#events.close()]);
+    this.#notes.clear();
+  }
+
+  /** Whether every pod and Event was seen once, so that nothing found means that nothing is wrong. */
+  get isComplete(): boolean {
+    return Number.isFinite(this.#pods.behindForMs()) && Number.isFinite(this.#events.behindForMs());
+  }
+
+  /** What is known of one TrainJob, whose earlier namesakes ended before `sinceMs`. */
+  get(name: string, sinceMs: number): Diagnoses | undefined {
+    if (!this.isComplete) return undefined;
+    const notes = this.#notes.get(name);
+    if (notes === undefined) return { waiting: undefined, failure: undefined };
+    if (notes.known?.sinceMs !== sinceMs) {
+      const events = [...notes.events.values()].filter(({ atMs }) => atMs >= sinceMs);
+      const { waiting, failure } = combine([...notes.pods.values()], events);
+      notes.known = { sinceMs, diagnoses: { waiting, failure: failure ?? notes.crash } };
+    }
+    return notes.known.diagnoses;
+  }
+
+  /** Drops what outlived its pods; called once the TrainJob is gone. */
+  forget(name: string): void {
+    const notes = this.#notes.get(name);
+    if (notes === undefined) return;
+    notes.crash = undefined;
+    notes.known = undefined;
+    this.#dropEmpty(name, notes);
+  }
+
+  watch(listener: (name: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #noteChange(change: CacheChange<PodNote>, kind: 'pods'): void;
+  #noteChange(change: CacheChange<EventNote>, kind: 'events'): void;
+  #noteChange(
+    { name, value, previous }: CacheChange<PodNote | EventNote>,
+    kind: 'pods' | 'events',
+  ) {
+    const job = (value ?? previous)?.job;
+    if (job === undefined) return;
+    const notes = this.#notes.get(job) ?? createNotes();
+    this.#notes.set(job, notes);
+    notes.known = undefined;
+    const group: Map<string, PodNote | EventNote> = notes[kind];
+    if (value === undefined) group.delete(name);
+    else group.set(name, value);
+    if (value !== undefined && 'finding' in value) notes.crash = toCrash(value) ?? notes.crash;
+    this.#dropEmpty(job, notes);
+    for (const listener of this.#listeners) listener(job);
+  }
+
+  #dropEmpty(name: string, { pods, events, crash }: JobNotes): void {
+    if (pods.size + events.size === 0 && crash === undefined) this.#notes.delete(name);
+  }
+}
+
+function createNotes(): JobNotes {
+  return { pods: new Map(), events: new Map(), crash: undefined, known: undefined };
+}
+
+function toPodNote(pod: PodObject): PodNote | undefined {
+  const job = pod.metadata.labels?.[JOB_SET_LABEL];
+  if (job === undefined) return undefined;
+  return { job, finding: explainPod(pod), createdAtMs: createdMs(pod) };
+}
+
+function toEventNote(event: EventObject): EventNote | undefined {
+  const { kind, name = '' } = event.involvedObject;
+  const job = kind === 'TrainJob' || kind === 'JobSet' ? name : toTrainJobOfChild(name);
+  const finding = explainEvent(event);
+  return job === undefined || finding === undefined ? undefined : { ...finding, job };
+}
+
+function toCrash({ finding }: PodNote): Diagnosis | undefined {
+  if (finding?.reason !== 'POD_FAILED' && finding?.reason !== 'OUT_OF_MEMORY') return undefined;
+  return { reason: finding.reason, detail: finding.detail };
+}

@@ -1,0 +1,175 @@
+import { describe, expect, test } from 'vitest';
+import { makeEvent, makePod } from '../../../../test/make-pod.ts';
+import { diagnose } from './diagnosis.ts';
+
+const NO_ROOM =
+  '0/46 nodes are available: 10 node(s) had untolerated taint(s), 36 Insufficient nvidia.com/gpu. preemption: 0/46 nodes are available: 46 Preemption is not helpful for scheduling.';
+const OVER_QUOTA =
+  'Error creating: pods "j-node-0-0-x" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=2, used: requests.nvidia.com/gpu=1, limited: requests.nvidia.com/gpu=2';
+const REFUSED_JOB_SET =
+  'TrainJob resources reconciliation failed: admission webhook "vjobset.kb.io" denied the request: JobSet.jobset.x-k8s.io "j" is invalid: <nil>: Internal error: invalid replicatedJob name';
+
+function show(pods: Parameters<typeof diagnose>[0], events: Parameters<typeof diagnose>[1] = []) {
+  const { waiting, failure } = diagnose(pods, events);
+  return {
+    waiting: waiting && `${waiting.reason}: ${waiting.detail}`,
+    failure: failure && `${failure.reason}: ${failure.detail}`,
+  };
+}
+
+describe('of pods that wait', () => {
+  test.each([
+    ['a healthy one', makePod().running(), undefined],
+    [
+      'no node has room',
+      makePod().unschedulable(NO_ROOM),
+      'INSUFFICIENT_RESOURCES: No node can take the job yet: 0/46 nodes are available: 10 node(s) had untolerated taint(s), 36 Insufficient nvidia.com/gpu.',
+    ],
+    [
+      'an image that does not exist',
+      makePod().container({ waiting: { reason: 'ErrImagePull', message: 'not found' } }),
+      'IMAGE_PULL_FAILED: The image registry.example/train:1 cannot be pulled: not found',
+    ],
+    [
+      'a Secret that does not exist',
+      makePod().container({
+        waiting: { reason: 'CreateContainerConfigError', message: 'secret "x" not found' },
+      }),
+      'POD_BLOCKED: The container node cannot be started yet: secret "x" not found',
+    ],
+    [
+      'a container being made',
+      makePod().container({ waiting: { reason: 'ContainerCreating' } }),
+      undefined,
+    ],
+    [
+      'a container that is restarted in place',
+      makePod()
+        .status({ phase: 'Running' })
+        .container(
+          { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } },
+          { lastState: { terminated: { exitCode: 2, reason: 'Error', message: 'bad config' } } },
+        ),
+      'POD_FAILED: The container node keeps failing with exit code 2: bad config',
+    ],
+    [
+      'one that was told to go',
+      makePod().metadata({ deletionTimestamp: 'x' }).unschedulable('m'),
+      undefined,
+    ],
+  ])('%s', (_, pod, expected) => {
+    expect(show([pod.obj()])).toEqual({ waiting: expected, failure: undefined });
+  });
+
+  test('what people can mend comes before what passes', () => {
+    const pods = [
+      makePod().unschedulable(NO_ROOM).obj(),
+      makePod()
+        .container({ waiting: { reason: 'InvalidImageName' } })
+        .obj(),
+    ];
+    expect(show(pods).waiting).toBe(
+      'IMAGE_PULL_FAILED: The image registry.example/train:1 cannot be pulled',
+    );
+  });
+});
+
+describe('of pods that failed', () => {
+  test.each([
+    [
+      'by its own exit code, with its last lines',
+      makePod().failed({ exitCode: 3, reason: 'Error', message: 'a\nb\nc\n\nloss is nan\n' }),
+      'POD_FAILED: The container node failed with exit code 3: b / c / loss is nan',
+    ],
+    [
+      'by a signal',
+      makePod().failed({ exitCode: 143, reason: 'Error' }),
+      'POD_FAILED: The container node failed with exit code 143 (signal 15)',
+    ],
+    [
+      'by lack of memory',
+      makePod().failed({ exitCode: 137, reason: 'OOMKilled' }),
+      'OUT_OF_MEMORY: The container node was killed because it ran out of memory',
+    ],
+    [
+      'by eviction',
+      makePod().status({ phase: 'Failed', reason: 'Evicted', message: 'The node was low on disk' }),
+      'POD_FAILED: A pod failed: Evicted, The node was low on disk',
+    ],
+  ])('%s', (_, pod, expected) => {
+    expect(show([pod.obj()])).toEqual({ waiting: undefined, failure: expected });
+  });
+
+  test('the first to fail is the cause', () => {
+    const at = (exitCode: number, finishedAt: string) =>
+      makePod().failed({ exitCode, finishedAt }).obj();
+    const pods = [at(143, '2026-01-01T00:00:09Z'), at(3, '2026-01-01T00:00:07Z')];
+    expect(show(pods).failure).toBe('POD_FAILED: The container node failed with exit code 3');
+  });
+
+  test('a sidecar that was killed for memory counts before the container that followed it', () => {
+    const terminated = (exitCode: number, reason: string) => ({ terminated: { exitCode, reason } });
+    const pod = makePod().status({
+      phase: 'Failed',
+      containerStatuses: [
+        { name: 'node', state: terminated(1, 'Error') },
+        { name: 'loader', state: terminated(137, 'OOMKilled') },
+      ],
+    });
+    expect(show([pod.obj()]).failure).toMatch(/^OUT_OF_MEMORY: The container loader /);
+  });
+});
+
+describe('of Events', () => {
+  test.each([
+    [
+      'a JobSet that its webhook refuses',
+      makeEvent('TrainJob/j', 'TrainJobResourcesCreationFailed', REFUSED_JOB_SET),
+      `RUNTIME_REJECTED: The cluster refuses what the runtime makes of the job: ${REFUSED_JOB_SET}`,
+    ],
+    [
+      'a full quota',
+      makeEvent('Job/j-node-0', 'FailedCreate', OVER_QUOTA),
+      'QUOTA_EXCEEDED: The quota gpus is exceeded: requested requests.nvidia.com/gpu=2, used requests.nvidia.com/gpu=1, limited to requests.nvidia.com/gpu=2',
+    ],
+    [
+      'pods that policy forbids',
+      makeEvent(
+        'Job/j-node-0',
+        'FailedCreate',
+        'Error creating: pods "x" is forbidden: violates PodSecurity',
+      ),
+      'RUNTIME_REJECTED: The cluster refuses what the runtime makes of the job: Error creating: pods "x" is forbidden: violates PodSecurity',
+    ],
+    [
+      'a volume that does not exist',
+      makeEvent('Pod/j-node-0-0-x', 'FailedMount', 'persistentvolumeclaim "x" not found'),
+      'POD_BLOCKED: A pod cannot start yet: persistentvolumeclaim "x" not found',
+    ],
+    [
+      'a webhook that is down',
+      makeEvent(
+        'TrainJob/j',
+        'TrainJobResourcesCreationFailed',
+        'failed calling webhook "mjobset.kb.io": connection refused',
+      ),
+      undefined,
+    ],
+    ['something else', makeEvent('JobSet/j', 'FailedJobs', 'one failed'), undefined],
+    [
+      'no warning',
+      makeEvent('Job/j-node-0', 'FailedCreate', OVER_QUOTA, { type: 'Normal' }),
+      undefined,
+    ],
+  ])('%s', (_, event, expected) => {
+    expect(show([], [event])).toEqual({ waiting: expected, failure: undefined });
+  });
+
+  test('a pod created later shows that the cause is gone', () => {
+    const at = (lastObservedTime: string) =>
+      makeEvent('Job/j-node-0', 'FailedCreate', OVER_QUOTA, { series: { lastObservedTime } });
+    const pod = makePod().metadata({ creationTimestamp: '2026-01-01T00:00:10Z' }).obj();
+    expect(show([pod], [at('2026-01-01T00:00:09.9Z')]).waiting).toBeUndefined();
+    expect(show([pod], [at('2026-01-01T00:00:10.1Z')]).waiting).toMatch(/^QUOTA_EXCEEDED/);
+  });
+});

@@ -1,0 +1,71 @@
+import type { Reason } from '../../../jobs/job.ts';
+import { type EventFinding, type EventObject, explainEvent } from './event-finding.ts';
+import { createdMs, explainPod, type PodFinding, type PodObject } from './pod-finding.ts';
+
+/** Why a job does not run, or why it ended. */
+export interface Diagnosis {
+  readonly reason: Reason;
+  /** One sentence, already safe to show. */
+  readonly detail: string;
+}
+
+/** What pods and Events tell of one job, at its start and at its end. */
+export interface Diagnoses {
+  /** Why it waits; undefined when nothing is wrong. */
+  readonly waiting: Diagnosis | undefined;
+  /** Why it failed; undefined when no pod tells. */
+  readonly failure: Diagnosis | undefined;
+}
+
+export const NO_DIAGNOSES: Diagnoses = { waiting: undefined, failure: undefined };
+
+/** The finding that people need most comes first. */
+const URGENCY: readonly Reason[] = [
+  'OUT_OF_MEMORY',
+  'POD_FAILED',
+  'IMAGE_PULL_FAILED',
+  'RUNTIME_REJECTED',
+  'QUOTA_EXCEEDED',
+  'INSUFFICIENT_RESOURCES',
+  'POD_BLOCKED',
+];
+
+/** A job's pods and Events as one sentence each for waiting and failing. Pure. */
+export function diagnose(pods: readonly PodObject[], events: readonly EventObject[]): Diagnoses {
+  return combine(
+    pods.map((pod) => ({ finding: explainPod(pod), createdAtMs: createdMs(pod) })),
+    events.flatMap((event) => explainEvent(event) ?? []),
+  );
+}
+
+/** Like `diagnose`, of what was already understood. */
+export function combine(
+  pods: readonly { readonly finding: PodFinding | undefined; readonly createdAtMs: number }[],
+  events: readonly EventFinding[],
+): Diagnoses {
+  const ofPods = (when: PodFinding['when']) =>
+    pods.flatMap(({ finding }) => (finding?.when === when ? [finding] : []));
+  // An Event is history: a pod that was created after it says that its cause is gone.
+  const newestPodMs = Math.max(0, ...pods.map(({ createdAtMs }) => createdAtMs));
+  const current = events.filter(({ atMs }) => atMs >= newestPodMs);
+  return {
+    waiting: mostUrgent([...ofPods('waiting'), ...current]),
+    failure: firstFailure(ofPods('failed')),
+  };
+}
+
+/** The cause is the pod that failed first; the others were often stopped because of it. */
+function firstFailure(findings: readonly PodFinding[]): Diagnosis | undefined {
+  const [first, ...rest] = findings;
+  if (first === undefined) return undefined;
+  const cause = rest.reduce((a, b) => (b.atMs < a.atMs ? b : a), first);
+  return { reason: cause.reason, detail: cause.detail };
+}
+
+function mostUrgent(found: readonly Diagnosis[]): Diagnosis | undefined {
+  const rank = ({ reason }: Diagnosis) => URGENCY.indexOf(reason);
+  const [first, ...rest] = found;
+  if (first === undefined) return undefined;
+  const { reason, detail } = rest.reduce((a, b) => (rank(b) < rank(a) ? b : a), first);
+  return { reason, detail };
+}

@@ -1,0 +1,79 @@
+import type { Reason } from '../../../jobs/job.ts';
+import { toOneLine } from '../../../kubernetes/outside-text.ts';
+import { hasPassingCause, quotaSentence } from '../../../kubernetes/server-sentence.ts';
+import { toMs } from '../status/conditions.ts';
+
+/** What is read of an Event (core `v1`). */
+export interface EventObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+    readonly creationTimestamp?: string;
+  };
+  readonly involvedObject: {
+    readonly kind?: string;
+    readonly name?: string;
+    readonly uid?: string;
+  };
+  readonly type?: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly eventTime?: string | null;
+  readonly lastTimestamp?: string | null;
+  readonly series?: { readonly lastObservedTime?: string };
+}
+
+/** What one Event tells. */
+export interface EventFinding {
+  readonly reason: Reason;
+  readonly detail: string;
+  /** When it last said so, UNIX milliseconds. */
+  readonly atMs: number;
+}
+
+/** Which Events are asked for: pods tell of themselves what these leave out, and more reliably. */
+export const EVENT_SELECTOR = [
+  'type=Warning',
+  ...['FailedScheduling', 'BackOff', 'Failed', 'Unhealthy', 'BackoffLimitExceeded'].map(
+    (reason) => `reason!=${reason}`,
+  ),
+].join(',');
+
+/** What an Event says is in a job's way; undefined when nothing. Pure. */
+export function explainEvent(event: EventObject): EventFinding | undefined {
+  const { type, reason = '', message = '' } = event;
+  if (type !== 'Warning') return undefined;
+  const atMs = lastSeenMs(event);
+  switch (`${event.involvedObject.kind}/${reason}`) {
+    case 'TrainJob/TrainJobResourcesCreationFailed':
+    case 'JobSet/JobCreationFailed':
+    case 'JobSet/PVCCreationFailed':
+    case 'JobSet/HeadlessServiceCreationFailed':
+    case 'Job/FailedCreate':
+      return hasPassingCause(message) ? undefined : { ...explainRefusal(message), atMs };
+    case 'Pod/FailedMount':
+    case 'Pod/FailedAttachVolume':
+    case 'Pod/FailedCreatePodSandBox':
+      return {
+        reason: 'POD_BLOCKED',
+        detail: toOneLine(`A pod cannot start yet: ${message}`),
+        atMs,
+      };
+    default:
+      return undefined;
+  }
+}
+
+function explainRefusal(message: string): Omit<EventFinding, 'atMs'> {
+  const quota = quotaSentence(message);
+  if (quota !== undefined) return { reason: 'QUOTA_EXCEEDED', detail: quota };
+  const detail = toOneLine(`The cluster refuses what the runtime makes of the job: ${message}`);
+  return { reason: 'RUNTIME_REJECTED', detail };
+}
+
+/** The newest of the times that the two generations of the Event API write. */
+export function lastSeenMs({ series, eventTime, lastTimestamp, metadata }: EventObject): number {
+  const times = [series?.lastObservedTime, eventTime, lastTimestamp, metadata.creationTimestamp];
+  return Math.max(0, ...times.map((time) => toMs(time) ?? 0));
+}

@@ -1,0 +1,170 @@
+import type { Reason } from '../../../jobs/job.ts';
+import { lastLines, toOneLine } from '../../../kubernetes/outside-text.ts';
+import { type Condition, toMs } from '../status/conditions.ts';
+
+interface ContainerState {
+  readonly waiting?: { readonly reason?: string; readonly message?: string };
+  readonly running?: object;
+  readonly terminated?: {
+    readonly exitCode: number;
+    readonly signal?: number;
+    readonly reason?: string;
+    readonly message?: string;
+    readonly finishedAt?: string | null;
+  };
+}
+
+export interface ContainerStatus {
+  readonly name: string;
+  readonly image?: string;
+  readonly state?: ContainerState;
+  readonly lastState?: ContainerState;
+}
+
+/** What is read of a pod. */
+export interface PodObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly resourceVersion: string;
+    readonly creationTimestamp?: string;
+    readonly deletionTimestamp?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
+  readonly status?: {
+    readonly phase?: string;
+    readonly reason?: string;
+    readonly message?: string;
+    readonly conditions?: readonly Condition[];
+    readonly initContainerStatuses?: readonly ContainerStatus[];
+    readonly containerStatuses?: readonly ContainerStatus[];
+  };
+}
+
+/** What one pod tells. */
+export interface PodFinding {
+  readonly when: 'waiting' | 'failed';
+  readonly reason: Reason;
+  readonly detail: string;
+  /** When the container ended, for a failure; UNIX milliseconds. */
+  readonly atMs: number;
+}
+
+/** JobSet's label with the name of the JobSet, which is its TrainJob's. */
+export const JOB_SET_LABEL = 'jobset.sigs.k8s.io/jobset-name';
+
+const PULL_REASONS = new Set([
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'InvalidImageName',
+  'ErrImageNeverPull',
+  'ImageInspectError',
+  'RegistryUnavailable',
+  'SignatureValidationFailed',
+]);
+const CONFIG_REASONS = new Set([
+  'CreateContainerConfigError',
+  'CreateContainerError',
+  'RunContainerError',
+]);
+const SIGNAL_BASE = 128;
+const TAIL_LINES = 3;
+
+/** What is wrong with a pod, or was; undefined when nothing is. Pure. */
+export function explainPod(pod: PodObject): PodFinding | undefined {
+  // One on its way out was told to end, so its end explains nothing.
+  if (pod.metadata.deletionTimestamp !== undefined) return undefined;
+  const { phase, containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+  const containers = [...initContainerStatuses, ...containerStatuses];
+  if (phase === 'Failed') return explainFailure(pod, containers);
+  if (phase !== 'Pending' && phase !== 'Running') return undefined;
+  return firstWaiting(containers, pod) ?? explainUnscheduled(pod);
+}
+
+function explainFailure(pod: PodObject, containers: readonly ContainerStatus[]): PodFinding {
+  const ended = containers.filter(({ state }) => (state?.terminated?.exitCode ?? 0) !== 0);
+  const killed = ended.find(({ state }) => state?.terminated?.reason === 'OOMKilled');
+  const culprit = killed ?? ended[0];
+  if (culprit !== undefined) return explainExit(culprit, culprit.state, 'failed', pod);
+  const { reason, message } = pod.status ?? {};
+  return {
+    when: 'failed',
+    reason: 'POD_FAILED',
+    detail: toOneLine(
+      `A pod failed: ${[reason, message].filter(Boolean).join(', ') || 'no reason was given'}`,
+    ),
+    atMs: createdMs(pod),
+  };
+}
+
+function explainExit(
+  { name }: ContainerStatus,
+  state: ContainerState | undefined,
+  when: PodFinding['when'],
+  pod: PodObject,
+): PodFinding {
+  const { exitCode = 0, signal, reason, message = '', finishedAt } = state?.terminated ?? {};
+  const atMs = toMs(finishedAt) ?? createdMs(pod);
+  const tail = lastLines(message, TAIL_LINES);
+  const said = tail === '' ? '' : `: ${tail}`;
+  if (reason === 'OOMKilled') {
+    const detail = toOneLine(
+      `The container ${name} was killed because it ran out of memory${said}`,
+    );
+    return { when, reason: 'OUT_OF_MEMORY', detail, atMs };
+  }
+  const killedBy = signal || (exitCode > SIGNAL_BASE ? exitCode - SIGNAL_BASE : 0);
+  const how = killedBy > 0 ? `exit code ${exitCode} (signal ${killedBy})` : `exit code ${exitCode}`;
+  const verb = when === 'failed' ? 'failed' : 'keeps failing';
+  const detail = toOneLine(`The container ${name} ${verb} with ${how}${said}`);
+  return { when, reason: 'POD_FAILED', detail, atMs };
+}
+
+function explainWaiting(container: ContainerStatus, pod: PodObject): PodFinding | undefined {
+  const { reason = '', message } = container.state?.waiting ?? {};
+  const atMs = createdMs(pod);
+  const say = (code: Reason, what: string): PodFinding => ({
+    when: 'waiting',
+    reason: code,
+    detail: toOneLine(message === undefined ? what : `${what}: ${message}`),
+    atMs,
+  });
+  if (PULL_REASONS.has(reason)) {
+    return say('IMAGE_PULL_FAILED', `The image ${container.image ?? ''} cannot be pulled`);
+  }
+  if (reason === 'CrashLoopBackOff') {
+    return explainExit(container, container.lastState, 'waiting', pod);
+  }
+  if (CONFIG_REASONS.has(reason)) {
+    return say('POD_BLOCKED', `The container ${container.name} cannot be started yet`);
+  }
+  return undefined;
+}
+
+function explainUnscheduled(pod: PodObject): PodFinding | undefined {
+  const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
+  if (scheduled?.status !== 'False' || scheduled.reason !== 'Unschedulable') return undefined;
+  // What preemption would do is the scheduler's own business, and doubles the sentence.
+  const why = (scheduled.message ?? '').split(/ ?preemption: /)[0] ?? '';
+  return {
+    when: 'waiting',
+    reason: 'INSUFFICIENT_RESOURCES',
+    detail: toOneLine(`No node can take the job yet: ${why || 'the scheduler gave no reason'}`),
+    atMs: createdMs(pod),
+  };
+}
+
+function firstWaiting(
+  containers: readonly ContainerStatus[],
+  pod: PodObject,
+): PodFinding | undefined {
+  for (const container of containers) {
+    const finding = explainWaiting(container, pod);
+    if (finding !== undefined) return finding;
+  }
+  return undefined;
+}
+
+export function createdMs({ metadata }: PodObject): number {
+  return toMs(metadata.creationTimestamp) ?? 0;
+}

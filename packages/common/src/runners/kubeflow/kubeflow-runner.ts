@@ -1,0 +1,292 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../clock.ts';
+import type { Config } from '../../config.ts';
+import type { JobPlan, JobRecord, Observation } from '../../jobs/job.ts';
+import type { JobRunner, StartOutcome } from '../../jobs/job-runner.ts';
+import type { JobSpec } from '../../jobs/job-spec.ts';
+import { type ApiClient, ApiError } from '../../kubernetes/api-client.ts';
+import { toClusterFailure } from '../../kubernetes/cluster-failure.ts';
+import { ListWatch } from '../../kubernetes/informer.ts';
+import { ClusterFeatures } from './capabilities.ts';
+import type { Diagnoses } from './diagnosis/diagnosis.ts';
+import { DiagnosisWatch } from './diagnosis/diagnosis-watch.ts';
+import { FailureInquiry } from './diagnosis/failure-inquiry.ts';
+import { toStartRefusal } from './start-refusal.ts';
+import { toMs } from './status/conditions.ts';
+import { hasUnexplainedFailure, toObservation } from './status/observation.ts';
+import {
+  type SeenTrainJob,
+  type TrainJobObject,
+  toSeenTrainJob,
+} from './status/train-job-object.ts';
+import { BACKEND_LABEL, type TrainJobManifest, type TrainJobTarget } from './trainjob/manifest.ts';
+
+export interface KubeflowRunnerParts {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly backend: string;
+  readonly config: Pick<Config, 'jobsNamespace' | 'trainJobApiVersion'>;
+}
+
+/** A watch that was cut is back sooner than this, so it is worth no mention before. */
+const MAX_BEHIND_MS = 30_000;
+const CONFLICT = 409;
+const NOT_FOUND = 404;
+
+/** Jobs as TrainJobs of Kubeflow Trainer, each owned by the Secret that is its record. */
+export class KubeflowRunner implements JobRunner {
+  readonly #parts: KubeflowRunnerParts;
+  readonly #path: string;
+  readonly #features: ClusterFeatures;
+  readonly #trainJobs: ListWatch<TrainJobObject, SeenTrainJob>;
+  readonly #diagnoses: DiagnosisWatch;
+  readonly #failures: FailureInquiry;
+  readonly #listeners = new Set<(name: string) => void>();
+  #isLeading = false;
+  /** Leading starts and stops watches, one after the other. */
+  #leading: Promise<void> = Promise.resolve();
+
+  constructor(parts: KubeflowRunnerParts) {
+    this.#parts = parts;
+    const { config, backend, client, clock, logger } = parts;
+    const namespace = config.jobsNamespace;
+    this.#path = `/apis/${config.trainJobApiVersion}/namespaces/${namespace}/trainjobs`;
+    this.#features = new ClusterFeatures(parts);
+    this.#trainJobs = new ListWatch<TrainJobObject, SeenTrainJob>({
+      ...{ client, clock, logger, path: this.#path },
+      labelSelector: `${BACKEND_LABEL}=${backend}`,
+      keep: (trainJob, before) => toSeenTrainJob(trainJob, before, clock.now()),
+    });
+    this.#diagnoses = new DiagnosisWatch({ client, clock, logger, namespace });
+    this.#failures = new FailureInquiry({ client, logger, namespace });
+    this.#trainJobs.watch(({ name, value }) => this.#follow(name, value));
+    this.#diagnoses.watch((name) => {
+      if (this.#trainJobs.get(name) !== undefined) this.#announce(name);
+    });
+  }
+
+  async open(): Promise<void> {
+    await this.#trainJobs.open();
+  }
+
+  async close(): Promise<void> {
+    this.lead(false);
+    this.#listeners.clear();
+    await Promise.all([this.#leading, this.#trainJobs.close()]);
+  }
+
+  unready(): string | undefined {
+    const behindMs = this.#trainJobs.behindForMs();
+    if (behindMs === Number.POSITIVE_INFINITY) return 'The TrainJobs have not been listed yet.';
+    if (behindMs <= MAX_BEHIND_MS) return undefined;
+    return `The TrainJobs could not be watched for ${Math.round(behindMs / 1000)} seconds.`;
+  }
+
+  async describeTarget(runtime: JobSpec['runtime']): Promise<TrainJobTarget> {
+    return this.#features.describe(runtime);
+  }
+
+  async start(record: JobRecord, { manifest }: Pick<JobPlan, 'manifest'>): Promise<StartOutcome> {
+    try {
+      const trainJob = await this.#parts.client.call<TrainJobObject>({
+        method: 'POST',
+        path: this.#path,
+        // Otherwise a field that this release lacks is dropped in silence, and with it a placement.
+        query: { fieldValidation: 'Strict' },
+        body: ownedBy(record, manifest),
+      });
+      this.#trainJobs.put(trainJob);
+      return { outcome: 'started', runId: trainJob.metadata.uid };
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return this.#explainRefusal(record, error);
+    }
+  }
+
+  /**
+   * Deletes the TrainJob in the background: it vanishes at once, and the garbage collector takes
+   * JobSet, Jobs and pods. In the foreground a finalizer would hold it until those are gone, and
+   * that long Trainer v2.3 makes a new JobSet for each one that goes, with new pods; with its
+   * runtime deleted, Trainer's webhook refuses even the removal of the finalizer.
+   */
+  async stop(record: JobRecord): Promise<void> {
+    const known = this.#trainJobs.get(record.name);
+    const isOwn = known !== undefined && isOwnedBy(known, record);
+    const uid = isOwn ? known.metadata.uid : record.runId;
+    if (uid !== undefined && (await this.#delete(record.name, uid))) return;
+    // Not known, or another one by now: what is there decides.
+    const current = await this.#read(record.name);
+    if (current === undefined || !isOwnedBy(current, record)) return;
+    if (!(await this.#delete(record.name, current.metadata.uid))) {
+      throw toClusterFailure(new ApiError('the TrainJob changed twice', {}), this.#parts.logger);
+    }
+  }
+
+  peek(name: string): Observation | undefined {
+    const behindMs = this.#trainJobs.behindForMs();
+    if (behindMs === Number.POSITIVE_INFINITY) return undefined;
+    const trainJob = this.#trainJobs.get(name);
+    // What is there stays there for long, but what is not there may come at any moment.
+    if (trainJob === undefined) return behindMs > MAX_BEHIND_MS ? undefined : { exists: false };
+    if (!this.#isLeading) return toObservation(trainJob);
+    const diagnoses = this.#diagnose(trainJob);
+    // An end is latched as it is seen, so the leader sees none before it is known why.
+    if (hasUnexplainedFailure(trainJob) && diagnoses?.failure === undefined) {
+      const failure = this.#failures.peek(trainJob);
+      if (failure === 'open') return undefined;
+      return toObservation(trainJob, { waiting: diagnoses?.waiting, failure });
+    }
+    return toObservation(trainJob, diagnoses);
+  }
+
+  async observe(name: string): Promise<Observation> {
+    const before = this.#trainJobs.get(name);
+    const trainJob = await this.#read(name);
+    if (trainJob === undefined) {
+      if (before !== undefined) this.#trainJobs.remove(name, before.metadata.uid);
+      return { exists: false };
+    }
+    const seen = this.#toSeen(trainJob);
+    const diagnoses = this.#isLeading ? this.#diagnose(seen) : undefined;
+    if (!hasUnexplainedFailure(seen) || diagnoses?.failure !== undefined) {
+      return toObservation(seen, diagnoses);
+    }
+    const failure = await this.#failures.ask(seen);
+    return toObservation(seen, { waiting: diagnoses?.waiting, failure });
+  }
+
+  watch(listener: (name: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  lead(isLeader: boolean): void {
+    if (isLeader === this.#isLeading) return;
+    this.#isLeading = isLeader;
+    this.#leading = this.#leading.then(async () => {
+      if (isLeader !== this.#isLeading) return;
+      await (isLeader ? this.#diagnoses.open() : this.#diagnoses.close());
+      if (!isLeader) return this.#failures.clear();
+      for (const trainJob of this.#trainJobs.values()) this.#inquire(trainJob);
+    });
+  }
+
+  async #explainRefusal(record: JobRecord, error: ApiError): Promise<StartOutcome> {
+    const { logger } = this.#parts;
+    const refusal = toStartRefusal(error);
+    switch (refusal.kind) {
+      case 'exists':
+        return this.#explainExisting(record);
+      case 'unknown-field':
+        this.#features.forget();
+        return { outcome: 'outdated', detail: refusal.detail };
+      case 'refused':
+        return { outcome: 'refused', detail: refusal.detail };
+      case 'forbidden': {
+        const { message } = toClusterFailure(error, logger) as Error;
+        return { outcome: 'forbidden', detail: message };
+      }
+      case 'unavailable': {
+        const failure = toClusterFailure(error, logger);
+        if (failure !== error) throw failure;
+        return { outcome: 'later', detail: 'The cluster could not decide on the job yet' };
+      }
+    }
+  }
+
+  /** An earlier attempt may have succeeded without its answer having come back. */
+  async #explainExisting(record: JobRecord): Promise<StartOutcome> {
+    const existing = await this.#read(record.name);
+    if (existing !== undefined && isOwnedBy(existing, record)) {
+      return { outcome: 'started', runId: existing.metadata.uid };
+    }
+    return { outcome: 'later', detail: 'An earlier TrainJob of that name is still there' };
+  }
+
+  /** Whether exactly this one is gone or going; false when the name is another's. */
+  async #delete(name: string, uid: string): Promise<boolean> {
+    try {
+      const answer = await this.#parts.client.call<TrainJobObject | { kind: 'Status' }>({
+        method: 'DELETE',
+        path: `${this.#path}/${name}`,
+        body: {
+          apiVersion: 'v1',
+          kind: 'DeleteOptions',
+          propagationPolicy: 'Background',
+          preconditions: { uid },
+        },
+      });
+      // The object itself comes back when somebody's finalizer holds it.
+      if ('metadata' in answer && answer.metadata.uid === uid) this.#trainJobs.put(answer);
+      else this.#trainJobs.remove(name, uid);
+      return true;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === CONFLICT) return false;
+      if (!isAbsence(error, name)) throw toClusterFailure(error, this.#parts.logger);
+      this.#trainJobs.remove(name, uid);
+      return true;
+    }
+  }
+
+  async #read(name: string): Promise<TrainJobObject | undefined> {
+    try {
+      const path = `${this.#path}/${name}`;
+      const trainJob = await this.#parts.client.call<TrainJobObject>({ method: 'GET', path });
+      if (trainJob.metadata.labels?.[BACKEND_LABEL] === this.#parts.backend) {
+        this.#trainJobs.put(trainJob);
+      }
+      return trainJob;
+    } catch (error) {
+      if (isAbsence(error, name)) return undefined;
+      throw toClusterFailure(error, this.#parts.logger);
+    }
+  }
+
+  #toSeen(trainJob: TrainJobObject): SeenTrainJob {
+    const before = this.#trainJobs.get(trainJob.metadata.name);
+    return toSeenTrainJob(trainJob, before, this.#parts.clock.now());
+  }
+
+  #diagnose({ metadata }: SeenTrainJob): Diagnoses | undefined {
+    return this.#diagnoses.get(metadata.name, toMs(metadata.creationTimestamp) ?? 0);
+  }
+
+  #follow(name: string, trainJob: SeenTrainJob | undefined): void {
+    if (trainJob === undefined) {
+      this.#diagnoses.forget(name);
+      this.#failures.forget(name);
+    } else this.#inquire(trainJob);
+    this.#announce(name);
+  }
+
+  /** Pods and TrainJobs come by two watches, of which either may be ahead of the other. */
+  #inquire(trainJob: SeenTrainJob): void {
+    if (!this.#isLeading || !hasUnexplainedFailure(trainJob)) return;
+    if (this.#failures.peek(trainJob) !== 'open') return;
+    if (this.#diagnose(trainJob)?.failure !== undefined) return;
+    void this.#failures.ask(trainJob).then(() => this.#announce(trainJob.metadata.name));
+  }
+
+  #announce(name: string): void {
+    for (const listener of this.#listeners) listener(name);
+  }
+}
+
+function ownedBy({ name, uid }: JobRecord, manifest: TrainJobManifest): TrainJobManifest {
+  // Neither controller nor blockOwnerDeletion: other owners may come, and no finalizer is wanted.
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'Secret', name, uid }];
+  return { ...manifest, metadata: { ...manifest.metadata, ownerReferences } };
+}
+
+/** A server that does not serve TrainJobs at all answers 404, too, and says nothing of this one. */
+function isAbsence(error: unknown, name: string): boolean {
+  if (!(error instanceof ApiError) || error.status !== NOT_FOUND) return false;
+  return error.serverMessage?.endsWith(` "${name}" not found`) === true;
+}
+
+function isOwnedBy({ metadata }: TrainJobObject, { uid }: JobRecord): boolean {
+  return (
+    metadata.ownerReferences?.some((owner) => owner.kind === 'Secret' && owner.uid === uid) === true
+  );
+}

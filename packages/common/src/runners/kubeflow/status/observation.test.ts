@@ -1,0 +1,279 @@
+import { describe, expect, test } from 'vitest';
+import { makeTrainJob, RECORD_UID, TRAIN_JOB_UID } from '../../../../test/make-train-job.ts';
+import type { Diagnoses, Diagnosis } from '../diagnosis/diagnosis.ts';
+import { hasUnexplainedFailure, toObservation } from './observation.ts';
+
+const HOUR_ONE_MS = Date.parse('2026-01-01T01:00:00Z');
+
+const waiting = (reason: Diagnosis['reason'], detail = 'why'): Diagnoses => ({
+  waiting: { reason, detail },
+  failure: undefined,
+});
+const failure = (reason: Diagnosis['reason'], detail = 'why'): Diagnoses => ({
+  waiting: undefined,
+  failure: { reason, detail },
+});
+
+describe('toObservation', () => {
+  test.each([
+    ['no status yet', makeTrainJob(), undefined, 'submitted ACCEPTED: Job accepted for processing'],
+    [
+      'suspended by a queue',
+      makeTrainJob()
+        .metadata({ labels: { 'kueue.x-k8s.io/queue-name': 'training' } })
+        .conditions({ Suspended: { reason: 'Suspended' } })
+        .jobs({ node: {} }),
+      undefined,
+      'submitted QUEUED: Waiting in the queue training',
+    ],
+    [
+      'suspended by hand',
+      makeTrainJob().conditions({ Suspended: {} }),
+      undefined,
+      'submitted QUEUED: Suspended until somebody resumes it',
+    ],
+    [
+      'a suspension that JobSet did not carry out',
+      makeTrainJob()
+        .conditions({ Suspended: {} })
+        .jobs({ node: { active: 1, ready: 1 } }),
+      undefined,
+      'running RUNNING: Training is running on 1 of 1 node',
+    ],
+    [
+      'resumed',
+      makeTrainJob()
+        .conditions({ Suspended: { status: 'False' } })
+        .jobs({ node: {} }),
+      undefined,
+      'submitted PENDING: Waiting until 1 of 1 node is ready',
+    ],
+    [
+      'initializers at work',
+      makeTrainJob().jobs({
+        node: {},
+        'model-initializer': { active: 1, ready: 1 },
+        'dataset-initializer': { active: 1 },
+      }),
+      undefined,
+      'submitted INITIALIZING: Preparing the training: dataset-initializer and model-initializer',
+    ],
+    [
+      'initializers done',
+      makeTrainJob().jobs({ 'dataset-initializer': { succeeded: 1 }, node: {} }),
+      undefined,
+      'submitted PENDING: Waiting until 1 of 1 node is ready',
+    ],
+    [
+      'pods that are not ready',
+      makeTrainJob()
+        .nodes(2)
+        .jobs({ node: { active: 1 } }),
+      undefined,
+      'submitted PENDING: Waiting until 2 of 2 nodes are ready',
+    ],
+    [
+      'all pods ready',
+      makeTrainJob()
+        .nodes(2)
+        .jobs({ 'dataset-initializer': { succeeded: 1 }, node: { active: 1, ready: 1 } }),
+      undefined,
+      'running RUNNING: Training is running on 2 of 2 nodes',
+    ],
+    [
+      'a launcher whose nodes are not ready',
+      makeTrainJob()
+        .nodes(2)
+        .jobs({ launcher: { active: 1, ready: 1 }, node: { active: 1 } }),
+      undefined,
+      'submitted PENDING: Waiting until 2 of 2 nodes are ready',
+    ],
+    [
+      'pods done, not yet Complete',
+      makeTrainJob().jobs({ node: { succeeded: 1 } }),
+      undefined,
+      'running RUNNING: Training is running on 1 of 1 node',
+    ],
+    [
+      'no node with room',
+      makeTrainJob().jobs({ node: { active: 1 } }),
+      waiting('INSUFFICIENT_RESOURCES', 'No GPU'),
+      'submitted INSUFFICIENT_RESOURCES: No GPU',
+    ],
+    [
+      'an initializer without its image',
+      makeTrainJob().jobs({ 'dataset-initializer': { active: 1 }, node: {} }),
+      waiting('IMAGE_PULL_FAILED', 'No image'),
+      'submitted IMAGE_PULL_FAILED: No image',
+    ],
+    [
+      'a JobSet that was refused',
+      makeTrainJob().conditions({ Suspended: {} }),
+      waiting('RUNTIME_REJECTED', 'It refuses'),
+      'submitted RUNTIME_REJECTED: It refuses',
+    ],
+    [
+      'a finding that is behind',
+      makeTrainJob().jobs({ node: { active: 1, ready: 1 } }),
+      waiting('IMAGE_PULL_FAILED'),
+      'running RUNNING: Training is running on 1 of 1 node',
+    ],
+    [
+      'Complete',
+      makeTrainJob()
+        .conditions({
+          Suspended: { status: 'False' },
+          Complete: { reason: 'AllJobsCompleted', message: 'jobset completed successfully' },
+        })
+        .jobs({ node: { succeeded: 1 } }),
+      undefined,
+      'succeeded COMPLETED: Training completed',
+    ],
+    [
+      'Failed, unexplained',
+      makeTrainJob().conditions({ Failed: { reason: 'FailedJobs', message: 'one job failed' } }),
+      undefined,
+      'failed TRAINING_FAILED: one job failed',
+    ],
+    [
+      'Failed by exit code',
+      makeTrainJob().conditions({ Failed: { reason: 'FailedJobs', message: 'm' } }),
+      failure('POD_FAILED', 'exit code 3'),
+      'failed POD_FAILED: exit code 3',
+    ],
+    [
+      'Failed by a policy of the runtime',
+      makeTrainJob().conditions({ Failed: { reason: 'FailJobSetFailurePolicyAction' } }),
+      undefined,
+      'failed TRAINING_FAILED: Training failed',
+    ],
+    [
+      'Failed after restarts',
+      makeTrainJob().conditions({ Failed: { reason: 'ReachedMaxRestarts', message: 'm' } }),
+      failure('POD_FAILED', 'exit code 3'),
+      'failed MAX_RESTARTS_REACHED: exit code 3 (after its last restart)',
+    ],
+    [
+      'out of memory after restarts',
+      makeTrainJob().conditions({ Failed: { reason: 'ReachedMaxRestarts' } }),
+      failure('OUT_OF_MEMORY', 'no memory'),
+      'failed OUT_OF_MEMORY: no memory (after its last restart)',
+    ],
+    [
+      'a kind of runtime that Trainer does not know',
+      makeTrainJob().conditions({
+        Failed: { reason: 'TrainingRuntimeNotSupported', message: 'x' },
+      }),
+      undefined,
+      'failed RUNTIME_REJECTED: x',
+    ],
+    [
+      'deadline while training',
+      makeTrainJob()
+        .spec({ activeDeadlineSeconds: 60 })
+        .conditions({ Failed: { reason: 'DeadlineExceeded' } })
+        .jobs({ node: { active: 1, ready: 1 } }),
+      undefined,
+      'failed DEADLINE_EXCEEDED: Its time limit of 60 seconds was reached while it was training',
+    ],
+    [
+      'deadline before anything ran',
+      makeTrainJob()
+        .spec({ activeDeadlineSeconds: 60 })
+        .conditions({ Failed: { reason: 'DeadlineExceeded' } })
+        .jobs({ node: { active: 1 } }),
+      waiting('INSUFFICIENT_RESOURCES', 'No GPU'),
+      'failed DEADLINE_EXCEEDED: Its time limit of 60 seconds was reached while it still waited to start: No GPU',
+    ],
+  ])('%s', (_, trainJob, diagnoses, expected) => {
+    const { status, reason, detail } = toObservation(trainJob.seen(), diagnoses);
+    expect(`${status} ${reason}: ${detail}`).toBe(expected);
+  });
+
+  test('tells whose it is, and that it is on its way out', () => {
+    const seen = makeTrainJob().seen();
+    expect(toObservation(seen)).toMatchObject({
+      exists: true,
+      runId: TRAIN_JOB_UID,
+      recordUid: RECORD_UID,
+      isStopping: false,
+      isDiagnosed: false,
+    });
+    const foreign = makeTrainJob()
+      .metadata({ ownerReferences: [{ kind: 'CronJob', uid: RECORD_UID }] })
+      .metadata({ deletionTimestamp: '2026-01-01T00:00:00Z' });
+    expect(toObservation(foreign.seen())).toMatchObject({ recordUid: undefined, isStopping: true });
+  });
+
+  test('ends no earlier than it started, although conditions carry whole seconds', () => {
+    const complete = makeTrainJob().conditions({ Complete: {} });
+    expect(toObservation(complete.seen()).endedAtMs).toBe(HOUR_ONE_MS);
+    expect(toObservation(complete.seen(HOUR_ONE_MS + 400))).toMatchObject({
+      startedAtMs: HOUR_ONE_MS + 400,
+      endedAtMs: HOUR_ONE_MS + 400,
+    });
+  });
+
+  test('a deadline after a start that only this process saw was no waiting', () => {
+    const late = makeTrainJob()
+      .conditions({ Failed: { reason: 'DeadlineExceeded' } })
+      .jobs({ node: { active: 1 } });
+    expect(toObservation(late.seen(1)).detail).toBe(
+      'Its time limit was reached while it was training',
+    );
+  });
+
+  test('shows a text from outside on one line, short, and without the secrets of its URLs', () => {
+    const message = `cannot read https://me:pw@store/x?sig=abc\n\tbecause ${'of '.repeat(400)}`;
+    const { detail } = toObservation(
+      makeTrainJob()
+        .conditions({ Failed: { reason: 'FailedJobs', message } })
+        .seen(),
+    );
+    expect(detail).toMatch(
+      /^cannot read https:\/\/\[redacted\]@store\/x\?\[redacted\] because of of .*…$/,
+    );
+    expect(detail.length).toBeLessThanOrEqual(500);
+  });
+
+  test('takes progress from the trainer, and of its metrics those that are numbers', () => {
+    const metrics = [
+      { name: 'loss', value: '0.25' },
+      { name: 'lr', value: '5e-05' },
+      { name: 'nan', value: 'NaN' },
+      { name: 'inf', value: 'Infinity' },
+      { name: 'text', value: 'high' },
+      { name: 'empty', value: ' ' },
+      { name: 7, value: '1' },
+    ];
+    const status = {
+      trainerStatus: { progressPercentage: 40, estimatedRemainingSeconds: 90, metrics },
+    };
+    expect(toObservation(makeTrainJob().status(status).seen()).progress).toEqual({
+      percentage: 40,
+      estimated_remaining_seconds: 90,
+      metrics: { loss: 0.25, lr: 0.00005 },
+    });
+    expect(toObservation(makeTrainJob().status({ trainerStatus: {} }).seen()).progress).toEqual({
+      percentage: null,
+      estimated_remaining_seconds: null,
+      metrics: {},
+    });
+    expect(toObservation(makeTrainJob().seen()).progress).toBeUndefined();
+  });
+
+  test('keeps 32 metrics at most', () => {
+    const metrics = Array.from({ length: 256 }, (_, index) => ({ name: `m${index}`, value: '1' }));
+    const seen = makeTrainJob().status({ trainerStatus: { metrics } }).seen();
+    expect(Object.keys(toObservation(seen).progress?.metrics ?? {})).toHaveLength(32);
+  });
+});
+
+test('a failure is explained by pods unless the deadline or an end without fault is its reason', () => {
+  const isOpen = (conditions: Parameters<ReturnType<typeof makeTrainJob>['conditions']>[0]) =>
+    hasUnexplainedFailure(makeTrainJob().conditions(conditions).seen());
+  expect(isOpen({ Failed: { reason: 'FailedJobs' } })).toBe(true);
+  expect(isOpen({ Failed: { reason: 'DeadlineExceeded' } })).toBe(false);
+  expect(isOpen({ Failed: { status: 'False' } })).toBe(false);
+  expect(isOpen({ Complete: {} })).toBe(false);
+});

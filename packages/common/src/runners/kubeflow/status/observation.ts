@@ -1,0 +1,134 @@
+import type { Observation, Reason } from '../../../jobs/job.ts';
+import { toOneLine } from '../../../kubernetes/outside-text.ts';
+import { type Diagnoses, type Diagnosis, NO_DIAGNOSES } from '../diagnosis/diagnosis.ts';
+import { type Condition, findTrue, toMs } from './conditions.ts';
+import { toProgress } from './progress.ts';
+import { isTraining, QUEUE_LABEL, type SeenTrainJob, splitJobs } from './train-job-object.ts';
+
+type Seen = Extract<Observation, { exists: true }>;
+type Said = Pick<Seen, 'status' | 'reason' | 'detail' | 'endedAtMs'>;
+
+const FAILURE_REASONS: Readonly<Record<string, Reason>> = {
+  ReachedMaxRestarts: 'MAX_RESTARTS_REACHED',
+  DeadlineExceeded: 'DEADLINE_EXCEEDED',
+  TrainingRuntimeNotSupported: 'RUNTIME_REJECTED',
+};
+
+/**
+ * What a TrainJob shows, with what its pods and Events tell if those are known. Pure. The table of
+ * docs/KUBERNETES.md, in the order of its rows.
+ */
+export function toObservation(
+  trainJob: SeenTrainJob,
+  diagnoses: Diagnoses | undefined = undefined,
+): Seen {
+  const { metadata, status, startedAtMs } = trainJob;
+  const { endedAtMs, ...said } = describe(trainJob, diagnoses ?? NO_DIAGNOSES);
+  return {
+    exists: true,
+    runId: metadata.uid,
+    recordUid: metadata.ownerReferences?.find(({ kind }) => kind === 'Secret')?.uid,
+    isStopping: metadata.deletionTimestamp !== undefined,
+    ...said,
+    startedAtMs,
+    // Conditions carry whole seconds, so a short run would seem to end before it began.
+    endedAtMs: endedAtMs && Math.max(endedAtMs, startedAtMs ?? 0),
+    progress: toProgress(status?.trainerStatus),
+    isDiagnosed: diagnoses !== undefined,
+  };
+}
+
+/** Whether the TrainJob failed in a way that its pods can explain. */
+export function hasUnexplainedFailure({ status }: SeenTrainJob): boolean {
+  const failed = findTrue(status?.conditions, 'Failed');
+  return failed !== undefined && FAILURE_REASONS[failed.reason ?? ''] !== 'DEADLINE_EXCEEDED';
+}
+
+function describe(trainJob: SeenTrainJob, { waiting, failure }: Diagnoses): Said {
+  const { metadata, status } = trainJob;
+  const ended = findTrue(status?.conditions, 'Complete', 'Failed');
+  if (ended?.type === 'Complete') return describeSuccess(ended);
+  if (ended?.reason === 'DeadlineExceeded') return describeDeadline(trainJob, ended, waiting);
+  if (ended !== undefined) return describeFailure(ended, failure);
+  const count = trainJob.spec?.trainer?.numNodes ?? 1;
+  const nodes = `${count} of ${count} ${count === 1 ? 'node' : 'nodes'}`;
+  if (isTraining(trainJob)) {
+    return { ...going('RUNNING', `Training is running on ${nodes}`), status: 'running' };
+  }
+  const { initializers, training } = splitJobs(trainJob);
+  if (waiting?.reason === 'RUNTIME_REJECTED' && training.length === 0) return going(waiting);
+  if (findTrue(status?.conditions, 'Suspended')) {
+    const queue = metadata.labels?.[QUEUE_LABEL];
+    if (queue !== undefined) return going('QUEUED', `Waiting in the queue ${queue}`);
+    return going('QUEUED', 'Suspended until somebody resumes it');
+  }
+  if (waiting !== undefined) return going(waiting);
+  if (training.length === 0) return going('ACCEPTED', 'Job accepted for processing');
+  const loading = initializers.filter(({ active = 0 }) => active > 0).map(({ name }) => name);
+  if (loading.length > 0) {
+    return going('INITIALIZING', `Preparing the training: ${loading.sort().join(' and ')}`);
+  }
+  return going('PENDING', `Waiting until ${nodes} ${count === 1 ? 'is' : 'are'} ready`);
+}
+
+function describeSuccess(condition: Condition): Said {
+  const detail = 'Training completed';
+  return { status: 'succeeded', reason: 'COMPLETED', detail, endedAtMs: endOf(condition) };
+}
+
+function describeDeadline(
+  trainJob: SeenTrainJob,
+  condition: Condition,
+  waiting: Diagnosis | undefined,
+): Said {
+  const seconds = trainJob.spec?.activeDeadlineSeconds;
+  const limit = seconds === undefined ? 'Its time limit' : `Its time limit of ${seconds} seconds`;
+  // Trainer leaves the counts as they were when it removed the pods.
+  const hasRun = trainJob.startedAtMs !== undefined || hasStarted(trainJob);
+  const why = waiting === undefined ? '' : `: ${waiting.detail}`;
+  const detail = hasRun
+    ? `${limit} was reached while it was training`
+    : `${limit} was reached while it still waited to start${why}`;
+  return {
+    status: 'failed',
+    reason: 'DEADLINE_EXCEEDED',
+    detail: toOneLine(detail),
+    endedAtMs: endOf(condition),
+  };
+}
+
+function describeFailure(condition: Condition, failure: Diagnosis | undefined): Said {
+  const { reason = '', message = '' } = condition;
+  const known = FAILURE_REASONS[reason];
+  const isExhausted = known === 'MAX_RESTARTS_REACHED';
+  const cause = failure?.detail ?? (message || 'Training failed');
+  return {
+    status: 'failed',
+    // A job that ran out of memory needs more of it, however often it was tried.
+    reason:
+      isExhausted && failure?.reason !== 'OUT_OF_MEMORY'
+        ? 'MAX_RESTARTS_REACHED'
+        : (failure?.reason ?? known ?? 'TRAINING_FAILED'),
+    detail: toOneLine(
+      isExhausted && failure !== undefined ? `${cause} (after its last restart)` : cause,
+    ),
+    endedAtMs: endOf(condition),
+  };
+}
+
+function hasStarted(trainJob: SeenTrainJob): boolean {
+  return splitJobs(trainJob).training.some(
+    ({ ready = 0, succeeded = 0, failed = 0 }) => ready + succeeded + failed > 0,
+  );
+}
+
+function going(diagnosis: Diagnosis): Said;
+function going(reason: Reason, detail: string): Said;
+function going(what: Diagnosis | Reason, detail = ''): Said {
+  const said = typeof what === 'string' ? { reason: what, detail } : what;
+  return { ...said, detail: toOneLine(said.detail), status: 'submitted', endedAtMs: undefined };
+}
+
+function endOf({ lastTransitionTime }: Condition): number | undefined {
+  return toMs(lastTransitionTime);
+}

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { render } from '../../../../test/builders.ts';
+import { toJobSpecEcho } from './job-spec-echo.ts';
+
+const changes = {
+  'resources.gpus': 4,
+  'base_model.auth_token': 'hf_abcdef',
+  extra_parameters: {
+    num_nodes: 2,
+    container_image: 'image:1',
+    command: ['python'],
+    trainer_args: ['--cost', '$5', '--token=hf_abcdef'],
+    trainer_env: { OWN: 'value-1' },
+  },
+};
+
+test('says what the runner was handed, whole and in short', () => {
+  const { manifest } = render(changes);
+  const echo = toJobSpecEcho(manifest);
+  expect(echo).toMatchObject({
+    namespace: 'jobs',
+    runtime_ref: { name: 'test-runtime' },
+    image: 'image:1',
+    command: ['python'],
+    args: ['--cost', '$$5', '$(TRAINING_ARG_2)'],
+    num_nodes: 2,
+    num_proc_per_node: 2,
+    resources_per_node: { limits: { 'nvidia.com/gpu': '2' } },
+    env_names: expect.arrayContaining(['TRAINING_JOB_ID', 'HF_TOKEN', 'OWN', 'TRAINING_ARG_2']),
+  });
+  expect(echo.train_job).toEqual(manifest);
+});
+
+test('has null for what the runtime decides', () => {
+  expect(toJobSpecEcho(render({ 'resources.gpus': 0 }).manifest)).toMatchObject({
+    image: null,
+    command: null,
+    args: null,
+    num_proc_per_node: null,
+  });
+});
+
+test('redacts a credential even where a manifest should not have one', () => {
+  const { manifest } = render({});
+  const spec = { ...manifest.spec, annotations: { token: 'a', url: 'https://u:p@h/?q=s' } };
+  const text = JSON.stringify(toJobSpecEcho({ ...manifest, spec }));
+  expect(text).toContain('https://[redacted]@h/?[redacted]');
+  expect(text).toContain('"token":"[redacted]"');
+});

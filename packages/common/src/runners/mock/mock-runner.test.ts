@@ -1,0 +1,115 @@
+import { expect, test } from 'vitest';
+import { FakeClock } from '../../../test/fake-clock.ts';
+import { describeJobRunner } from '../../../test/job-runner-contract.ts';
+import { makePlan, makeRecord } from '../../../test/make-record.ts';
+import type { JobPlan } from '../../jobs/job.ts';
+import { MockRunner } from './mock-runner.ts';
+
+const CONFIG = {
+  mock: { submittedMs: 2000, runningMs: 30_000 },
+  jobsNamespace: 'trainer-jobs',
+  trainJobApiVersion: 'trainer.kubeflow.org/v1alpha1',
+};
+
+function makeScripted(mock: Record<string, unknown>) {
+  const record = makeRecord();
+  const plan: JobPlan = { ...makePlan(record), asked: { extra_parameters: { mock } } };
+  return { record, plan };
+}
+
+describeJobRunner('MockRunner', async () => {
+  const clock = new FakeClock();
+  const runner = new MockRunner(CONFIG, clock);
+  return {
+    runner,
+    namespace: CONFIG.jobsNamespace,
+    makeJob: async (outcome) => makeScripted({ outcome }),
+    until: async (name, isWanted) => {
+      let told = 0;
+      const unwatch = runner.watch((changed) => {
+        told += Number(changed === name);
+      });
+      for (let seconds = 0; seconds < 120 && !isWanted(runner.peek(name)); seconds += 1) {
+        const before = runner.peek(name);
+        told = 0;
+        await clock.advance(1000);
+        const seen = runner.peek(name);
+        const hasChanged = before.exists && seen.exists && before.status !== seen.status;
+        expect(told > 0).toBe(hasChanged);
+      }
+      unwatch();
+      expect(isWanted(runner.peek(name))).toBe(true);
+      return runner.peek(name);
+    },
+    close: () => runner.close(),
+  };
+});
+
+test('plays the script of the request to the second', async () => {
+  const clock = new FakeClock();
+  const runner = new MockRunner(CONFIG, clock);
+  const script = {
+    submitted_seconds: 1,
+    running_seconds: 5,
+    outcome: 'failed',
+    reason: 'loss is nan',
+  };
+  const { record, plan } = makeScripted(script);
+  await runner.start(record, plan);
+  const startedAtMs = clock.now() + 1000;
+  await clock.advance(999);
+  expect(runner.peek(record.name)).toMatchObject({ status: 'submitted', reason: 'ACCEPTED' });
+  await clock.advance(1);
+  expect(runner.peek(record.name)).toMatchObject({ status: 'running', startedAtMs });
+  await clock.advance(4999);
+  expect(runner.peek(record.name)).toMatchObject({ status: 'running' });
+  await clock.advance(1);
+  expect(runner.peek(record.name)).toMatchObject({
+    status: 'failed',
+    detail: 'loss is nan',
+    startedAtMs,
+    endedAtMs: startedAtMs + 5000,
+  });
+  await runner.close();
+});
+
+test('runs by the config where the request says nothing', async () => {
+  const clock = new FakeClock();
+  const runner = new MockRunner(CONFIG, clock);
+  const { record, plan } = makeScripted({});
+  await runner.start(record, plan);
+  const endsAtMs = clock.now() + 32_000;
+  await clock.advance(32_000);
+  expect(runner.peek(record.name)).toMatchObject({ status: 'succeeded', endedAtMs: endsAtMs });
+});
+
+test('progress grows, and the end of an endless run stays out of reach', async () => {
+  const clock = new FakeClock();
+  const runner = new MockRunner(CONFIG, clock);
+  const ending = makeScripted({ submitted_seconds: 0, running_seconds: 10 });
+  const endless = makeScripted({ submitted_seconds: 0, outcome: 'never' });
+  await runner.start(ending.record, ending.plan);
+  await runner.start(endless.record, endless.plan);
+  await clock.advance(5000);
+  expect(runner.peek(ending.record.name)).toMatchObject({
+    progress: { percentage: 50, estimated_remaining_seconds: 5 },
+  });
+  await clock.advance(7 * 86_400_000);
+  expect(runner.peek(ending.record.name)).toMatchObject({ progress: { percentage: 100 } });
+  expect(runner.peek(endless.record.name)).toMatchObject({
+    status: 'running',
+    progress: { percentage: 99, estimated_remaining_seconds: null },
+  });
+});
+
+test('any number of runs share one timer, and closing leaves none', async () => {
+  const clock = new FakeClock();
+  const runner = new MockRunner(CONFIG, clock);
+  for (let count = 0; count < 50; count += 1) {
+    const { record, plan } = makeScripted({ running_seconds: count });
+    await runner.start(record, plan);
+  }
+  expect(clock.timerCount).toBe(1);
+  await runner.close();
+  expect(clock.timerCount).toBe(0);
+});

@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../clock.ts';
+import type { Config } from '../../config.ts';
+import { DeadlineQueue } from '../../deadline-queue.ts';
+import type { JobPlan, JobRecord, Observation } from '../../jobs/job.ts';
+import type { JobRunner, StartOutcome } from '../../jobs/job-runner.ts';
+import { type MockScript, MockScriptSchema } from '../../requests/extra-parameters.ts';
+import { DATASET_STEP, MODEL_STEP, type TrainJobTarget } from '../kubeflow/trainjob/manifest.ts';
+import { type MockRun, nextMockChange, observeMockRun } from './mock-timeline.ts';
+
+type MockConfig = Pick<Config, 'mock' | 'jobsNamespace' | 'trainJobApiVersion'>;
+
+/** A scheduler in memory that plays each job by the clock; any number of jobs share one timer. */
+export class MockRunner implements JobRunner {
+  readonly #clock: Clock;
+  readonly #config: MockConfig;
+  readonly #runs = new Map<string, MockRun>();
+  readonly #changes: DeadlineQueue;
+  readonly #listeners = new Set<(name: string) => void>();
+
+  constructor(config: MockConfig, clock: Clock) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#changes = new DeadlineQueue(clock, (name) => this.#advance(name));
+  }
+
+  async open(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#changes.clear();
+    this.#listeners.clear();
+  }
+
+  unready(): string | undefined {
+    return undefined;
+  }
+
+  async describeTarget(): Promise<TrainJobTarget> {
+    return {
+      apiVersion: this.#config.trainJobApiVersion,
+      namespace: this.#config.jobsNamespace,
+      podPatchField: 'runtimePatches',
+      hasActiveDeadline: true,
+      steps: [DATASET_STEP, MODEL_STEP],
+    };
+  }
+
+  async start(record: JobRecord, plan: JobPlan): Promise<StartOutcome> {
+    const known = this.#runs.get(record.name);
+    if (known?.recordUid === record.uid) return { outcome: 'started', runId: known.runId };
+    if (known !== undefined) {
+      return { outcome: 'later', detail: 'An earlier run of that name is still there' };
+    }
+    const run = this.#toRun(record, plan);
+    this.#runs.set(record.name, run);
+    this.#advance(record.name);
+    return { outcome: 'started', runId: run.runId };
+  }
+
+  async stop({ name, uid }: JobRecord): Promise<void> {
+    if (this.#runs.get(name)?.recordUid !== uid) return;
+    this.#runs.delete(name);
+    this.#changes.remove(name);
+    this.#announce(name);
+  }
+
+  peek(name: string): Observation {
+    const run = this.#runs.get(name);
+    return run === undefined ? { exists: false } : observeMockRun(run, this.#clock.now());
+  }
+
+  async observe(name: string): Promise<Observation> {
+    return this.peek(name);
+  }
+
+  watch(listener: (name: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #toRun(record: JobRecord, { asked }: JobPlan): MockRun {
+    const nowMs = this.#clock.now();
+    const extras = asked.extra_parameters as { mock?: unknown } | undefined;
+    const script = MockScriptSchema.parse(extras?.mock ?? {});
+    const startsAtMs = nowMs + toMs(script.submitted_seconds, this.#config.mock.submittedMs);
+    const runningMs =
+      script.outcome === 'never'
+        ? Number.POSITIVE_INFINITY
+        : toMs(script.running_seconds, this.#config.mock.runningMs);
+    return {
+      runId: randomUUID(),
+      recordUid: record.uid,
+      createdAtMs: nowMs,
+      startsAtMs,
+      endsAtMs: startsAtMs + runningMs,
+      outcome: script.outcome,
+      reason: script.reason,
+    };
+  }
+
+  /** Tells of a change and waits for the next one. */
+  #advance(name: string): void {
+    const run = this.#runs.get(name);
+    if (run === undefined) return;
+    const next = nextMockChange(run, this.#clock.now());
+    if (next !== undefined) this.#changes.set(name, next);
+    this.#announce(name);
+  }
+
+  #announce(name: string): void {
+    for (const listener of this.#listeners) listener(name);
+  }
+}
+
+function toMs(seconds: MockScript['submitted_seconds'], fallbackMs: number): number {
+  return seconds === undefined ? fallbackMs : seconds * 1000;
+}

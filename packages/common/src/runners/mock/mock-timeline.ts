@@ -1,0 +1,80 @@
+import { type Observation, toAcceptedState } from '../../jobs/job.ts';
+import type { MockScript } from '../../requests/extra-parameters.ts';
+import type { Progress } from '../../requests/training-response.ts';
+
+/** One simulated run, whole: what it shows at any time follows from it. */
+export interface MockRun {
+  readonly runId: string;
+  readonly recordUid: string;
+  readonly createdAtMs: number;
+  readonly startsAtMs: number;
+  /** Infinity for a run that never ends. */
+  readonly endsAtMs: number;
+  readonly outcome: MockScript['outcome'];
+  readonly reason: string | undefined;
+}
+
+/** The run as it looks at `nowMs`. Pure. */
+export function observeMockRun(run: MockRun, nowMs: number): Observation {
+  const base = {
+    exists: true,
+    runId: run.runId,
+    recordUid: run.recordUid,
+    isStopping: false,
+  } as const;
+  if (nowMs < run.startsAtMs) {
+    return {
+      ...base,
+      ...toAcceptedState(run.createdAtMs),
+      progress: undefined,
+    };
+  }
+  const startedAtMs = run.startsAtMs;
+  if (nowMs < run.endsAtMs) {
+    return {
+      ...base,
+      status: 'running',
+      reason: 'RUNNING',
+      detail: 'Training is running (simulated)',
+      startedAtMs,
+      endedAtMs: undefined,
+      progress: toProgress(run, nowMs),
+    };
+  }
+  const hasFailed = run.outcome === 'failed';
+  return {
+    ...base,
+    status: hasFailed ? 'failed' : 'succeeded',
+    reason: hasFailed ? 'TRAINING_FAILED' : 'COMPLETED',
+    detail: hasFailed
+      ? (run.reason ?? 'Training failed (simulated)')
+      : (run.reason ?? 'Training completed (simulated)'),
+    startedAtMs,
+    endedAtMs: run.endsAtMs,
+    progress: toProgress(run, run.endsAtMs),
+  };
+}
+
+/** When the run will look different next, other than in progress; undefined when never. */
+export function nextMockChange(run: MockRun, nowMs: number): number | undefined {
+  if (nowMs < run.startsAtMs) return run.startsAtMs;
+  return nowMs < run.endsAtMs && Number.isFinite(run.endsAtMs) ? run.endsAtMs : undefined;
+}
+
+/** A run without end is shown as one of an hour that stays just short of it. */
+const ENDLESS_MS = 3_600_000;
+
+function toProgress({ startsAtMs, endsAtMs, outcome }: MockRun, nowMs: number): Progress {
+  const isEndless = !Number.isFinite(endsAtMs);
+  const durationMs = isEndless ? ENDLESS_MS : endsAtMs - startsAtMs;
+  const elapsedMs = nowMs - startsAtMs;
+  const share = durationMs === 0 ? 1 : Math.min(1, elapsedMs / durationMs);
+  const done = isEndless || outcome === 'failed' ? Math.min(0.99, share) : share;
+  return {
+    percentage: Math.floor(done * 100),
+    estimated_remaining_seconds: isEndless
+      ? null
+      : Math.max(0, Math.round((durationMs - elapsedMs) / 1000)),
+    metrics: { loss: Number((0.4 + 2.1 * Math.exp(-4 * done)).toFixed(4)) },
+  };
+}

@@ -1,0 +1,124 @@
+import type { Logger } from 'pino';
+import type { BaseTrainerBackend } from '../backends/base-trainer-backend.ts';
+import { type Rule, rule } from '../backends/rules.ts';
+import type { Sender } from '../callbacks/courier.ts';
+import { Deliveries } from '../callbacks/delivery.ts';
+import { AddressPolicy } from '../callbacks/http/address-policy.ts';
+import { WebhookSender } from '../callbacks/http/webhook-client.ts';
+import { createSigner } from '../callbacks/signature.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { type Config, isLoopbackHost } from '../config.ts';
+import { Controller } from '../controller/controller.ts';
+import { Jobs } from '../controller/jobs.ts';
+import { createApp } from '../http/app.ts';
+import { Tokens } from '../http/plugins/tokens.ts';
+import type { Platform } from '../jobs/platform.ts';
+import { createMetrics } from '../metrics.ts';
+import type { JobStatus } from '../requests/job-status.ts';
+import { createPlatform } from './create-platform.ts';
+
+export interface ServiceParts {
+  readonly backend: BaseTrainerBackend;
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** Stand between the service and what it writes to or sends with, as failpoints do. */
+  readonly decorate?: {
+    readonly platform: (platform: Platform) => Platform;
+    readonly sender: (sender: Sender) => Sender;
+  };
+}
+
+/** A service that is put together but does not listen yet. */
+export interface Service {
+  /** Serves on the HOST and PORT of its config; resolves with the URL. */
+  listen(): Promise<string>;
+  /** Finishes what is in flight and stops; harmless when repeated. */
+  close(): Promise<void>;
+}
+
+const UNDECORATED: NonNullable<ServiceParts['decorate']> = {
+  platform: (platform) => platform,
+  sender: (sender) => sender,
+};
+/** How long a record is left to whoever submitted it before the controller finishes its submission. */
+const SUBMITTER_GRACE_MS = 10_000;
+
+/**
+ * Puts one service together: platform, controller, deliveries, HTTP.
+ * @throws Error with a sentence for people when a setting cannot work.
+ */
+export async function createService(parts: ServiceParts): Promise<Service> {
+  const { backend, config, logger, clock = systemClock } = parts;
+  const tokens = new Tokens(config);
+  const { decorate = UNDECORATED } = parts;
+  const platform = decorate.platform(
+    await createPlatform({ backend: backend.name, config, clock, logger }),
+  );
+  const { store, runner, leadership } = platform;
+  const policy = new AddressPolicy({
+    allowLoopback: isLoopbackHost(config.host),
+    allowedHosts: config.callbacks.allowedHosts,
+    forbiddenEndpoints: platform.apiEndpoints,
+  });
+  const metrics = createMetrics(backend.name, () => countByStatus(platform));
+  const deliveries = new Deliveries({
+    ...{ store, runner, leadership, metrics, clock, logger },
+    sender: decorate.sender(new WebhookSender({ policy, clock })),
+    signer: createSigner(config.callbacks.signingSecrets),
+    random: Math.random,
+    settings: config.callbacks,
+  });
+  const controller = new Controller({
+    ...{ store, runner, leadership, deliveries, clock, logger },
+    settings: {
+      submitterGraceMs: SUBMITTER_GRACE_MS,
+      runTtlMs: config.trainJobTtlMs,
+      recordTtlMs: config.jobTtlMs,
+    },
+  });
+  const { maxJobs } = config;
+  const jobs = new Jobs({ backend: backend.name, store, runner, clock, logger, maxJobs });
+  const app = await createApp({
+    ...{ backend, config, tokens, logger, jobs, metrics },
+    furtherRules: [createWebhookRule(policy)],
+    unready: () => [store.unready(), runner.unready()].filter((sentence) => sentence !== undefined),
+  });
+
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    await app.close();
+    await jobs.close();
+    await controller.close();
+    await deliveries.close();
+    await platform.close();
+  };
+  return {
+    listen: async () => {
+      await platform.open();
+      controller.start();
+      return app.listen({ host: config.host, port: config.port });
+    },
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+/** Tells at submission what can be known then; what a name resolves to is judged at each POST. */
+function createWebhookRule(policy: AddressPolicy): Rule {
+  return rule('callbacks.webhook_url', [], ({ callbacks }) => {
+    const url = callbacks?.webhook_url;
+    const refusal = url === undefined ? undefined : policy.refuseUrl(url);
+    return refusal === undefined ? undefined : `callbacks.webhook_url ${refusal}.`;
+  });
+}
+
+function countByStatus({ store }: Platform): Map<JobStatus, number> {
+  const counts = new Map<JobStatus, number>();
+  for (const { state } of store.list()) {
+    counts.set(state.status, (counts.get(state.status) ?? 0) + 1);
+  }
+  return counts;
+}

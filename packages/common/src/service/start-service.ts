@@ -1,0 +1,41 @@
+import closeWithGrace from 'close-with-grace';
+import type { BaseTrainerBackend } from '../backends/base-trainer-backend.ts';
+import { ConfigError, parseConfig } from '../config.ts';
+import { createLogger } from '../logger.ts';
+import { createService } from './create-service.ts';
+
+/** How long what is in flight may take once the process was told to end. */
+const CLOSE_TIMEOUT_MS = 20_000;
+
+/**
+ * Runs one service for the life of the process: reads the environment, listens, and on SIGINT or
+ * SIGTERM finishes what is in flight and exits. What keeps it from starting is one sentence on
+ * standard error and exit code 1.
+ */
+export async function startService(backend: BaseTrainerBackend): Promise<void> {
+  try {
+    const config = parseConfig(backend.defaults);
+    const logger = createLogger(backend.name, config);
+    const service = await createService({ backend, config, logger });
+    closeWithGrace({ delay: CLOSE_TIMEOUT_MS, logger }, async ({ err }) => {
+      if (err) logger.fatal({ err }, 'closing after an error');
+      await service.close();
+    });
+    await service.listen();
+  } catch (error) {
+    process.stderr.write(`${explain(error, backend)}\n`);
+    process.exit(1);
+  }
+}
+
+function explain(error: unknown, { defaults }: BaseTrainerBackend): string {
+  if (error instanceof ConfigError) return error.message;
+  const { code, port, address } = error as { code?: string; port?: number; address?: string };
+  if (code === 'EADDRINUSE') {
+    return `Port ${port} on ${address} is taken; end what listens there, or set PORT to a free one.`;
+  }
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return `Cannot listen on HOST and PORT as they are set (${code}); the default port is ${defaults.port}.`;
+  }
+  return error instanceof Error ? error.message : 'The service could not start.';
+}

@@ -1,0 +1,292 @@
+import { LRUCache } from 'lru-cache';
+import type { Logger } from 'pino';
+import type { Clock } from '../../clock.ts';
+import { TrainerError } from '../../errors.ts';
+import type { JobDraft, JobPayload, JobPlan, JobRecord } from '../../jobs/job.ts';
+import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
+import { type ApiClient, ApiError, type ApiRequest } from '../../kubernetes/api-client.ts';
+import { toClusterFailure } from '../../kubernetes/cluster-failure.ts';
+import { ListWatch } from '../../kubernetes/informer.ts';
+import { BACKEND_LABEL } from '../../runners/kubeflow/trainjob/manifest.ts';
+import { FreshReads } from './fresh-reads.ts';
+import {
+  credentialKeys,
+  SECRET_TYPE,
+  type SecretData,
+  toData,
+  toPayload,
+  toPlan,
+} from './secret-payload.ts';
+import {
+  type SecretMetadata,
+  toAnnotationPatch,
+  toAnnotations,
+  toLabels,
+  toRecord,
+} from './secret-record.ts';
+
+export interface SecretJobStoreParts {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly backend: string;
+  readonly namespace: string;
+}
+
+interface Secret extends SecretMetadata {
+  readonly type?: string;
+  readonly data?: SecretData;
+}
+
+/** Answers come without the credentials that the Secret holds. */
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
+const MERGE_PATCH = 'application/merge-patch+json';
+const TOO_LARGE = 413;
+const MAX_BEHIND_MS = 15_000;
+/** Characters of remembered plans: a few thousand of usual size. */
+const MAX_PLAN_CHARACTERS = 16 * 1024 * 1024;
+/** Rounds of finding a name taken and then free again. */
+const MAX_ROUNDS = 3;
+
+/**
+ * Records as Secrets of one namespace, one each, named like their TrainJobs. The API server decides
+ * every race; what is known here comes from a metadata-only watch and from our own writes.
+ */
+export class SecretJobStore implements JobStore {
+  readonly #parts: SecretJobStoreParts;
+  readonly #path: string;
+  readonly #cache: ListWatch<SecretMetadata, JobRecord>;
+  readonly #reads = new FreshReads((name) => this.#read(name));
+  /** Plans as JSON by uid; never callbacks or credentials. */
+  readonly #plans = new LRUCache<string, string>({
+    maxSize: MAX_PLAN_CHARACTERS,
+    sizeCalculation: (text) => text.length + 1,
+  });
+
+  constructor(parts: SecretJobStoreParts) {
+    const { client, clock, logger, backend, namespace } = parts;
+    this.#parts = parts;
+    this.#path = `/api/v1/namespaces/${namespace}/secrets`;
+    this.#cache = new ListWatch({
+      client,
+      clock,
+      logger,
+      path: this.#path,
+      labelSelector: `${BACKEND_LABEL}=${backend}`,
+      metadataOnly: true,
+      keep: (secret: SecretMetadata) => this.#toRecord(secret),
+    });
+  }
+
+  open(): Promise<void> {
+    return this.#cache.open();
+  }
+
+  close(): Promise<void> {
+    return this.#cache.close();
+  }
+
+  unready(): string | undefined {
+    const behindMs = this.#cache.behindForMs();
+    if (behindMs <= MAX_BEHIND_MS) return undefined;
+    return behindMs === Number.POSITIVE_INFINITY
+      ? 'The jobs have not been read from the cluster yet.'
+      : `The jobs were last read from the cluster ${Math.round(behindMs / 1000)} s ago.`;
+  }
+
+  async create(draft: JobDraft, payload: JobPayload): Promise<CreateOutcome> {
+    const { asked, manifest } = payload;
+    const body = {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      type: SECRET_TYPE,
+      metadata: {
+        name: draft.name,
+        labels: toLabels(draft),
+        annotations: toAnnotations(draft),
+      },
+      data: toData(payload),
+    };
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const created = await this.#call<SecretMetadata>(
+        { method: 'POST', path: this.#path, accept: METADATA_ONLY, body },
+        [409, TOO_LARGE, 422],
+      );
+      if (created === TOO_LARGE || created === 422) throw tooLarge();
+      if (typeof created !== 'number') {
+        const record = this.#toRecord(created);
+        if (record === undefined) throw new Error(`the Secret ${draft.name} came back changed`);
+        this.#plans.set(record.uid, JSON.stringify({ asked, manifest }));
+        this.#cache.put(created);
+        return { outcome: 'created', record };
+      }
+      const found = await this.#fetch(draft.name, METADATA_ONLY);
+      if (found !== undefined) return this.#toExisting(found);
+    }
+    throw new TrainerError('CLUSTER_UNAVAILABLE', 'The job is being deleted; try again.', {
+      retryAfterSeconds: 1,
+    });
+  }
+
+  async get(name: string): Promise<JobRecord | undefined> {
+    return this.peek(name) ?? this.#reads.read(name);
+  }
+
+  peek(name: string): JobRecord | undefined {
+    return this.#cache.get(name);
+  }
+
+  read(name: string): Promise<JobRecord | undefined> {
+    return this.#reads.read(name);
+  }
+
+  list(): Iterable<JobRecord> {
+    return this.#cache.values();
+  }
+
+  count(): number {
+    return this.#cache.size;
+  }
+
+  async readPayload(record: JobRecord): Promise<JobPayload | undefined> {
+    const data = await this.#readData(record);
+    return data && toPayload(data);
+  }
+
+  async readPlan(record: JobRecord): Promise<JobPlan | undefined> {
+    const known = this.#plans.get(record.uid);
+    if (known !== undefined) return JSON.parse(known) as JobPlan;
+    const data = await this.#readData(record);
+    if (data === undefined) return undefined;
+    const plan = toPlan(data);
+    this.#plans.set(record.uid, JSON.stringify(plan));
+    return plan;
+  }
+
+  update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
+    return this.#patch(record, { metadata: { annotations: toAnnotationPatch(change) } });
+  }
+
+  async forgetCredentials(record: JobRecord): Promise<JobRecord | undefined> {
+    // Where somebody took the data away, there is only that to be said of it.
+    const data = (await this.#readData(record)) ?? {};
+    return this.#patch(record, {
+      metadata: { annotations: toAnnotationPatch({ areCredentialsGone: true }) },
+      data: Object.fromEntries(credentialKeys(data).map((key) => [key, null])),
+    });
+  }
+
+  async delete(record: JobRecord): Promise<boolean> {
+    const { name, uid, version } = record;
+    const preconditions = { uid, resourceVersion: version };
+    const deleted = await this.#call<{ kind?: string }>(
+      {
+        method: 'DELETE',
+        path: `${this.#path}/${name}`,
+        accept: METADATA_ONLY,
+        body: { propagationPolicy: 'Background', preconditions },
+      },
+      [404, 409],
+    );
+    if (deleted === 409) {
+      return (await this.#reads.read(name))?.uid !== uid;
+    }
+    this.#plans.delete(uid);
+    // With finalizers of others the object itself comes back, and stays for now.
+    if (typeof deleted === 'number' || deleted.kind === 'Status')
+      this.#cache.remove(name, uid, version);
+    else this.#cache.put(deleted as SecretMetadata);
+    return true;
+  }
+
+  watch(listener: (name: string) => void): () => void {
+    return this.#cache.watch(({ name }) => listener(name));
+  }
+
+  /** A record that is being deleted counts as gone: nothing more may be built on it. */
+  #toRecord(secret: SecretMetadata): JobRecord | undefined {
+    if (secret.metadata.deletionTimestamp !== undefined) return undefined;
+    return toRecord(secret, this.#parts.backend);
+  }
+
+  #toExisting(found: Secret): CreateOutcome {
+    const record = this.#toRecord(found);
+    if (record !== undefined) {
+      this.#cache.put(found);
+      return { outcome: 'exists', record };
+    }
+    const detail =
+      found.metadata.deletionTimestamp === undefined
+        ? 'The name of this job is taken by a Secret that is no record of this service.'
+        : 'An earlier job with this job_id is still being deleted; try again in a moment.';
+    return { outcome: 'taken', detail };
+  }
+
+  async #read(name: string): Promise<JobRecord | undefined> {
+    const known = this.peek(name);
+    const found = await this.#fetch(name, METADATA_ONLY);
+    if (found !== undefined) {
+      this.#cache.put(found);
+      return this.#toRecord(found);
+    }
+    if (known !== undefined) this.#cache.remove(name, known.uid, known.version);
+    return undefined;
+  }
+
+  async #readData({ name, uid }: JobRecord): Promise<SecretData | undefined> {
+    const found = await this.#fetch(name);
+    const isOurs = found?.metadata.uid === uid && found.type === SECRET_TYPE;
+    return isOurs ? found.data : undefined;
+  }
+
+  async #fetch(name: string, accept?: string): Promise<Secret | undefined> {
+    const request = { method: 'GET', path: `${this.#path}/${name}`, ...(accept && { accept }) };
+    const found = await this.#call<Secret>(request as ApiRequest, [404]);
+    return typeof found === 'number' ? undefined : found;
+  }
+
+  async #patch(
+    { name, uid, version }: JobRecord,
+    patch: { metadata: object; data?: object },
+  ): Promise<JobRecord | undefined> {
+    const metadata = { ...patch.metadata, uid, resourceVersion: version };
+    const patched = await this.#call<SecretMetadata>(
+      {
+        method: 'PATCH',
+        path: `${this.#path}/${name}`,
+        contentType: MERGE_PATCH,
+        accept: METADATA_ONLY,
+        body: { ...patch, metadata },
+      },
+      [404, 409],
+    );
+    if (typeof patched === 'number') return undefined;
+    this.#cache.put(patched);
+    return this.#toRecord(patched);
+  }
+
+  /**
+   * Makes one call; a refusal with an HTTP status that is `expected` is returned as that status. An
+   * answer without a reason is that of somebody in between, and says nothing about the object.
+   */
+  async #call<T extends object>(
+    request: ApiRequest,
+    expected: readonly number[],
+  ): Promise<T | number> {
+    try {
+      return await this.#parts.client.call<T>(request);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      const { status, reason, message } = error;
+      if (status === undefined || !expected.includes(status)) {
+        throw toClusterFailure(error, this.#parts.logger);
+      }
+      if (reason !== undefined || status === TOO_LARGE) return status;
+      throw toClusterFailure(new ApiError(message, { cause: error }), this.#parts.logger);
+    }
+  }
+}
+
+function tooLarge(): TrainerError {
+  return new TrainerError('PAYLOAD_TOO_LARGE', 'The request is larger than the cluster can keep.');
+}

@@ -1,0 +1,212 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { makeDraft, makePayload, TEST_BACKEND } from '../../../test/make-draft.ts';
+import {
+  type Attempt,
+  type DeliveryLog,
+  type JobDraft,
+  type JobState,
+  REASONS,
+  SETTLEMENTS,
+} from '../../jobs/job.ts';
+import { toTrainJobName } from '../../jobs/job-name.ts';
+import { JOB_STATUSES } from '../../requests/job-status.ts';
+import { credentialKeys, toData, toPayload, toPlan } from './secret-payload.ts';
+import { toAnnotationPatch, toAnnotations, toLabels, toRecord } from './secret-record.ts';
+
+const plain = { noNullPrototype: true } as const;
+const time = fc.integer({ min: 0, max: 8.64e15 });
+const optionalTime = fc.option(time, { nil: undefined });
+const text = fc.string({ unit: 'binary', maxLength: 40 });
+const jobId = fc.stringMatching(/^[A-Za-z0-9._:-]{1,128}$/);
+
+const state: fc.Arbitrary<JobState> = fc.record(
+  {
+    status: fc.constantFrom(...JOB_STATUSES),
+    reason: fc.constantFrom(...REASONS),
+    detail: text,
+    observedAtMs: time,
+    startedAtMs: optionalTime,
+    endedAtMs: optionalTime,
+  },
+  plain,
+);
+const attempt: fc.Arbitrary<Attempt> = fc.record(
+  {
+    atMs: time,
+    durationMs: fc.double({ min: 0, max: 1e5, noNaN: true }).map((value) => value + 0),
+    status: fc.option(fc.integer({ min: 100, max: 599 }), { nil: undefined }),
+    error: fc.option(text, { nil: undefined }),
+  },
+  plain,
+);
+const delivery: fc.Arbitrary<DeliveryLog> = fc.record(
+  {
+    settled: fc.option(fc.constantFrom(...SETTLEMENTS), { nil: undefined }),
+    attempts: fc.array(attempt, { maxLength: 8 }),
+    attemptCount: fc.nat(),
+    nextAttemptAtMs: optionalTime,
+    replayedAtMs: optionalTime,
+  },
+  plain,
+);
+const draft: fc.Arbitrary<JobDraft> = fc
+  .record({
+    id: jobId,
+    fingerprint: fc.stringMatching(/^[A-Za-z0-9_-]{43}$/),
+    createdAtMs: time,
+    warnings: fc.array(text, { maxLength: 5 }),
+    hasWebhook: fc.boolean(),
+    runId: fc.option(fc.uuid(), { nil: undefined }),
+    state,
+    delivery,
+    areCredentialsGone: fc.boolean(),
+  })
+  .map((parts) => makeDraft(parts.id, parts));
+
+/** What the API server makes of a new Secret. */
+function toStored(job: JobDraft, annotations: object = toAnnotations(job)) {
+  const metadata = { name: job.name, uid: 'uid-1', resourceVersion: '7', labels: toLabels(job) };
+  return { metadata: { ...metadata, annotations: annotations as Record<string, string> } };
+}
+
+/** A merge patch as the API server applies it. */
+function patch(annotations: object, changes: object): object {
+  const merged = Object.entries({ ...annotations, ...changes });
+  return Object.fromEntries(merged.filter(([, value]) => value !== null));
+}
+
+function bytes(annotations: object): number {
+  const lengths = Object.entries(annotations).map(([key, value]) => {
+    return Buffer.byteLength(key) + Buffer.byteLength(value);
+  });
+  return lengths.reduce((sum, length) => sum + length, 0);
+}
+
+describe('a record in annotations', () => {
+  it('comes back exactly', () => {
+    fc.assert(
+      fc.property(draft, (job) => {
+        const record = toRecord(toStored(job), TEST_BACKEND);
+        expect(record).toStrictEqual({ ...job, uid: 'uid-1', version: '7' });
+      }),
+    );
+  });
+
+  it('comes back exactly after a change of any parts', () => {
+    fc.assert(
+      fc.property(draft, draft, (before, after) => {
+        const { runId, areCredentialsGone } = after;
+        const change = { runId, areCredentialsGone, state: after.state, delivery: after.delivery };
+        const annotations = patch(toAnnotations(before), toAnnotationPatch(change));
+        expect(toRecord(toStored(before, annotations), TEST_BACKEND)).toMatchObject({
+          ...before,
+          ...change,
+        });
+      }),
+    );
+  });
+
+  it('changes only the annotations of what changes', () => {
+    expect(Object.keys(toAnnotationPatch({ runId: 'x' }))).toEqual(['trainer.deepfinery/run-id']);
+    expect(toAnnotationPatch({ runId: undefined })).toEqual({ 'trainer.deepfinery/run-id': null });
+    expect(toAnnotationPatch({})).toEqual({});
+  });
+
+  it('fits 12 KiB, and its delivery log 4, however much there is to say', () => {
+    const long = fc.string({ unit: 'binary', minLength: 1, maxLength: 2000 });
+    fc.assert(
+      fc.property(long, fc.nat({ max: 200 }), (word, count) => {
+        const many = Array.from({ length: count + 1 }, () => word.repeat(20));
+        const job = makeDraft('job', {
+          warnings: many,
+          state: { ...makeDraft('job').state, detail: word.repeat(50) },
+          delivery: {
+            ...makeDraft('job').delivery,
+            attempts: many.map((error) => ({ atMs: 1, durationMs: 2, status: undefined, error })),
+          },
+        });
+        const annotations = toAnnotations(job);
+        expect(bytes(annotations)).toBeLessThanOrEqual(12 * 1024);
+        const log = annotations['trainer.deepfinery/delivery'] ?? '';
+        expect(Buffer.byteLength(log)).toBeLessThanOrEqual(4096);
+        const record = toRecord(toStored(job), TEST_BACKEND);
+        expect(record?.warnings.length).toBeGreaterThan(0);
+        expect(record?.delivery.attempts.length).toBeGreaterThan(0);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('keeps the newest attempts and the first warnings', () => {
+    const attempts = Array.from({ length: 100 }, (_, index) => {
+      return { atMs: index, durationMs: 1, status: 500, error: 'x'.repeat(100) };
+    });
+    const warnings = Array.from({ length: 100 }, (_, index) => `${index} ${'x'.repeat(100)}`);
+    const job = makeDraft('job', {
+      warnings,
+      delivery: { ...makeDraft('job').delivery, attempts },
+    });
+    const record = toRecord(toStored(job), TEST_BACKEND);
+    expect(record?.delivery.attempts.at(-1)?.atMs).toBe(99);
+    expect(record?.warnings[0]).toBe(warnings[0]);
+    expect(record?.warnings.at(-1)).toBe('62 further warnings are left out');
+  });
+
+  it('is none of ours under another backend, another name, or damaged', () => {
+    const job = makeDraft('job');
+    const stored = toStored(job);
+    expect(toRecord(stored, 'nemo')).toBeUndefined();
+    const renamed = { metadata: { ...stored.metadata, name: toTrainJobName('meta', 'other') } };
+    expect(toRecord(renamed, TEST_BACKEND)).toBeUndefined();
+    expect(toRecord({ metadata: { name: job.name, uid: 'u', resourceVersion: '1' } }, 'meta')).toBe(
+      undefined,
+    );
+    for (const key of Object.keys(toAnnotations(job)).filter((each) => !/web|created/.test(each))) {
+      const annotations = { ...toAnnotations(job), [key]: '{"status":"lost"}' };
+      if (key.endsWith('fingerprint')) continue;
+      expect(toRecord(toStored(job, annotations), TEST_BACKEND), key).toBeUndefined();
+      expect(toRecord(toStored(job, patch(annotations, { [key]: null })), TEST_BACKEND)).toBe(
+        undefined,
+      );
+    }
+  });
+
+  it('keeps a reason that only a newer release knows', () => {
+    const job = makeDraft('job');
+    const future = { ...job.state, reason: 'EATEN_BY_A_GRUE' as JobState['reason'] };
+    expect(toRecord(toStored(makeDraft('job', { state: future })), TEST_BACKEND)?.state).toEqual(
+      future,
+    );
+  });
+});
+
+describe('a payload in data', () => {
+  const envName = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_.-]{0,40}$/);
+  const wellFormed = fc.string({ unit: 'grapheme' });
+
+  it('comes back exactly, under any names that variables may have', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(envName, wellFormed),
+        fc.jsonValue({ maxDepth: 2 }),
+        fc.boolean(),
+        (secrets, value, hasCallback) => {
+          const callback = hasCallback ? makePayload().callback : undefined;
+          const asked = JSON.parse(JSON.stringify({ value }));
+          const payload = makePayload({ secrets: { ...secrets }, asked, callback });
+          expect(toPayload(toData(payload))).toEqual(payload);
+          expect(credentialKeys(toData(payload)).sort()).toEqual(Object.keys(secrets).sort());
+        },
+      ),
+    );
+  });
+
+  it('keeps credentials under their names and never in what is remembered', () => {
+    const secrets = { 'asked.json': 'one', 'callback.json': 'two', HF_TOKEN: 'three' };
+    const data = toData(makePayload({ secrets }));
+    expect(data).toMatchObject({ HF_TOKEN: Buffer.from('three').toString('base64') });
+    for (const key of Object.keys(data)) expect(key).toMatch(/^[-._a-zA-Z0-9]+$/);
+    expect(JSON.stringify(toPlan(data))).not.toMatch(/one|two|three|hook/);
+  });
+});

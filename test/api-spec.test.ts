@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { ERROR_STATUS } from '../packages/common/src/errors.ts';
+import { ERRORS } from '../packages/common/src/error-codes.ts';
 
 interface Schema {
   readonly type?: string | readonly string[];
@@ -75,9 +75,11 @@ test('the page has every authentication scheme', () => {
   expect(shown).toEqual(Object.keys(components.securitySchemes));
 });
 
-test('the page has every error code with its status', () => {
-  const shown = rowsOf(sectionOf('## Errors')).map(([code, status]) => [code, Number(status)]);
-  expect(shown).toEqual(Object.entries(ERROR_STATUS));
+test('the page has every error code with its status and meaning', () => {
+  const shown = rowsOf(sectionOf('## Errors'));
+  expect(shown).toEqual(
+    Object.entries(ERRORS).map(([code, { status, when }]) => [code, String(status), when]),
+  );
   expect(shown.map(([code]) => code)).toEqual(components.schemas.Problem?.properties?.code?.enum);
 });
 

@@ -1,25 +1,4 @@
-/** Stable error codes of the HTTP API, each with its status. Codes are never renamed or reused. */
-export const ERROR_STATUS = {
-  INVALID_REQUEST: 400,
-  MALFORMED_BODY: 400,
-  SUBMISSION_REFUSED: 400,
-  UNAUTHENTICATED: 401,
-  FORBIDDEN: 403,
-  JOB_NOT_FOUND: 404,
-  ROUTE_NOT_FOUND: 404,
-  REQUEST_TIMEOUT: 408,
-  JOB_CONFLICT: 409,
-  PAYLOAD_TOO_LARGE: 413,
-  UNSUPPORTED_MEDIA_TYPE: 415,
-  RATE_LIMITED: 429,
-  HEADERS_TOO_LARGE: 431,
-  INTERNAL_ERROR: 500,
-  OVERLOADED: 503,
-  TOO_MANY_JOBS: 503,
-  CLUSTER_UNAVAILABLE: 503,
-} as const;
-
-export type ErrorCode = keyof typeof ERROR_STATUS;
+import { ERRORS, type ErrorCode, type ErrorDefinition, STATUS_TITLES } from './error-codes.ts';
 
 /** One violation: where in the body (`datasets[0].format`; empty for the whole) and a full sentence. */
 export interface Violation {
@@ -27,12 +6,17 @@ export interface Violation {
   readonly message: string;
 }
 
-/** Nobody reads more, and a list of a hundred thousand wrong elements must not make a huge answer. */
-export const MAX_VIOLATIONS = 100;
+interface ErrorOptions {
+  readonly violations?: readonly Violation[];
+  /** Whole seconds go out, one at least. */
+  readonly retryAfterSeconds?: number | undefined;
+  readonly cause?: unknown;
+}
 
 /**
  * An outcome that the caller of the API is to be told. Its message and violations are written for
- * people and go out as they are, so they never hold a credential; `cause` stays inside.
+ * people and go out as they are, so they never hold a credential; `cause` stays inside. The
+ * functions of `errors` make them.
  */
 export class TrainerError extends Error {
   override readonly name = 'TrainerError';
@@ -40,30 +24,169 @@ export class TrainerError extends Error {
   readonly violations: readonly Violation[];
   readonly retryAfterSeconds: number | undefined;
 
-  constructor(
-    code: ErrorCode,
-    detail: string,
-    options: {
-      violations?: readonly Violation[];
-      retryAfterSeconds?: number;
-      cause?: unknown;
-    } = {},
-  ) {
+  constructor(code: ErrorCode, detail: string, options: ErrorOptions = {}) {
     super(detail, { cause: options.cause });
+    const definition: ErrorDefinition = ERRORS[code];
     this.code = code;
     this.violations = options.violations ?? [];
-    this.retryAfterSeconds = options.retryAfterSeconds;
+    const seconds = options.retryAfterSeconds ?? definition.retryAfterSeconds;
+    this.retryAfterSeconds = seconds === undefined ? undefined : Math.max(1, Math.ceil(seconds));
   }
 
   get status(): number {
-    return ERROR_STATUS[this.code];
+    return ERRORS[this.code].status;
   }
 
+  /** The name of the status. */
+  get title(): string {
+    return STATUS_TITLES[ERRORS[this.code].status];
+  }
+}
+
+/** Nobody reads more, and a list of a hundred thousand wrong elements must not make a huge answer. */
+export const MAX_VIOLATIONS = 100;
+/** More of these help nobody, and free-form parts may differ in thousands. */
+const MAX_NAMED_FIELDS = 20;
+
+/** What another writer did in this moment, the next attempt sees. */
+const AT_ONCE = { retryAfterSeconds: 1 };
+const OPERATOR_MUST_ACT = { retryAfterSeconds: 60 };
+
+/** Makes the errors, each with its sentence, which stands here and nowhere else. */
+export const errors = {
   /** Many violations as one error whose detail already says all of them, up to a hundred. */
-  static invalid(all: readonly Violation[]): TrainerError {
+  invalid(all: readonly Violation[]) {
     const violations = all.slice(0, MAX_VIOLATIONS);
     const sentences = violations.map(({ message }) => message);
     if (all.length > MAX_VIOLATIONS) sentences.push('There are more violations than these.');
     return new TrainerError('INVALID_REQUEST', sentences.join(' '), { violations });
-  }
-}
+  },
+  invalidPath: () =>
+    new TrainerError('INVALID_REQUEST', 'The path holds an escape that is not valid UTF-8.'),
+  emptyBody: () =>
+    new TrainerError('MALFORMED_BODY', 'The body is empty; it must be one JSON object.'),
+  bodyNotUtf8: () => new TrainerError('MALFORMED_BODY', 'The body is not valid UTF-8.'),
+  /** `place` as the JSON parser tells it: `(line 1 column 2)`. */
+  bodyNotJson: (place: string | undefined) =>
+    new TrainerError(
+      'MALFORMED_BODY',
+      `The body is not valid JSON${place === undefined ? '' : ` ${place}`}; it must be one JSON object.`,
+    ),
+  bodyLengthWrong: () =>
+    new TrainerError('MALFORMED_BODY', 'The body is not as long as its Content-Length says.'),
+  notHttp: () => new TrainerError('MALFORMED_BODY', 'This is not a whole HTTP/1.1 request.'),
+  unreadable: (cause: unknown) =>
+    new TrainerError('MALFORMED_BODY', 'The request could not be read.', { cause }),
+  /** `detail` in the cluster's own words. */
+  submissionRefused: (detail: string) => new TrainerError('SUBMISSION_REFUSED', detail),
+  tokenMissing: () =>
+    new TrainerError(
+      'UNAUTHENTICATED',
+      'A token is required, as X-TRAINER-TOKEN: <token> or Authorization: Bearer <token>.',
+    ),
+  tokenWrong: () =>
+    new TrainerError('FORBIDDEN', 'The token is not one that this service accepts.'),
+  jobNotFound: (jobId: string) =>
+    new TrainerError('JOB_NOT_FOUND', `No job ${jobId} is known to this service.`),
+  /** `rule` completes "a job_id …". */
+  jobIdImpossible: (rule: string) =>
+    new TrainerError('JOB_NOT_FOUND', `No job has this id: a job_id ${rule}.`),
+  jobIdTooLong: () => new TrainerError('JOB_NOT_FOUND', 'No job has an id that is this long.'),
+  routeNotFound: (method: string) =>
+    new TrainerError('ROUTE_NOT_FOUND', `There is no such route for ${method}.`),
+  requestTimeout: () =>
+    new TrainerError('REQUEST_TIMEOUT', 'The request did not arrive whole in time.'),
+  /** `differing` are the paths that differ; they may be unknown. */
+  jobConflict(differing: readonly string[]) {
+    const fields = differing.slice(0, MAX_NAMED_FIELDS);
+    const more = differing.length > fields.length ? ' and more' : '';
+    const named = fields.length > 0 ? fields.join(', ') + more : 'some of its fields';
+    const violations = fields.map((path) => ({
+      path,
+      message: `${path} differs from the request that was submitted first.`,
+    }));
+    return new TrainerError(
+      'JOB_CONFLICT',
+      `A job with this job_id was submitted with a different request; they differ in ${named}.`,
+      { violations },
+    );
+  },
+  /** `detail` says what has the name that the job needs. */
+  jobNameTaken: (detail: string) => new TrainerError('JOB_CONFLICT', detail),
+  bodyTooLarge: () =>
+    new TrainerError(
+      'PAYLOAD_TOO_LARGE',
+      'The body is larger than 256 KiB; move what is large into a dataset.',
+    ),
+  requestTooLarge: (maxKib: number) =>
+    new TrainerError(
+      'PAYLOAD_TOO_LARGE',
+      `The request is larger than ${maxKib} KiB once its defaults are filled in; move what is large into a dataset.`,
+    ),
+  recordTooLarge: () =>
+    new TrainerError('PAYLOAD_TOO_LARGE', 'The request is larger than the cluster can keep.'),
+  mediaTypeUnsupported: () =>
+    new TrainerError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      'The body must be sent as Content-Type: application/json.',
+    ),
+  rateLimited: (retryAfterSeconds: number) =>
+    new TrainerError('RATE_LIMITED', 'Too many requests from this address; slow down.', {
+      retryAfterSeconds,
+    }),
+  headersTooLarge: () =>
+    new TrainerError('HEADERS_TOO_LARGE', 'The headers of the request are larger than 16 KiB.'),
+  internal: (cause?: unknown) =>
+    new TrainerError('INTERNAL_ERROR', 'Something went wrong on our side.', { cause }),
+  overloaded: () => new TrainerError('OVERLOADED', 'This service is overloaded; try again soon.'),
+  tooManyJobs: (maxJobs: number) =>
+    new TrainerError(
+      'TOO_MANY_JOBS',
+      `This service already keeps ${maxJobs} jobs; try again when older ones have expired.`,
+    ),
+  clusterUnreachable: (options: Pick<ErrorOptions, 'retryAfterSeconds' | 'cause'> = {}) =>
+    new TrainerError(
+      'CLUSTER_UNAVAILABLE',
+      'The cluster cannot be reached right now; try again in a moment.',
+      options,
+    ),
+  /** Our own account may not do what it must. */
+  clusterRefusesUs: (options: Pick<ErrorOptions, 'retryAfterSeconds' | 'cause'> = {}) =>
+    new TrainerError(
+      'CLUSTER_UNAVAILABLE',
+      'The cluster refuses what this service needs to do; its operator has to look into it.',
+      options,
+    ),
+  kubeflowNotInstalled: () =>
+    new TrainerError(
+      'CLUSTER_UNAVAILABLE',
+      'Kubeflow Trainer is not installed in the cluster.',
+      OPERATOR_MUST_ACT,
+    ),
+  /** Our own account may not start this job; `detail` is for callers. */
+  startForbidden: (detail: string) =>
+    new TrainerError('CLUSTER_UNAVAILABLE', detail, { retryAfterSeconds: 30 }),
+  /** What the job was made for has changed; `detail` is one sentence. */
+  startOutdated: (detail: string) => new TrainerError('CLUSTER_UNAVAILABLE', detail, AT_ONCE),
+  /** The job was refused, and whether its record still stands is not known: repeating it tells. */
+  refusalUncertain: (refusal: TrainerError) =>
+    new TrainerError(
+      'CLUSTER_UNAVAILABLE',
+      `${refusal.message.replace(/\.?$/, '.')} Try again to be sure.`,
+      { ...AT_ONCE, cause: refusal },
+    ),
+  jobJustDeleted: () =>
+    new TrainerError(
+      'CLUSTER_UNAVAILABLE',
+      'A job of this job_id was just deleted; try again.',
+      AT_ONCE,
+    ),
+  jobBeingDeleted: () =>
+    new TrainerError('CLUSTER_UNAVAILABLE', 'The job is being deleted; try again.', AT_ONCE),
+  jobChangesTooFast: () =>
+    new TrainerError(
+      'CLUSTER_UNAVAILABLE',
+      'The job changes too fast right now; try again.',
+      AT_ONCE,
+    ),
+};

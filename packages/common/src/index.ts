@@ -9,7 +9,8 @@ export {
   rule,
 } from './backends/rules.ts';
 export { type Config, ConfigError, parseConfig, SETTINGS, type ServiceDefaults } from './config.ts';
-export { type ErrorCode, TrainerError, type Violation } from './errors.ts';
+export type { ErrorCode } from './error-codes.ts';
+export { TrainerError, type Violation } from './errors.ts';
 export { createLogger } from './logger.ts';
 export { UnslothOptionsSchema } from './requests/extra-parameters.ts';
 export * from './requests/index.ts';

@@ -1,6 +1,6 @@
 import type { Config, ServiceDefaults } from '../config.ts';
 import type { Submission } from '../controller/submitter.ts';
-import { TrainerError } from '../errors.ts';
+import { errors } from '../errors.ts';
 import { buildJobSpec, describeUnused } from '../jobs/job-spec.ts';
 import { toAsked } from '../requests/canonical-request.ts';
 import { parseTrainingRequest } from '../requests/parse-training-request.ts';
@@ -49,7 +49,7 @@ export abstract class BaseTrainerBackend {
       ...parsed.violations,
       ...(request === undefined ? [] : checkRules(rules, request, parsed.violations)),
     ];
-    if (violations.length > 0 || request === undefined) throw TrainerError.invalid(violations);
+    if (violations.length > 0 || request === undefined) throw errors.invalid(violations);
     const traits = { name: this.name, command: this.command(request), env: this.env(request) };
     return {
       spec: buildJobSpec(request, traits, config),

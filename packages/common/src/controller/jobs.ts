@@ -1,4 +1,4 @@
-import { TrainerError } from '../errors.ts';
+import { errors, type TrainerError } from '../errors.ts';
 import {
   isRunOf,
   isTerminal,
@@ -67,7 +67,7 @@ export class Jobs {
         state: hasEnded ? toObservedEnd(current, seen, nowMs) : toCancelled(current, nowMs),
       };
     });
-    if (record === undefined) throw notFound(jobId);
+    if (record === undefined) throw errors.jobNotFound(jobId);
     if (isOurs) {
       // The controller repeats this until nothing runs, so a failure here loses nothing.
       await runner.stop(record).catch((error: unknown) => {
@@ -89,7 +89,7 @@ export class Jobs {
       const { attempts } = current.delivery;
       return { delivery: { ...NO_DELIVERY, attempts, replayedAtMs: clock.now() } };
     });
-    if (record === undefined) throw notFound(jobId);
+    if (record === undefined) throw errors.jobNotFound(jobId);
     return record;
   }
 
@@ -101,7 +101,7 @@ export class Jobs {
   async #find(jobId: string): Promise<JobRecord> {
     const { store, backend } = this.#parts;
     const record = await store.get(toTrainJobName(backend, jobId));
-    if (record === undefined) throw notFound(jobId);
+    if (record === undefined) throw errors.jobNotFound(jobId);
     return record;
   }
 
@@ -114,11 +114,7 @@ export class Jobs {
   }
 }
 
-function notFound(jobId: string): TrainerError {
-  return new TrainerError('JOB_NOT_FOUND', `No job ${jobId} is known to this service.`);
-}
-
 function withoutWebhook(jobId: string): TrainerError {
   const message = `Job ${jobId} names no webhook, so there is nothing to send again.`;
-  return TrainerError.invalid([{ path: 'callbacks.webhook_url', message }]);
+  return errors.invalid([{ path: 'callbacks.webhook_url', message }]);
 }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
-import { TrainerError } from '../errors.ts';
+import { errors, type TrainerError } from '../errors.ts';
 import {
   isTerminal,
   type JobDraft,
@@ -42,9 +42,6 @@ export interface Accepted {
   readonly isReplay: boolean;
 }
 
-/** An operator has to act first. */
-const FORBIDDEN_RETRY_SECONDS = 30;
-
 /** So many notes are written at a time, so that they hold up no further submission. */
 const CONCURRENT_NOTES = 4;
 
@@ -70,16 +67,16 @@ export class Submitter {
     const known = isFull ? await store.get(name) : store.peek(name);
     const replayed = known && (await this.#replay(known, submission));
     if (replayed !== undefined) return replayed;
-    if (isFull) throw tooManyJobs(maxJobs);
+    if (isFull) throw errors.tooManyJobs(maxJobs);
 
     const target = await runner.describeTarget(submission.spec.runtime);
     const rendered = renderTrainJob(submission.spec, target);
     const { draft, payload } = this.#draft(name, submission, rendered);
     const created = await store.create(draft, payload);
-    if (created.outcome === 'taken') throw new TrainerError('JOB_CONFLICT', created.detail);
+    if (created.outcome === 'taken') throw errors.jobNameTaken(created.detail);
     if (created.outcome === 'exists') {
       const replayed = await this.#replay(created.record, submission);
-      if (replayed === undefined) throw vanished();
+      if (replayed === undefined) throw errors.jobJustDeleted();
       return replayed;
     }
     const result = await this.#start(created.record, payload);
@@ -88,7 +85,7 @@ export class Submitter {
     const refusal = toRefusal(isHopeless ? { ...result, outcome: 'refused' } : result);
     if (refusal !== undefined) {
       const isGone = await this.#quietly(created.record, () => store.delete(created.record));
-      if (isGone === undefined) throw undecided(refusal);
+      if (isGone === undefined) throw errors.refusalUncertain(refusal);
       if (isGone) throw refusal;
       // Someone changed the record meanwhile, so it is theirs to end: the controller latches it.
     }
@@ -112,7 +109,7 @@ export class Submitter {
     if (payload === undefined && (await store.read(record.name))?.uid !== record.uid) {
       return undefined;
     }
-    if (!isSame) throw toConflict(payload ? findDifferences(payload.asked, asked) : []);
+    if (!isSame) throw errors.jobConflict(payload ? findDifferences(payload.asked, asked) : []);
     const result = payload && (await this.#start(record, payload));
     const refusal = toRefusal(result);
     if (refusal === undefined) return { record, isReplay: true };
@@ -195,61 +192,18 @@ export class Submitter {
 function toRefusal(result: StartOutcome | undefined): TrainerError | undefined {
   switch (result?.outcome) {
     case 'refused':
-      return new TrainerError('SUBMISSION_REFUSED', result.detail);
+      return errors.submissionRefused(result.detail);
     case 'outdated':
-      return unavailable(result.detail, 1);
+      return errors.startOutdated(result.detail);
     case 'forbidden':
-      return unavailable(result.detail, FORBIDDEN_RETRY_SECONDS);
+      return errors.startForbidden(result.detail);
     default:
       return undefined;
   }
-}
-
-/** The job was refused, and whether its record still stands is not known: repeating it tells. */
-function undecided(cause: TrainerError): TrainerError {
-  const refusal = cause.message.replace(/\.?$/, '.');
-  return new TrainerError('CLUSTER_UNAVAILABLE', `${refusal} Try again to be sure.`, {
-    retryAfterSeconds: 1,
-    cause,
-  });
-}
-
-function vanished(): TrainerError {
-  return unavailable('A job of this job_id was just deleted; try again.', 1);
-}
-
-function unavailable(detail: string, retryAfterSeconds: number): TrainerError {
-  return new TrainerError('CLUSTER_UNAVAILABLE', detail, { retryAfterSeconds });
 }
 
 function toCallbackTarget({ request }: JobSpec): JobPayload['callback'] {
   const { webhook_url, auth_header, event_filter } = request.callbacks ?? {};
   if (webhook_url === undefined) return undefined;
   return { webhookUrl: webhook_url, authHeader: auth_header, eventFilter: event_filter };
-}
-
-function tooManyJobs(maxJobs: number): TrainerError {
-  return new TrainerError(
-    'TOO_MANY_JOBS',
-    `This service already keeps ${maxJobs} jobs; try again when older ones have expired.`,
-    { retryAfterSeconds: 60 },
-  );
-}
-
-/** More than these help nobody, and free-form parts may differ in thousands. */
-const MAX_NAMED_FIELDS = 20;
-
-function toConflict(differing: readonly string[]): TrainerError {
-  const fields = differing.slice(0, MAX_NAMED_FIELDS);
-  const more = differing.length > fields.length ? ' and more' : '';
-  const named = fields.length > 0 ? fields.join(', ') + more : 'some of its fields';
-  const violations = fields.map((path) => ({
-    path,
-    message: `${path} differs from the request that was submitted first.`,
-  }));
-  return new TrainerError(
-    'JOB_CONFLICT',
-    `A job with this job_id was submitted with a different request; they differ in ${named}.`,
-    { violations },
-  );
 }

@@ -3,7 +3,7 @@ import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { Config } from '../config.ts';
-import { TrainerError } from '../errors.ts';
+import { errors } from '../errors.ts';
 import { registerOpenApi } from './openapi/openapi.ts';
 import { createAuthenticate } from './plugins/authenticate.ts';
 import { answerClientError } from './plugins/client-errors.ts';
@@ -75,7 +75,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   app.setSerializerCompiler(() => JSON.stringify);
   app.setErrorHandler(replyWithProblem);
   app.setNotFoundHandler(({ method }) => {
-    throw new TrainerError('ROUTE_NOT_FOUND', `There is no such route for ${method}.`);
+    throw errors.routeNotFound(method);
   });
   registerJsonBody(app);
   app.addHook('onRequest', (request, reply, done) => {
@@ -105,10 +105,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     await app.register(rateLimit, {
       max: config.rateLimitPerMinute,
       timeWindow: 60_000,
-      errorResponseBuilder: (_request, { ttl }) =>
-        new TrainerError('RATE_LIMITED', 'Too many requests from this address; slow down.', {
-          retryAfterSeconds: Math.max(1, Math.ceil(ttl / 1000)),
-        }),
+      errorResponseBuilder: (_request, { ttl }) => errors.rateLimited(ttl / 1000),
     });
   }
   await registerOpenApi(app);

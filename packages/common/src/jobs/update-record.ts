@@ -1,4 +1,4 @@
-import { TrainerError } from '../errors.ts';
+import { errors } from '../errors.ts';
 import type { JobRecord } from './job.ts';
 import type { JobStore, RecordChange } from './job-store.ts';
 
@@ -25,7 +25,5 @@ export async function changeRecord(
     if (updated !== undefined) return updated;
     current = await store.read(record.name);
   }
-  throw new TrainerError('CLUSTER_UNAVAILABLE', 'The job changes too fast right now; try again.', {
-    retryAfterSeconds: 1,
-  });
+  throw errors.jobChangesTooFast();
 }

@@ -1,8 +1,7 @@
 import type { Logger } from 'pino';
-import { TrainerError } from '../errors.ts';
+import { errors } from '../errors.ts';
 import { ApiError } from './api-client.ts';
 
-const RETRY_AFTER_SECONDS = 5;
 /** Answers that say nothing about the object: the cluster is down, busy, or not set up for us. */
 const NOT_OUR_CALL = new Set([401, 403, 404, 408, 429]);
 
@@ -20,11 +19,6 @@ export function toClusterFailure(error: unknown, logger: Logger): unknown {
     'the cluster did not do what it must',
   );
   const isRefused = status === 401 || status === 403;
-  const detail = isRefused
-    ? 'The cluster refuses what this service needs to do; its operator has to look into it.'
-    : 'The cluster cannot be reached right now; try again in a moment.';
-  return new TrainerError('CLUSTER_UNAVAILABLE', detail, {
-    retryAfterSeconds: Math.max(1, Math.ceil(retryAfterSeconds ?? RETRY_AFTER_SECONDS)),
-    cause: error,
-  });
+  const options = { retryAfterSeconds, cause: error };
+  return isRefused ? errors.clusterRefusesUs(options) : errors.clusterUnreachable(options);
 }

@@ -1,4 +1,4 @@
-import { TrainerError } from '../errors.ts';
+import { errors, type TrainerError } from '../errors.ts';
 
 /** Deeper than any real request; recursion over a checked body cannot exhaust the stack. */
 export const MAX_DEPTH = 64;
@@ -40,5 +40,5 @@ export function assertPlainObject(body: unknown): asserts body is Record<string,
 }
 
 function invalid(message: string): TrainerError {
-  return TrainerError.invalid([{ path: '', message }]);
+  return errors.invalid([{ path: '', message }]);
 }

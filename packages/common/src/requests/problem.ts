@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { ERROR_STATUS, type ErrorCode } from '../errors.ts';
+import { ERROR_CODES } from '../error-codes.ts';
+import type { TrainerError } from '../errors.ts';
 
 /** `application/problem+json` as in RFC 9457, with a stable `code` and every violation. */
 export const ProblemSchema = z
@@ -9,7 +10,7 @@ export const ProblemSchema = z
     status: z.int().describe('The HTTP status'),
     detail: z.string().meta({ description: 'One sentence that says what is wrong' }),
     code: z
-      .enum(Object.keys(ERROR_STATUS) as [ErrorCode, ...ErrorCode[]])
+      .enum(ERROR_CODES)
       .describe('What is wrong, for programs; codes are never renamed or reused'),
     errors: z
       .array(
@@ -26,3 +27,16 @@ export const ProblemSchema = z
   })
   .meta({ id: 'Problem' });
 export type Problem = z.output<typeof ProblemSchema>;
+
+/** What the caller is told of an error. */
+export function toProblem(error: TrainerError, requestId: string): Problem {
+  return {
+    type: `urn:trainer:error:${error.code.toLowerCase().replaceAll('_', '-')}`,
+    title: error.title,
+    status: error.status,
+    detail: error.message,
+    code: error.code,
+    errors: [...error.violations],
+    request_id: requestId,
+  };
+}

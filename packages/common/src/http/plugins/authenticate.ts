@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { TrainerError } from '../../errors.ts';
+import { errors } from '../../errors.ts';
 import type { Tokens } from './tokens.ts';
 
 export const TOKEN_HEADER = 'x-trainer-token';
@@ -9,15 +9,8 @@ export function createAuthenticate(tokens: Tokens) {
   return async (request: FastifyRequest): Promise<void> => {
     if (tokens.isOpen) return;
     const given = readToken(request);
-    if (given === undefined) {
-      throw new TrainerError(
-        'UNAUTHENTICATED',
-        'A token is required, as X-TRAINER-TOKEN: <token> or Authorization: Bearer <token>.',
-      );
-    }
-    if (!tokens.includes(given)) {
-      throw new TrainerError('FORBIDDEN', 'The token is not one that this service accepts.');
-    }
+    if (given === undefined) throw errors.tokenMissing();
+    if (!tokens.includes(given)) throw errors.tokenWrong();
   };
 }
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
-import { TrainerError } from '../../errors.ts';
+import { errors } from '../../errors.ts';
 import { assertPlainObject } from '../../requests/json-shape.ts';
 
 export const MAX_BODY_BYTES = 256 * 1024;
@@ -33,20 +33,14 @@ export function registerIgnoredBody(app: FastifyInstance): void {
 }
 
 function parseJson(bytes: Buffer): unknown {
-  if (!isUtf8(bytes)) throw new TrainerError('MALFORMED_BODY', 'The body is not valid UTF-8.');
+  if (!isUtf8(bytes)) throw errors.bodyNotUtf8();
   const text = bytes.toString();
-  if (text.trim() === '') {
-    throw new TrainerError('MALFORMED_BODY', 'The body is empty; it must be one JSON object.');
-  }
+  if (text.trim() === '') throw errors.emptyBody();
   let body: unknown;
   try {
     body = JSON.parse(text);
   } catch (error) {
-    const place = /\(line \d+ column \d+\)/.exec((error as Error).message)?.[0];
-    throw new TrainerError(
-      'MALFORMED_BODY',
-      `The body is not valid JSON${place === undefined ? '' : ` ${place}`}; it must be one JSON object.`,
-    );
+    throw errors.bodyNotJson(/\(line \d+ column \d+\)/.exec((error as Error).message)?.[0]);
   }
   assertPlainObject(body);
   return body;

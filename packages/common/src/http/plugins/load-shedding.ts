@@ -1,6 +1,6 @@
 import underPressure from '@fastify/under-pressure';
 import type { FastifyInstance } from 'fastify';
-import { TrainerError } from '../../errors.ts';
+import { errors } from '../../errors.ts';
 
 /** Work that waits this long is not answered in time by anyone. */
 const MAX_EVENT_LOOP_DELAY_MS = 2000;
@@ -14,9 +14,7 @@ export async function registerLoadShedding(app: FastifyInstance): Promise<void> 
     maxEventLoopDelay: MAX_EVENT_LOOP_DELAY_MS,
     pressureHandler: () => {
       if (performance.now() < shedsFromMs) return;
-      throw new TrainerError('OVERLOADED', 'This service is overloaded; try again soon.', {
-        retryAfterSeconds: 5,
-      });
+      throw errors.overloaded();
     },
   });
 }

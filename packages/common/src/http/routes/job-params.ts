@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { TrainerError } from '../../errors.ts';
+import { errors } from '../../errors.ts';
 import { JobIdSchema } from '../../requests/job-status.ts';
 
 /** What a route with a job's id in its path is refused with; an escape in it may be no UTF-8. */
@@ -16,5 +16,5 @@ export function toJobId({ job_id }: JobParams['Params']): string {
   const parsed = JobIdSchema.safeParse(job_id);
   if (parsed.success) return parsed.data;
   const rule = parsed.error.issues[0]?.message ?? '';
-  throw new TrainerError('JOB_NOT_FOUND', `No job has this id: a job_id ${rule}.`);
+  throw errors.jobIdImpossible(rule);
 }

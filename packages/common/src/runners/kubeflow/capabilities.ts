@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.ts';
 import type { Config } from '../../config.ts';
-import { TrainerError } from '../../errors.ts';
+import { errors } from '../../errors.ts';
 import type { JobSpec } from '../../jobs/job-spec.ts';
 import { type ApiClient, ApiError } from '../../kubernetes/api-client.ts';
 import { toClusterFailure } from '../../kubernetes/cluster-failure.ts';
@@ -108,7 +108,7 @@ export class ClusterFeatures {
       const url = await this.#findDocument();
       if (this.#fields?.url !== url) {
         const value = readTrainJobFields(await this.#readDocument(url));
-        if (value === undefined) throw notInstalled();
+        if (value === undefined) throw errors.kubeflowNotInstalled();
         this.#fields = { url, value };
       }
       this.#checkedAtMs = clock.monotonic();
@@ -128,7 +128,7 @@ export class ClusterFeatures {
     const { client, config } = this.#parts;
     const index = await client.call<OpenApiIndex>({ method: 'GET', path: '/openapi/v3' });
     const url = index.paths?.[`apis/${config.trainJobApiVersion}`]?.serverRelativeURL;
-    if (url === undefined) throw notInstalled();
+    if (url === undefined) throw errors.kubeflowNotInstalled();
     return url;
   }
 
@@ -166,9 +166,4 @@ export class ClusterFeatures {
         return undefined;
     }
   }
-}
-
-function notInstalled(): TrainerError {
-  const detail = 'Kubeflow Trainer is not installed in the cluster.';
-  return new TrainerError('CLUSTER_UNAVAILABLE', detail, { retryAfterSeconds: 60 });
 }

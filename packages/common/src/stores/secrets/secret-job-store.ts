@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.ts';
-import { TrainerError } from '../../errors.ts';
+import { errors } from '../../errors.ts';
 import type { JobDraft, JobPayload, JobPlan, JobRecord } from '../../jobs/job.ts';
 import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
 import { type ApiClient, ApiError, type ApiRequest } from '../../kubernetes/api-client.ts';
@@ -112,7 +112,7 @@ export class SecretJobStore implements JobStore {
         { method: 'POST', path: this.#path, accept: METADATA_ONLY, body },
         [409, TOO_LARGE, 422],
       );
-      if (created === TOO_LARGE || created === 422) throw tooLarge();
+      if (created === TOO_LARGE || created === 422) throw errors.recordTooLarge();
       if (typeof created !== 'number') {
         const record = this.#toRecord(created);
         if (record === undefined) throw new Error(`the Secret ${draft.name} came back changed`);
@@ -123,9 +123,7 @@ export class SecretJobStore implements JobStore {
       const found = await this.#fetch(draft.name, METADATA_ONLY);
       if (found !== undefined) return this.#toExisting(found);
     }
-    throw new TrainerError('CLUSTER_UNAVAILABLE', 'The job is being deleted; try again.', {
-      retryAfterSeconds: 1,
-    });
+    throw errors.jobBeingDeleted();
   }
 
   async get(name: string): Promise<JobRecord | undefined> {
@@ -285,8 +283,4 @@ export class SecretJobStore implements JobStore {
       throw toClusterFailure(new ApiError(message, { cause: error }), this.#parts.logger);
     }
   }
-}
-
-function tooLarge(): TrainerError {
-  return new TrainerError('PAYLOAD_TOO_LARGE', 'The request is larger than the cluster can keep.');
 }

@@ -1,4 +1,4 @@
-import { TrainerError } from '../../../errors.ts';
+import { errors } from '../../../errors.ts';
 import { toJobIdHash, toTrainJobName } from '../../../jobs/job-name.ts';
 import type { JobSpec } from '../../../jobs/job-spec.ts';
 import { replaceUrlSecrets } from '../../../requests/credentials.ts';
@@ -57,10 +57,7 @@ export function renderTrainJob(spec: JobSpec, target: TrainJobTarget): RenderedT
   const name = toTrainJobName(spec.backend, spec.jobId);
   const environment = buildEnvironment(spec, name);
   if (Buffer.byteLength(JSON.stringify(spec.request)) > MAX_REQUEST_BYTES) {
-    throw new TrainerError(
-      'PAYLOAD_TOO_LARGE',
-      `The request is larger than ${MAX_REQUEST_BYTES / 1024} KiB once its defaults are filled in; move what is large into a dataset.`,
-    );
+    throw errors.requestTooLarge(MAX_REQUEST_BYTES / 1024);
   }
   const { image, nodes, processesPerNode, resourcesPerNode } = spec;
   const { command, args } = environment;

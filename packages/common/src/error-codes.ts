@@ -1,0 +1,86 @@
+/** What all errors of one code have in common. */
+export interface ErrorDefinition {
+  readonly status: keyof typeof STATUS_TITLES;
+  /** When it is given, for the API's description. */
+  readonly when: string;
+  /** What goes out as `Retry-After` unless one error says otherwise. */
+  readonly retryAfterSeconds?: number;
+}
+
+/** Every error that the HTTP API answers with. Codes are never renamed or reused. */
+export const ERRORS = {
+  INVALID_REQUEST: {
+    status: 400,
+    when: 'The request breaks the schema or a rule of this service; `errors` holds every violation, up to a hundred',
+  },
+  MALFORMED_BODY: {
+    status: 400,
+    when: 'This is no whole HTTP request, or its body is not JSON',
+  },
+  SUBMISSION_REFUSED: {
+    status: 400,
+    when: 'The cluster refuses the job, for the reason in `detail`',
+  },
+  UNAUTHENTICATED: { status: 401, when: 'There is no token' },
+  FORBIDDEN: { status: 403, when: 'The token is wrong' },
+  JOB_NOT_FOUND: {
+    status: 404,
+    when: 'There is no such job, or it was forgotten, some time after its end',
+  },
+  ROUTE_NOT_FOUND: { status: 404, when: 'There is no such route' },
+  REQUEST_TIMEOUT: { status: 408, when: 'The request did not arrive whole within 30 seconds' },
+  JOB_CONFLICT: {
+    status: 409,
+    when: 'A different request was submitted with this `job_id` before; `errors` names what differs',
+  },
+  PAYLOAD_TOO_LARGE: {
+    status: 413,
+    when: 'The body is larger than 256 KiB, or than 96 KiB once its defaults are filled in',
+  },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, when: 'The body is not sent as `application/json`' },
+  RATE_LIMITED: {
+    status: 429,
+    when: 'Too many requests came from this address; wait for `Retry-After`',
+    retryAfterSeconds: 60,
+  },
+  HEADERS_TOO_LARGE: { status: 431, when: 'The headers are larger than 16 KiB' },
+  INTERNAL_ERROR: {
+    status: 500,
+    when: 'Something went wrong on our side; the log has it under `request_id`',
+  },
+  OVERLOADED: {
+    status: 503,
+    when: 'The service cannot keep up; wait for `Retry-After`',
+    retryAfterSeconds: 5,
+  },
+  TOO_MANY_JOBS: {
+    status: 503,
+    when: 'The service keeps as many jobs as `TRAINER_MAX_JOBS`; wait for `Retry-After`',
+    retryAfterSeconds: 60,
+  },
+  CLUSTER_UNAVAILABLE: {
+    status: 503,
+    when: 'The cluster cannot be reached; wait for `Retry-After`',
+    retryAfterSeconds: 5,
+  },
+} as const satisfies Record<string, ErrorDefinition>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export const ERROR_CODES = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
+
+/** The names of the statuses in RFC 9110 and RFC 6585; Node still has the old one of 413. */
+export const STATUS_TITLES = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+} as const;

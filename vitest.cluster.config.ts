@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ['**/*.cluster.test.ts'],
     exclude: ['**/node_modules/**'],
-    globalSetup: ['packages/common/test/cluster/global-setup.ts'],
+    globalSetup: ['@trainer/common/testing/cluster/global-setup'],
     pool: 'forks',
     fileParallelism: false,
     testTimeout: 120_000,

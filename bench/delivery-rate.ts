@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import { createLogger, createService, parseConfig } from '@trainer/common';
+import {
+  type JobDraft,
+  type JobStore,
+  NO_DELIVERY,
+  toTrainJobName,
+  type WebhookPost,
+} from '@trainer/common/testing/internals';
+import { HfUnslothBackend } from '@trainer/services';
 import { Agent, request } from 'undici';
-import type { WebhookPost } from '../packages/common/src/callbacks/http/webhook-client.ts';
-import { parseConfig } from '../packages/common/src/config.ts';
-import { type JobDraft, NO_DELIVERY } from '../packages/common/src/jobs/job.ts';
-import { toTrainJobName } from '../packages/common/src/jobs/job-name.ts';
-import type { JobStore } from '../packages/common/src/jobs/job-store.ts';
-import { createLogger } from '../packages/common/src/logger.ts';
-import { createService } from '../packages/common/src/service/create-service.ts';
-import { HfUnslothBackend } from '../services/hf-unsloth-api/src/backend.ts';
 import { Child } from './child.ts';
 import { median, toTable, toText } from './table.ts';
 

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { TestCluster } from '@trainer/common/testing/cluster';
+import { type KubeObject, startTestbed, type Testbed } from '@trainer/testbed';
 import { request } from 'undici';
-import { TestCluster } from '../packages/common/test/cluster/test-cluster.ts';
-import { type KubeObject, startTestbed, type Testbed } from '../testbed/src/index.ts';
 import { type Child, startService } from './child.ts';
 
 const POLL_MS = 20;

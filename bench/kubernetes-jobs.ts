@@ -1,5 +1,4 @@
-import type { ApiClient } from '../packages/common/src/kubernetes/api-client.ts';
-import type { TestCluster } from '../packages/common/test/cluster/test-cluster.ts';
+import type { ApiClient, TestCluster } from '@trainer/common/testing/cluster';
 import type { Child } from './child.ts';
 import { toBody } from './example-request.ts';
 import { applyLoad } from './load.ts';

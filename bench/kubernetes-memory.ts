@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TestCluster } from '../packages/common/test/cluster/test-cluster.ts';
+import type { TestCluster } from '@trainer/common/testing/cluster';
 import type { Usage } from './child.ts';
 import type { KubernetesBed } from './kubernetes-bed.ts';
 import { submitJobs } from './kubernetes-jobs.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { TestCluster } from '@trainer/common/testing/cluster';
 import { request } from 'undici';
-import type { TestCluster } from '../packages/common/test/cluster/test-cluster.ts';
 import type { Child } from './child.ts';
 import { toBody } from './example-request.ts';
 import type { KubernetesBed } from './kubernetes-bed.ts';

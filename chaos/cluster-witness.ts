@@ -1,9 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ApiClient, ApiError } from '../packages/common/src/kubernetes/api-client.ts';
-import {
-  credentialKeys,
-  type SecretData,
-} from '../packages/common/src/stores/secrets/secret-payload.ts';
+import { type ApiClient, ApiError } from '@trainer/common/testing/cluster';
+import { credentialKeys, type SecretData } from '@trainer/common/testing/internals';
 
 interface Seen {
   readonly metadata: {

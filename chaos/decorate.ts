@@ -1,4 +1,4 @@
-import type { ServiceParts } from '../packages/common/src/service/create-service.ts';
+import type { ServiceParts } from '@trainer/common';
 
 /** What stands between a service and its cluster and webhooks. */
 export type Decorate = NonNullable<ServiceParts['decorate']>;

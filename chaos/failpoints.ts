@@ -1,6 +1,5 @@
 import { setTimeout as sleepForever } from 'node:timers/promises';
-import type { RecordChange } from '../packages/common/src/jobs/job-store.ts';
-import type { Platform } from '../packages/common/src/jobs/platform.ts';
+import type { Platform, RecordChange } from '@trainer/common/testing/internals';
 import { type Decorate, override } from './decorate.ts';
 
 /** The writes of a job's life, in their order, and the POST to its webhook. */

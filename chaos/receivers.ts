@@ -3,7 +3,7 @@ import {
   type Received,
   startWebhookReceiver,
   type WebhookReceiver,
-} from '../packages/common/test/webhook-receiver.ts';
+} from '@trainer/common/testing';
 
 /** What a receiver answers to the `count`-th attempt (from 1) at one event of a job. */
 type Behaviour = (count: number, received: Received) => Answer;

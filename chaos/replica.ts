@@ -1,7 +1,5 @@
-import { createLogger, createService, parseConfig } from '../packages/common/src/index.ts';
-import { HfUnslothBackend } from '../services/hf-unsloth-api/src/backend.ts';
-import { MetaBackend } from '../services/meta-api/src/backend.ts';
-import { NemoBackend } from '../services/nemo-api/src/backend.ts';
+import { createLogger, createService, parseConfig } from '@trainer/common';
+import { HfUnslothBackend, MetaBackend, NemoBackend } from '@trainer/services';
 import { nest } from './decorate.ts';
 import { createFailpoints, type DeathMessage, type Failpoint } from './failpoints.ts';
 import { createEndWitness, type EndMessage } from './open-ends.ts';

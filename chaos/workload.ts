@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TrainingRequestInput } from '../packages/common/src/index.ts';
+import type { TrainingRequestInput } from '@trainer/common';
 import { type Answered, CarefulClient } from './careful-client.ts';
 import type { Fleet } from './fleet.ts';
 import type { BehaviourName, Receivers } from './receivers.ts';

@@ -1,5 +1,5 @@
-import { createLogger, createService, parseConfig } from '../packages/common/src/index.ts';
-import { MetaBackend } from '../services/meta-api/src/backend.ts';
+import { createLogger, createService, parseConfig } from '@trainer/common';
+import { MetaBackend } from '@trainer/services';
 
 /** The OpenAPI description as a service serves it, as the text of a file. */
 export async function describeApi(): Promise<string> {

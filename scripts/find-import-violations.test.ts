@@ -6,6 +6,12 @@ import { findImportViolations } from './find-import-violations.ts';
 
 const LEVELS = [['errors.ts', 'clock.ts'], ['stores/', 'runners/'], ['index.ts']];
 const COMMON = 'packages/common/src';
+const BESIDE_COMMON = {
+  'services/b-api/src/backend.ts': 'export {};',
+  'services/registry.ts': 'export {};',
+  'testbed/src/main.ts': 'export {};',
+  'test/start.ts': 'export {};',
+};
 const made: string[] = [];
 
 afterEach(async () => {
@@ -20,7 +26,8 @@ async function violationsWith(files: Record<string, string>): Promise<string[]> 
     'package.json': '{ "devDependencies": { "left-pad": "1" } }',
     'node_modules/left-pad/package.json': '{ "name": "left-pad", "exports": "./index.js" }',
     'node_modules/left-pad/index.js': 'export {};',
-    'packages/common/package.json': '{ "name": "@trainer/common", "exports": "./src/index.ts" }',
+    'packages/common/package.json':
+      '{ "name": "@trainer/common", "exports": { ".": "./src/index.ts", "./errors": "./src/errors.ts" } }',
     [`${COMMON}/errors.ts`]: "import './clock.ts';",
     [`${COMMON}/clock.ts`]: 'export type Clock = () => number;',
     [`${COMMON}/stores/store.ts`]: "import './memory.ts'; import '../errors.ts';",
@@ -36,12 +43,15 @@ async function violationsWith(files: Record<string, string>): Promise<string[]> 
     await mkdir(dirname(join(root, path)), { recursive: true });
     await writeFile(join(root, path), text);
   }
-  await mkdir(join(root, 'services/a-api/node_modules/@trainer'), { recursive: true });
-  await symlink(
-    join(root, 'packages/common'),
-    join(root, 'services/a-api/node_modules/@trainer/common'),
-  );
+  await link(root, 'services/a-api', 'common', 'packages/common');
+  await link(root, 'packages/common', 'testbed', 'testbed');
   return findImportViolations(root, LEVELS);
+}
+
+/** Lets a package import another by name. */
+async function link(root: string, from: string, name: string, to: string): Promise<void> {
+  await mkdir(join(root, from, 'node_modules/@trainer'), { recursive: true });
+  await symlink(join(root, to), join(root, from, 'node_modules/@trainer', name));
 }
 
 test('a repository that keeps to the rules has no violation', async () => {
@@ -85,12 +95,10 @@ test.each(['helpers.ts', 'local/runner.ts'])('%s without a level is named', asyn
 
 test.each([
   ['node:fs', 'fs'],
-  ['../../b-api/src/backend.ts', 'services/b-api/src/backend.ts'],
-  ['../../../packages/common/src/errors.ts', `${COMMON}/errors.ts`],
+  ['@trainer/common/errors', `${COMMON}/errors.ts`],
 ])('a service may not import %s', async (specifier, resolved) => {
   const violations = await violationsWith({
     'services/a-api/src/backend.ts': `import '${specifier}';`,
-    'services/b-api/src/backend.ts': 'export {};',
   });
   expect(violations).toEqual([
     `services/a-api/src/backend.ts is a service, which imports only @trainer/common, not ${resolved}.`,
@@ -98,13 +106,45 @@ test.each([
 });
 
 test.each([
+  [
+    'services/a-api/src/backend.test.ts',
+    '../../b-api/src/backend.ts',
+    'services/b-api/src/backend.ts',
+  ],
+  ['services/a-api/src/backend.test.ts', '../../registry.ts', 'services/registry.ts'],
+  ['services/registry.ts', '../packages/common/src/errors.ts', `${COMMON}/errors.ts`],
+  ['bench/main.ts', '../packages/common/src/index.ts', `${COMMON}/index.ts`],
+  ['packages/common/test/bed.ts', '../../../testbed/src/main.ts', 'testbed/src/main.ts'],
+  ['testbed/src/main.ts', '../../test/start.ts', 'test/start.ts'],
+])('%s may not leave its package by %s', async (file, specifier, resolved) => {
+  const violations = await violationsWith({
+    ...BESIDE_COMMON,
+    [file]: `import '${specifier}';`,
+  });
+  expect(violations).toEqual([`${file} leaves its package by a relative path to ${resolved}.`]);
+});
+
+test('a file of the root may not enter a package by a relative path', async () => {
+  const text = "import '../packages/common/src/index.ts';";
+  expect(await violationsWith({ 'test/api.test.ts': text })).toEqual([
+    `test/api.test.ts enters a package by a relative path to ${COMMON}/index.ts.`,
+  ]);
+});
+
+test("the registry may reach into its own folder's packages", async () => {
+  const text = "export {} from './a-api/src/backend.ts';";
+  expect(await violationsWith({ 'services/registry.ts': text })).toEqual([]);
+});
+
+test.each([
   ['left-pad', 'node_modules/left-pad/index.js'],
   ['./mock.test.ts', `${COMMON}/runners/mock.test.ts`],
-  ['../../../../testbed/src/main.ts', 'testbed/src/main.ts'],
+  ['@trainer/testbed', 'testbed/src/main.ts'],
 ])('shipped code may not import %s', async (specifier, resolved) => {
   const violations = await violationsWith({
     [`${COMMON}/runners/mock.ts`]: `import '${specifier}';`,
     [`${COMMON}/runners/mock.test.ts`]: 'export {};',
+    'testbed/package.json': '{ "name": "@trainer/testbed", "exports": "./src/main.ts" }',
     'testbed/src/main.ts': 'export {};',
   });
   expect(violations).toEqual([expect.stringMatching(new RegExp(` ${resolved}[.]$`))]);

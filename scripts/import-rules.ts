@@ -3,6 +3,9 @@ import type { IForbiddenRuleType } from 'dependency-cruiser';
 const COMMON = 'packages/common/src/';
 const TEST_FILE = '[.]test[.]ts$';
 
+/** A file's package; what matches none belongs to the root's. The registry is a file of services/. */
+const PACKAGE = '^((?:packages|services)/[^/]+|services|testbed|bench|chaos)/';
+
 /** The import rules of the whole repository, given the levels of packages/common/src. */
 export function buildImportRules(levels: readonly string[][]): IForbiddenRuleType[] {
   return [
@@ -11,6 +14,18 @@ export function buildImportRules(levels: readonly string[][]): IForbiddenRuleTyp
       severity: 'error',
       from: {},
       to: { circular: true },
+    },
+    {
+      name: 'leaves its package by a relative path to',
+      severity: 'error',
+      from: { path: PACKAGE },
+      to: { dependencyTypes: ['local'], pathNot: '^$1/' },
+    },
+    {
+      name: 'enters a package by a relative path to',
+      severity: 'error',
+      from: { pathNot: PACKAGE },
+      to: { dependencyTypes: ['local'], path: PACKAGE },
     },
     {
       name: 'is a service, which imports only @trainer/common, not',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { ERRORS } from '@trainer/common/testing/internals';
 import { describe, expect, test } from 'vitest';
-import { ERRORS } from '../packages/common/src/error-codes.ts';
 
 interface Schema {
   readonly type?: string | readonly string[];

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { createSigner } from '@trainer/common/testing/internals';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createSigner } from '../packages/common/src/callbacks/signature.ts';
 
 // The page's two snippets, run as they stand there.
 

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { runCli } from '@trainer/cli';
+import { makeRequest, startTestService } from '@trainer/common/testing';
 import { expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
-import { runCli } from '../packages/cli/src/run-cli.ts';
-import { makeRequest, startTestService } from '../packages/common/test/start-test-service.ts';
 
 const example = (name: string) =>
   fileURLToPath(new URL(`../docs/examples/${name}.json`, import.meta.url));

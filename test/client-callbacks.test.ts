@@ -1,8 +1,7 @@
 import { CallbackError, TrainerClient, verifyCallback } from '@trainer/client';
+import { makeRequest, startTestService, startWebhookReceiver } from '@trainer/common/testing';
 import { Webhook } from 'standardwebhooks';
 import { expect, it, onTestFinished } from 'vitest';
-import { makeRequest, startTestService } from '../packages/common/test/start-test-service.ts';
-import { startWebhookReceiver } from '../packages/common/test/webhook-receiver.ts';
 
 const SECRET = `whsec_${Buffer.from('a secret of some thirty bytes').toString('base64')}`;
 const OTHER = `whsec_${Buffer.from('another one of thirty bytes').toString('base64')}`;

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isEnded, type Job, TrainerApiError, TrainerClient } from '@trainer/client';
+import { makeRequest, startTestService } from '@trainer/common/testing';
 import { expect, it, onTestFinished } from 'vitest';
-import { makeRequest, startTestService } from '../packages/common/test/start-test-service.ts';
 
 const FAST = {
   retryPace: { firstMs: 1, longestMs: 5 },

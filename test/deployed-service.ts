@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ApiClient } from '../packages/common/src/kubernetes/api-client.ts';
+import type { ApiClient } from '@trainer/common/testing/cluster';
 import type { Installation } from './installation.ts';
 import { RecordingProxy } from './recording-proxy.ts';
 

@@ -116,7 +116,7 @@ it('adds lines like those that are there for the other services', async () => {
 
 it('names files and functions that exist', async () => {
   const read = (path: string) => readFile(join(ROOT, 'packages/common', path), 'utf8');
-  expect(await read('src/create-platform.ts')).toContain('PLATFORMS');
+  expect(await read('src/service/create-platform.ts')).toContain('PLATFORMS');
   expect(await read('src/config.ts')).toContain('TRAINER_JOB_RUNNER');
   expect(await read('test/job-runner-contract.ts')).toContain('export function describeJobRunner');
   expect(await read('test/job-store-contract.ts')).toContain('export function describeJobStore');

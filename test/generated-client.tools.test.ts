@@ -3,9 +3,9 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { startTestService } from '@trainer/common/testing';
+import { MetaBackend } from '@trainer/services';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startTestService } from '../packages/common/test/start-test-service.ts';
-import { MetaBackend } from '../services/meta-api/src/backend.ts';
 import { runNpx } from './run-npx.ts';
 
 const REPOSITORY = dirname(dirname(fileURLToPath(import.meta.url)));

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { type ApiClient, ApiError } from '@trainer/common/testing/cluster';
 import { parseAllDocuments } from 'yaml';
-import { type ApiClient, ApiError } from '../packages/common/src/kubernetes/api-client.ts';
 import type { Manifest } from './manifests.ts';
 
 interface Resource {

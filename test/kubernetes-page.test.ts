@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { JOB_STATUSES } from '@trainer/common';
+import { LEASE_SECONDS, REASONS } from '@trainer/common/testing/internals';
 import { expect, test } from 'vitest';
-import { JOB_STATUSES } from '../packages/common/src/index.ts';
-import { REASONS } from '../packages/common/src/jobs/job.ts';
-import { LEASE_SECONDS } from '../packages/common/src/kubernetes/lease-state.ts';
 import { type Manifest, manifestFolderOf, readFolder } from './manifests.ts';
 
 const page = readFileSync(new URL('../docs/KUBERNETES.md', import.meta.url), 'utf8');

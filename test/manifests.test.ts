@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseConfig, SETTINGS } from '@trainer/common';
+import { CLOSE_TIMEOUT_MS } from '@trainer/common/testing/internals';
+import { HfUnslothBackend, MetaBackend, NemoBackend } from '@trainer/services';
 import { describe, expect, test } from 'vitest';
-import { parseConfig, SETTINGS } from '../packages/common/src/config.ts';
-import { HfUnslothBackend } from '../services/hf-unsloth-api/src/backend.ts';
-import { MetaBackend } from '../services/meta-api/src/backend.ts';
-import { NemoBackend } from '../services/nemo-api/src/backend.ts';
 import {
   listApplied,
   type Manifest,
@@ -194,11 +193,9 @@ describe.each(services)('$name', ({ name, backend, objects, find }) => {
     });
     expect(pod.topologySpreadConstraints).toHaveLength(2);
 
-    const source = await readFile('packages/common/src/start-service.ts', 'utf8');
-    const closeMs = /CLOSE_TIMEOUT_MS = ([\d_]+)/.exec(source)?.[1]?.replaceAll('_', '');
     const sleepSeconds = container.lifecycle.preStop.sleep.seconds;
     expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(
-      sleepSeconds + Number(closeMs) / 1000,
+      sleepSeconds + CLOSE_TIMEOUT_MS / 1000,
     );
   });
 

@@ -1,11 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { TrainingRequestSchema } from '@trainer/common';
+import { startTestService } from '@trainer/common/testing';
+import { HfUnslothBackend, MetaBackend, NemoBackend } from '@trainer/services';
 import { expect, it } from 'vitest';
-import { TrainingRequestSchema } from '../packages/common/src/index.ts';
-import { startTestService } from '../packages/common/test/start-test-service.ts';
 import { describeApi } from '../scripts/describe-api.ts';
-import { HfUnslothBackend } from '../services/hf-unsloth-api/src/backend.ts';
-import { MetaBackend } from '../services/meta-api/src/backend.ts';
-import { NemoBackend } from '../services/nemo-api/src/backend.ts';
 
 const committed = await readFile(new URL('../docs/openapi.json', import.meta.url), 'utf8');
 const description = JSON.parse(committed);

@@ -1,11 +1,9 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startTestService } from '@trainer/common/testing';
+import { HfUnslothBackend, MetaBackend, NemoBackend } from '@trainer/services';
 import { describe, expect, it } from 'vitest';
-import { startTestService } from '../packages/common/test/start-test-service.ts';
-import { HfUnslothBackend } from '../services/hf-unsloth-api/src/backend.ts';
-import { MetaBackend } from '../services/meta-api/src/backend.ts';
-import { NemoBackend } from '../services/nemo-api/src/backend.ts';
 import { runNpx } from './run-npx.ts';
 
 interface Assertion {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { SETTINGS } from '@trainer/common';
 import { expect, test } from 'vitest';
-import { SETTINGS } from '../packages/common/src/index.ts';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 const table = readme.split('\n## Settings\n')[1]?.split('\n## ')[0] ?? '';

@@ -1,5 +1,5 @@
+import type { Problem } from '@trainer/common';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { Problem } from '../../packages/common/src/index.ts';
 import { JOBSET_API, ServiceFixture, TRAINER_API } from './service-fixture.ts';
 
 /** What the guide's example needs to be accepted by each service. */

@@ -1,17 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Fleet, type FleetOptions } from '../../chaos/fleet.ts';
-import type { TrainingResponse } from '../../packages/common/src/index.ts';
-import { FaultProxy } from '../../packages/common/test/cluster/fault-proxy.ts';
-import { follow, type Named, type Until } from '../../packages/common/test/cluster/follow.ts';
-import { SERVICE_RULES, TestCluster } from '../../packages/common/test/cluster/test-cluster.ts';
+import { Fleet, type FleetOptions } from '@trainer/chaos/fleet';
+import type { TrainingResponse } from '@trainer/common';
 import {
+  guideExample,
   type Received,
   startWebhookReceiver,
   type WebhookReceiver,
-} from '../../packages/common/test/webhook-receiver.ts';
+} from '@trainer/common/testing';
+import {
+  FaultProxy,
+  follow,
+  type Named,
+  SERVICE_RULES,
+  TestCluster,
+  type Until,
+} from '@trainer/common/testing/cluster';
 import { Inbox } from './inbox.ts';
 
 export interface ServiceFixtureOptions {
@@ -43,8 +49,6 @@ export interface Answer<T = TrainingResponse> {
   readonly headers: Headers;
   readonly body: T;
 }
-
-const GUIDE = new URL('../../packages/common/test/guide-example.json', import.meta.url);
 
 /** Replicas of one service as processes on a real cluster, and a webhook that hears of its jobs. */
 export class ServiceFixture {
@@ -110,7 +114,7 @@ export class ServiceFixture {
 
   /** The guide's example under a new id, with our webhook; `changes` are merged into its sections. */
   async request(changes: Record<string, Json> = {}): Promise<Json & { job_id: string }> {
-    const guide = JSON.parse(await readFile(GUIDE, 'utf8')) as Record<string, Json>;
+    const guide = guideExample as unknown as Record<string, Json>;
     const sections = Object.entries(changes).map(([key, change]) => [
       key,
       { ...guide[key], ...change },

@@ -1,5 +1,5 @@
+import { startTestbed, type Testbed } from '@trainer/testbed';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTestbed, type Testbed } from '../../testbed/src/index.ts';
 import { ServiceFixture, TRAINER_API } from './service-fixture.ts';
 
 describe('while Trainer is down, its controller and its webhooks', () => {

@@ -5,9 +5,7 @@ import {
   renderRequest,
   TrainerError,
 } from '@trainer/common';
-import { HfUnslothBackend } from '@trainer/hf-unsloth-api/backend';
-import { MetaBackend } from '@trainer/meta-api/backend';
-import { NemoBackend } from '@trainer/nemo-api/backend';
+import { HfUnslothBackend, MetaBackend, NemoBackend } from '@trainer/services';
 import { stringify } from 'yaml';
 import type { CliContext } from './cli-context.ts';
 import { printable } from './table.ts';

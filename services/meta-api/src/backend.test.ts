@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import guideExample from '../../../packages/common/test/guide-example.json' with { type: 'json' };
 import {
+  guideExample,
   makeRequest,
   startTestService,
   type TestService,
-} from '../../../packages/common/test/start-test-service.ts';
+} from '@trainer/common/testing';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { MetaBackend } from './backend.ts';
 
 let service: TestService;

@@ -5,7 +5,7 @@ import { createLogger } from '../logger.ts';
 import { createService } from './create-service.ts';
 
 /** How long what is in flight may take once the process was told to end. */
-const CLOSE_TIMEOUT_MS = 20_000;
+export const CLOSE_TIMEOUT_MS = 20_000;
 
 /**
  * Runs one service for the life of the process: reads the environment, listens, and on SIGINT or

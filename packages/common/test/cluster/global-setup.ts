@@ -1,5 +1,5 @@
+import { startTestbed } from '@trainer/testbed';
 import type { TestProject } from 'vitest/node';
-import { startTestbed } from '../../../../testbed/src/index.ts';
 import { createApiClient } from '../../src/kubernetes/http-client.ts';
 import { surveyCluster } from './survey-cluster.ts';
 

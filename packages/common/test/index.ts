@@ -1,0 +1,17 @@
+/** What the tests, measurements and chaos runs of other packages share. Shipped code never imports it. */
+export { eventually } from './eventually.ts';
+export { FakeClock } from './fake-clock.ts';
+export { default as guideExample } from './guide-example.json' with { type: 'json' };
+export {
+  makeRequest,
+  startTestService,
+  type TestAnswer,
+  type TestService,
+  type TestServiceOptions,
+} from './start-test-service.ts';
+export {
+  type Answer,
+  type Received,
+  startWebhookReceiver,
+  type WebhookReceiver,
+} from './webhook-receiver.ts';

@@ -1,0 +1,11 @@
+/** Inner parts that pages are compared with and that measurements and chaos runs reach into. */
+export type { WebhookPost } from '../src/callbacks/http/webhook-client.ts';
+export { createSigner } from '../src/callbacks/signature.ts';
+export { ERRORS } from '../src/error-codes.ts';
+export { type JobDraft, NO_DELIVERY, REASONS } from '../src/jobs/job.ts';
+export { toTrainJobName } from '../src/jobs/job-name.ts';
+export type { JobStore, RecordChange } from '../src/jobs/job-store.ts';
+export type { Platform } from '../src/jobs/platform.ts';
+export { LEASE_SECONDS } from '../src/kubernetes/lease-state.ts';
+export { CLOSE_TIMEOUT_MS } from '../src/service/start-service.ts';
+export { credentialKeys, type SecretData } from '../src/stores/secrets/secret-payload.ts';

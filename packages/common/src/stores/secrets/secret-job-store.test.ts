@@ -1,75 +1,103 @@
-import { once } from 'node:events';
+import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { makeDraft, TEST_BACKEND } from '../../../test/make-draft.ts';
+import { FakeApiServer } from '../../../test/fake-api/fake-api-server.ts';
+import { describeJobStore } from '../../../test/job-store-contract.ts';
+import { makeDraft, makePayload, TEST_BACKEND } from '../../../test/make-draft.ts';
 import { systemClock } from '../../clock.ts';
 import type { JobRecord } from '../../jobs/job.ts';
-import { type ApiClient, ApiError, type ApiRequest } from '../../kubernetes/api-client.ts';
+import { ApiError } from '../../kubernetes/api-client.ts';
 import { SecretJobStore } from './secret-job-store.ts';
-import { toAnnotations, toLabels } from './secret-record.ts';
 
-const NOT_FOUND = { status: 404, reason: 'NotFound' };
-/** What a proxy says while the API server behind it is away. */
-const OF_A_PROXY = { status: 404 };
+const SECRETS = '/api/v1/namespaces/jobs/secrets';
 
-const draft = makeDraft('job-1');
-const secret = {
-  metadata: {
-    name: draft.name,
-    uid: 'uid-1',
-    resourceVersion: '5',
-    labels: toLabels(draft),
-    annotations: toAnnotations(draft),
-  },
-};
+let server: FakeApiServer;
+let store: SecretJobStore;
+let logged: string[];
+let opened: SecretJobStore[];
 
-/** An API server that lists one record, and then answers every call with `refusal`. */
-class RefusingClient implements ApiClient {
-  refusal: ConstructorParameters<typeof ApiError>[1] = NOT_FOUND;
-  readonly calls: string[] = [];
-
-  async call<T>({ method, path }: ApiRequest): Promise<T> {
-    this.calls.push(method);
-    if (path.endsWith('/secrets')) {
-      return { metadata: { resourceVersion: '5' }, items: [secret] } as T;
-    }
-    throw new ApiError('refused', this.refusal);
-  }
-
-  async watch<T>({ signal }: ApiRequest): Promise<AsyncIterable<T & never>> {
-    if (signal === undefined) throw new Error('without a signal it never ends');
-    const next = async () => {
-      await once(signal, 'abort');
-      return { done: true as const, value: undefined };
-    };
-    return { [Symbol.asyncIterator]: () => ({ next }) };
-  }
-
-  endpoint() {
-    return { address: '127.0.0.1', port: 6443 };
-  }
-
-  async close(): Promise<void> {}
+async function openStore(backend = TEST_BACKEND): Promise<SecretJobStore> {
+  const logger = pino({ level: 'warn' }, { write: (line: string) => logged.push(line) });
+  const parts = { client: server.connect(), clock: systemClock, logger, namespace: 'jobs' };
+  const store = new SecretJobStore({ ...parts, backend });
+  opened.push(store);
+  await store.open();
+  return store;
 }
 
-let client: RefusingClient;
-let store: SecretJobStore;
-let record: JobRecord;
+async function create(payload = makePayload()): Promise<JobRecord> {
+  const created = await store.create(makeDraft(randomUUID()), payload);
+  if (created.outcome !== 'created') throw new Error(created.outcome);
+  return created.record;
+}
+
+/** The methods of the calls that `work` makes. */
+async function callsOf(work: () => Promise<unknown>): Promise<string> {
+  server.requests.length = 0;
+  await work();
+  return server.requests.map(({ method }) => method).join(' ');
+}
 
 beforeEach(async () => {
-  client = new RefusingClient();
-  store = new SecretJobStore({
-    ...{ client, clock: systemClock, logger: pino({ level: 'silent' }) },
-    ...{ backend: TEST_BACKEND, namespace: 'jobs' },
-  });
-  await store.open();
-  record = store.peek(draft.name) as JobRecord;
+  server = new FakeApiServer();
+  logged = [];
+  opened = [];
+  store = await openStore();
 });
-afterEach(() => store.close());
+afterEach(() => Promise.all(opened.map((each) => each.close())));
+
+describeJobStore('SecretJobStore', async () => {
+  const [one, two] = await Promise.all([openStore(), openStore()]);
+  return { store: one, replica: two, close: async () => {} };
+});
+
+describe('what goes over the wire', () => {
+  it('is as few calls as can be', async () => {
+    let record = await create();
+    expect(await callsOf(() => create())).toBe('POST');
+    expect(await callsOf(() => store.get(record.name))).toBe('');
+    expect(await callsOf(() => store.readPlan(record))).toBe('');
+    expect(await callsOf(() => store.read(record.name))).toBe('GET');
+    expect(await callsOf(() => store.get('meta-unknown'))).toBe('GET');
+    const update = async () => {
+      record = (await store.update(record, { runId: 'run' })) ?? record;
+    };
+    expect(await callsOf(update)).toBe('PATCH');
+    expect(await callsOf(() => store.delete(record))).toBe('DELETE');
+  });
+
+  it('asks for metadata alone wherever that does', async () => {
+    const record = await create();
+    await store.read(record.name);
+    const updated = await store.update(record, { runId: 'run' });
+    const reader = await openStore();
+    await reader.get('meta-unknown');
+    if (updated) await store.delete(updated);
+    for (const { method, accept } of server.requests) {
+      expect([method, accept]).toEqual([method, expect.stringMatching(/as=PartialObjectMetadata/)]);
+    }
+    expect(server.requests.length).toBeGreaterThan(6);
+  });
+
+  it('names uid and version in every change', async () => {
+    const record = await create();
+    const updated = (await store.update(record, { runId: 'run' })) as JobRecord;
+    await store.delete(updated);
+    const [patch, remove] = server.requests.slice(-2);
+    const { uid } = record;
+    expect(patch?.body).toMatchObject({ metadata: { uid, resourceVersion: record.version } });
+    expect(remove?.body).toMatchObject({
+      preconditions: { uid, resourceVersion: updated.version },
+    });
+  });
+});
 
 describe('a record that is not there', () => {
   it('is forgotten once the API server itself has said so', async () => {
-    expect(record).toMatchObject({ id: 'job-1', uid: 'uid-1' });
+    const record = await create();
+    server.before = () => {
+      throw new ApiError('refused', { status: 404, reason: 'NotFound' });
+    };
     expect(await store.read(record.name)).toBeUndefined();
     expect(store.peek(record.name)).toBeUndefined();
     expect(await store.update(record, { runId: 'run' })).toBeUndefined();
@@ -77,13 +105,68 @@ describe('a record that is not there', () => {
   });
 
   it('is not taken for gone because somebody in between knows no better', async () => {
-    client.refusal = OF_A_PROXY;
+    const record = await create();
+    const reader = await openStore();
+    // What a proxy says while the API server behind it is away.
+    server.before = () => {
+      throw new ApiError('refused', { status: 404 });
+    };
     const unavailable = { code: 'CLUSTER_UNAVAILABLE' };
     await expect(store.read(record.name)).rejects.toMatchObject(unavailable);
     await expect(store.get('unknown')).rejects.toMatchObject(unavailable);
     await expect(store.update(record, { runId: 'run' })).rejects.toMatchObject(unavailable);
-    await expect(store.readPlan(record)).rejects.toMatchObject(unavailable);
+    await expect(reader.readPlan(record)).rejects.toMatchObject(unavailable);
     await expect(store.delete(record)).rejects.toMatchObject(unavailable);
     expect(store.peek(record.name)).toEqual(record);
   });
+});
+
+describe('a name that is taken', () => {
+  it('by a stranger is no job', async () => {
+    const draft = makeDraft(randomUUID());
+    server.create(SECRETS, { metadata: { name: draft.name } });
+    expect(await store.create(draft, makePayload())).toMatchObject({ outcome: 'taken' });
+    expect(await store.get(draft.name)).toBeUndefined();
+  });
+
+  it('by a record that a finalizer still holds is said to be, until that is gone', async () => {
+    const { name, id } = await create();
+    server.patch(`${SECRETS}/${name}`, { metadata: { finalizers: ['test/hold'] } });
+    const held = (await store.read(name)) as JobRecord;
+    expect(await store.delete(held)).toBe(true);
+    expect(store.peek(name)).toBeUndefined();
+    expect(await store.create(makeDraft(id), makePayload())).toMatchObject({
+      outcome: 'taken',
+      detail: expect.stringMatching(/being deleted/),
+    });
+    server.patch(`${SECRETS}/${name}`, { metadata: { finalizers: null } });
+    expect(await store.create(makeDraft(id), makePayload())).toMatchObject({ outcome: 'created' });
+  });
+});
+
+it('refuses what is larger than a Secret can be', async () => {
+  const payload = makePayload({ asked: { text: 'x'.repeat(1.2 * 1024 * 1024) } });
+  await expect(create(payload)).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
+});
+
+it('finds everything again after a restart, and nothing of other backends', async () => {
+  const record = await create();
+  await store.close();
+  const [after, other] = await Promise.all([openStore(), openStore('nemo')]);
+  expect(after.peek(record.name)).toStrictEqual(record);
+  expect(await after.readPayload(record)).toStrictEqual(makePayload());
+  expect(other.count()).toBe(0);
+  expect(await other.read(record.name)).toBeUndefined();
+});
+
+it('tells what our account lacks to the log and not to the caller', async () => {
+  server.before = () => {
+    const serverMessage = 'secrets is forbidden: cannot create resource "secrets" in API group ""';
+    throw new ApiError('refused', { status: 403, reason: 'Forbidden', serverMessage });
+  };
+  const refusal = await create().catch((error: Error) => error);
+  expect(refusal).toMatchObject({ code: 'CLUSTER_UNAVAILABLE', status: 503 });
+  expect((refusal as Error).message).not.toMatch(/secrets|create|account|namespace/);
+  expect(logged.join()).toMatch(/cannot create resource \\"secrets\\"/);
+  expect(logged.join()).not.toMatch(/hf_secret|aws_secret|hook-secret/);
 });

@@ -50,6 +50,14 @@ export class FakeClock implements Clock {
     this.#nowMs = untilMs;
   }
 
+  /**
+   * Lets time pass while nothing of this process runs, as when it is suspended or its event loop is
+   * blocked: timers that come due fire late, at the next `advance`.
+   */
+  stall(byMs: number): void {
+    this.#nowMs += byMs;
+  }
+
   #first(untilMs: number): Timer | undefined {
     const due = [...this.#timers].filter(({ atMs }) => atMs <= untilMs);
     return due.sort((a, b) => a.atMs - b.atMs)[0];

@@ -270,6 +270,18 @@ describe('leadership', () => {
     expect(stateOf(record)?.status).toBe('running');
   });
 
+  it('that is lost while a plan is read starts nothing', async () => {
+    const record = await create();
+    const plan = await store.readPlan(record);
+    const read = Promise.withResolvers<typeof plan>();
+    vi.spyOn(store, 'readPlan').mockReturnValue(read.promise);
+    await clock.advance(10 * SECOND);
+    leadership.set(false);
+    read.resolve(plan);
+    await clock.advance(0);
+    expect(runner.calls).toEqual([]);
+  });
+
   it('is needed for anything', async () => {
     leadership.set(false);
     expect(told.at(-1)).toBe('clear');

@@ -258,6 +258,16 @@ describe('a job that has ended', () => {
       },
     ],
     [
+      'keeps its credentials while nothing reliable is known of its run',
+      {
+        record: ended('failed', { areCredentialsGone: false }),
+        seen: undefined,
+        atMs: 100_000,
+        action: nothing,
+        lookAgainAtMs: 101_000,
+      },
+    ],
+    [
       'is answered until it expires',
       {
         record: ended('failed'),

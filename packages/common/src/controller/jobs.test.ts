@@ -169,6 +169,23 @@ describe('submit', () => {
     expect(view.state).toMatchObject({ status: 'failed', reason: 'SUBMISSION_REFUSED' });
   });
 
+  it('ends no accepted job because our own account may not start it now', async () => {
+    runner.failure = unreachable;
+    await submit();
+    runner.failure = undefined;
+    runner.startOutcome = { outcome: 'forbidden', detail: 'The operator has to look into it.' };
+    await expect(submit()).rejects.toMatchObject({
+      code: 'CLUSTER_UNAVAILABLE',
+      message: 'The operator has to look into it.',
+      retryAfterSeconds: 30,
+    });
+    expect(only()).toMatchObject({ runId: undefined, state: { status: 'submitted' } });
+    runner.startOutcome = undefined;
+    expect((await submit()).isReplay).toBe(true);
+    await jobs.close();
+    expect(only().runId).toBe(`run-of-${only().uid}`);
+  });
+
   it('creates one job of many submissions at once', async () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => submit()));
     expect(answers.filter(({ isReplay }) => !isReplay)).toHaveLength(1);

@@ -95,6 +95,56 @@ describe('LeaseLeadership', () => {
     await leadership.close();
   });
 
+  it('does not wait for its timer to know that its time is up', async () => {
+    const { clock, leadership, told } = setUp();
+    await leadership.open();
+    clock.stall(7999);
+    expect(leadership.isLeader()).toBe(true);
+    clock.stall(1);
+    expect(leadership.isLeader()).toBe(false);
+    expect(told).toEqual([true]);
+    await clock.advance(0);
+    expect(told).toEqual([true, false, true]);
+    await leadership.close();
+  });
+
+  it('counts its time from the request of a renewal, not from its answer', async () => {
+    const { lease, clock, leadership } = setUp();
+    await leadership.open();
+    lease.trouble = 'hang';
+    await clock.advance(2000);
+    await clock.advance(2500);
+    lease.trouble = 'none';
+    lease.release();
+    await clock.advance(0);
+    lease.trouble = 'no answer';
+    await clock.advance(10_000 - 4500 - 1);
+    expect(leadership.isLeader()).toBe(true);
+    await clock.advance(1);
+    expect(leadership.isLeader()).toBe(false);
+    await leadership.close();
+  });
+
+  it('counts its time from the request of the Lease, not from its answer', async () => {
+    const { lease, clock, leadership, told } = setUp();
+    lease.trouble = 'hang';
+    const opened = leadership.open();
+    // The first call reads, the second creates.
+    await clock.advance(0);
+    lease.release();
+    await clock.advance(2500);
+    lease.trouble = 'no answer';
+    lease.release();
+    await opened;
+    expect(leadership.isLeader()).toBe(true);
+    await clock.advance(8000 - 2500 - 1);
+    expect(leadership.isLeader()).toBe(true);
+    await clock.advance(1);
+    expect(leadership.isLeader()).toBe(false);
+    expect(told).toEqual([true, false]);
+    await leadership.close();
+  });
+
   it('is not fooled by an answer that comes after its deadline', async () => {
     const { lease, clock, leadership } = setUp();
     await leadership.open();

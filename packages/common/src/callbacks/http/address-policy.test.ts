@@ -59,6 +59,8 @@ const HOSTILE: [url: string, refusal: string][] = [
   ['http://[fe80::1%25eth0]/', NO_URL],
   ['http://[fd00:ec2::254]/', METADATA],
   ['http://[fd20:ce::254]/', METADATA],
+  ['http://[fd00:c1::a9fe:a9fe]/', METADATA],
+  ['http://[fd00:42::42]/', METADATA],
   ['http://100.100.100.200/', METADATA],
   ['http://168.63.129.16/', METADATA],
   ['http://192.0.0.192/', METADATA],

@@ -73,6 +73,14 @@ describe('toObservation', () => {
       'submitted PENDING: Waiting until 2 of 2 nodes are ready',
     ],
     [
+      'one of two Jobs of a kind whose pods are ready',
+      makeTrainJob()
+        .nodes(2)
+        .jobs({ node: { active: 2, ready: 1 } }),
+      undefined,
+      'submitted PENDING: Waiting until 2 of 2 nodes are ready',
+    ],
+    [
       'all pods ready',
       makeTrainJob()
         .nodes(2)

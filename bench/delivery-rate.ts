@@ -101,6 +101,7 @@ async function addEndedJob(store: JobStore | undefined, receiverUrl: string, ind
     createdAtMs: nowMs,
     warnings: [],
     hasWebhook: true,
+    webhookOrigin: receiverUrl,
     runId: 'run',
     state: {
       status: 'succeeded',

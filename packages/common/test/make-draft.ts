@@ -14,6 +14,7 @@ export function makeDraft(id: string, changes: Partial<JobDraft> = {}): JobDraft
     createdAtMs,
     warnings: ['customization.lora_rnak is not known; did you mean lora_rank?'],
     hasWebhook: true,
+    webhookOrigin: 'https://studio.example',
     runId: undefined,
     state: toAcceptedState(createdAtMs),
     delivery: NO_DELIVERY,

@@ -16,6 +16,7 @@ export function makeRecord(overrides: Partial<JobRecord> = {}): JobRecord {
     createdAtMs,
     warnings: [],
     hasWebhook: false,
+    webhookOrigin: undefined,
     runId: undefined,
     state: toAcceptedState(createdAtMs),
     delivery: { ...NO_DELIVERY, settled: 'unwanted' },

@@ -214,14 +214,18 @@ describe('submit', () => {
 
   it('keeps webhook, credentials and what was asked apart', async () => {
     const callbacks = {
-      webhook_url: 'https://a.test/',
+      webhook_url: 'https://a.test/hook?key=1',
       auth_header: 'Bearer x',
       event_filter: null,
     };
     const base_model = { provider: 'meta', model_name: 'm', auth_token: 'hf_secret' };
     await submit({ callbacks, base_model });
     const record = only();
-    expect(record).toMatchObject({ hasWebhook: true, delivery: { settled: undefined } });
+    expect(record).toMatchObject({
+      hasWebhook: true,
+      webhookOrigin: 'https://a.test',
+      delivery: { settled: undefined },
+    });
     expect(JSON.stringify([record, await store.readPlan(record)])).not.toMatch(/hf_secret|Bearer/);
   });
 });

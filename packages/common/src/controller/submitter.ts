@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
+import { toOrigin } from '../callbacks/origin-limits.ts';
 import type { Clock } from '../clock.ts';
 import { errors, type TrainerError } from '../errors.ts';
 import {
@@ -136,6 +137,7 @@ export class Submitter {
       createdAtMs: nowMs,
       warnings: [...warnings, ...rendered.warnings],
       hasWebhook: callback !== undefined,
+      webhookOrigin: callback && toOrigin(callback.webhookUrl),
       runId: undefined,
       state: toAcceptedState(nowMs),
       delivery: callback === undefined ? { ...NO_DELIVERY, settled: 'unwanted' } : NO_DELIVERY,

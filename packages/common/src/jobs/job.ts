@@ -80,6 +80,8 @@ export interface JobRecord {
   readonly createdAtMs: number;
   readonly warnings: readonly string[];
   readonly hasWebhook: boolean;
+  /** Scheme, host and port of the webhook; undefined also in records of versions before this field. */
+  readonly webhookOrigin: string | undefined;
   /** The uid of the TrainJob, once it is known to exist. */
   readonly runId: string | undefined;
   readonly state: JobState;

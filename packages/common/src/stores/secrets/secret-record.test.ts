@@ -57,6 +57,7 @@ const draft: fc.Arbitrary<JobDraft> = fc
     createdAtMs: time,
     warnings: fc.array(text, { maxLength: 5 }),
     hasWebhook: fc.boolean(),
+    webhookOrigin: fc.option(fc.webUrl(), { nil: undefined }),
     runId: fc.option(fc.uuid(), { nil: undefined }),
     state,
     delivery,
@@ -120,6 +121,7 @@ describe('a record in annotations', () => {
         const many = Array.from({ length: count + 1 }, () => word.repeat(20));
         const job = makeDraft('job', {
           warnings: many,
+          webhookOrigin: `https://${word}`,
           state: { ...makeDraft('job').state, detail: word.repeat(50) },
           delivery: {
             ...makeDraft('job').delivery,
@@ -136,6 +138,15 @@ describe('a record in annotations', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('comes back without the origin of its webhook where an earlier version wrote it', () => {
+    const { 'trainer.deepfinery/webhook-origin': origin, ...earlier } = toAnnotations(
+      makeDraft('job', { webhookOrigin: 'https://hook.test:8443' }),
+    );
+    expect(origin).toBe('https://hook.test:8443');
+    const record = toRecord(toStored(makeDraft('job'), earlier), TEST_BACKEND);
+    expect(record).toMatchObject({ hasWebhook: true, webhookOrigin: undefined });
   });
 
   it('keeps the newest attempts and the first warnings', () => {

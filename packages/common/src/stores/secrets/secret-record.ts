@@ -34,6 +34,7 @@ const FINGERPRINT = `${OWN_PREFIX}fingerprint`;
 const CREATED_AT = `${OWN_PREFIX}created-at`;
 const WARNINGS = `${OWN_PREFIX}warnings`;
 const WEBHOOK = `${OWN_PREFIX}webhook`;
+const WEBHOOK_ORIGIN = `${OWN_PREFIX}webhook-origin`;
 const RUN_ID = `${OWN_PREFIX}run-id`;
 const STATE = `${OWN_PREFIX}state`;
 const DELIVERY = `${OWN_PREFIX}delivery`;
@@ -86,6 +87,7 @@ export function toAnnotations(draft: JobDraft): Record<string, string> {
     [CREATED_AT]: String(draft.createdAtMs),
     [WARNINGS]: JSON.stringify(shortenWarnings(draft.warnings)),
     [WEBHOOK]: String(draft.hasWebhook),
+    [WEBHOOK_ORIGIN]: toShortOrigin(draft),
     ...toAnnotationPatch(draft),
   };
   // Only a patch knows null; in a new object the API server would make a text of it.
@@ -126,11 +128,17 @@ export function toRecord({ metadata }: SecretMetadata, backend: string): JobReco
     createdAtMs: Number(annotations[CREATED_AT]),
     warnings,
     hasWebhook: annotations[WEBHOOK] === 'true',
+    webhookOrigin: annotations[WEBHOOK_ORIGIN],
     runId: annotations[RUN_ID],
     state: toState(state),
     delivery: toDelivery(delivery),
     areCredentialsGone: annotations[CREDENTIALS] === 'gone',
   };
+}
+
+/** None where it is too long, since it can be read from the payload as well. */
+function toShortOrigin({ webhookOrigin = '' }: JobDraft): string | null {
+  return webhookOrigin === '' || jsonBytes(webhookOrigin) > MAX_ITEM_BYTES ? null : webhookOrigin;
 }
 
 function toState(state: z.output<typeof StateSchema>): JobState {

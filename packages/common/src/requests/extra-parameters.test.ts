@@ -71,7 +71,6 @@ describe('refused', () => {
     ['runtime_ref', { name: 'Not Valid' }],
     ['runtime_ref', { name: 'r', kind: 'Deployment' }],
     ['container_image', 'a b'],
-    ['container_image', ''],
     ['container_image', `https://u:${SECRET}@h/ x`],
     ['num_nodes', 0],
     ['num_nodes', 1.5],

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { credential } from './credential-mark.ts';
 import { optional, withDefault } from './field.ts';
 
 const QUANTITY = /^(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/;
@@ -30,8 +31,8 @@ const words = z
       z.array(z.string().regex(/^[^\0]*$/)).max(MAX_ENTRIES),
       z
         .string()
-        .regex(/^[^\s'"\\`|&;<>]+( +[^\s'"\\`|&;<>]+)*$/)
-        .transform((text) => text.split(/ +/)),
+        .regex(/^([^\s'"\\`|&;<>]+( +[^\s'"\\`|&;<>]+)*)?$/)
+        .transform((text) => (text === '' ? [] : text.split(/ +/))),
     ],
     { error: 'must be a list of texts, one for each word' },
   )
@@ -124,7 +125,7 @@ export const ExtraParametersSchema = z
       "Command instead of the runtime's own; `command` is another name of it",
     ),
     trainer_args: optional(words).describe('Arguments of the command'),
-    trainer_env: optional(environment).describe(
+    trainer_env: credential(optional(environment)).describe(
       'Variables of the training container; their values are treated as credentials',
     ),
     job_labels: optional(scalars).describe('Further labels of the TrainJob'),

@@ -1,19 +1,29 @@
 import { z } from 'zod';
+import { takesText } from './schema-shape.ts';
 
 /*
- * Training Studio sends null for what it leaves out, so every optional field of the request is one
- * of these two: null and absent are the same, and what comes out is never null.
+ * Training Studio sends null for what it leaves out, and forms send an empty text for a field that
+ * was left empty. So every optional field of the request is one of these two: null, absent and,
+ * where a text may stand, the empty text are the same, and what comes out is none of them.
  */
 
 export function optional<T extends z.ZodType>(schema: T) {
-  return schema.nullish().transform((value) => value ?? undefined);
+  return givenOf(schema).transform((value): z.output<T> | undefined => value ?? undefined);
 }
 
 export function withDefault<T extends z.ZodType>(schema: T, fallback: z.output<T>) {
-  return schema
-    .nullish()
+  return givenOf(schema)
     .transform((value): z.output<T> => value ?? fallback)
     .meta({ default: fallback });
+}
+
+function givenOf<T extends z.ZodType>(schema: T) {
+  const given = takesText(schema) ? rewritten(withoutEmpty, schema.optional()) : schema;
+  return (given as T).nullish();
+}
+
+function withoutEmpty(value: unknown): unknown {
+  return value === '' ? undefined : value;
 }
 
 /** A section that may be left out whole: its fields' own defaults then fill it. */

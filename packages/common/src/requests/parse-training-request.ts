@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { MAX_VIOLATIONS, type Violation } from '../errors.ts';
+import { type CredentialFields, findCredentialFields } from './credential-fields.ts';
 import { toViolation } from './format-issue.ts';
 import { assertPlainObject } from './json-shape.ts';
+import { readShape, type SchemaShape } from './schema-shape.ts';
 import { type TrainingRequest, TrainingRequestSchema } from './training-request.ts';
 import { createUnknownKeyFinder } from './unknown-keys.ts';
 
@@ -21,21 +23,43 @@ export interface ParsedRequest {
 
 type Issue = z.core.$ZodIssue;
 
-const compiled = z.compile(TrainingRequestSchema);
-const describeUnknownKeys = createUnknownKeyFinder(TrainingRequestSchema);
+/** A schema, and what is derived from it. */
+export interface RequestFormat {
+  /** @throws TrainerError INVALID_REQUEST when the body is no JSON object that could be examined. */
+  readonly parse: (body: unknown) => ParsedRequest;
+  readonly shape: SchemaShape;
+  /** Where a request may carry credentials. */
+  readonly credentials: CredentialFields | undefined;
+}
+
+type Compiled = z.ZodType<TrainingRequest>;
+
+/** Derives from a schema of requests how they are parsed, and what of them is secret. */
+export function createRequestFormat(schema: z.ZodType<TrainingRequest>): RequestFormat {
+  const compiled = z.compile(schema);
+  const shape = readShape(schema);
+  const describeUnknownKeys = createUnknownKeyFinder(shape);
+  const parse = (body: unknown): ParsedRequest => {
+    assertPlainObject(body);
+    const result = compiled.safeParse(body);
+    if (!result.success) {
+      return { ...examine(compiled, body, result.error.issues), body, warnings: [] };
+    }
+    const warnings = [...describeUnknownKeys(body), ...describeIgnored(body, result.data)];
+    return { violations: [], request: result.data, body, warnings };
+  };
+  return { parse, shape, credentials: findCredentialFields(shape) };
+}
+
+/** The format that all services share. */
+export const REQUEST_FORMAT = createRequestFormat(TrainingRequestSchema);
 
 /**
  * Parses the body of `POST /train`.
  * @throws TrainerError INVALID_REQUEST when the body is no JSON object that could be examined.
  */
 export function parseTrainingRequest(body: unknown): ParsedRequest {
-  assertPlainObject(body);
-  const result = compiled.safeParse(body);
-  if (!result.success) {
-    return { ...examine(body, result.error.issues), body, warnings: [] };
-  }
-  const warnings = [...describeUnknownKeys(body), ...describeIgnored(body, result.data)];
-  return { violations: [], request: result.data, body, warnings };
+  return REQUEST_FORMAT.parse(body);
 }
 
 function describeIgnored(body: Record<string, unknown>, request: TrainingRequest): string[] {
@@ -61,6 +85,7 @@ const MAX_ROUNDS = 8;
  * where all else is right, so one refusal may hide another until it is repaired.
  */
 function examine(
+  compiled: Compiled,
   body: Record<string, unknown>,
   firstIssues: readonly Issue[],
 ): Pick<ParsedRequest, 'violations' | 'request'> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { credential } from './credential-mark.ts';
 import { ExtraParametersSchema } from './extra-parameters.ts';
 import { optional, rewritten, section, withDefault } from './field.ts';
 import { JobIdSchema, JobStatusSchema } from './job-status.ts';
@@ -16,15 +17,16 @@ export const PROVIDERS = [
 export const METHODS = ['full', 'lora', 'qlora', 'peft', 'adapter'] as const;
 
 const text = z.string().min(1).max(4096);
-/** Forms send an empty text for a field that was left empty. */
-const orEmpty = <T extends z.ZodType<string>>(schema: T) =>
-  schema.nullish().transform((value) => value || undefined);
-const credential = orEmpty(
-  z
-    .string()
-    .max(16_384)
-    .regex(/^[^\p{Cc}]*$/u, { error: 'must be one line of text' }),
+const secretText = credential(
+  optional(
+    z
+      .string()
+      .max(16_384)
+      .regex(/^[^\p{Cc}]*$/u, { error: 'must be one line of text' }),
+  ),
 );
+/** A login is often a plain word. */
+const login = credential(secretText.clone(), { isWord: true });
 const location = text.regex(/^[^\s\p{Cc}][^\p{Cc}]*$/u, {
   error: 'must be a URI or a path, such as s3://bucket/path',
 });
@@ -44,8 +46,8 @@ const BaseModelSchema = z
     weights_url: optional(url).describe(
       'Where the weights are, when not at the provider; a credential in it is kept secret',
     ),
-    auth_token: credential.describe('Credential for the model; `huggingface_token` goes before it'),
-    huggingface_token: credential.describe(
+    auth_token: secretText.describe('Credential for the model; `huggingface_token` goes before it'),
+    huggingface_token: secretText.describe(
       'Credential for Hugging Face, in the container as `HF_TOKEN`',
     ),
   })
@@ -53,13 +55,13 @@ const BaseModelSchema = z
 
 const StorageAuthSchema = z
   .object({
-    token: credential.describe('Credential: a bearer token'),
-    username: credential.describe('Credential: a login'),
-    password: credential.describe('Credential: its password'),
+    token: secretText.describe('Credential: a bearer token'),
+    username: login.describe('Credential: a login'),
+    password: secretText.describe('Credential: its password'),
     role_arn: optional(text).describe('AWS role to assume'),
-    aws_access_key_id: credential.describe('Credential: AWS access key'),
-    aws_secret_access_key: credential.describe('Credential: AWS secret key'),
-    aws_session_token: credential.describe('Credential: AWS session token'),
+    aws_access_key_id: secretText.describe('Credential: AWS access key'),
+    aws_secret_access_key: secretText.describe('Credential: AWS secret key'),
+    aws_session_token: secretText.describe('Credential: AWS session token'),
     aws_region: optional(text).describe('AWS region of the bucket'),
   })
   .meta({ id: 'StorageAuth' });
@@ -220,13 +222,15 @@ const CallbacksSchema = z
           error: 'must hold no user name or password; callbacks.auth_header is the place for them',
         }),
     ).describe('Told every change of the job, and how it ended'),
-    auth_header: orEmpty(
-      z
-        .string()
-        .max(8192)
-        .regex(/^[\t\x20-\x7e\x80-\xff]*$/, {
-          error: 'must be the value of an HTTP header: one line of printable characters',
-        }),
+    auth_header: credential(
+      optional(
+        z
+          .string()
+          .max(8192)
+          .regex(/^[\t\x20-\x7e\x80-\xff]*$/, {
+            error: 'must be the value of an HTTP header: one line of printable characters',
+          }),
+      ),
     ).describe('Credential: sent as `Authorization` of each callback'),
     event_filter: optional(z.array(JobStatusSchema)).describe(
       'Tell only these statuses, and the end always; all of them when not given',

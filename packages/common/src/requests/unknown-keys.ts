@@ -1,14 +1,5 @@
 import { distance } from 'fastest-levenshtein';
-import { z } from 'zod';
-
-/** The keys that a schema knows, as a tree that is cheap to walk. */
-interface KnownKeys {
-  readonly fields: ReadonlyMap<string, KnownKeys>;
-  /** What the elements know, where the value is a list. */
-  readonly element: KnownKeys | undefined;
-  /** Unknown keys reach the trainer instead of being ignored; undefined where keys are not ours. */
-  readonly passesThrough: boolean | undefined;
-}
+import type { SchemaShape } from './schema-shape.ts';
 
 /** Other names that a section's own preprocessing understands. */
 const ALIASES = new Set(['extra_parameters.command']);
@@ -17,11 +8,10 @@ const ALIASES = new Set(['extra_parameters.command']);
 const MAX_SENTENCES = 20;
 
 /**
- * Makes a function that names, in one sentence each, the keys of a value which `schema` does not
- * know, with the nearest known name. Of keys that pass through, only likely misspellings are named.
+ * Makes a function that names, in one sentence each, the keys of a value which its shape does
+ * not know, with the nearest known name. Of keys that pass through, only likely misspellings are named.
  */
-export function createUnknownKeyFinder(schema: z.ZodType): (value: unknown) => string[] {
-  const known = toKnownKeys(schema);
+export function createUnknownKeyFinder(known: SchemaShape): (value: unknown) => string[] {
   return (value) => {
     const sentences: string[] = [];
     collect(known, value, '', sentences);
@@ -30,7 +20,7 @@ export function createUnknownKeyFinder(schema: z.ZodType): (value: unknown) => s
   };
 }
 
-function collect(known: KnownKeys, value: unknown, path: string, sentences: string[]): void {
+function collect(known: SchemaShape, value: unknown, path: string, sentences: string[]): void {
   if (typeof value !== 'object' || value === null) return;
   if (Array.isArray(value)) {
     if (known.element === undefined) return;
@@ -52,7 +42,7 @@ function collect(known: KnownKeys, value: unknown, path: string, sentences: stri
   }
 }
 
-function describe(known: KnownKeys, key: string, path: string): string | undefined {
+function describe(known: SchemaShape, key: string, path: string): string | undefined {
   const near = nearest(key, known);
   const shown = path.length > 200 ? `${path.slice(0, 200)}…` : path;
   if (!known.passesThrough) {
@@ -63,7 +53,7 @@ function describe(known: KnownKeys, key: string, path: string): string | undefin
 }
 
 /** Names one level down count too: `lora_rnak` is nearest to `lora.rank`. */
-function nearest(key: string, known: KnownKeys): { name: string; edits: number } {
+function nearest(key: string, known: SchemaShape): { name: string; edits: number } {
   const asked = normalise(key).slice(0, 128);
   let best = { name: '', edits: Number.POSITIVE_INFINITY };
   for (const [field, { fields }] of known.fields) {
@@ -77,34 +67,4 @@ function nearest(key: string, known: KnownKeys): { name: string; edits: number }
 
 function normalise(name: string): string {
   return name.toLowerCase().replaceAll(/[-_.]/g, '');
-}
-
-function toKnownKeys(schema: z.core.$ZodType): KnownKeys {
-  const inner = unwrap(schema);
-  if (inner instanceof z.ZodUnion) {
-    // Of several forms, the one whose elements have names of their own.
-    const [list] = inner.options.map(toKnownKeys).filter(({ element }) => element !== undefined);
-    return list ?? { fields: new Map(), element: undefined, passesThrough: undefined };
-  }
-  const element = inner instanceof z.ZodArray ? toKnownKeys(inner.element) : undefined;
-  if (!(inner instanceof z.ZodObject)) {
-    return { fields: new Map(), element, passesThrough: undefined };
-  }
-  const shape = Object.entries<z.core.$ZodType>(inner.shape);
-  return {
-    fields: new Map(shape.map(([key, child]) => [key, toKnownKeys(child)])),
-    element,
-    passesThrough: inner.def.catchall !== undefined,
-  };
-}
-
-/** What stands inside optional, defaulted, preprocessed and transformed schemas. */
-function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) {
-    return unwrap(schema.unwrap());
-  }
-  if (schema instanceof z.ZodPipe) {
-    return unwrap(schema.in instanceof z.ZodTransform ? schema.out : schema.in);
-  }
-  return schema;
 }

@@ -133,11 +133,9 @@ const kubernetesAcceptsEnv: Rule = {
 const noSecretInPlainSight: Rule = {
   reads: ['job_id', 'base_model', 'datasets', 'artifacts', 'callbacks', 'extra_parameters'],
   check: (request) => {
-    const { job_labels, job_annotations, model_uri, container_image, trainer_env } =
-      request.extra_parameters;
+    const { job_labels, job_annotations, model_uri, container_image } = request.extra_parameters;
     // A label may well be the same word as a harmless variable.
-    const secretEnv = Object.entries(trainer_env ?? {}).filter(([name]) => isCredentialName(name));
-    const holdsSecret = createSecretTest(request, Object.fromEntries(secretEnv));
+    const holdsSecret = createSecretTest(request, { counts: isCredentialName });
     return Object.entries({ job_labels, job_annotations, model_uri, container_image })
       .filter(([, value]) => value !== undefined && holdsSecret(value))
       .map(([field]) => ({

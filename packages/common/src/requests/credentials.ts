@@ -1,19 +1,20 @@
 import { LRUCache } from 'lru-cache';
-import type { StorageAuth, TrainingRequest } from './training-request.ts';
+import {
+  type CredentialFields,
+  collectCredentials,
+  dropCredentials,
+  findCredentialFields,
+  namesOf,
+} from './credential-fields.ts';
+import { readShape } from './schema-shape.ts';
+import { type TrainingRequest, TrainingRequestSchema } from './training-request.ts';
 
 export const REDACTED = '[redacted]';
 
-const FIELDS = new Set([
-  'auth_token',
-  'huggingface_token',
-  'auth_header',
-  'token',
-  'username',
-  'password',
-  'aws_access_key_id',
-  'aws_secret_access_key',
-  'aws_session_token',
-]);
+/** The credentials that a request of the shared schema may carry. */
+export const REQUEST_CREDENTIALS = findCredentialFields(readShape(TrainingRequestSchema));
+
+const FIELDS = new Set(namesOf(REQUEST_CREDENTIALS));
 /** Names that people give to secrets in the parts of a request whose keys are not ours. */
 const FREE_NAME =
   /(^|[-_.])(secret|password|passwd|credentials?|authorization|api[-_]?key|(access|private|secret)[-_]?key|(?<!(pad|eos|bos|unk|sep|cls|mask|special|max)[-_])token)$/i;
@@ -60,45 +61,37 @@ export function redact(value: unknown): unknown {
   return copy;
 }
 
-/** The request without the credentials that have fields of their own, and without its callback. */
-export function withoutCredentials(request: TrainingRequest) {
-  const {
-    callbacks: _callbacks,
-    base_model,
-    artifacts,
-    datasets,
-    extra_parameters,
-    ...rest
-  } = request;
-  const { auth_token: _auth, huggingface_token: _token, ...model } = base_model;
-  const { trainer_env, ...extra } = extra_parameters;
-  return {
-    ...rest,
-    base_model: model,
-    artifacts: withoutAuth(artifacts),
-    datasets: datasets.map(withoutAuth),
-    extra_parameters: trainer_env
-      ? { ...extra, trainer_env_names: Object.keys(trainer_env) }
-      : extra,
-  };
-}
+/** What may be shown of a request: its credentials are left out, and its callback. */
+export type VisibleRequest = Omit<TrainingRequest, 'callbacks'>;
 
-function withoutAuth<T extends { auth?: StorageAuth | undefined }>({ auth, ...rest }: T) {
-  const { role_arn, aws_region } = auth ?? {};
-  if (role_arn === undefined && aws_region === undefined) return rest;
-  return { ...rest, auth: { role_arn, aws_region } };
+/** The request without what `fields` names, and without its callback. */
+export function withoutCredentials(
+  request: TrainingRequest,
+  fields: CredentialFields | undefined = REQUEST_CREDENTIALS,
+): VisibleRequest {
+  const { callbacks: _callbacks, ...rest } = request;
+  return dropCredentials(rest, fields) as VisibleRequest;
 }
 
 /**
  * Makes a test for "holds something secret": a URL with user info or query, a text under a name
  * that secrets have, or a credential that the request carries elsewhere. Of its environment only
- * `env` counts as such.
+ * the variables that `counts` accepts are such.
  */
 export function createSecretTest(
   request: TrainingRequest,
-  env = request.extra_parameters.trainer_env ?? {},
+  {
+    counts = () => true,
+    fields = REQUEST_CREDENTIALS,
+  }: {
+    readonly counts?: (variable: string) => boolean;
+    readonly fields?: CredentialFields | undefined;
+  } = {},
 ): (value: unknown) => boolean {
-  const known = credentialTexts(request, env);
+  const known = collectCredentials(request, fields)
+    .filter(({ mark, variable }) => !mark.isWord && (variable === undefined || counts(variable)))
+    .map(({ text }) => text)
+    .filter(({ length }) => length >= MIN_SECRET_LENGTH);
   const isSecretText = (text: string) =>
     replaceUrlSecrets(text, '', '') !== text || known.some((secret) => text.includes(secret));
   const holdsSecret = (value: unknown): boolean => {
@@ -111,22 +104,4 @@ export function createSecretTest(
     );
   };
   return holdsSecret;
-}
-
-function credentialTexts(
-  request: TrainingRequest,
-  env: Readonly<Record<string, string>>,
-): string[] {
-  const { base_model, artifacts, datasets, callbacks } = request;
-  const auths = [artifacts.auth, ...datasets.map(({ auth }) => auth)].map(
-    // A user name is often a plain word, which would be found everywhere.
-    (auth) => auth && { ...auth, username: undefined, role_arn: undefined, aws_region: undefined },
-  );
-  return [
-    base_model.auth_token,
-    base_model.huggingface_token,
-    callbacks?.auth_header,
-    ...auths.flatMap((auth) => Object.values(auth ?? {})),
-    ...Object.values(env),
-  ].filter((text): text is string => text !== undefined && text.length >= MIN_SECRET_LENGTH);
 }

@@ -20,6 +20,11 @@ export class PodBuilder {
     return this;
   }
 
+  spec(spec: NonNullable<PodObject['spec']>): this {
+    this.#object = { ...this.#object, spec };
+    return this;
+  }
+
   status(status: NonNullable<PodObject['status']>): this {
     this.#object = { ...this.#object, status: { ...this.#object.status, ...status } };
     return this;

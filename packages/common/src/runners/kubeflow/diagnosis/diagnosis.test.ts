@@ -106,17 +106,101 @@ describe('of pods that failed', () => {
     const pods = [at(143, '2026-01-01T00:00:09Z'), at(3, '2026-01-01T00:00:07Z')];
     expect(show(pods).failure).toBe('POD_FAILED: The container node failed with exit code 3');
   });
+});
 
-  test('a sidecar that was killed for memory counts before the container that followed it', () => {
-    const terminated = (exitCode: number, reason: string) => ({ terminated: { exitCode, reason } });
-    const pod = makePod().status({
-      phase: 'Failed',
-      containerStatuses: [
-        { name: 'node', state: terminated(1, 'Error') },
-        { name: 'loader', state: terminated(137, 'OOMKilled') },
-      ],
-    });
-    expect(show([pod.obj()]).failure).toMatch(/^OUT_OF_MEMORY: The container loader /);
+describe('of several containers', () => {
+  const ended = (name: string, exitCode: number, reason = 'Error', finishedAt = '') => {
+    return { name, state: { terminated: { exitCode, reason, finishedAt } } };
+  };
+  const failed = (status: object) => makePod().status({ phase: 'Failed', ...status });
+  const NATIVE = { initContainers: [{ name: 'proxy', restartPolicy: 'Always' }] };
+  const EARLY = '2026-01-01T00:00:07Z';
+  const LATE = '2026-01-01T00:00:09Z';
+
+  test.each([
+    [
+      'the training is blamed and not the native sidecar beside it, whose end came first',
+      failed({
+        initContainerStatuses: [ended('proxy', 137, 'OOMKilled', EARLY)],
+        containerStatuses: [ended('node', 3, 'Error', LATE)],
+      }).spec(NATIVE),
+      'POD_FAILED: The container node failed with exit code 3',
+    ],
+    [
+      'the training is blamed and not an injected proxy',
+      failed({
+        containerStatuses: [
+          ended('istio-proxy', 137, 'OOMKilled', EARLY),
+          ended('node', 1, 'Error', LATE),
+        ],
+      }),
+      'POD_FAILED: The container node failed with exit code 1',
+    ],
+    [
+      'the training that was killed for memory is told so',
+      failed({ containerStatuses: [ended('proxy', 1), ended('node', 137, 'OOMKilled')] }),
+      'OUT_OF_MEMORY: The container node was killed because it ran out of memory',
+    ],
+    [
+      'a sidecar that ran out of memory is a failure of another kind',
+      failed({ containerStatuses: [ended('node', 0), ended('loader', 137, 'OOMKilled')] }),
+      'POD_FAILED: The container loader was killed because it ran out of memory',
+    ],
+    [
+      'a native sidecar, too',
+      failed({ initContainerStatuses: [ended('proxy', 137, 'OOMKilled')] }).spec(NATIVE),
+      'POD_FAILED: The container proxy was killed because it ran out of memory',
+    ],
+    [
+      'an init container that ran out of memory is no sidecar',
+      failed({ initContainerStatuses: [ended('prepare', 137, 'OOMKilled')] }),
+      'OUT_OF_MEMORY: The container prepare was killed because it ran out of memory',
+    ],
+    [
+      'an initializer is what its pod is for',
+      failed({
+        containerStatuses: [
+          ended('proxy', 1, 'Error', EARLY),
+          ended('dataset-initializer', 2, 'Error', LATE),
+        ],
+      }).metadata({ labels: { 'jobset.sigs.k8s.io/replicatedjob-name': 'dataset-initializer' } }),
+      'POD_FAILED: The container dataset-initializer failed with exit code 2',
+    ],
+    [
+      'of others, the first to finish is blamed',
+      failed({
+        containerStatuses: [
+          ended('unknown', 4),
+          ended('late', 1, 'Error', LATE),
+          ended('early', 2, 'Error', EARLY),
+        ],
+      }),
+      'POD_FAILED: The container early failed with exit code 2',
+    ],
+    [
+      'where none is the training, any may run out of memory',
+      failed({ containerStatuses: [ended('custom', 137, 'OOMKilled')] }),
+      'OUT_OF_MEMORY: The container custom was killed because it ran out of memory',
+    ],
+  ])('%s', (_, pod, expected) => {
+    expect(show([pod.obj()]).failure).toBe(expected);
+  });
+
+  test('one that waits is told of before a sidecar that does', () => {
+    const crashing = (name: string, reason: string) => {
+      const state = { waiting: { reason: 'CrashLoopBackOff' } };
+      return { name, state, lastState: { terminated: { exitCode: 137, reason } } };
+    };
+    const pod = (...containerStatuses: ReturnType<typeof crashing>[]) =>
+      show([makePod().status({ phase: 'Running', containerStatuses }).obj()]).waiting;
+    const proxy = crashing('proxy', 'OOMKilled');
+    expect(pod(proxy, crashing('node', 'Error'))).toMatch(/^POD_FAILED: The container node /);
+    const node = {
+      name: 'node',
+      state: { running: {} },
+      lastState: { terminated: { exitCode: 0 } },
+    };
+    expect(pod(proxy, node as never)).toMatch(/^POD_FAILED: The container proxy was killed/);
   });
 });
 

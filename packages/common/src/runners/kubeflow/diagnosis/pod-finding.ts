@@ -31,6 +31,9 @@ export interface PodObject {
     readonly deletionTimestamp?: string;
     readonly labels?: Readonly<Record<string, string>>;
   };
+  readonly spec?: {
+    readonly initContainers?: readonly { readonly name: string; readonly restartPolicy?: string }[];
+  };
   readonly status?: {
     readonly phase?: string;
     readonly reason?: string;
@@ -53,6 +56,11 @@ export interface PodFinding {
 /** JobSet's label with the name of the JobSet, which is its TrainJob's. */
 export const JOB_SET_LABEL = 'jobset.sigs.k8s.io/jobset-name';
 
+/** JobSet's label with the name of the replicated job, which Trainer's own containers have, too. */
+const REPLICATED_JOB_LABEL = 'jobset.sigs.k8s.io/replicatedjob-name';
+/** The container of Trainer's that trains. */
+const TRAINING_CONTAINER = 'node';
+
 const PULL_REASONS = new Set([
   'ErrImagePull',
   'ImagePullBackOff',
@@ -74,17 +82,45 @@ const TAIL_LINES = 3;
 export function explainPod(pod: PodObject): PodFinding | undefined {
   // One on its way out was told to end, so its end explains nothing.
   if (pod.metadata.deletionTimestamp !== undefined) return undefined;
-  const { phase, containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
-  const containers = [...initContainerStatuses, ...containerStatuses];
+  const containers = listContainers(pod);
+  const { phase } = pod.status ?? {};
   if (phase === 'Failed') return explainFailure(pod, containers);
   if (phase !== 'Pending' && phase !== 'Running') return undefined;
   return firstWaiting(containers, pod) ?? explainUnscheduled(pod);
 }
 
-function explainFailure(pod: PodObject, containers: readonly ContainerStatus[]): PodFinding {
+/** A container with its part in the pod: one is what the pod is for, and sidecars only serve it. */
+interface Container extends ContainerStatus {
+  readonly isMain: boolean;
+  readonly isSidecar: boolean;
+}
+
+/** All containers, the main one first. */
+function listContainers({ metadata, spec, status }: PodObject): Container[] {
+  const { containerStatuses = [], initContainerStatuses = [] } = status ?? {};
+  const job = metadata.labels?.[REPLICATED_JOB_LABEL];
+  const isMain = ({ name }: ContainerStatus) => name === TRAINING_CONTAINER || name === job;
+  const hasMain = containerStatuses.some(isMain);
+  const restarted = (spec?.initContainers ?? []).filter((init) => init.restartPolicy === 'Always');
+  const native = new Set(restarted.map(({ name }) => name));
+  return [
+    ...initContainerStatuses.map((container) => {
+      return { ...container, isMain: false, isSidecar: native.has(container.name) };
+    }),
+    ...containerStatuses.map((container) => {
+      return { ...container, isMain: isMain(container), isSidecar: hasMain && !isMain(container) };
+    }),
+  ].sort((a, b) => Number(b.isMain) - Number(a.isMain));
+}
+
+/** What the pod is for tells why it failed; otherwise the others followed the first to finish. */
+function explainFailure(pod: PodObject, containers: readonly Container[]): PodFinding {
   const ended = containers.filter(({ state }) => (state?.terminated?.exitCode ?? 0) !== 0);
-  const killed = ended.find(({ state }) => state?.terminated?.reason === 'OOMKilled');
-  const culprit = killed ?? ended[0];
+  const finishedMs = ({ state }: Container) =>
+    toMs(state?.terminated?.finishedAt) ?? Number.POSITIVE_INFINITY;
+  const culprit =
+    ended.find(({ isMain }) => isMain) ??
+    ended.toSorted((a, b) => (finishedMs(a) < finishedMs(b) ? -1 : 1))[0];
   if (culprit !== undefined) return explainExit(culprit, culprit.state, 'failed', pod);
   const { reason, message } = pod.status ?? {};
   return {
@@ -98,7 +134,7 @@ function explainFailure(pod: PodObject, containers: readonly ContainerStatus[]):
 }
 
 function explainExit(
-  { name }: ContainerStatus,
+  { name, isSidecar }: Container,
   state: ContainerState | undefined,
   when: PodFinding['when'],
   pod: PodObject,
@@ -111,7 +147,8 @@ function explainExit(
     const detail = toOneLine(
       `The container ${name} was killed because it ran out of memory${said}`,
     );
-    return { when, reason: 'OUT_OF_MEMORY', detail, atMs };
+    // More memory for the training would not help a sidecar, which has a limit of its own.
+    return { when, reason: isSidecar ? 'POD_FAILED' : 'OUT_OF_MEMORY', detail, atMs };
   }
   const killedBy = signal || (exitCode > SIGNAL_BASE ? exitCode - SIGNAL_BASE : 0);
   const how = killedBy > 0 ? `exit code ${exitCode} (signal ${killedBy})` : `exit code ${exitCode}`;
@@ -120,7 +157,7 @@ function explainExit(
   return { when, reason: 'POD_FAILED', detail, atMs };
 }
 
-function explainWaiting(container: ContainerStatus, pod: PodObject): PodFinding | undefined {
+function explainWaiting(container: Container, pod: PodObject): PodFinding | undefined {
   const { reason = '', message } = container.state?.waiting ?? {};
   const atMs = createdMs(pod);
   const say = (code: Reason, what: string): PodFinding => ({
@@ -154,10 +191,7 @@ function explainUnscheduled(pod: PodObject): PodFinding | undefined {
   };
 }
 
-function firstWaiting(
-  containers: readonly ContainerStatus[],
-  pod: PodObject,
-): PodFinding | undefined {
+function firstWaiting(containers: readonly Container[], pod: PodObject): PodFinding | undefined {
   for (const container of containers) {
     const finding = explainWaiting(container, pod);
     if (finding !== undefined) return finding;

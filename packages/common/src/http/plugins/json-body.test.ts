@@ -1,7 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { replyWithProblem } from './errors.ts';
 import { MAX_BODY_BYTES, registerJsonBody } from './json-body.ts';
-import { replyWithProblem } from './problem.ts';
 
 let app: FastifyInstance;
 

@@ -1,20 +1,26 @@
-import type { FastifyReply } from 'fastify';
 import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
 import type { Config } from '../../config.ts';
 import type { JobAnswer } from '../../controller/jobs.ts';
 import type { JobRecord } from '../../jobs/job.ts';
 import { toJobSummary } from '../../jobs/job-summary.ts';
-import type { TrainingResponse } from '../../requests/training-response.ts';
+import { type TrainingResponse, TrainingResponseSchema } from '../../requests/training-response.ts';
 import { toJobSpecEcho } from '../../runners/kubeflow/trainjob/job-spec-echo.ts';
 
 /** Some thousands of jobs, which is more than are polled at a time. */
 const MAX_REMEMBERED_LENGTH = 16 * 1024 * 1024;
 
-/** Answers with what is known of a job, as clients read it. */
+const Summary = z.compile(TrainingResponseSchema.omit({ metadata: true }));
+const Metadata = z.compile(TrainingResponseSchema.shape.metadata);
+
+/** A TrainingResponse whose metadata are JSON already: most of it, and the same in every answer. */
+export type DescribedJob = Omit<TrainingResponse, 'metadata'> & { readonly metadata: string };
+
+/** Describes jobs as clients read them. */
 export class TrainingResponses {
   readonly #config: Config;
-  /** `metadata.job_spec` as JSON by the record's uid: most of an answer, and it never changes. */
-  readonly #jobSpecs = new LRUCache<string, string>({
+  /** By the record's uid. */
+  readonly #metadata = new LRUCache<string, string>({
     maxSize: MAX_REMEMBERED_LENGTH,
     sizeCalculation: ({ length }) => length,
   });
@@ -24,31 +30,36 @@ export class TrainingResponses {
   }
 
   /** `detail` is the state's own unless something else is to be said. */
-  async send(
-    reply: FastifyReply,
-    answer: JobAnswer,
-    detail = answer.view.state.detail,
-  ): Promise<FastifyReply> {
+  async describe(answer: JobAnswer, detail = answer.view.state.detail): Promise<DescribedJob> {
     const { record } = answer.view;
-    const jobSpec = this.#jobSpecs.get(record.uid) ?? (await this.#writeJobSpec(answer));
-    const response: TrainingResponse = {
+    return {
       ...toJobSummary(answer.view),
       detail,
       dashboard_url: toDashboardUrl(record, this.#config),
-      metadata: { backend: record.backend, warnings: [...record.warnings], job_spec: {} },
+      metadata: this.#metadata.get(record.uid) ?? (await this.#describeMetadata(answer)),
     };
-    // It stands last, so that its text can take the place of the empty one.
-    const text = `${JSON.stringify(response).slice(0, -'{}}}'.length)}${jobSpec}}}`;
-    return reply.type('application/json; charset=utf-8').send(text);
   }
 
-  async #writeJobSpec({ view, readPlan }: JobAnswer): Promise<string> {
+  async #describeMetadata({ view, readPlan }: JobAnswer): Promise<string> {
+    const { backend, warnings, uid } = view.record;
     const plan = await readPlan();
-    if (plan === undefined) return '{}';
-    const text = JSON.stringify(toJobSpecEcho(plan.manifest));
-    this.#jobSpecs.set(view.record.uid, text);
+    const job_spec = plan === undefined ? {} : toJobSpecEcho(plan.manifest);
+    const text = JSON.stringify(Metadata.parse({ backend, warnings, job_spec }));
+    if (plan !== undefined) this.#metadata.set(uid, text);
     return text;
   }
+}
+
+/**
+ * The JSON of a TrainingResponse; a route's serializer.
+ * @throws ZodError when it is not as the schema says.
+ */
+export function writeTrainingResponse({ metadata, ...summary }: DescribedJob): string {
+  const checked = Summary.parse(summary);
+  const members = Object.entries(checked).map(
+    ([key, value]) => `"${key}":${JSON.stringify(value)}`,
+  );
+  return `{${members.join()},"metadata":${metadata}}`;
 }
 
 function toDashboardUrl({ name, id }: JobRecord, config: Config): string | null {

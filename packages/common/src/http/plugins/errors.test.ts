@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../error-codes.ts';
 import { errors } from '../../errors.ts';
 import { toProblem } from '../../requests/problem.ts';
-import { toTrainerError } from './problem.ts';
+import { toTrainerError } from './errors.ts';
 
 describe('an error that is not ours', () => {
   const SECRET = 'S3CR3T';

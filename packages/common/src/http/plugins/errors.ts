@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errors, TrainerError } from '../../errors.ts';
 import { toProblem } from '../../requests/problem.ts';
 
@@ -38,4 +38,12 @@ export function replyWithProblem(
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="trainer"');
   const body = JSON.stringify(toProblem(problem, request.id));
   return reply.code(status).type('application/problem+json').send(body);
+}
+
+/** Answers whatever goes wrong, and unknown routes, with problem documents. */
+export function registerErrors(app: FastifyInstance): void {
+  app.setErrorHandler(replyWithProblem);
+  app.setNotFoundHandler(({ method }) => {
+    throw errors.routeNotFound(method);
+  });
 }

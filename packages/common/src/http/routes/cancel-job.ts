@@ -1,0 +1,32 @@
+import type { FastifyInstance } from 'fastify';
+import type { Jobs } from '../../controller/jobs.ts';
+import { TrainingResponseSchema } from '../../requests/training-response.ts';
+import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
+import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
+import { type TrainingResponses, writeTrainingResponse } from './training-response.ts';
+
+export interface CancelJobParts {
+  readonly jobs: Jobs;
+  readonly responses: TrainingResponses;
+}
+
+/** `POST /train/{job_id}/cancel`. */
+export function registerCancelJob(app: FastifyInstance, { jobs, responses }: CancelJobParts): void {
+  app.post<JobParams>('/train/:job_id/cancel', {
+    schema: {
+      tags: ['jobs'],
+      security: TOKEN_SECURITY,
+      operationId: 'cancelJob',
+      summary: 'Cancel a job',
+      description: 'A job that has ended stays as it is; `detail` then says so. A body is ignored.',
+      params: Params,
+      response: { 200: TrainingResponseSchema.describe('The job is cancelled, or had ended') },
+      problems: [...JOB_PROBLEMS, 'PAYLOAD_TOO_LARGE'],
+    },
+    serializerCompiler: () => writeTrainingResponse,
+    handler: async ({ params }) => {
+      const { detail, ...answer } = await jobs.cancel(params.job_id);
+      return responses.describe(answer, detail);
+    },
+  });
+}

@@ -1,0 +1,52 @@
+import type { FastifyInstance } from 'fastify';
+import type { BaseTrainerBackend } from '../../backends/base-trainer-backend.ts';
+import type { Rule } from '../../backends/rules.ts';
+import type { Config } from '../../config.ts';
+import type { Jobs } from '../../controller/jobs.ts';
+import { TrainingRequestSchema } from '../../requests/training-request.ts';
+import { TrainingResponseSchema } from '../../requests/training-response.ts';
+import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
+import { type TrainingResponses, writeTrainingResponse } from './training-response.ts';
+
+export interface SubmitJobParts {
+  readonly backend: BaseTrainerBackend;
+  readonly furtherRules: readonly Rule[];
+  readonly jobs: Jobs;
+  readonly config: Config;
+  readonly responses: TrainingResponses;
+}
+
+/** `POST /train`. */
+export function registerSubmitJob(app: FastifyInstance, parts: SubmitJobParts): void {
+  const { backend, jobs, config, furtherRules, responses } = parts;
+  app.post('/train', {
+    schema: {
+      tags: ['jobs'],
+      security: TOKEN_SECURITY,
+      operationId: 'submitJob',
+      summary: 'Submit a training job',
+      description:
+        'Repeating a request creates nothing and answers with the state of its job, so it is safe to send it again after a failure. Sameness is judged without defaults and credentials.',
+      body: TrainingRequestSchema,
+      response: { 200: TrainingResponseSchema.describe('The job was accepted, now or before') },
+      problems: [
+        'INVALID_REQUEST',
+        'SUBMISSION_REFUSED',
+        'JOB_CONFLICT',
+        'PAYLOAD_TOO_LARGE',
+        'UNSUPPORTED_MEDIA_TYPE',
+        'TOO_MANY_JOBS',
+      ],
+    },
+    // The backend parses the body, since it tells all violations of schema and rules together.
+    validatorCompiler: () => (body) => ({ value: body }),
+    serializerCompiler: () => writeTrainingResponse,
+    handler: async (request, reply) => {
+      const submission = backend.prepare(request.body, config, furtherRules);
+      const { isReplay, ...answer } = await jobs.submit(submission);
+      reply.header('location', `/train/${answer.view.record.id}`);
+      if (isReplay) reply.header('idempotent-replayed', 'true');
+      return responses.describe(answer);
+    },
+  });
+}

@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { type TrainingResponse, TrainingResponseSchema } from '../../requests/training-response.ts';
+import { writeTrainingResponse } from './training-response.ts';
+
+const time = fc.option(
+  fc
+    .date({ noInvalidDate: true, min: new Date(0), max: new Date(4e12) })
+    .map((d) => d.toISOString()),
+);
+const number = fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => (n === 0 ? 0 : n));
+const answers: fc.Arbitrary<TrainingResponse> = fc.record({
+  job_id: fc.string(),
+  backend_job_id: fc.string(),
+  status: fc.constantFrom('submitted', 'running', 'succeeded', 'failed', 'cancelled'),
+  reason: fc.string(),
+  detail: fc.string({ unit: 'binary' }),
+  progress: fc.option(
+    fc.record({
+      percentage: fc.option(fc.nat(100)),
+      estimated_remaining_seconds: fc.option(fc.nat()),
+      metrics: fc.dictionary(fc.stringMatching(/^[a-z]+$/), number),
+    }),
+  ),
+  timestamps: fc.record({ created_at: time, updated_at: time, started_at: time, ended_at: time }),
+  dashboard_url: fc.option(fc.webUrl()),
+  metadata: fc.record({
+    backend: fc.string(),
+    warnings: fc.array(fc.string()),
+    job_spec: fc.dictionary(fc.stringMatching(/^[a-z]+$/), fc.jsonValue()),
+  }),
+});
+const write = (answer: TrainingResponse) =>
+  writeTrainingResponse({ ...answer, metadata: JSON.stringify(answer.metadata) });
+
+test('the text is the JSON of the answer, whatever it holds', () => {
+  fc.assert(
+    fc.property(answers, (answer) => {
+      const { metadata, ...summary } = answer;
+      const plain = JSON.parse(JSON.stringify({ ...summary, metadata }));
+      expect(JSON.parse(write(answer))).toEqual(plain);
+      expect(TrainingResponseSchema.parse(plain)).toEqual(plain);
+    }),
+  );
+});
+
+const [example] = fc.sample(answers, { seed: 1, numRuns: 1 }) as [TrainingResponse];
+
+test('it has the fields of the schema, in their order', () => {
+  expect(Object.keys(JSON.parse(write(example)))).toEqual(
+    Object.keys(TrainingResponseSchema.shape),
+  );
+});
+
+test('what the schema does not have is left out, and what breaks it is not sent', () => {
+  expect(JSON.parse(write({ ...example, token: 'x' } as never))).not.toHaveProperty('token');
+  expect(() => write({ ...example, status: 'queued' } as never)).toThrow();
+});

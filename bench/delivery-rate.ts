@@ -4,7 +4,7 @@ import {
   type JobDraft,
   type JobStore,
   NO_DELIVERY,
-  toTrainJobName,
+  toJobName,
   type WebhookPost,
 } from '@trainer/common/testing/internals';
 import { HfUnslothBackend } from '@trainer/services';
@@ -80,7 +80,7 @@ async function deliver(receiverUrl: string, count: number) {
   for (let index = 0; index < count; index += 1) await addEndedJob(store, receiverUrl, index);
   let settledCount = 0;
   store?.watch((name) => {
-    if (store?.peek(name)?.delivery.settled === 'delivered') settledCount += 1;
+    if (store?.getCached(name)?.delivery.settled === 'delivered') settledCount += 1;
     if (settledCount === count) resolve();
   });
   await service.listen();
@@ -95,7 +95,7 @@ async function addEndedJob(store: JobStore | undefined, receiverUrl: string, ind
   const id = randomUUID();
   const draft: JobDraft = {
     id,
-    name: toTrainJobName('hf-unsloth', id),
+    name: toJobName('hf-unsloth', id),
     backend: 'hf-unsloth',
     fingerprint: id,
     createdAtMs: nowMs,
@@ -103,6 +103,7 @@ async function addEndedJob(store: JobStore | undefined, receiverUrl: string, ind
     hasWebhook: true,
     webhookOrigin: receiverUrl,
     runId: 'run',
+    planRevision: 0,
     state: {
       status: 'succeeded',
       reason: 'COMPLETED',
@@ -116,12 +117,8 @@ async function addEndedJob(store: JobStore | undefined, receiverUrl: string, ind
   };
   await store?.create(draft, {
     asked: {},
-    manifest: {
-      apiVersion: 'trainer.kubeflow.org/v1alpha1',
-      kind: 'TrainJob',
-      metadata: { name: draft.name, namespace: 'default', labels: {}, annotations: {} },
-      spec: {},
-    },
+    plan: {},
+    echo: {},
     callback: {
       webhookUrl: `${receiverUrl}/${index}`,
       authHeader: 'Bearer token',

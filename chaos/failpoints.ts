@@ -72,14 +72,15 @@ function decoratePlatform(
     store: override(store, {
       create: (draft, payload) => around('create', () => store.create(draft, payload)),
       update: (record, change) => around(toStep(change), () => store.update(record, change)),
-      forgetCredentials: (record) => around('forget', () => store.forgetCredentials(record)),
+      purgeCredentials: (record) => around('forget', () => store.purgeCredentials(record)),
       delete: (record) =>
         around(record.state.endedAtMs === undefined ? 'refuse' : 'delete', () =>
           store.delete(record),
         ),
     }),
     runner: override(runner, {
-      start: (record, plan) => around('start', () => runner.start(record, plan)),
+      start: (record, plan, readSecrets) =>
+        around('start', () => runner.start(record, plan, readSecrets)),
       stop: (record) => around('stop', () => runner.stop(record)),
     }),
   };

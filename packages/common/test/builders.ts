@@ -1,15 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { type Config, parseConfig } from '../src/config.ts';
-import type { Observation } from '../src/jobs/job.ts';
-import { type BackendTraits, buildJobSpec, type JobSpec } from '../src/jobs/job-spec.ts';
+import { type BackendTraits, buildJobSpec, type SpecifiedJob } from '../src/jobs/job-spec.ts';
+import type { Observation } from '../src/jobs/observation.ts';
 import { parseTrainingRequest } from '../src/requests/parse-training-request.ts';
 import type { TrainingRequest } from '../src/requests/training-request.ts';
 import {
-  DATASET_STEP,
-  MODEL_STEP,
+  ALL_CAPABILITIES,
+  type ClusterCapabilities,
   type RenderedTrainJob,
   renderTrainJob,
-  type TrainJobTarget,
 } from '../src/runners/kubeflow/trainjob/manifest.ts';
 
 export type Body = Record<string, unknown>;
@@ -49,29 +48,29 @@ export function makeConfig(env: Record<string, string> = {}): Config {
   return parseConfig({ port: 8080, runtimeName: 'test-runtime' }, env);
 }
 
-export function makeSpec(
+export interface SpecOptions {
+  readonly env?: Record<string, string>;
+  readonly traits?: Partial<BackendTraits>;
+}
+
+/** The job of a valid body, with the values of its secrets. */
+export function specify(
   changes: Changes = {},
-  { env = {}, traits = {} }: { env?: Record<string, string>; traits?: Partial<BackendTraits> } = {},
-): JobSpec {
+  { env = {}, traits = {} }: SpecOptions = {},
+): SpecifiedJob {
   const backend = { name: 'meta', command: undefined, env: {}, ...traits };
   return buildJobSpec(parseValid(makeBody(changes)), backend, makeConfig(env));
 }
 
-/** A cluster that can do everything. */
-export const TARGET: TrainJobTarget = {
-  apiVersion: 'trainer.kubeflow.org/v1alpha1',
-  namespace: 'jobs',
-  podPatchField: 'runtimePatches',
-  hasActiveDeadline: true,
-  steps: [DATASET_STEP, MODEL_STEP],
-};
-
+/** The TrainJob of a valid body, in the namespace `jobs` of a cluster that can do everything else. */
 export function render(
   changes: Changes = {},
-  options: Parameters<typeof makeSpec>[1] = {},
-  target: Partial<TrainJobTarget> = {},
-): RenderedTrainJob {
-  return renderTrainJob(makeSpec(changes, options), { ...TARGET, ...target });
+  options: SpecOptions = {},
+  capabilities: Partial<ClusterCapabilities> = {},
+): RenderedTrainJob & Pick<SpecifiedJob, 'secrets'> {
+  const { spec, secrets } = specify(changes, options);
+  const settings = { ...makeConfig(options.env), jobsNamespace: 'jobs' };
+  return { ...renderTrainJob(spec, settings, { ...ALL_CAPABILITIES, ...capabilities }), secrets };
 }
 
 /** A run of the record `record-uid`, as a runner sees it. */

@@ -1,6 +1,7 @@
-import type { JobPlan, JobRecord, Observation } from '../src/jobs/job.ts';
-import type { JobRunner, StartOutcome } from '../src/jobs/job-runner.ts';
-import type { TrainJobTarget } from '../src/runners/kubeflow/trainjob/manifest.ts';
+import type { JobRecord, JsonObject } from '../src/jobs/job.ts';
+import type { JobRunner, PreparedJob, ReadSecrets, StartOutcome } from '../src/jobs/job-runner.ts';
+import type { JobSpec } from '../src/jobs/job-spec.ts';
+import type { Observation } from '../src/jobs/observation.ts';
 
 type Seen = Extract<Observation, { exists: true }>;
 
@@ -11,7 +12,7 @@ export class FakeRunner implements JobRunner {
   /** Thrown by every call that would leave the process, while it is set. */
   failure: Error | undefined;
   startOutcome: StartOutcome | undefined;
-  /** What `peek` says although the place itself says otherwise, as a cache that lags behind. */
+  /** What `getCached` says although the place itself says otherwise, as a cache that lags behind. */
   readonly stale = new Map<string, Observation | undefined>();
   readonly #runs = new Map<string, Seen>();
   readonly #listeners = new Set<(name: string) => void>();
@@ -46,21 +47,21 @@ export class FakeRunner implements JobRunner {
   async open(): Promise<void> {}
   async close(): Promise<void> {}
 
-  unready(): string | undefined {
+  notReadyReason(): string | undefined {
     return undefined;
   }
 
-  async describeTarget(): Promise<TrainJobTarget> {
-    return {
-      apiVersion: 'trainer.kubeflow.org/v1alpha1',
-      namespace: 'default',
-      podPatchField: 'runtimePatches',
-      hasActiveDeadline: true,
-      steps: [],
-    };
+  /** Its plan is the spec itself. */
+  async prepare(spec: JobSpec): Promise<PreparedJob> {
+    const plan = JSON.parse(JSON.stringify(spec)) as JsonObject;
+    return { plan, secrets: {}, warnings: [], echo: { backend: spec.backend } };
   }
 
-  async start(record: JobRecord, _plan: JobPlan): Promise<StartOutcome> {
+  async start(
+    record: JobRecord,
+    _plan: JsonObject,
+    _readSecrets?: ReadSecrets,
+  ): Promise<StartOutcome> {
     this.calls.push(`start ${record.name}`);
     if (this.failure !== undefined) throw this.failure;
     if (this.startOutcome !== undefined) return this.startOutcome;
@@ -74,7 +75,7 @@ export class FakeRunner implements JobRunner {
     if (this.#runs.get(name)?.recordUid === uid) this.remove(name);
   }
 
-  peek(name: string): Observation | undefined {
+  getCached(name: string): Observation | undefined {
     if (this.stale.has(name)) return this.stale.get(name);
     return this.#runs.get(name) ?? { exists: false };
   }

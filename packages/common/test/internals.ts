@@ -2,10 +2,11 @@
 export type { WebhookPost } from '../src/callbacks/http/webhook-client.ts';
 export { createSigner } from '../src/callbacks/signature.ts';
 export { ERRORS } from '../src/error-codes.ts';
-export { type JobDraft, NO_DELIVERY, REASONS } from '../src/jobs/job.ts';
-export { toTrainJobName } from '../src/jobs/job-name.ts';
+export { type JobDraft, NO_DELIVERY } from '../src/jobs/job.ts';
+export { toJobName } from '../src/jobs/job-name.ts';
 export type { JobStore, RecordChange } from '../src/jobs/job-store.ts';
 export type { Platform } from '../src/jobs/platform.ts';
+export { REASONS } from '../src/jobs/reasons.ts';
 export { LEASE_SECONDS } from '../src/kubernetes/lease-state.ts';
 export { CLOSE_TIMEOUT_MS } from '../src/service/start-service.ts';
 export { credentialKeys, type SecretData } from '../src/stores/secrets/secret-payload.ts';

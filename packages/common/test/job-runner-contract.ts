@@ -1,20 +1,26 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { isTerminal, type JobPlan, type JobRecord, type Observation } from '../src/jobs/job.ts';
-import type { JobRunner } from '../src/jobs/job-runner.ts';
+import { isTerminal, type JobRecord } from '../src/jobs/job.ts';
+import type { JobRunner, PreparedJob } from '../src/jobs/job-runner.ts';
+import type { JobSpec } from '../src/jobs/job-spec.ts';
+import type { Observation } from '../src/jobs/observation.ts';
 import { assertExists } from './until-seen.ts';
+
+/** How a job of the suite comes out; `never` runs until it is stopped. */
+export type PlayedOutcome = 'succeeded' | 'failed' | 'never';
 
 export interface RunnerHarness {
   readonly runner: JobRunner;
-  /** Where its jobs run. */
-  readonly namespace: string;
-  /** A record that exists, and what to run for it: something short, or something endless. */
-  makeJob(
-    outcome: 'succeeded' | 'failed' | 'never',
-  ): Promise<{ readonly record: JobRecord; readonly plan: JobPlan }>;
+  /** What to run: something short, or something endless; it refers to the key `HF_TOKEN`. */
+  makeSpec(outcome: PlayedOutcome): JobSpec;
+  /** Makes the record of such a job, where its runner looks for it. */
+  createRecord(spec: JobSpec): Promise<JobRecord>;
   /** Lets time pass until the runner shows what is wanted, and has announced it. */
   until(name: string, isWanted: (seen: Observation) => boolean): Promise<Observation>;
   close(): Promise<void>;
 }
+
+/** The secret value that `HF_TOKEN` stands for. */
+export const SUITE_SECRET = 'hf_suite_secret';
 
 const isGone = (seen: Observation) => !seen.exists;
 const isRunning = (seen: Observation) => seen.exists && seen.status === 'running';
@@ -34,32 +40,44 @@ export function describeJobRunner(name: string, make: () => Promise<RunnerHarnes
 
     afterAll(() => harness.close());
 
-    async function startJob(outcome: 'succeeded' | 'failed' | 'never') {
-      const { record, plan } = await harness.makeJob(outcome);
-      const started = await runner.start(record, plan);
-      if (started.outcome !== 'started') throw new Error(`it was not started: ${started.detail}`);
+    const readSecrets = async () => ({ HF_TOKEN: SUITE_SECRET });
+    const start = (record: JobRecord, plan: PreparedJob['plan']) =>
+      runner.start(record, plan, readSecrets);
+
+    async function makeJob(outcome: PlayedOutcome) {
+      const spec = harness.makeSpec(outcome);
+      const prepared = await runner.prepare(spec);
+      // As a store gives it back.
+      const plan = JSON.parse(JSON.stringify(prepared.plan)) as PreparedJob['plan'];
+      return { record: await harness.createRecord(spec), plan };
+    }
+
+    async function startJob(outcome: PlayedOutcome) {
+      const { record, plan } = await makeJob(outcome);
+      const started = await start(record, plan);
+      if (started.outcome !== 'started') throw new Error(JSON.stringify(started));
       return { record, plan, runId: started.runId };
     }
 
     test('is ready once opened', () => {
-      expect(runner.unready()).toBeUndefined();
+      expect(runner.notReadyReason()).toBeUndefined();
     });
 
     test('knows nothing of a name that it never ran', async () => {
-      expect(runner.peek('nemo-absent')).toEqual({ exists: false });
+      expect(runner.getCached('nemo-absent')).toEqual({ exists: false });
       expect(await runner.observe('nemo-absent')).toEqual({ exists: false });
     });
 
     test('shows a run as soon as it is started, with its own id and its record', async () => {
       const { record, runId } = await startJob('never');
       const wanted = { exists: true, runId, recordUid: record.uid, isStopping: false };
-      expect(runner.peek(record.name)).toMatchObject(wanted);
+      expect(runner.getCached(record.name)).toMatchObject(wanted);
       expect(await runner.observe(record.name)).toMatchObject(wanted);
     });
 
     test('starts one run however often it is asked', async () => {
       const { record, plan, runId } = await startJob('never');
-      const again = await Promise.all([runner.start(record, plan), runner.start(record, plan)]);
+      const again = await Promise.all([start(record, plan), start(record, plan)]);
       expect(again).toEqual([
         { outcome: 'started', runId },
         { outcome: 'started', runId },
@@ -96,14 +114,14 @@ export function describeJobRunner(name: string, make: () => Promise<RunnerHarnes
     });
 
     test('stops nothing for a record that has no run', async () => {
-      const { record } = await harness.makeJob('never');
+      const { record } = await makeJob('never');
       await expect(runner.stop(record)).resolves.toBeUndefined();
     });
 
     test('keeps the runs of two records of one name apart', async () => {
       const { record, plan, runId } = await startJob('never');
       const namesake = { ...record, uid: '00000000-0000-4000-8000-000000000000' };
-      expect(await runner.start(namesake, plan)).toMatchObject({ outcome: 'later' });
+      expect(await start(namesake, plan)).toMatchObject({ outcome: 'later' });
       await runner.stop(namesake);
       expect(await runner.observe(record.name)).toMatchObject({ runId, isStopping: false });
     });
@@ -120,15 +138,12 @@ export function describeJobRunner(name: string, make: () => Promise<RunnerHarnes
       expect(told).not.toContain(second.record.name);
     });
 
-    test('describes where jobs run', async () => {
-      const runtime = { name: 'nemo-runtime', kind: 'ClusterTrainingRuntime' };
-      const target = await runner.describeTarget({ ...runtime, apiGroup: 'trainer.kubeflow.org' });
-      expect(target).toMatchObject({
-        apiVersion: 'trainer.kubeflow.org/v1alpha1',
-        namespace: harness.namespace,
-        podPatchField: 'runtimePatches',
-        hasActiveDeadline: true,
-      });
+    test('prepares the same plan of the same job, as JSON without its secret values', async () => {
+      const spec = harness.makeSpec('succeeded');
+      const [first, second] = [await runner.prepare(spec), await runner.prepare(spec)];
+      expect(second).toEqual(first);
+      expect(JSON.stringify(first)).not.toContain(SUITE_SECRET);
+      expect(Object.keys(first.echo)).not.toHaveLength(0);
     });
 
     test('closes twice', async () => {

@@ -43,9 +43,9 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
       expect(draft).toStrictEqual(makeDraft(id));
       expect(uid).not.toBe('');
       expect(version).not.toBe('');
-      expect(store.peek(record.name)).toStrictEqual(record);
+      expect(store.getCached(record.name)).toStrictEqual(record);
       expect(await store.get(record.name)).toStrictEqual(record);
-      expect(await store.read(record.name)).toStrictEqual(record);
+      expect(await store.getLive(record.name)).toStrictEqual(record);
       expect(await replica.get(record.name)).toStrictEqual(record);
       expect([...store.list()]).toContainEqual(record);
     });
@@ -61,7 +61,7 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
       const secrets = { A: '', _b: ' \n\u0000', 'asked.json': '{}' };
       const created = await store.create(draft, makePayload({ asked, secrets }));
       if (created.outcome !== 'created') throw new Error(created.outcome);
-      expect(await replica.read(draft.name)).toStrictEqual(created.record);
+      expect(await replica.getLive(draft.name)).toStrictEqual(created.record);
       expect(created.record).toMatchObject(draft);
       const payload = await replica.readPayload(created.record);
       expect(payload).toStrictEqual(makePayload({ asked, secrets }));
@@ -70,8 +70,8 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
     it('knows nothing of a job that does not exist, and does not remember that', async () => {
       const { name } = makeDraft(id);
       expect(await replica.get(name)).toBeUndefined();
-      expect(await replica.read(name)).toBeUndefined();
-      expect(replica.peek(name)).toBeUndefined();
+      expect(await replica.getLive(name)).toBeUndefined();
+      expect(replica.getCached(name)).toBeUndefined();
       const record = await create();
       expect(await replica.get(name)).toStrictEqual(record);
     });
@@ -104,9 +104,9 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
 
     it('reads the plan without callback and credentials', async () => {
       const record = await create();
-      const { asked, manifest } = makePayload();
+      const { asked, plan, echo } = makePayload();
       for (const each of [store, replica, replica]) {
-        expect(await each.readPlan(record)).toStrictEqual({ asked, manifest });
+        expect(await each.readPlan(record)).toStrictEqual({ asked, plan, echo });
       }
     });
 
@@ -129,18 +129,31 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
         runId: 'run-1',
         delivery,
       });
-      expect(await replica.read(record.name)).toStrictEqual(noted);
-      expect(store.peek(record.name)).toStrictEqual(noted);
+      expect(await replica.getLive(record.name)).toStrictEqual(noted);
+      expect(store.getCached(record.name)).toStrictEqual(noted);
     });
 
     it('refuses a change of an older version', async () => {
       const record = await create();
       const running = await store.update(record, { state: toRunning(record) });
       expect(await replica.update(record, { runId: 'late' })).toBeUndefined();
-      expect(await store.forgetCredentials(record)).toBeUndefined();
+      expect(await store.purgeCredentials(record)).toBeUndefined();
       expect(await store.delete(record)).toBe(false);
-      expect(await store.read(record.name)).toStrictEqual(running);
+      expect(await store.getLive(record.name)).toStrictEqual(running);
       expect(await store.readPayload(record)).toStrictEqual(makePayload());
+    });
+
+    it('replaces the plan under the version of the record, for every replica', async () => {
+      const record = await create();
+      const prepared = { plan: { nodes: 3 }, echo: { num_nodes: 3 } };
+      const before = await replica.readPlan(record);
+      const updated = await store.update(record, { prepared, warnings: ['new'] });
+      expect(updated).toMatchObject({ planRevision: 1, warnings: ['new'] });
+      expect(await store.update(record, { prepared })).toBeUndefined();
+      const seen = (await replica.getLive(record.name)) as JobRecord;
+      expect(seen).toStrictEqual(updated);
+      expect(await replica.readPlan(seen)).toStrictEqual({ ...before, ...prepared });
+      expect(await store.readPayload(seen)).toStrictEqual(makePayload(prepared));
     });
 
     it('lets exactly one of many changes of one version win', async () => {
@@ -151,12 +164,12 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
       );
       const winners = results.filter((result) => result !== undefined);
       expect(winners).toHaveLength(1);
-      expect(await store.read(record.name)).toStrictEqual(winners[0]);
+      expect(await store.getLive(record.name)).toStrictEqual(winners[0]);
     });
 
     it('forgets the credentials of the training, not those of the callback', async () => {
       const record = await create();
-      const bare = await store.forgetCredentials(record);
+      const bare = await store.purgeCredentials(record);
       expect(bare).toStrictEqual({ ...record, version: bare?.version, areCredentialsGone: true });
       expect(await replica.readPayload(record)).toStrictEqual(makePayload({ secrets: {} }));
     });
@@ -164,8 +177,8 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
     it('deletes a record once, and says that it is gone ever after', async () => {
       const record = await create();
       expect(await store.delete(record)).toBe(true);
-      expect(store.peek(record.name)).toBeUndefined();
-      expect(await replica.read(record.name)).toBeUndefined();
+      expect(store.getCached(record.name)).toBeUndefined();
+      expect(await replica.getLive(record.name)).toBeUndefined();
       expect(await store.delete(record)).toBe(true);
       expect(await store.update(record, { runId: 'late' })).toBeUndefined();
       expect(await store.readPayload(record)).toBeUndefined();
@@ -179,20 +192,20 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
       expect(await store.update(first, { runId: 'late' })).toBeUndefined();
       expect(await store.readPayload(first)).toBeUndefined();
       expect(await store.delete(first)).toBe(true);
-      expect(await store.read(second.name)).toStrictEqual(second);
+      expect(await store.getLive(second.name)).toStrictEqual(second);
     });
 
     it('tells every replica of creation, change and deletion', async () => {
       const { name } = makeDraft(id);
       const onReplica = (check: () => boolean) => eventually((tell) => replica.watch(tell), check);
-      const appears = onReplica(() => replica.peek(name) !== undefined);
+      const appears = onReplica(() => replica.getCached(name) !== undefined);
       const record = await create();
       await appears;
-      const changes = onReplica(() => replica.peek(name)?.state.status === 'running');
+      const changes = onReplica(() => replica.getCached(name)?.state.status === 'running');
       const running = await store.update(record, { state: toRunning(record) });
       await changes;
-      expect(replica.peek(name)).toStrictEqual(running);
-      const vanishes = onReplica(() => replica.peek(name) === undefined);
+      expect(replica.getCached(name)).toStrictEqual(running);
+      const vanishes = onReplica(() => replica.getCached(name) === undefined);
       if (running) await store.delete(running);
       await vanishes;
     });
@@ -208,7 +221,7 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
     });
 
     it('is ready once opened, and may be opened and closed again', async () => {
-      expect(store.unready()).toBeUndefined();
+      expect(store.notReadyReason()).toBeUndefined();
       await store.open();
       await store.close();
       await store.close();

@@ -1,5 +1,5 @@
 import { type JobDraft, type JobPayload, NO_DELIVERY, toAcceptedState } from '../src/jobs/job.ts';
-import { toTrainJobName } from '../src/jobs/job-name.ts';
+import { toJobName } from '../src/jobs/job-name.ts';
 
 export const TEST_BACKEND = 'meta';
 
@@ -8,7 +8,7 @@ export function makeDraft(id: string, changes: Partial<JobDraft> = {}): JobDraft
   const createdAtMs = 1_700_000_000_123;
   return {
     id,
-    name: toTrainJobName(TEST_BACKEND, id),
+    name: toJobName(TEST_BACKEND, id),
     backend: TEST_BACKEND,
     fingerprint: 'a'.repeat(43),
     createdAtMs,
@@ -16,6 +16,7 @@ export function makeDraft(id: string, changes: Partial<JobDraft> = {}): JobDraft
     hasWebhook: true,
     webhookOrigin: 'https://studio.example',
     runId: undefined,
+    planRevision: 0,
     state: toAcceptedState(createdAtMs),
     delivery: NO_DELIVERY,
     areCredentialsGone: false,
@@ -26,12 +27,8 @@ export function makeDraft(id: string, changes: Partial<JobDraft> = {}): JobDraft
 export function makePayload(changes: Partial<JobPayload> = {}): JobPayload {
   return {
     asked: { base_model: { provider: 'meta' }, job_id: 'x' },
-    manifest: {
-      apiVersion: 'trainer.kubeflow.org/v1alpha1',
-      kind: 'TrainJob',
-      metadata: { name: 'x', namespace: 'jobs', labels: {}, annotations: {} },
-      spec: { trainer: { numNodes: 2 } },
-    },
+    plan: { runtime: { name: 'r' }, nodes: 2 },
+    echo: { num_nodes: 2 },
     callback: {
       webhookUrl: 'https://studio.example/hook?key=1',
       authHeader: 'Bearer hook-secret',

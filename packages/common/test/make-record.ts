@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { type JobPlan, type JobRecord, NO_DELIVERY, toAcceptedState } from '../src/jobs/job.ts';
-import { toTrainJobName } from '../src/jobs/job-name.ts';
-import { BACKEND_LABEL, type TrainJobManifest } from '../src/runners/kubeflow/trainjob/manifest.ts';
+import {
+  type JobRecord,
+  type JsonObject,
+  NO_DELIVERY,
+  type PlannedJob,
+  toAcceptedState,
+} from '../src/jobs/job.ts';
+import { toJobName } from '../src/jobs/job-name.ts';
 
 /** A record as a store returns it after `create`. */
 export function makeRecord(overrides: Partial<JobRecord> = {}): JobRecord {
@@ -9,7 +14,7 @@ export function makeRecord(overrides: Partial<JobRecord> = {}): JobRecord {
   return {
     id,
     backend,
-    name: toTrainJobName(backend, id),
+    name: toJobName(backend, id),
     uid: randomUUID(),
     version: '1',
     fingerprint: 'fingerprint',
@@ -18,6 +23,7 @@ export function makeRecord(overrides: Partial<JobRecord> = {}): JobRecord {
     hasWebhook: false,
     webhookOrigin: undefined,
     runId: undefined,
+    planRevision: 0,
     state: toAcceptedState(createdAtMs),
     delivery: { ...NO_DELIVERY, settled: 'unwanted' },
     areCredentialsGone: true,
@@ -25,24 +31,7 @@ export function makeRecord(overrides: Partial<JobRecord> = {}): JobRecord {
   };
 }
 
-/** A plan whose manifest has this spec. */
-export function makePlan(
-  { name, backend }: JobRecord,
-  spec: TrainJobManifest['spec'] = {},
-  metadata: { namespace?: string; labels?: Record<string, string> } = {},
-): JobPlan {
-  return {
-    asked: {},
-    manifest: {
-      apiVersion: 'trainer.kubeflow.org/v1alpha1',
-      kind: 'TrainJob',
-      metadata: {
-        name,
-        namespace: metadata.namespace ?? 'trainer-jobs',
-        labels: { ...metadata.labels, [BACKEND_LABEL]: backend },
-        annotations: {},
-      },
-      spec,
-    },
-  };
+/** A plan and its echo, as a runner of tests makes them. */
+export function makePlannedJob(plan: JsonObject = {}): PlannedJob {
+  return { asked: {}, plan, echo: { image: 'test' } };
 }

@@ -1,4 +1,4 @@
-import type { Condition } from '../src/runners/kubeflow/status/conditions.ts';
+import type { Condition } from '../src/kubernetes/conditions.ts';
 import type {
   ChildJobs,
   SeenTrainJob,

@@ -1,5 +1,5 @@
-import type { Observation } from '../src/jobs/job.ts';
 import type { JobRunner } from '../src/jobs/job-runner.ts';
+import type { Observation } from '../src/jobs/observation.ts';
 
 export type Seen = Extract<Observation, { exists: true }>;
 
@@ -13,11 +13,11 @@ export function untilSeen(
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       unwatch();
-      const last = JSON.stringify(runner.peek(name));
+      const last = JSON.stringify(runner.getCached(name));
       reject(new Error(`${name} was not seen as wanted in ${timeoutMs} ms; it is ${last}`));
     }, timeoutMs);
     const check = () => {
-      const seen = runner.peek(name);
+      const seen = runner.getCached(name);
       if (seen === undefined || !isWanted(seen)) return;
       clearTimeout(timer);
       unwatch();

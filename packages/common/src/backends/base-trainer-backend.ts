@@ -1,7 +1,8 @@
 import type { Config, ServiceDefaults } from '../config.ts';
 import type { Submission } from '../controller/submitter.ts';
 import { errors } from '../errors.ts';
-import { buildJobSpec, describeUnused } from '../jobs/job-spec.ts';
+import type { CallbackTarget } from '../jobs/job.ts';
+import { buildJobSpec } from '../jobs/job-spec.ts';
 import { toAsked } from '../requests/canonical-request.ts';
 import { parseTrainingRequest } from '../requests/parse-training-request.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
@@ -52,9 +53,16 @@ export abstract class BaseTrainerBackend {
     if (violations.length > 0 || request === undefined) throw errors.invalid(violations);
     const traits = { name: this.name, command: this.command(request), env: this.env(request) };
     return {
-      spec: buildJobSpec(request, traits, config),
+      ...buildJobSpec(request, traits, config),
       asked: toAsked(parsed.body, request),
-      warnings: [...parsed.warnings, ...this.warnings(request), ...describeUnused(request, config)],
+      callback: toCallbackTarget(request),
+      warnings: [...parsed.warnings, ...this.warnings(request)],
     };
   }
+}
+
+function toCallbackTarget({ callbacks }: TrainingRequest): CallbackTarget | undefined {
+  const { webhook_url, auth_header, event_filter } = callbacks ?? {};
+  if (webhook_url === undefined) return undefined;
+  return { webhookUrl: webhook_url, authHeader: auth_header, eventFilter: event_filter };
 }

@@ -1,7 +1,6 @@
 import type { Config } from '../config.ts';
 import {
-  DATASET_STEP,
-  MODEL_STEP,
+  ALL_CAPABILITIES,
   renderTrainJob,
   type TrainJobManifest,
 } from '../runners/kubeflow/trainjob/manifest.ts';
@@ -24,17 +23,11 @@ export function renderRequest(
   body: unknown,
   config: Config,
 ): RenderedRequest {
-  const submission = backend.prepare(body, config);
-  const { manifest, secrets, warnings } = renderTrainJob(submission.spec, {
-    apiVersion: config.trainJobApiVersion,
-    namespace: config.jobsNamespace,
-    podPatchField: 'runtimePatches',
-    hasActiveDeadline: true,
-    steps: [DATASET_STEP, MODEL_STEP],
-  });
+  const { spec, secrets, warnings } = backend.prepare(body, config);
+  const rendered = renderTrainJob(spec, config, ALL_CAPABILITIES);
   return {
-    manifest,
+    manifest: rendered.manifest,
     secretKeys: Object.keys(secrets),
-    warnings: [...submission.warnings, ...warnings],
+    warnings: [...warnings, ...rendered.warnings],
   };
 }

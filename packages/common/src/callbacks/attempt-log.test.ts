@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { makePlan, makeRecord } from '../../test/make-record.ts';
+import { makePlannedJob, makeRecord } from '../../test/make-record.ts';
 import { type JobRecord, NO_DELIVERY } from '../jobs/job.ts';
 import { MemoryJobStore } from '../jobs/memory-job-store.ts';
 import { addAttempt, noteAttempts, type UnnotedAttempt } from './attempt-log.ts';
@@ -104,7 +104,7 @@ describe('noteAttempts', () => {
   async function makeStored(delivery: Partial<JobRecord['delivery']> = {}) {
     const store = new MemoryJobStore();
     const draft = makeEnded(delivery);
-    const payload = { ...makePlan(draft), callback: undefined, secrets: {} };
+    const payload = { ...makePlannedJob(), callback: undefined, secrets: {} };
     const created = await store.create(draft, payload);
     if (created.outcome !== 'created') throw new Error(created.outcome);
     return { store, record: created.record };
@@ -119,7 +119,7 @@ describe('noteAttempts', () => {
       runId: 'run',
       delivery: { settled: 'delivered', attemptCount: 2 },
     });
-    expect(store.peek(record.name)).toBe(noted);
+    expect(store.getCached(record.name)).toBe(noted);
   });
 
   it.each([END + 5000, END - 5000])(

@@ -1,6 +1,6 @@
 import type { DeliveryLog, JobRecord } from '../jobs/job.ts';
 import type { JobStore } from '../jobs/job-store.ts';
-import { changeRecord } from '../jobs/update-record.ts';
+import { updateRecord } from '../jobs/update-record.ts';
 import type { PostResult } from './http/webhook-client.ts';
 import { judgeAttempt, type Random, toLeastAttempts, toRetryDelayMs } from './retry-policy.ts';
 
@@ -63,7 +63,7 @@ export function noteAttempts(
   attempts: readonly UnnotedAttempt[],
   retry: RetryRule,
 ): Promise<JobRecord | undefined> {
-  return changeRecord(store, record, (current) => {
+  return updateRecord(store, record, (current) => {
     let { delivery } = current;
     for (const attempt of attempts) {
       const added = addAttempt({ ...current, delivery }, attempt, retry);

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
+import { makeConfig } from '../../test/builders.ts';
 import { FakeClock } from '../../test/fake-clock.ts';
 import { makeDraft, makePayload } from '../../test/make-draft.ts';
 import {
@@ -66,10 +67,7 @@ async function startDeliveries(changes: Partial<JobDraft> = {}) {
   const deliveries = new Deliveries({
     store,
     clock,
-    runner: new MockRunner(
-      { mock: { submittedMs: 0, runningMs: 0 }, jobsNamespace: 'x', trainJobApiVersion: 'a/v1' },
-      clock,
-    ),
+    runner: new MockRunner(makeConfig(), clock),
     leadership: { isLeader: () => isLeader, term: () => 7, watch: () => () => {} },
     sender: {
       post: (post) => {
@@ -128,7 +126,7 @@ describe('Deliveries', () => {
     bed.lead(true);
     bed.deliveries.offer(bed.record);
     await vi.waitFor(() =>
-      expect(bed.store.peek(bed.record.name)?.delivery.settled).toBe('delivered'),
+      expect(bed.store.getCached(bed.record.name)?.delivery.settled).toBe('delivered'),
     );
     await bed.deliveries.close();
     expect(bed.posts).toHaveLength(1);
@@ -148,7 +146,7 @@ describe('Deliveries', () => {
   it('look at the record itself before they send an end, since what is known may lag behind', async () => {
     const bed = await startDeliveries();
     const delivery = { ...bed.record.delivery, settled: 'delivered' as const };
-    vi.spyOn(bed.store, 'read').mockResolvedValue({ ...bed.record, delivery });
+    vi.spyOn(bed.store, 'getLive').mockResolvedValue({ ...bed.record, delivery });
     bed.deliveries.offer(bed.record);
     await bed.deliveries.close();
     expect(bed.posts).toEqual([]);
@@ -194,7 +192,7 @@ describe('Deliveries', () => {
     await vi.waitFor(() => expect(bed.posts).toHaveLength(1));
     bed.answer(0, DELIVERED);
     await vi.waitFor(() =>
-      expect(bed.store.peek(bed.record.name)?.delivery.settled).toBe('delivered'),
+      expect(bed.store.getCached(bed.record.name)?.delivery.settled).toBe('delivered'),
     );
     await bed.deliveries.close();
     expect(bed.posts).toHaveLength(1);
@@ -208,7 +206,9 @@ describe('Deliveries', () => {
     const changed = await bed.store.update(bed.record, { state });
     if (changed !== undefined) bed.deliveries.offer(changed);
     bed.answer(0, GONE);
-    await vi.waitFor(() => expect(bed.store.peek(bed.record.name)?.delivery.settled).toBe('gone'));
+    await vi.waitFor(() =>
+      expect(bed.store.getCached(bed.record.name)?.delivery.settled).toBe('gone'),
+    );
     await bed.deliveries.close();
     expect(bed.posts).toHaveLength(1);
   });
@@ -223,7 +223,7 @@ describe('Deliveries', () => {
     await bed.clock.advance(120_000);
     unreachable.mockRestore();
     await bed.clock.advance(60_000);
-    expect(bed.store.peek(bed.record.name)?.delivery).toMatchObject({
+    expect(bed.store.getCached(bed.record.name)?.delivery).toMatchObject({
       settled: 'gone',
       attemptCount: 1,
     });
@@ -234,10 +234,10 @@ describe('Deliveries', () => {
   it('leave an end to the next leadership when theirs was lost while they read the record', async () => {
     const bed = await startDeliveries();
     const read = Promise.withResolvers<JobRecord>();
-    vi.spyOn(bed.store, 'read').mockReturnValueOnce(read.promise);
+    vi.spyOn(bed.store, 'getLive').mockReturnValueOnce(read.promise);
     vi.spyOn(bed.store, 'update').mockRejectedValueOnce(new Error('unreachable'));
     bed.deliveries.offer(bed.record);
-    await vi.waitFor(() => expect(bed.store.read).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(bed.store.getLive).toHaveBeenCalledTimes(1));
     bed.lead(false);
     bed.lead(true);
     bed.deliveries.offer(bed.record);
@@ -247,7 +247,7 @@ describe('Deliveries', () => {
     await bed.clock.advance(60_000);
     await bed.deliveries.close();
     expect(bed.posts).toHaveLength(1);
-    expect(bed.store.peek(bed.record.name)?.delivery.settled).toBe('delivered');
+    expect(bed.store.getCached(bed.record.name)?.delivery.settled).toBe('delivered');
   });
 
   it('tell the end of a job whose namesake vanished while it was told', async () => {
@@ -261,7 +261,9 @@ describe('Deliveries', () => {
     bed.answer(0, DELIVERED);
     await vi.waitFor(() => expect(bed.posts).toHaveLength(2));
     bed.answer(1, DELIVERED);
-    await vi.waitFor(() => expect(bed.store.peek(next.name)?.delivery.settled).toBe('delivered'));
+    await vi.waitFor(() =>
+      expect(bed.store.getCached(next.name)?.delivery.settled).toBe('delivered'),
+    );
     await bed.deliveries.close();
   });
 
@@ -275,7 +277,9 @@ describe('Deliveries', () => {
     if (ended !== undefined) bed.deliveries.offer(ended);
     await vi.waitFor(() => expect(bed.posts).toHaveLength(1));
     bed.answer(0, FAILED);
-    await vi.waitFor(() => expect(bed.store.peek(bed.record.name)?.delivery.attemptCount).toBe(1));
+    await vi.waitFor(() =>
+      expect(bed.store.getCached(bed.record.name)?.delivery.attemptCount).toBe(1),
+    );
     payload.resolve({ ...makePayload(), callback: CALLBACK });
     await bed.clock.advance(2000);
     expect(bed.posts).toHaveLength(2);
@@ -294,7 +298,7 @@ describe('Deliveries', () => {
     const closed = bed.deliveries.close();
     await bed.clock.advance(2000);
     await closed;
-    expect(bed.store.peek(bed.record.name)).toEqual(bed.record);
+    expect(bed.store.getCached(bed.record.name)).toEqual(bed.record);
   });
 
   it('note an end that is answered while they close', async () => {
@@ -304,7 +308,7 @@ describe('Deliveries', () => {
     const closed = bed.deliveries.close();
     bed.answer(0, DELIVERED);
     await closed;
-    expect(bed.store.peek(bed.record.name)?.delivery.settled).toBe('delivered');
+    expect(bed.store.getCached(bed.record.name)?.delivery.settled).toBe('delivered');
   });
 
   it('give up an end of which nobody knows any more where it was to go', async () => {
@@ -312,7 +316,7 @@ describe('Deliveries', () => {
     vi.spyOn(bed.store, 'readPayload').mockResolvedValue(undefined);
     bed.deliveries.offer(bed.record);
     await vi.waitFor(() =>
-      expect(bed.store.peek(bed.record.name)?.delivery.settled).toBe('expired'),
+      expect(bed.store.getCached(bed.record.name)?.delivery.settled).toBe('expired'),
     );
     await bed.deliveries.close();
     expect(bed.posts).toEqual([]);

@@ -121,7 +121,7 @@ export class Deliveries {
   }
 
   #enqueue(name: string): void {
-    const record = this.#parts.store.peek(name);
+    const record = this.#parts.store.getCached(name);
     if (record === undefined) this.forget(name);
     else (isTerminal(record.state.status) ? this.#ends : this.#states).add(name);
   }
@@ -132,7 +132,7 @@ export class Deliveries {
   ): Promise<void> {
     const { store, leadership, clock, logger } = this.#parts;
     const lane = this.#lanes.get(name);
-    const record = store.peek(name);
+    const record = store.getCached(name);
     if (lane === undefined || record?.uid !== lane.recordUid || !leadership.isLeader()) {
       this.#courier.giveBack(name);
       return;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { makeRecord } from '../../test/make-record.ts';
-import type { JobState, JobView } from '../jobs/job.ts';
+import type { JobState } from '../jobs/job.ts';
+import type { JobView } from '../jobs/observation.ts';
 import { CallbackEventSchema } from '../requests/training-response.ts';
 import { END_SEQUENCE, encodeEvent, toSequence } from './event.ts';
 

@@ -1,5 +1,6 @@
-import { isTerminal, type JobView } from '../jobs/job.ts';
+import { isTerminal } from '../jobs/job.ts';
 import { toJobSummary } from '../jobs/job-summary.ts';
+import type { JobView } from '../jobs/observation.ts';
 import type { CallbackEvent } from '../requests/training-response.ts';
 
 /** One event as it goes over the wire; its attempts all send these bytes. */

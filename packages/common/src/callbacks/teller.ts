@@ -1,7 +1,8 @@
-import { isTerminal, type JobRecord, projectJob } from '../jobs/job.ts';
+import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import type { JobStore } from '../jobs/job-store.ts';
-import { changeRecord } from '../jobs/update-record.ts';
+import { projectJob } from '../jobs/observation.ts';
+import { updateRecord } from '../jobs/update-record.ts';
 import { noteAttempts, type UnnotedAttempt } from './attempt-log.ts';
 import type { Courier, CourierParts } from './courier.ts';
 import { type EncodedEvent, encodeEvent, toSequence } from './event.ts';
@@ -80,7 +81,7 @@ export class Teller {
   /** The event of a change or a heartbeat that is due, or the one whose retry is; of what is now. */
   #toStateEvent(lane: Lane, name: string, { eventFilter }: LaneTarget): SentState | undefined {
     const { store, runner, clock, leadership, settings, random } = this.#parts;
-    const record = store.peek(name);
+    const record = store.getCached(name);
     if (record?.uid !== lane.recordUid || isTerminal(record.state.status)) return undefined;
     if (eventFilter?.includes(record.state.status) === false) return undefined;
     const atMs = clock.now();
@@ -88,7 +89,7 @@ export class Teller {
       return { record, event: lane.event, atMs };
     }
     lane.eventCount += 1;
-    const view = projectJob(record, runner.peek(name), atMs);
+    const view = projectJob(record, runner.getCached(name), atMs);
     const event = encodeEvent(view, toSequence(leadership.term(), lane.eventCount), atMs);
     lane.event = event;
     lane.nextHeartbeatAtMs = atMs + schedule.toHeartbeatDelayMs(settings.intervalMs, random);
@@ -122,7 +123,7 @@ export class Teller {
 
   /** The leader before us may have told an end already, which what is known here may not show yet. */
   async #readUnsettled(lane: Lane, { name, uid }: JobRecord): Promise<JobRecord | undefined> {
-    const record = await this.#parts.store.read(name);
+    const record = await this.#parts.store.getLive(name);
     if (record?.uid === uid && record.delivery.settled === undefined) return record;
     this.#desk.drop(lane, name);
     return undefined;
@@ -150,7 +151,7 @@ export class Teller {
 
   /** Somebody took out of the record where its end was to go, and it must not be kept for ever. */
   async #giveUp(lane: Lane, record: JobRecord): Promise<void> {
-    await changeRecord(this.#parts.store, record, ({ delivery }) =>
+    await updateRecord(this.#parts.store, record, ({ delivery }) =>
       delivery.settled === undefined
         ? { delivery: { ...delivery, settled: 'expired' } }
         : undefined,

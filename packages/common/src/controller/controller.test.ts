@@ -2,9 +2,10 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeClock } from '../../test/fake-clock.ts';
 import { FakeRunner } from '../../test/fake-runner.ts';
-import { makePlan, makeRecord } from '../../test/make-record.ts';
-import type { JobRecord, JobState, Observation } from '../jobs/job.ts';
+import { makePlannedJob, makeRecord } from '../../test/make-record.ts';
+import type { JobRecord, JobState } from '../jobs/job.ts';
 import { MemoryJobStore } from '../jobs/memory-job-store.ts';
+import type { Observation } from '../jobs/observation.ts';
 import { Controller } from './controller.ts';
 
 const SECOND = 1000;
@@ -60,7 +61,7 @@ afterEach(() => controller.close());
 async function create(overrides: Partial<JobRecord> = {}): Promise<JobRecord> {
   const draft = makeRecord({ id: 'job-1', createdAtMs: clock.now(), ...overrides });
   const secrets = { HF_TOKEN: 'secret' };
-  const payload = { ...makePlan(draft), callback: undefined, secrets };
+  const payload = { ...makePlannedJob(), callback: undefined, secrets };
   const created = await store.create(draft, payload);
   if (created.outcome !== 'created') throw new Error(created.outcome);
   return created.record;
@@ -76,7 +77,7 @@ async function createRunning(overrides: Partial<JobRecord> = {}): Promise<JobRec
   return record;
 }
 
-const now = ({ name }: JobRecord) => store.peek(name);
+const now = ({ name }: JobRecord) => store.getCached(name);
 const stateOf = (record: JobRecord) => now(record)?.state;
 const endedState = (status: JobState['status'], reason: JobState['reason'], atMs: number) => ({
   ...{ status, reason, detail: 'The end', observedAtMs: atMs, startedAtMs: atMs, endedAtMs: atMs },
@@ -185,7 +186,7 @@ describe('a run', () => {
     expect(runner.calls.length).toBeGreaterThan(1);
     runner.failure = undefined;
     await clock.advance(60 * SECOND);
-    expect(runner.peek(record.name)).toEqual({ exists: false });
+    expect(runner.getCached(record.name)).toEqual({ exists: false });
     expect(stateOf(record)).toEqual(cancelled);
   });
 
@@ -316,9 +317,9 @@ describe('a record that another replica has changed', () => {
     const cancelled = endedState('cancelled', 'CANCELLED_BY_REQUEST', clock.now());
     const changed = { ...known, version: '99', state: cancelled };
     let isBehind = true;
-    vi.spyOn(store, 'peek').mockImplementation(() => (isBehind ? known : changed));
+    vi.spyOn(store, 'getCached').mockImplementation(() => (isBehind ? known : changed));
     const update = vi.spyOn(store, 'update').mockResolvedValue(undefined);
-    const read = vi.spyOn(store, 'read').mockImplementation(async () => {
+    const read = vi.spyOn(store, 'getLive').mockImplementation(async () => {
       isBehind = false;
       return changed;
     });
@@ -332,7 +333,7 @@ describe('a record that another replica has changed', () => {
   it('is left for a while when nothing comes of what is done with it', async () => {
     const record = await createRunning();
     const known = now(record) as JobRecord;
-    vi.spyOn(store, 'peek').mockReturnValue(known);
+    vi.spyOn(store, 'getCached').mockReturnValue(known);
     const update = vi.spyOn(store, 'update').mockResolvedValue(undefined);
     runner.show(record, { status: 'succeeded', reason: 'COMPLETED', endedAtMs: clock.now() });
     await clock.advance(0);

@@ -1,12 +1,14 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
-import { isRunOf, isTerminal, type JobRecord, type JobState } from '../jobs/job.ts';
+import { isTerminal, type JobRecord, type JobState } from '../jobs/job.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import type { Leadership } from '../jobs/leadership.ts';
+import { isRunOf } from '../jobs/observation.ts';
 import { WorkQueue } from '../work-queue.ts';
 import { type DecideSettings, type Decision, decide } from './decide.ts';
+import { toPlanChange } from './plan-change.ts';
 import { toObservedEnd, toRefused } from './terminal-states.ts';
 
 /** Told of every record that is known to be current, so that what is due to a webhook goes out. */
@@ -42,7 +44,7 @@ export class Controller {
   readonly #queue = new WorkQueue(CONCURRENCY, (name) => this.#reconcile(name));
   readonly #deadlines: DeadlineQueue;
   /** When this process first saw a record that has no run yet, by name. */
-  readonly #knownSince = new Map<string, { readonly uid: string; readonly atMs: number }>();
+  readonly #firstSeenAt = new Map<string, { readonly uid: string; readonly atMs: number }>();
   readonly #failures = new Map<string, number>();
   #unwatch: (() => void)[] = [];
 
@@ -73,7 +75,6 @@ export class Controller {
 
   #takeOver(): void {
     this.#parts.deliveries.takeOver();
-    this.#parts.runner.lead?.(true);
     // Ends that nobody was told of yet come first: people wait for those.
     const records = [...this.#parts.store.list()];
     const isUrgent = ({ state, delivery }: JobRecord) =>
@@ -83,10 +84,9 @@ export class Controller {
   }
 
   #stepDown(): void {
-    this.#parts.runner.lead?.(false);
     this.#queue.clear();
     this.#deadlines.clear();
-    this.#knownSince.clear();
+    this.#firstSeenAt.clear();
     this.#failures.clear();
     this.#parts.deliveries.clear();
   }
@@ -106,26 +106,26 @@ export class Controller {
       this.#failures.set(name, count);
       const delayMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (count - 1));
       this.#deadlines.set(name, clock.now() + delayMs * (0.75 + Math.random() / 2));
-      logger.warn({ job: name, err: error, retry_in_ms: delayMs }, 'job could not be moved on');
+      logger.warn({ job: name, err: error, retry_in_ms: delayMs }, 'reconcile failed, retrying');
     }
   }
 
   /** Does what is due for one job; whether there may be more to do at once. */
   async #step(name: string): Promise<boolean> {
     const { store, runner, clock, deliveries, settings } = this.#parts;
-    const record = store.peek(name);
+    const record = store.getCached(name);
     if (record === undefined) {
       this.#forget(name);
       return false;
     }
     const nowMs = clock.now();
-    const knownSinceMs = this.#firstSeen(record, nowMs);
-    const decision = decide(record, runner.peek(name), knownSinceMs, nowMs, settings);
+    const firstSeenAtMs = this.#firstSeen(record, nowMs);
+    const decision = decide(record, runner.getCached(name), firstSeenAtMs, nowMs, settings);
     // Nothing is told before the run is noted, since until then the submission may still be refused.
     if (record.runId !== undefined || record.state.endedAtMs !== undefined) {
       deliveries.offer(record);
     }
-    if (decision.lookAgainAtMs !== undefined) this.#deadlines.set(name, decision.lookAgainAtMs);
+    if (decision.requeueAtMs !== undefined) this.#deadlines.set(name, decision.requeueAtMs);
     return this.#act(record, decision.action);
   }
 
@@ -145,8 +145,8 @@ export class Controller {
       case 'stop':
         await runner.stop(record);
         return false;
-      case 'forget-credentials':
-        return this.#write(record, () => store.forgetCredentials(record));
+      case 'purge-credentials':
+        return this.#write(record, () => store.purgeCredentials(record));
       case 'delete':
         await runner.stop(record);
         return this.#write(record, () => store.delete(record));
@@ -162,31 +162,36 @@ export class Controller {
     // What a step had to ask first may have taken longer than this leadership.
     if (!leadership.isLeader()) return false;
     const written = await write();
-    if (!written) await store.read(name);
+    if (!written) await store.getLive(name);
     return true;
   }
 
   async #start(record: JobRecord): Promise<boolean> {
     const { store, runner, leadership } = this.#parts;
-    const payload = await store.readPlan(record);
-    if (payload === undefined) {
-      const current = await store.read(record.name);
+    const planned = await store.readPlan(record);
+    if (planned === undefined) {
+      const current = await store.getLive(record.name);
       // Somebody took the data out of the record, and nothing can be made of what is left.
-      if (current?.uid === record.uid) this.#lookAgainIn(LAST_RETRY_MS, record);
+      if (current?.uid === record.uid) this.#requeueIn(LAST_RETRY_MS, record);
       return current?.uid !== record.uid;
     }
     if (!leadership.isLeader()) return false;
-    const result = await runner.start(record, payload);
+    const readSecrets = async () => (await store.readPayload(record))?.secrets;
+    const result = await runner.start(record, planned.plan, readSecrets);
     switch (result.outcome) {
       case 'started':
         return this.#write(record, () => store.update(record, { runId: result.runId }));
+      case 'replanned': {
+        const change = toPlanChange(record, result.prepared);
+        return this.#write(record, () => store.update(record, change));
+      }
       case 'later':
-        this.#lookAgainIn(1000, record);
+        this.#requeueIn(1000, record);
         return false;
       case 'forbidden':
-        this.#lookAgainIn(LAST_RETRY_MS, record);
+        this.#requeueIn(LAST_RETRY_MS, record);
         return false;
-      default: {
+      case 'refused': {
         const state = toRefused(record, result.detail, this.#parts.clock.now());
         return this.#write(record, () => store.update(record, { state }));
       }
@@ -198,30 +203,30 @@ export class Controller {
     const { store, runner, clock } = this.#parts;
     const seen = await runner.observe(record.name);
     if (isRunOf(record, seen) && !isTerminal(seen.status)) {
-      this.#lookAgainIn(1000, record);
+      this.#requeueIn(1000, record);
       return false;
     }
     const state = isRunOf(record, seen) ? toObservedEnd(record, seen, clock.now()) : gone;
     return this.#write(record, () => store.update(record, { state }));
   }
 
-  #lookAgainIn(delayMs: number, { name }: JobRecord): void {
+  #requeueIn(delayMs: number, { name }: JobRecord): void {
     this.#deadlines.set(name, this.#parts.clock.now() + delayMs);
   }
 
   #firstSeen(record: JobRecord, nowMs: number): number {
     if (record.runId !== undefined) {
-      this.#knownSince.delete(record.name);
+      this.#firstSeenAt.delete(record.name);
       return nowMs;
     }
-    const known = this.#knownSince.get(record.name);
+    const known = this.#firstSeenAt.get(record.name);
     if (known?.uid === record.uid) return known.atMs;
-    this.#knownSince.set(record.name, { uid: record.uid, atMs: nowMs });
+    this.#firstSeenAt.set(record.name, { uid: record.uid, atMs: nowMs });
     return nowMs;
   }
 
   #forget(name: string): void {
-    this.#knownSince.delete(name);
+    this.#firstSeenAt.delete(name);
     this.#failures.delete(name);
     this.#deadlines.remove(name);
     this.#parts.deliveries.forget(name);

@@ -1,13 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { makeSeen } from '../../test/builders.ts';
 import { makeRecord } from '../../test/make-record.ts';
-import {
-  type JobRecord,
-  type JobState,
-  NO_DELIVERY,
-  type Observation,
-  toAcceptedState,
-} from '../jobs/job.ts';
+import { type JobRecord, type JobState, NO_DELIVERY, toAcceptedState } from '../jobs/job.ts';
+import type { Observation } from '../jobs/observation.ts';
 import { type Decision, decide } from './decide.ts';
 
 const T0 = Date.UTC(2026, 0, 1);
@@ -19,10 +14,10 @@ interface Row {
   readonly seen: Observation | undefined;
   /** Since T0. */
   readonly atMs?: number;
-  readonly knownSinceMs?: number;
+  readonly firstSeenAtMs?: number;
   readonly action: Action | { readonly do: Action['do']; readonly state: unknown };
   /** Since T0. */
-  readonly lookAgainAtMs?: number;
+  readonly requeueAtMs?: number;
 }
 
 const gone: Observation = { exists: false };
@@ -39,14 +34,14 @@ const unsettled = { delivery: { ...NO_DELIVERY, settled: undefined } };
 const nothing = { do: 'nothing' } as const;
 const stop = { do: 'stop' } as const;
 const erase = { do: 'delete' } as const;
-const forget = { do: 'forget-credentials' } as const;
+const forget = { do: 'purge-credentials' } as const;
 
 function check(row: Row): void {
-  const { record = {}, seen, atMs = 0, knownSinceMs = 0, action, lookAgainAtMs } = row;
+  const { record = {}, seen, atMs = 0, firstSeenAtMs = 0, action, requeueAtMs } = row;
   const whole = makeRecord({ uid: 'record-uid', state: accepted, createdAtMs: T0, ...record });
-  expect(decide(whole, seen, T0 + knownSinceMs, T0 + atMs, SETTINGS)).toEqual({
+  expect(decide(whole, seen, T0 + firstSeenAtMs, T0 + atMs, SETTINGS)).toEqual({
     action,
-    lookAgainAtMs: lookAgainAtMs === undefined ? undefined : T0 + lookAgainAtMs,
+    requeueAtMs: requeueAtMs === undefined ? undefined : T0 + requeueAtMs,
   });
 }
 
@@ -54,7 +49,7 @@ describe('a job that was accepted', () => {
   test.each<[string, Row]>([
     [
       'is left to its submitter at first',
-      { seen: gone, atMs: 9999, action: nothing, lookAgainAtMs: 10_000 },
+      { seen: gone, atMs: 9999, action: nothing, requeueAtMs: 10_000 },
     ],
     [
       'is started when its submitter did not',
@@ -62,11 +57,11 @@ describe('a job that was accepted', () => {
     ],
     [
       'is counted from when this process first saw it',
-      { seen: gone, atMs: 12_000, knownSinceMs: 5000, action: nothing, lookAgainAtMs: 15_000 },
+      { seen: gone, atMs: 12_000, firstSeenAtMs: 5000, action: nothing, requeueAtMs: 15_000 },
     ],
     [
       'is left to its submitter also when its run is seen',
-      { seen: makeSeen(), action: nothing, lookAgainAtMs: 10_000 },
+      { seen: makeSeen(), action: nothing, requeueAtMs: 10_000 },
     ],
     [
       'is noted as started when its submitter did not',
@@ -78,11 +73,11 @@ describe('a job that was accepted', () => {
     ],
     [
       'waits for a run of the same name that is not its own',
-      { seen: makeSeen({ recordUid: 'another' }), action: nothing, lookAgainAtMs: 10_000 },
+      { seen: makeSeen({ recordUid: 'another' }), action: nothing, requeueAtMs: 10_000 },
     ],
     [
       'waits while nothing reliable is known',
-      { seen: undefined, atMs: 50, action: nothing, lookAgainAtMs: 1050 },
+      { seen: undefined, atMs: 50, action: nothing, requeueAtMs: 1050 },
     ],
   ])('%s', (_, row) => check(row));
 });
@@ -165,7 +160,7 @@ describe('a job that runs', () => {
     ],
     [
       'waits while nothing reliable is known',
-      { record: started, seen: undefined, action: nothing, lookAgainAtMs: 1000 },
+      { record: started, seen: undefined, action: nothing, requeueAtMs: 1000 },
     ],
   ])('%s', (_, row) => check(row));
 });
@@ -179,7 +174,7 @@ describe('a job that has ended', () => {
         seen: succeededRun,
         atMs: 99_999,
         action: nothing,
-        lookAgainAtMs: 100_000,
+        requeueAtMs: 100_000,
       },
     ],
     [
@@ -208,7 +203,7 @@ describe('a job that has ended', () => {
         record: ended('cancelled'),
         seen: makeSeen({ isStopping: true }),
         action: nothing,
-        lookAgainAtMs: 100_000,
+        requeueAtMs: 100_000,
       },
     ],
     [
@@ -217,7 +212,7 @@ describe('a job that has ended', () => {
         record: ended('cancelled'),
         seen: makeSeen({ recordUid: 'x', runId: 'run-2' }),
         action: nothing,
-        lookAgainAtMs: 100_000,
+        requeueAtMs: 100_000,
       },
     ],
     [
@@ -226,7 +221,7 @@ describe('a job that has ended', () => {
     ],
     [
       'looks again soon while nothing reliable is known',
-      { record: ended('failed'), seen: undefined, action: nothing, lookAgainAtMs: 1000 },
+      { record: ended('failed'), seen: undefined, action: nothing, requeueAtMs: 1000 },
     ],
     [
       'has its credentials deleted once no run can need them',
@@ -244,7 +239,7 @@ describe('a job that has ended', () => {
         seen: gone,
         atMs: 99_999,
         action: nothing,
-        lookAgainAtMs: 100_000,
+        requeueAtMs: 100_000,
       },
     ],
     [
@@ -254,7 +249,7 @@ describe('a job that has ended', () => {
         seen: makeSeen({ isStopping: true }),
         atMs: 100_000,
         action: nothing,
-        lookAgainAtMs: 700_000,
+        requeueAtMs: 700_000,
       },
     ],
     [
@@ -264,7 +259,7 @@ describe('a job that has ended', () => {
         seen: undefined,
         atMs: 100_000,
         action: nothing,
-        lookAgainAtMs: 101_000,
+        requeueAtMs: 101_000,
       },
     ],
     [
@@ -274,7 +269,7 @@ describe('a job that has ended', () => {
         seen: gone,
         atMs: 699_999,
         action: nothing,
-        lookAgainAtMs: 700_000,
+        requeueAtMs: 700_000,
       },
     ],
     ['is forgotten then', { record: ended('failed'), seen: gone, atMs: 700_000, action: erase }],
@@ -299,7 +294,7 @@ describe('a job that has ended', () => {
       seen: gone,
       atMs: 700_049,
       action: nothing,
-      lookAgainAtMs: 700_050,
+      requeueAtMs: 700_050,
     });
     check({ record: { state }, seen: gone, atMs: 700_050, action: erase });
   });

@@ -1,11 +1,5 @@
-import {
-  isRunOf,
-  isTerminal,
-  type JobRecord,
-  type JobState,
-  type Observation,
-  projectJob,
-} from '../jobs/job.ts';
+import { isTerminal, type JobRecord, type JobState } from '../jobs/job.ts';
+import { isRunOf, type Observation, projectJob } from '../jobs/observation.ts';
 import { toDeleted, toObservedEnd } from './terminal-states.ts';
 
 /** What the controller does next for one job; at most one thing at a time. */
@@ -21,10 +15,10 @@ export type Decision = {
     /** The run has vanished: make sure of it, then latch the state. */
     | { readonly do: 'confirm-gone'; readonly state: JobState }
     | { readonly do: 'stop' }
-    | { readonly do: 'forget-credentials' }
+    | { readonly do: 'purge-credentials' }
     | { readonly do: 'delete' };
   /** When to look again even if nothing changes, UNIX milliseconds. */
-  readonly lookAgainAtMs: number | undefined;
+  readonly requeueAtMs: number | undefined;
 };
 
 export interface DecideSettings {
@@ -41,19 +35,19 @@ const POLL_MS = 1000;
 
 /**
  * Compares a record with what the runner sees of it. Pure: the whole life of a job is this table.
- * `knownSinceMs` is when this process first saw the record, by the same clock as `nowMs`.
+ * `firstSeenAtMs` is when this process first saw the record, by the same clock as `nowMs`.
  */
 export function decide(
   record: JobRecord,
   seen: Observation | undefined,
-  knownSinceMs: number,
+  firstSeenAtMs: number,
   nowMs: number,
   settings: DecideSettings,
 ): Decision {
   if (isTerminal(record.state.status)) return decideEnded(record, seen, nowMs, settings);
   if (seen === undefined) return wait(nowMs + POLL_MS);
   if (record.runId === undefined) {
-    return decideUnstarted(record, seen, knownSinceMs + settings.submitterGraceMs, nowMs);
+    return decideUnstarted(record, seen, firstSeenAtMs + settings.submitterGraceMs, nowMs);
   }
   if (!isRunOf(record, seen)) {
     return act({ do: 'confirm-gone', state: toDeleted(record, nowMs) });
@@ -95,17 +89,17 @@ function decideEnded(
   }
   if (nowMs >= recordEndsAtMs && isSettled) return act({ do: 'delete' });
   if (nowMs >= runEndsAtMs && !record.areCredentialsGone && !isOwn && seen !== undefined) {
-    return act({ do: 'forget-credentials' });
+    return act({ do: 'purge-credentials' });
   }
   if (seen === undefined) return wait(nowMs + POLL_MS);
   const dueMs = [runEndsAtMs, recordEndsAtMs].filter((atMs) => atMs > nowMs);
   return wait(dueMs.length > 0 ? Math.min(...dueMs) : undefined);
 }
 
-function wait(lookAgainAtMs: number | undefined): Decision {
-  return { action: { do: 'nothing' }, lookAgainAtMs };
+function wait(requeueAtMs: number | undefined): Decision {
+  return { action: { do: 'nothing' }, requeueAtMs };
 }
 
 function act(action: Decision['action']): Decision {
-  return { action, lookAgainAtMs: undefined };
+  return { action, requeueAtMs: undefined };
 }

@@ -128,7 +128,7 @@ describe('submit', () => {
     await jobs.close();
     const { runId: _, ...known } = only();
     await store.delete(only());
-    vi.spyOn(store, 'peek').mockReturnValueOnce({ ...known, runId: undefined });
+    vi.spyOn(store, 'getCached').mockReturnValueOnce({ ...known, runId: undefined });
     const { isReplay, view } = await submit();
     expect(isReplay).toBe(false);
     expect(view.record.uid).not.toBe(known.uid);
@@ -144,19 +144,43 @@ describe('submit', () => {
     });
   });
 
-  it.each([
-    ['asks to try again when its place has changed', false, 'CLUSTER_UNAVAILABLE'],
-    ['refuses a job that would be no other if it were made anew', true, 'SUBMISSION_REFUSED'],
-  ])('%s', async (_, isSame, code) => {
-    const detail = 'It does not know the field spec.activeDeadlineSeconds.';
-    const target = await runner.describeTarget();
-    runner.start = async () => {
-      runner.describeTarget = async () => ({ ...target, hasActiveDeadline: isSame });
-      return { outcome: 'outdated', detail };
+  it('keeps what was prepared anew, and starts by that, when its place has changed', async () => {
+    const prepared = { plan: { anew: true }, echo: { anew: true }, warnings: ['less is possible'] };
+    const start = runner.start.bind(runner);
+    const plans: unknown[] = [];
+    runner.start = async (record, plan) => {
+      plans.push(plan);
+      return plans.length > 1 ? start(record, plan) : { outcome: 'replanned', prepared };
     };
-    const asked = submit({ resources: { gpus: 1, max_duration_minutes: 5 } });
-    await expect(asked).rejects.toMatchObject({ code, message: detail });
-    expect(store.count()).toBe(0);
+    const { view, readPlan } = await submit();
+    await jobs.close();
+    expect(plans[1]).toEqual({ anew: true });
+    expect(await readPlan()).toMatchObject({ plan: { anew: true }, echo: { anew: true } });
+    expect(view.record).toMatchObject({ planRevision: 1, warnings: ['less is possible'] });
+    expect(await store.readPlan(only())).toEqual(await readPlan());
+    expect(only().runId).toBe(`run-of-${view.record.uid}`);
+  });
+
+  it('leaves a job whose place changes time and again to the controller', async () => {
+    const prepared = { plan: {}, echo: {}, warnings: [] };
+    const start = vi.spyOn(runner, 'start').mockResolvedValue({ outcome: 'replanned', prepared });
+    const { view } = await submit();
+    expect(view.state.status).toBe('submitted');
+    expect(start).toHaveBeenCalledTimes(2);
+    expect(store.count()).toBe(1);
+  });
+
+  it('hands the runner a way to read the credentials, and no credentials', async () => {
+    let read: unknown;
+    const start = runner.start.bind(runner);
+    runner.start = async (record, plan, readSecrets) => {
+      expect(JSON.stringify(plan)).not.toContain('hf_secret');
+      read = await readSecrets?.();
+      return start(record, plan);
+    };
+    runner.prepare = async () => ({ plan: {}, secrets: { OWN: 'x' }, warnings: [], echo: {} });
+    await submit({ base_model: { provider: 'meta', model_name: 'm', auth_token: 'hf_secret' } });
+    expect(read).toEqual({ HF_TOKEN: 'hf_secret', OWN: 'x' });
   });
 
   it('ends an accepted job that is refused when it is asked for again', async () => {
@@ -252,7 +276,7 @@ describe('cancel', () => {
     await submit();
     await jobs.close();
     const { name } = only();
-    runner.stale.set(name, runner.peek(name));
+    runner.stale.set(name, runner.getCached(name));
     runner.show(only(), { status: 'succeeded', reason: 'COMPLETED', endedAtMs: clock.now() });
     const { detail, view } = await jobs.cancel('job-1');
     expect(detail).toBe('Job already succeeded');
@@ -283,7 +307,7 @@ describe('cancel', () => {
     open();
     await submitting;
     await jobs.close();
-    expect(runner.peek(only().name)).toEqual({ exists: false });
+    expect(runner.getCached(only().name)).toEqual({ exists: false });
     expect(only().state.status).toBe('cancelled');
   });
 

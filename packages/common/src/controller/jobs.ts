@@ -1,22 +1,15 @@
 import { errors, type TrainerError } from '../errors.ts';
-import {
-  isRunOf,
-  isTerminal,
-  type JobPlan,
-  type JobRecord,
-  type JobView,
-  NO_DELIVERY,
-  projectJob,
-} from '../jobs/job.ts';
-import { toTrainJobName } from '../jobs/job-name.ts';
-import { changeRecord } from '../jobs/update-record.ts';
+import { isTerminal, type JobRecord, NO_DELIVERY, type PlannedJob } from '../jobs/job.ts';
+import { toJobName } from '../jobs/job-name.ts';
+import { isRunOf, type JobView, projectJob } from '../jobs/observation.ts';
+import { updateRecord } from '../jobs/update-record.ts';
 import { type Submission, Submitter, type SubmitterParts } from './submitter.ts';
 import { toCancelled, toObservedEnd } from './terminal-states.ts';
 
 export interface JobAnswer {
   readonly view: JobView;
   /** What was asked and made of it; undefined once the record was deleted meanwhile. */
-  readonly readPlan: () => Promise<JobPlan | undefined>;
+  readonly readPlan: () => Promise<PlannedJob | undefined>;
 }
 
 export interface JobsParts extends SubmitterParts {
@@ -35,7 +28,7 @@ export class Jobs {
 
   /** See Submitter. */
   async submit(submission: Submission): Promise<JobAnswer & { readonly isReplay: boolean }> {
-    const name = toTrainJobName(this.#parts.backend, submission.spec.jobId);
+    const name = toJobName(this.#parts.backend, submission.spec.jobId);
     const { record, plan, isReplay } = await this.#submitter.submit(name, submission);
     if (isReplay) return { ...this.#answer(record), isReplay };
     // A submission is answered with its acceptance, whatever has become of the job by now.
@@ -56,7 +49,7 @@ export class Jobs {
   async cancel(jobId: string): Promise<JobAnswer & { readonly detail: string }> {
     const { store, runner, clock, logger } = this.#parts;
     let isOurs = false;
-    const record = await changeRecord(store, await this.#find(jobId), async (current) => {
+    const record = await updateRecord(store, await this.#find(jobId), async (current) => {
       isOurs = false;
       if (isTerminal(current.state.status)) return undefined;
       const seen = await runner.observe(current.name);
@@ -71,7 +64,7 @@ export class Jobs {
     if (isOurs) {
       // The controller repeats this until nothing runs, so a failure here loses nothing.
       await runner.stop(record).catch((error: unknown) => {
-        logger.warn({ job: record.name, err: error }, 'stop left to the controller');
+        logger.warn({ job: record.name, err: error }, 'stop failed, controller will retry');
       });
     }
     const detail = isOurs ? record.state.detail : `Job already ${record.state.status}`;
@@ -84,7 +77,7 @@ export class Jobs {
    */
   async replayCallback(jobId: string): Promise<JobRecord> {
     const { store, clock } = this.#parts;
-    const record = await changeRecord(store, await this.#find(jobId), (current) => {
+    const record = await updateRecord(store, await this.#find(jobId), (current) => {
       if (!current.hasWebhook) throw withoutWebhook(jobId);
       const { attempts } = current.delivery;
       return { delivery: { ...NO_DELIVERY, attempts, replayedAtMs: clock.now() } };
@@ -100,16 +93,16 @@ export class Jobs {
 
   async #find(jobId: string): Promise<JobRecord> {
     const { store, backend } = this.#parts;
-    const record = await store.get(toTrainJobName(backend, jobId));
+    const record = await store.get(toJobName(backend, jobId));
     if (record === undefined) throw errors.jobNotFound(jobId);
     return record;
   }
 
   #answer(record: JobRecord): JobAnswer {
     const { store, runner, clock } = this.#parts;
-    const newest = store.peek(record.name);
+    const newest = store.getCached(record.name);
     const current = newest?.uid === record.uid ? newest : record;
-    const view = projectJob(current, runner.peek(current.name), clock.now());
+    const view = projectJob(current, runner.getCached(current.name), clock.now());
     return { view, readPlan: () => store.readPlan(record) };
   }
 }

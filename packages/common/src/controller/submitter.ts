@@ -1,30 +1,31 @@
-import { isDeepStrictEqual } from 'node:util';
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { toOrigin } from '../callbacks/origin-limits.ts';
 import type { Clock } from '../clock.ts';
 import { errors, type TrainerError } from '../errors.ts';
 import {
+  type CallbackTarget,
   isTerminal,
   type JobDraft,
   type JobPayload,
-  type JobPlan,
   type JobRecord,
+  type JsonObject,
   NO_DELIVERY,
+  type PlannedJob,
   toAcceptedState,
 } from '../jobs/job.ts';
-import type { JobRunner, StartOutcome } from '../jobs/job-runner.ts';
-import type { JobSpec } from '../jobs/job-spec.ts';
+import type { JobRunner, PreparedJob, StartOutcome } from '../jobs/job-runner.ts';
+import type { SpecifiedJob } from '../jobs/job-spec.ts';
 import type { JobStore } from '../jobs/job-store.ts';
-import { changeRecord } from '../jobs/update-record.ts';
+import { updateRecord } from '../jobs/update-record.ts';
 import { findDifferences, toFingerprint } from '../requests/canonical-request.ts';
-import { type RenderedTrainJob, renderTrainJob } from '../runners/kubeflow/trainjob/manifest.ts';
+import { toPlanChange } from './plan-change.ts';
 import { toRefused } from './terminal-states.ts';
 
 /** A request that passed every rule. */
-export interface Submission {
-  readonly spec: JobSpec;
+export interface Submission extends SpecifiedJob {
   readonly asked: JobPayload['asked'];
+  readonly callback: CallbackTarget | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -39,8 +40,15 @@ export interface SubmitterParts {
 export interface Accepted {
   readonly record: JobRecord;
   /** Where it is at hand; the store has it, too. */
-  readonly plan?: JobPlan;
+  readonly plan?: PlannedJob;
   readonly isReplay: boolean;
+}
+
+/** What came of a start, with record and plan as they then stand. */
+interface Started {
+  readonly record: JobRecord;
+  readonly planned: PlannedJob;
+  readonly result: StartOutcome | undefined;
 }
 
 /** So many notes are written at a time, so that they hold up no further submission. */
@@ -65,14 +73,13 @@ export class Submitter {
     const { store, runner, maxJobs } = this.#parts;
     // What is not known here may exist all the same, which creating it tells at no further cost.
     const isFull = store.count() >= maxJobs;
-    const known = isFull ? await store.get(name) : store.peek(name);
+    const known = isFull ? await store.get(name) : store.getCached(name);
     const replayed = known && (await this.#replay(known, submission));
     if (replayed !== undefined) return replayed;
     if (isFull) throw errors.tooManyJobs(maxJobs);
 
-    const target = await runner.describeTarget(submission.spec.runtime);
-    const rendered = renderTrainJob(submission.spec, target);
-    const { draft, payload } = this.#draft(name, submission, rendered);
+    const prepared = await runner.prepare(submission.spec);
+    const { draft, payload } = this.#draft(name, submission, prepared);
     const created = await store.create(draft, payload);
     if (created.outcome === 'taken') throw errors.jobNameTaken(created.detail);
     if (created.outcome === 'exists') {
@@ -80,17 +87,15 @@ export class Submitter {
       if (replayed === undefined) throw errors.jobJustDeleted();
       return replayed;
     }
-    const result = await this.#start(created.record, payload);
-    const isHopeless =
-      result?.outcome === 'outdated' && (await this.#wouldBeSame(submission, rendered));
-    const refusal = toRefusal(isHopeless ? { ...result, outcome: 'refused' } : result);
+    const { record, planned, result } = await this.#start(created.record, payload);
+    const refusal = toRefusal(result);
     if (refusal !== undefined) {
-      const isGone = await this.#quietly(created.record, () => store.delete(created.record));
+      const isGone = await this.#quietly(record, 'delete', () => store.delete(record));
       if (isGone === undefined) throw errors.refusalUncertain(refusal);
       if (isGone) throw refusal;
       // Someone changed the record meanwhile, so it is theirs to end: the controller latches it.
     }
-    return { record: created.record, plan: payload, isReplay: false };
+    return { record, plan: planned, isReplay: false };
   }
 
   /** Resolves when nothing that an answer left behind is still under way. */
@@ -106,16 +111,16 @@ export class Submitter {
     const isSame = record.fingerprint === toFingerprint(asked);
     const isUnstarted = record.runId === undefined && !isTerminal(record.state.status);
     if (isSame && !isUnstarted) return { record, isReplay: true };
-    const payload = await store.readPlan(record);
-    if (payload === undefined && (await store.read(record.name))?.uid !== record.uid) {
+    const planned = await store.readPlan(record);
+    if (planned === undefined && (await store.getLive(record.name))?.uid !== record.uid) {
       return undefined;
     }
-    if (!isSame) throw errors.jobConflict(payload ? findDifferences(payload.asked, asked) : []);
-    const result = payload && (await this.#start(record, payload));
+    if (!isSame) throw errors.jobConflict(planned ? findDifferences(planned.asked, asked) : []);
+    const result = planned && (await this.#start(record, planned)).result;
     const refusal = toRefusal(result);
     if (refusal === undefined) return { record, isReplay: true };
     if (result?.outcome === 'forbidden') throw refusal;
-    const latched = await changeRecord(store, record, (current) =>
+    const latched = await updateRecord(store, record, (current) =>
       isTerminal(current.state.status)
         ? undefined
         : { state: toRefused(current, refusal.message, clock.now()) },
@@ -125,41 +130,57 @@ export class Submitter {
     return { record, isReplay: true };
   }
 
-  #draft(name: string, { spec, asked, warnings }: Submission, rendered: RenderedTrainJob) {
+  #draft(name: string, submission: Submission, prepared: PreparedJob) {
     const nowMs = this.#parts.clock.now();
-    const { manifest, secrets } = rendered;
-    const callback = toCallbackTarget(spec);
+    const { spec, asked, callback, warnings } = submission;
+    const { plan, echo } = prepared;
+    const secrets = { ...submission.secrets, ...prepared.secrets };
     const draft: JobDraft = {
       id: spec.jobId,
       name,
       backend: spec.backend,
       fingerprint: toFingerprint(asked),
       createdAtMs: nowMs,
-      warnings: [...warnings, ...rendered.warnings],
+      warnings: [...warnings, ...prepared.warnings],
       hasWebhook: callback !== undefined,
       webhookOrigin: callback && toOrigin(callback.webhookUrl),
       runId: undefined,
+      planRevision: 0,
       state: toAcceptedState(nowMs),
       delivery: callback === undefined ? { ...NO_DELIVERY, settled: 'unwanted' } : NO_DELIVERY,
       areCredentialsGone: Object.keys(secrets).length === 0,
     };
-    return { draft, payload: { asked, manifest, callback, secrets } };
+    return { draft, payload: { asked, plan, echo, callback, secrets } };
   }
 
-  /** Whether a plan that is made now would be none other than the one that was refused. */
-  async #wouldBeSame({ spec }: Submission, { manifest }: RenderedTrainJob): Promise<boolean> {
-    const { runner } = this.#parts;
-    const target = await runner.describeTarget(spec.runtime).catch(() => undefined);
-    return (
-      target !== undefined && isDeepStrictEqual(renderTrainJob(spec, target).manifest, manifest)
+  /** Starts the run as far as that is possible now; no result when its place gave no answer. */
+  async #start(record: JobRecord, planned: PlannedJob): Promise<Started> {
+    const result = await this.#startOnce(record, planned.plan);
+    if (result?.outcome !== 'replanned') return { record, planned, result };
+    const { store } = this.#parts;
+    const { prepared } = result;
+    const updated = await this.#quietly(record, 'update', () =>
+      store.update(record, toPlanChange(record, prepared)),
     );
+    // Whoever changed the record meanwhile, or the controller, goes on from there.
+    if (updated === undefined) return { record, planned, result: undefined };
+    const { plan, echo } = prepared;
+    const replanned = { asked: planned.asked, plan, echo };
+    return {
+      record: updated,
+      planned: replanned,
+      result: await this.#startOnce(updated, plan),
+    };
   }
 
-  /** Starts the run as far as that is possible now; undefined when its place gave no answer. */
-  async #start(record: JobRecord, payload: JobPlan): Promise<StartOutcome | undefined> {
-    const result = await this.#quietly(record, () => this.#parts.runner.start(record, payload));
+  async #startOnce(record: JobRecord, plan: JsonObject): Promise<StartOutcome | undefined> {
+    const { store, runner } = this.#parts;
+    const readSecrets = async () => (await store.readPayload(record))?.secrets;
+    const result = await this.#quietly(record, 'start', () =>
+      runner.start(record, plan, readSecrets),
+    );
     if (result?.outcome === 'started') {
-      const task = this.#quietly(record, () =>
+      const task = this.#quietly(record, 'update', () =>
         this.#limitNotes(() => this.#note(record, result.runId)),
       );
       this.#unfinished.add(task);
@@ -171,7 +192,7 @@ export class Submitter {
   /** Notes the run after the answer. One that appears after its job was cancelled is stopped. */
   async #note(record: JobRecord, runId: string): Promise<void> {
     const { store, runner } = this.#parts;
-    const noted = await changeRecord(store, record, ({ runId: known, state }) =>
+    const noted = await updateRecord(store, record, ({ runId: known, state }) =>
       known !== undefined || isTerminal(state.status) ? undefined : { runId },
     );
     if (noted === undefined || (noted.runId === undefined && isTerminal(noted.state.status))) {
@@ -180,11 +201,16 @@ export class Submitter {
   }
 
   /** For what the controller does again anyway: a failure is logged and answered with undefined. */
-  async #quietly<T>(record: JobRecord, work: () => Promise<T>): Promise<T | undefined> {
+  async #quietly<T>(
+    record: JobRecord,
+    step: 'start' | 'update' | 'delete',
+    work: () => Promise<T>,
+  ): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {
-      this.#parts.logger.warn({ job: record.name, err: error }, 'left to the controller');
+      const message = `${step} failed, controller will retry`;
+      this.#parts.logger.warn({ job: record.name, err: error }, message);
       return undefined;
     }
   }
@@ -195,17 +221,9 @@ function toRefusal(result: StartOutcome | undefined): TrainerError | undefined {
   switch (result?.outcome) {
     case 'refused':
       return errors.submissionRefused(result.detail);
-    case 'outdated':
-      return errors.startOutdated(result.detail);
     case 'forbidden':
       return errors.startForbidden(result.detail);
     default:
       return undefined;
   }
-}
-
-function toCallbackTarget({ request }: JobSpec): JobPayload['callback'] {
-  const { webhook_url, auth_header, event_filter } = request.callbacks ?? {};
-  if (webhook_url === undefined) return undefined;
-  return { webhookUrl: webhook_url, authHeader: auth_header, eventFilter: event_filter };
 }

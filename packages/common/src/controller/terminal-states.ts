@@ -1,4 +1,5 @@
-import type { JobRecord, JobState, SeenRun } from '../jobs/job.ts';
+import type { JobRecord, JobState } from '../jobs/job.ts';
+import type { SeenRun } from '../jobs/observation.ts';
 
 /** The end that the run came to by itself. */
 export function toObservedEnd(record: JobRecord, seen: SeenRun, nowMs: number): JobState {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MAX_NAME_LENGTH, toJobIdHash, toTrainJobName } from './job-name.ts';
+import { MAX_NAME_LENGTH, toJobIdHash, toJobName } from './job-name.ts';
 
 const RFC_1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 const jobId = fc.stringMatching(/^[A-Za-z0-9._:-]{1,128}$/);
@@ -10,10 +10,10 @@ describe('the name of a TrainJob', () => {
   test('is an RFC 1035 label of at most 33 characters, the same every time', () => {
     fc.assert(
       fc.property(backend, jobId, (name, id) => {
-        const trainJob = toTrainJobName(name, id);
+        const trainJob = toJobName(name, id);
         expect(trainJob).toMatch(RFC_1035);
         expect(trainJob.length).toBeLessThanOrEqual(MAX_NAME_LENGTH);
-        expect(trainJob).toBe(toTrainJobName(name, id));
+        expect(trainJob).toBe(toJobName(name, id));
         expect(trainJob.endsWith(toJobIdHash(name, id))).toBe(true);
       }),
     );
@@ -23,7 +23,7 @@ describe('the name of a TrainJob', () => {
     const ids = fc.uniqueArray(jobId, { minLength: 2, maxLength: 50 });
     fc.assert(
       fc.property(ids, (all) => {
-        expect(new Set(all.map((id) => toTrainJobName('nemo', id))).size).toBe(all.length);
+        expect(new Set(all.map((id) => toJobName('nemo', id))).size).toBe(all.length);
       }),
     );
   });
@@ -41,7 +41,7 @@ describe('the name of a TrainJob', () => {
       fc.property(jobId, fc.nat(), (id, seed) => {
         const other = respell(id, seed);
         fc.pre(other !== id);
-        expect(toTrainJobName('nemo', other)).not.toBe(toTrainJobName('nemo', id));
+        expect(toJobName('nemo', other)).not.toBe(toJobName('nemo', id));
       }),
     );
   });
@@ -56,20 +56,20 @@ describe('the name of a TrainJob', () => {
     [`${'a'.repeat(127)}b`, `${'a'.repeat(127)}c`],
     ['6925ccd9-5890-4b1e-8631-d2c000000000', '6925ccd9-5890-4b1e-8631-d2c000000001'],
   ])('differs for %s and %s', (left, right) => {
-    expect(toTrainJobName('meta', left)).not.toBe(toTrainJobName('meta', right));
+    expect(toJobName('meta', left)).not.toBe(toJobName('meta', right));
   });
 
   test('differs for backends, also where the border between name and id moves', () => {
-    expect(toTrainJobName('nemo', 'a')).not.toBe(toTrainJobName('meta', 'a'));
-    expect(toTrainJobName('hf', 'unsloth-a')).not.toBe(toTrainJobName('hf-unsloth', 'a'));
+    expect(toJobName('nemo', 'a')).not.toBe(toJobName('meta', 'a'));
+    expect(toJobName('hf', 'unsloth-a')).not.toBe(toJobName('hf-unsloth', 'a'));
   });
 
   test('starts with backend and id, for people', () => {
-    expect(toTrainJobName('nemo', 'Fraud_7')).toMatch(/^nemo-fraud-7-[a-z2-7]{20}$/);
+    expect(toJobName('nemo', 'Fraud_7')).toMatch(/^nemo-fraud-7-[a-z2-7]{20}$/);
   });
 
   test('never changes, since running jobs are found by it', () => {
-    expect(toTrainJobName('nemo', 'unique-train-id')).toMatchInlineSnapshot(
+    expect(toJobName('nemo', 'unique-train-id')).toMatchInlineSnapshot(
       `"nemo-unique-crolhszfioh6kyikdugx"`,
     );
   });

@@ -10,7 +10,7 @@ const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
  * RFC 1035 label of at most 33 characters, always the same for one job and, with 100 bits of
  * SHA-256, never the same for two.
  */
-export function toTrainJobName(backend: string, jobId: string): string {
+export function toJobName(backend: string, jobId: string): string {
   const prefix = `${backend}-${jobId}`
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')

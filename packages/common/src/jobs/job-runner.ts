@@ -1,18 +1,34 @@
-import type { TrainJobTarget } from '../runners/kubeflow/trainjob/manifest.ts';
-import type { JobPlan, JobRecord, Observation } from './job.ts';
+import type { JobRecord, JsonObject } from './job.ts';
+import type { Secrets } from './job-environment.ts';
 import type { JobSpec } from './job-spec.ts';
+import type { Observation } from './observation.ts';
+
+/** What a runner makes of a job spec before anything runs. */
+export interface PreparedJob {
+  /** All that `start` needs, as JSON that only this runner reads; holds no credential. */
+  readonly plan: JsonObject;
+  /** Secret values of the runner's own, by key; kept with those of the job. */
+  readonly secrets: Secrets;
+  /** Sentences about parts of the spec that will not be acted on. */
+  readonly warnings: readonly string[];
+  /** What `metadata.job_spec` of an answer shows; holds no credential. */
+  readonly echo: JsonObject;
+}
 
 export type StartOutcome =
   /** It runs, by this call or an earlier one. */
   | { readonly outcome: 'started'; readonly runId: string }
   /** It will never run as it stands; `detail` is one sentence in the place's own words. */
   | { readonly outcome: 'refused'; readonly detail: string }
-  /** The same, since its place has changed from what the plan was made for; a new plan may do. */
-  | { readonly outcome: 'outdated'; readonly detail: string }
+  /** Its place has changed since it was prepared: keep what was prepared anew, then start again. */
+  | { readonly outcome: 'replanned'; readonly prepared: Omit<PreparedJob, 'secrets'> }
   /** Our own account may not start anything; what it lacks is in the log, `detail` is for callers. */
   | { readonly outcome: 'forbidden'; readonly detail: string }
   /** Not now: something else of that name is still going away, or the outcome is not known. */
   | { readonly outcome: 'later'; readonly detail: string };
+
+/** Reads the secret values of the job anew; undefined once they or the job are gone. */
+export type ReadSecrets = () => Promise<Secrets | undefined>;
 
 /**
  * Where jobs execute. It starts, stops and observes; it decides nothing and knows neither backends
@@ -20,21 +36,21 @@ export type StartOutcome =
  */
 export interface JobRunner {
   open(): Promise<void>;
+  /** Stops watching; runs go on. Harmless when repeated. */
   close(): Promise<void>;
-  unready(): string | undefined;
+  /** One sentence on why its observations cannot be relied on right now, or undefined. */
+  notReadyReason(): string | undefined;
 
-  /** What the manifest of a job with this runtime may use. */
-  describeTarget(runtime: JobSpec['runtime']): Promise<TrainJobTarget>;
+  /** Turns a job spec into this runner's own plan; starts nothing. */
+  prepare(spec: JobSpec): Promise<PreparedJob>;
   /** Starts the record's job; repeating it never makes a second run. */
-  start(record: JobRecord, plan: JobPlan): Promise<StartOutcome>;
+  start(record: JobRecord, plan: JsonObject, readSecrets: ReadSecrets): Promise<StartOutcome>;
   /** Ends the record's run, if there is one; resolves once that is certain to happen. */
   stop(record: JobRecord): Promise<void>;
   /** What is known without any call; undefined while nothing reliable is. */
-  peek(name: string): Observation | undefined;
+  getCached(name: string): Observation | undefined;
   /** The run as it stands right now. */
   observe(name: string): Promise<Observation>;
-  /** Calls `listener` with the name of every run that changes. */
+  /** Calls `listener` with the name of every run that changes; returns how to stop that. */
   watch(listener: (name: string) => void): () => void;
-  /** Told whether this process acts on jobs, so that only one pays for what only the actor needs. */
-  lead?(isLeader: boolean): void;
 }

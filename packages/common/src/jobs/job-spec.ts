@@ -1,5 +1,8 @@
-import type { Config, GpuPlacement } from '../config.ts';
+import type { Config } from '../config.ts';
+import { createSecretTest } from '../requests/credentials.ts';
+import type { ExtraParameters, MockScript } from '../requests/extra-parameters.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
+import { buildJobEnvironment, type Secrets, type Variable, type Word } from './job-environment.ts';
 
 /** What a backend adds to every job of its own. */
 export interface BackendTraits {
@@ -10,104 +13,97 @@ export interface BackendTraits {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Kubernetes quantities by resource name. */
-export type Quantities = Readonly<Record<string, string>>;
+/** What a request itself names in Kubernetes' words, for runners that know them. */
+export type ClusterOptions = Pick<
+  ExtraParameters,
+  'runtime_ref' | 'resources_per_node' | 'job_labels' | 'job_annotations' | 'queue_name'
+>;
 
-/** All that a runner needs to know of a job, free of the wire's spelling and of Kubernetes' shapes. */
+/**
+ * What is to run, free of the wire's spelling and of any platform. It is JSON and holds no
+ * credential: where one belongs, it names the key of the job's secret values.
+ */
 export interface JobSpec {
   readonly jobId: string;
   readonly backend: string;
-  readonly runtime: { readonly name: string; readonly kind: string; readonly apiGroup: string };
-  readonly image: string | undefined;
-  readonly command: readonly string[] | undefined;
-  readonly args: readonly string[] | undefined;
-  readonly env: Readonly<Record<string, string>>;
+  /** Undefined leaves the choice to the platform. */
+  readonly image?: string | undefined;
+  readonly command?: readonly Word[] | undefined;
+  readonly args?: readonly Word[] | undefined;
+  readonly variables: readonly Variable[];
+  /** Names of credentials that the request does not bring; a platform may have its own. */
+  readonly absentCredentials: readonly string[];
   readonly nodes: number;
-  readonly processesPerNode: number | undefined;
-  readonly resourcesPerNode: { readonly requests?: Quantities; readonly limits?: Quantities };
-  readonly activeDeadlineSeconds: number | undefined;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
-  readonly queueName: string | undefined;
-  readonly placement: GpuPlacement | undefined;
-  readonly serviceAccount: string | undefined;
-  readonly storage: {
-    readonly endpoint: string | undefined;
-    readonly region: string | undefined;
-    /** A Secret of the jobs' namespace that serves requests without credentials of their own. */
-    readonly defaultSecret: string | undefined;
+  /** Undefined leaves the choice to the platform. */
+  readonly processesPerNode?: number | undefined;
+  readonly resourcesPerNode: {
+    readonly cpus: number;
+    readonly memoryGb: number;
+    readonly gpus: number;
   };
-  readonly request: TrainingRequest;
+  readonly gpuType?: string | undefined;
+  readonly deadlineSeconds?: number | undefined;
+  /** Addresses without credentials that a platform may load before the training begins. */
+  readonly sources: {
+    /** Of the dataset, where there is exactly one. */
+    readonly dataset?: string | undefined;
+    readonly model?: string | undefined;
+  };
+  readonly clusterOptions: ClusterOptions;
+  /** What a runner that only simulates is asked to play. */
+  readonly simulation?: MockScript | undefined;
 }
 
-const GPU_RESOURCE = 'nvidia.com/gpu';
+/** A job spec with the values that its variables refer to by key. */
+export interface SpecifiedJob {
+  readonly spec: JobSpec;
+  readonly secrets: Secrets;
+}
 
-/** Turns a request that passed every rule into the job that is to run. */
+/**
+ * Turns a request that passed every rule into the job that is to run.
+ * @throws TrainerError PAYLOAD_TOO_LARGE when the normalised request exceeds 96 KiB.
+ */
 export function buildJobSpec(
   request: TrainingRequest,
   backend: BackendTraits,
-  config: Config,
-): JobSpec {
+  config: Pick<Config, 'defaultContainerImage' | 's3Endpoint' | 's3Region'>,
+): SpecifiedJob {
   const { resources, extra_parameters: extra } = request;
-  const gpusPerNode = resources.gpus / extra.num_nodes;
-  const { name, kind, apiGroup } = extra.runtime_ref ?? config.runtime;
-  return {
-    jobId: request.job_id,
+  const { cpus, memory_gb, max_duration_minutes } = resources;
+  const { runtime_ref, resources_per_node, job_labels, job_annotations, queue_name } = extra;
+  const gpus = resources.gpus / extra.num_nodes;
+  const { secrets, ...environment } = buildJobEnvironment(request, {
     backend: backend.name,
-    runtime: {
-      name,
-      kind: kind ?? config.runtime.kind,
-      apiGroup: apiGroup ?? config.runtime.apiGroup,
-    },
-    image: extra.container_image ?? config.defaultContainerImage,
+    env: backend.env,
     command: extra.trainer_command ?? backend.command,
     args: extra.trainer_args,
-    env: backend.env,
+    storage: { endpoint: config.s3Endpoint, region: config.s3Region },
+  });
+  const spec: JobSpec = {
+    jobId: request.job_id,
+    backend: backend.name,
+    image: extra.container_image ?? config.defaultContainerImage,
+    ...environment,
     nodes: extra.num_nodes,
-    processesPerNode: extra.num_proc_per_node ?? (gpusPerNode >= 1 ? gpusPerNode : undefined),
-    resourcesPerNode: withoutUndefined(extra.resources_per_node) ?? perNode(resources, gpusPerNode),
-    activeDeadlineSeconds: resources.max_duration_minutes && resources.max_duration_minutes * 60,
-    labels: extra.job_labels ?? {},
-    annotations: extra.job_annotations ?? {},
-    queueName: extra.queue_name,
-    placement: placementOf(resources.gpu_type, config),
-    serviceAccount: config.trainingServiceAccount,
-    storage: {
-      endpoint: config.s3Endpoint,
-      region: config.s3Region,
-      defaultSecret: config.defaultCredentialsSecret,
-    },
-    request,
+    processesPerNode: extra.num_proc_per_node ?? (gpus >= 1 ? gpus : undefined),
+    resourcesPerNode: { cpus, memoryGb: memory_gb, gpus },
+    gpuType: resources.gpu_type,
+    deadlineSeconds: max_duration_minutes && max_duration_minutes * 60,
+    sources: toSources(request),
+    clusterOptions: { runtime_ref, resources_per_node, job_labels, job_annotations, queue_name },
+    simulation: extra.mock,
   };
+  return { spec, secrets };
 }
 
-function placementOf(gpuType: string | undefined, { gpuTypes }: Config): GpuPlacement | undefined {
-  // A type may be any text, so `constructor` too.
-  return gpuType !== undefined && Object.hasOwn(gpuTypes, gpuType) ? gpuTypes[gpuType] : undefined;
-}
-
-/** Sentences about settings of the request that this service or cluster will not act on. */
-export function describeUnused(request: TrainingRequest, config: Config): string[] {
-  const { gpu_type } = request.resources;
-  const isMapped = gpu_type === undefined || Object.hasOwn(config.gpuTypes, gpu_type);
-  if (isMapped || Object.keys(config.gpuTypes).length === 0) return [];
-  const known = Object.keys(config.gpuTypes).join(', ');
-  return [`resources.gpu_type is not one of ${known}, so the job may run on any node with GPUs`];
-}
-
-function perNode({ cpus, memory_gb }: TrainingRequest['resources'], gpus: number) {
-  const amounts = {
-    cpu: String(cpus),
-    memory: `${memory_gb}Gi`,
-    ...(gpus > 0 && { [GPU_RESOURCE]: String(gpus) }),
+function toSources(request: TrainingRequest): JobSpec['sources'] {
+  const holdsSecret = createSecretTest(request);
+  const { datasets, extra_parameters } = request;
+  const [first, ...further] = datasets;
+  const visible = (uri: string | undefined) => (holdsSecret(uri) ? undefined : uri);
+  return {
+    dataset: further.length === 0 ? visible(first?.source) : undefined,
+    model: visible(extra_parameters.model_uri),
   };
-  return { requests: amounts, limits: amounts };
-}
-
-function withoutUndefined(
-  resources: TrainingRequest['extra_parameters']['resources_per_node'],
-): JobSpec['resourcesPerNode'] | undefined {
-  if (resources === undefined) return undefined;
-  const { requests, limits } = resources;
-  return { ...(requests && { requests }), ...(limits && { limits }) };
 }

@@ -1,5 +1,5 @@
 import type { TrainingResponse } from '../requests/training-response.ts';
-import type { JobView } from './job.ts';
+import type { JobView } from './observation.ts';
 
 type Summary = Pick<
   TrainingResponse,

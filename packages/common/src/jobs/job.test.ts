@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { makeSeen, type Seen } from '../../test/builders.ts';
 import { makeRecord } from '../../test/make-record.ts';
 import { JOB_STATUSES } from '../requests/job-status.ts';
-import { isTerminal, type JobState, type Observation, projectJob, toAcceptedState } from './job.ts';
+import { isTerminal, type JobState, toAcceptedState } from './job.ts';
+import { type Observation, projectJob } from './observation.ts';
 
 const T0 = Date.UTC(2026, 0, 1);
 const NOW = T0 + 60_000;

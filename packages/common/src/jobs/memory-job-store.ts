@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { JobDraft, JobPayload, JobPlan, JobRecord } from './job.ts';
+import type { JobDraft, JobPayload, JobRecord, PlannedJob } from './job.ts';
 import type { CreateOutcome, JobStore, RecordChange } from './job-store.ts';
 
 interface Entry {
@@ -19,7 +19,7 @@ export class MemoryJobStore implements JobStore {
     this.#listeners.clear();
   }
 
-  unready(): string | undefined {
+  notReadyReason(): string | undefined {
     return undefined;
   }
 
@@ -33,14 +33,14 @@ export class MemoryJobStore implements JobStore {
   }
 
   async get(name: string): Promise<JobRecord | undefined> {
-    return this.peek(name);
+    return this.getCached(name);
   }
 
-  async read(name: string): Promise<JobRecord | undefined> {
-    return this.peek(name);
+  async getLive(name: string): Promise<JobRecord | undefined> {
+    return this.getCached(name);
   }
 
-  peek(name: string): JobRecord | undefined {
+  getCached(name: string): JobRecord | undefined {
     return this.#entries.get(name)?.record;
   }
 
@@ -58,20 +58,30 @@ export class MemoryJobStore implements JobStore {
     return JSON.parse(entry.payload) as JobPayload;
   }
 
-  async readPlan(record: JobRecord): Promise<JobPlan | undefined> {
+  async readPlan(record: JobRecord): Promise<PlannedJob | undefined> {
     const payload = await this.readPayload(record);
-    return payload && { asked: payload.asked, manifest: payload.manifest };
+    if (payload === undefined) return undefined;
+    const { asked, plan, echo } = payload;
+    return { asked, plan, echo };
   }
 
   async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
     const entry = this.#current(record);
     if (entry === undefined) return undefined;
-    entry.record = { ...entry.record, ...change, version: String(Number(record.version) + 1) };
+    const { prepared, ...changed } = change;
+    let { planRevision } = entry.record;
+    if (prepared !== undefined) {
+      planRevision += 1;
+      const payload = JSON.parse(entry.payload) as JobPayload;
+      entry.payload = JSON.stringify({ ...payload, ...prepared });
+    }
+    const version = String(Number(record.version) + 1);
+    entry.record = { ...entry.record, ...changed, planRevision, version };
     this.#announce(record.name);
     return entry.record;
   }
 
-  async forgetCredentials(record: JobRecord): Promise<JobRecord | undefined> {
+  async purgeCredentials(record: JobRecord): Promise<JobRecord | undefined> {
     const entry = this.#current(record);
     if (entry === undefined) return undefined;
     const payload = JSON.parse(entry.payload) as JobPayload;

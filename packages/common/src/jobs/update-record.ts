@@ -11,7 +11,7 @@ const MAX_ROUNDS = 16;
  * undefined when that job is gone.
  * @throws TrainerError CLUSTER_UNAVAILABLE when other writers come first for ever.
  */
-export async function changeRecord(
+export async function updateRecord(
   store: JobStore,
   record: JobRecord,
   toChange: (current: JobRecord) => RecordChange | undefined | Promise<RecordChange | undefined>,
@@ -23,7 +23,7 @@ export async function changeRecord(
     if (change === undefined) return current;
     const updated = await store.update(current, change);
     if (updated !== undefined) return updated;
-    current = await store.read(record.name);
+    current = await store.getLive(record.name);
   }
   throw errors.jobChangesTooFast();
 }

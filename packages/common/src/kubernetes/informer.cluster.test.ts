@@ -7,7 +7,7 @@ import { eventually } from '../../test/eventually.ts';
 import { systemClock } from '../clock.ts';
 import type { ApiClient } from './api-client.ts';
 import { createApiClient } from './http-client.ts';
-import { ListWatch, type ListWatchOptions } from './informer.ts';
+import { Informer, type ListWatchOptions } from './informer.ts';
 import type { CachedObject } from './object-store.ts';
 
 interface ConfigMap extends CachedObject {
@@ -23,7 +23,7 @@ let proxy: FaultProxy;
 let client: ApiClient;
 let path: string;
 let label: string;
-let opened: ListWatch<ConfigMap, ConfigMap>[];
+let opened: Informer<ConfigMap, ConfigMap>[];
 
 beforeAll(async () => {
   cluster = await TestCluster.create(inject('kubeconfigPath'));
@@ -48,7 +48,7 @@ afterEach(async () => {
 });
 
 function make(options: Partial<ListWatchOptions<ConfigMap, ConfigMap>> = {}) {
-  const made = new ListWatch<ConfigMap, ConfigMap>({
+  const made = new Informer<ConfigMap, ConfigMap>({
     client,
     clock: systemClock,
     logger: pino({ level: 'silent' }),
@@ -70,11 +70,11 @@ async function remove(name: string): Promise<void> {
   await cluster.admin.call({ method: 'DELETE', path: `${path}/${name}` });
 }
 
-function until(watch: ListWatch<ConfigMap, ConfigMap>, check: () => boolean): Promise<void> {
+function until(watch: Informer<ConfigMap, ConfigMap>, check: () => boolean): Promise<void> {
   return eventually((tell) => watch.watch(tell), check);
 }
 
-describe('ListWatch', () => {
+describe('Informer', () => {
   it('lists in pages what is there, then follows what comes', async () => {
     const names = Array.from({ length: 260 }, (_, index) => `${label}-${index}`);
     await Promise.all(names.map((name) => create(name)));
@@ -213,6 +213,6 @@ async function untilCalls(check: () => boolean): Promise<void> {
   while (!check()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-function untilWatching(watch: ListWatch<ConfigMap, ConfigMap>): Promise<void> {
+function untilWatching(watch: Informer<ConfigMap, ConfigMap>): Promise<void> {
   return untilCalls(() => watch.behindForMs() === 0);
 }

@@ -4,19 +4,19 @@ import { eventually } from '../../test/eventually.ts';
 import { FakeApiServer } from '../../test/fake-api/fake-api-server.ts';
 import { FakeClock } from '../../test/fake-clock.ts';
 import { ApiError } from './api-client.ts';
-import { ListWatch } from './informer.ts';
+import { Informer } from './informer.ts';
 import type { CachedObject } from './object-store.ts';
 
 const PATH = '/api/v1/namespaces/jobs/configmaps';
 
 let server: FakeApiServer;
 let clock: FakeClock;
-let cache: ListWatch<CachedObject, string>;
+let cache: Informer<CachedObject, string>;
 
 beforeEach(() => {
   server = new FakeApiServer();
   clock = new FakeClock();
-  cache = new ListWatch<CachedObject, string>({
+  cache = new Informer<CachedObject, string>({
     ...{ client: server.connect(), clock, logger: pino({ level: 'silent' }), path: PATH },
     labelSelector: 'backend=meta',
     keep: ({ metadata }) => metadata.name,
@@ -37,7 +37,7 @@ const untilKnown = (name: string) =>
     () => cache.get(name) !== undefined,
   );
 
-describe('ListWatch', () => {
+describe('Informer', () => {
   it('knows what is there, follows what comes, changes and goes, and nothing else', async () => {
     add('first');
     add('other', { backend: 'nemo' });

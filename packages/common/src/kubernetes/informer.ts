@@ -44,7 +44,7 @@ const TOO_SHORT_MS = 1000;
  * A cache of one collection that follows the cluster: list, then watch, and after any kind of break
  * both again, for ever. It may be opened and closed any number of times, at any moment.
  */
-export class ListWatch<T extends CachedObject, V> {
+export class Informer<T extends CachedObject, V> {
   readonly #options: ListWatchOptions<T, V>;
   readonly #cache: ObjectCache<T, V>;
   readonly #listeners = new Set<CacheListener<V>>();

@@ -3,9 +3,9 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { Leadership } from '../jobs/leadership.ts';
-import { BACKEND_LABEL } from '../runners/kubeflow/trainjob/manifest.ts';
 import { type ApiClient, ApiError } from './api-client.ts';
 import { BackgroundLoop } from './background-loop.ts';
+import { BACKEND_LABEL } from './labels.ts';
 import {
   LEASE_SECONDS,
   type Lease,

@@ -153,3 +153,4 @@ export const ExtraParametersSchema = z
     ),
   })
   .meta({ id: 'ExtraParameters' });
+export type ExtraParameters = z.output<typeof ExtraParametersSchema>;

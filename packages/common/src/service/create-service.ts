@@ -82,7 +82,10 @@ export async function createService(parts: ServiceParts): Promise<Service> {
   const app = await createApp({
     ...{ backend, config, tokens, logger, jobs, metrics },
     furtherRules: [createWebhookRule(policy)],
-    unready: () => [store.unready(), runner.unready()].filter((sentence) => sentence !== undefined),
+    unready: () =>
+      [store.notReadyReason(), runner.notReadyReason()].filter(
+        (sentence) => sentence !== undefined,
+      ),
   });
 
   let closing: Promise<void> | undefined;

@@ -1,12 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import pino from 'pino';
 import { vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import type { JobPlan, JobRecord } from '../../src/jobs/job.ts';
+import type { JobRecord, JsonObject } from '../../src/jobs/job.ts';
+import type { JobSpec } from '../../src/jobs/job-spec.ts';
+import { createSoleLeadership, type Leadership } from '../../src/jobs/leadership.ts';
 import { type ApiClient, ApiError, type ApiRequest } from '../../src/kubernetes/api-client.ts';
 import { createApiClient } from '../../src/kubernetes/http-client.ts';
+import { BACKEND_LABEL, QUEUE_LABEL } from '../../src/kubernetes/labels.ts';
 import { KubeflowRunner } from '../../src/runners/kubeflow/kubeflow-runner.ts';
-import { BACKEND_LABEL } from '../../src/runners/kubeflow/trainjob/manifest.ts';
-import { makePlan, makeRecord } from '../make-record.ts';
+import { makeConfig, specify } from '../builders.ts';
+import { SUITE_SECRET } from '../job-runner-contract.ts';
+import { makeRecord } from '../make-record.ts';
 import { follow, type Named } from './follow.ts';
 import { type PolicyRule, TestCluster } from './test-cluster.ts';
 
@@ -24,6 +29,16 @@ export const RUNNER_RULES = [
   { apiGroups: ['trainer.kubeflow.org'], resources: ['trainingruntimes'], verbs: ['get'] },
   { apiGroups: [''], resources: ['pods', 'events'], verbs: ['list', 'watch'] },
 ];
+
+export interface RunnerOptions {
+  readonly client?: ApiClient;
+  readonly leadership?: Leadership;
+  readonly env?: Record<string, string>;
+}
+
+/** The leadership of a replica that leads for good. */
+export const LEADER = createSoleLeadership(0);
+const FOLLOWER: Leadership = { ...LEADER, isLeader: () => false };
 
 export interface BedJob {
   readonly runtime?: string;
@@ -86,17 +101,23 @@ export class KubeflowFixture {
     return client;
   }
 
-  /** A runner whose calls go through `client`. */
-  createRunner(
-    client: ApiClient = this.#limited,
-    trainJobApiVersion = 'trainer.kubeflow.org/v1alpha1',
-  ): KubeflowRunner {
+  /** A runner of the limited account that does not lead, unless something else is said. */
+  createRunner({
+    client = this.#limited,
+    leadership = FOLLOWER,
+    env = {},
+  }: RunnerOptions = {}): KubeflowRunner {
     const runner = new KubeflowRunner({
       client,
       clock: systemClock,
       logger: pino({ level: 'silent' }),
       backend: BACKEND,
-      config: { jobsNamespace: this.namespace, trainJobApiVersion },
+      config: makeConfig({
+        TRAINER_JOBS_NAMESPACE: this.namespace,
+        TRAINER_RUNTIME_NAME: 'nemo-runtime',
+        ...env,
+      }),
+      leadership,
     });
     this.#closers.push(() => runner.close());
     return runner;
@@ -113,25 +134,52 @@ export class KubeflowFixture {
     return { ...record, uid: secret.metadata.uid };
   }
 
-  async createJob(job: BedJob = {}): Promise<{ record: JobRecord; plan: JobPlan }> {
+  async createJob(job: BedJob = {}): Promise<{ record: JobRecord; plan: JsonObject }> {
     const record = await this.createRecord();
     return { record, plan: this.toPlan(record, job) };
   }
 
-  toPlan(record: JobRecord, job: BedJob): JobPlan {
+  /** A plan of a TrainJob that is written by hand, to try what no request would make of it. */
+  toPlan({ name }: JobRecord, job: BedJob): JsonObject {
     const { runtime = 'nemo-runtime', nodes = 1, args = [], gpus = 1, queue, spec } = job;
     const amounts = { cpu: '1', 'nvidia.com/gpu': String(gpus) };
-    const resourcesPerNode = { requests: amounts, limits: amounts };
-    const labels = queue === undefined ? {} : { 'kueue.x-k8s.io/queue-name': queue };
-    return makePlan(
-      record,
-      {
-        runtimeRef: { name: runtime },
-        trainer: { numNodes: nodes, ...(args.length > 0 && { args }), resourcesPerNode },
-        ...spec,
+    return {
+      manifest: {
+        apiVersion: 'trainer.kubeflow.org/v1alpha1',
+        kind: 'TrainJob',
+        metadata: {
+          name,
+          namespace: this.namespace,
+          labels: {
+            ...(queue !== undefined && { [QUEUE_LABEL]: queue }),
+            [BACKEND_LABEL]: BACKEND,
+          },
+          annotations: {},
+        },
+        spec: {
+          runtimeRef: { name: runtime },
+          trainer: {
+            numNodes: nodes,
+            ...(args.length > 0 && { args }),
+            resourcesPerNode: { requests: amounts, limits: amounts },
+          },
+          ...spec,
+        },
       },
-      { namespace: this.namespace, labels },
-    );
+    };
+  }
+
+  /** The spec of a job of a request, whose simulated pods do as `args` say. */
+  makeSpec(args: readonly string[], changes: Record<string, unknown> = {}): JobSpec {
+    const body = {
+      job_id: randomUUID(),
+      'base_model.auth_token': SUITE_SECRET,
+      'extra_parameters.trainer_args': args,
+      'resources.cpus': 1,
+      'resources.memory_gb': 1,
+      ...changes,
+    };
+    return specify(body, { traits: { name: BACKEND } }).spec;
   }
 
   /** Waits, by a watch of the administrator's, until the objects of a collection are as wanted. */

@@ -1,13 +1,17 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { isTerminal, type Observation } from '../../src/jobs/job.ts';
+import { isTerminal } from '../../src/jobs/job.ts';
+import type { JobSpec } from '../../src/jobs/job-spec.ts';
+import type { Observation } from '../../src/jobs/observation.ts';
 import type { ApiClient } from '../../src/kubernetes/api-client.ts';
 import { ApiError } from '../../src/kubernetes/api-client.ts';
 import type { KubeflowRunner } from '../../src/runners/kubeflow/kubeflow-runner.ts';
+import type { TrainJobPlan } from '../../src/runners/kubeflow/trainjob/plan.ts';
 import { describeJobRunner } from '../job-runner-contract.ts';
 import { assertExists, untilSeen } from '../until-seen.ts';
 import {
   type BedJob,
   KubeflowFixture,
+  LEADER,
   MERGE_PATCH,
   RUNNER_RULES,
   TRAINER_API,
@@ -32,9 +36,8 @@ describeJobRunner('KubeflowRunner', async () => {
   const runner = fixture.createRunner();
   return {
     runner,
-    namespace: fixture.namespace,
-    makeJob: (outcome) =>
-      fixture.createJob({ args: [`--testbed-outcome=${outcome}`, TRAINING_TIME] }),
+    makeSpec: (outcome) => fixture.makeSpec([`--testbed-outcome=${outcome}`, TRAINING_TIME]),
+    createRecord: ({ jobId: id }) => fixture.createRecord({ id }),
     until: (name, isWanted) => untilSeen(runner, name, isWanted),
     close: () => fixture.close(),
   };
@@ -46,9 +49,8 @@ describe('KubeflowRunner on a real control plane', () => {
 
   beforeAll(async () => {
     fixture = await KubeflowFixture.open(KUBECONFIG);
-    runner = fixture.createRunner();
+    runner = fixture.createRunner({ leadership: LEADER });
     await runner.open();
-    runner.lead(true);
   });
 
   afterAll(() => fixture.close());
@@ -56,7 +58,7 @@ describe('KubeflowRunner on a real control plane', () => {
   async function start(job: BedJob) {
     const { record, plan } = await fixture.createJob(job);
     const started = await runner.start(record, plan);
-    if (started.outcome !== 'started') throw new Error(`it was not started: ${started.detail}`);
+    if (started.outcome !== 'started') throw new Error(JSON.stringify(started));
     return { ...record, runId: started.runId };
   }
 
@@ -90,7 +92,7 @@ describe('KubeflowRunner on a real control plane', () => {
   function followReasons(name: string): () => string[] {
     const reasons: string[] = [];
     const note = () => {
-      const seen = runner.peek(name);
+      const seen = runner.getCached(name);
       if (seen?.exists === true && seen.reason !== reasons.at(-1)) reasons.push(seen.reason);
     };
     const unwatch = runner.watch((changed) => {
@@ -243,17 +245,19 @@ describe('KubeflowRunner on a real control plane', () => {
   });
 
   test('takes no server without TrainJobs for one on which all are gone', async () => {
-    const stranded = fixture.createRunner(fixture.admin, 'trainer.kubeflow.org/v9');
+    const stranded = fixture.createRunner({
+      client: fixture.admin,
+      env: { TRAINER_TRAINJOB_API_VERSION: 'trainer.kubeflow.org/v9' },
+    });
     await stranded.open();
     const { record, plan } = await fixture.createJob();
     const unavailable = { code: 'CLUSTER_UNAVAILABLE' };
-    expect(stranded.peek(record.name)).toBeUndefined();
-    expect(stranded.unready()).toBe('The TrainJobs have not been listed yet.');
+    expect(stranded.getCached(record.name)).toBeUndefined();
+    expect(stranded.notReadyReason()).toBe('The TrainJobs have not been listed yet.');
     await expect(stranded.observe(record.name)).rejects.toMatchObject(unavailable);
     await expect(stranded.start(record, plan)).rejects.toMatchObject(unavailable);
     await expect(stranded.stop({ ...record, runId: 'run' })).rejects.toMatchObject(unavailable);
-    const runtime = { name: 'r', kind: 'TrainingRuntime', apiGroup: 'trainer.kubeflow.org' };
-    await expect(stranded.describeTarget(runtime)).rejects.toMatchObject(unavailable);
+    await expect(stranded.prepare(fixture.makeSpec([]))).rejects.toMatchObject(unavailable);
   });
 
   describe('is refused by the cluster', () => {
@@ -287,10 +291,10 @@ describe('KubeflowRunner on a real control plane', () => {
       expect(await runner.observe(record.name)).toEqual({ exists: false });
     });
 
-    test('a field of another release, for which it may be rendered anew', async () => {
+    test('a field of another release in a plan that cannot be made anew', async () => {
       const { record, plan } = await fixture.createJob({ spec: { podSpecOverrides: [] } });
       expect(await runner.start(record, plan)).toEqual({
-        outcome: 'outdated',
+        outcome: 'refused',
         detail:
           'The Kubeflow Trainer of this cluster does not know the field spec.podSpecOverrides.',
       });
@@ -312,7 +316,7 @@ describe('KubeflowRunner on a real control plane', () => {
         ...rule,
         verbs: rule.verbs.filter((verb) => verb !== 'create'),
       }));
-      const limited = fixture.createRunner(await fixture.connectAs(rules));
+      const limited = fixture.createRunner({ client: await fixture.connectAs(rules) });
       const { record, plan } = await fixture.createJob();
       expect(await limited.start(record, plan)).toEqual({
         outcome: 'forbidden',
@@ -334,7 +338,9 @@ describe('KubeflowRunner on a real control plane', () => {
     });
 
     test('once, although the answer was lost', async () => {
-      const forgetful = fixture.createRunner(losingFirstAnswer(fixture.limited, 'POST'));
+      const forgetful = fixture.createRunner({
+        client: losingFirstAnswer(fixture.limited, 'POST'),
+      });
       const { record, plan } = await fixture.createJob({ args: NEVER });
       await expect(forgetful.start(record, plan)).rejects.toMatchObject({
         code: 'CLUSTER_UNAVAILABLE',
@@ -458,33 +464,62 @@ describe('KubeflowRunner on a real control plane', () => {
       await expect
         .poll(() => runner.start(record, plan), { timeout: 10_000 })
         .toMatchObject({ outcome: 'started' });
-      const { runId } = assertExists(runner.peek(record.name));
+      const { runId } = assertExists(runner.getCached(record.name));
       return { ...record, runId };
     }
   });
 
-  describe('describes', () => {
-    const group = { apiGroup: 'trainer.kubeflow.org' };
-
-    test('the fields of its TrainJobs and the steps of a runtime', async () => {
-      const kind = 'ClusterTrainingRuntime';
-      expect(
-        await runner.describeTarget({ name: 'with-initializers-runtime', kind, ...group }),
-      ).toEqual({
-        apiVersion: 'trainer.kubeflow.org/v1alpha1',
-        namespace: fixture.namespace,
-        podPatchField: 'runtimePatches',
-        hasActiveDeadline: true,
-        steps: ['dataset-initializer', 'model-initializer'],
+  describe('prepares', () => {
+    const KIND = 'ClusterTrainingRuntime';
+    const withRuntime = (name: string, kind = KIND) =>
+      fixture.makeSpec(NEVER, {
+        'extra_parameters.runtime_ref': { name, kind },
+        'extra_parameters.model_uri': 'hf://some/model',
+        'resources.max_duration_minutes': 10,
       });
-      const absent = await runner.describeTarget({ name: 'absent-runtime', kind, ...group });
-      expect(absent.steps).toEqual([]);
+    const manifestOf = async (spec: JobSpec) => {
+      const { plan, warnings } = await runner.prepare(spec);
+      expect(warnings).toEqual([]);
+      return (plan as unknown as TrainJobPlan).manifest;
+    };
+
+    test('what the release of the cluster and the steps of its runtime can do', async () => {
+      const { metadata, spec, apiVersion } = await manifestOf(
+        withRuntime('with-initializers-runtime'),
+      );
+      expect(apiVersion).toBe('trainer.kubeflow.org/v1alpha1');
+      expect(metadata.namespace).toBe(fixture.namespace);
+      expect(spec).toMatchObject({
+        activeDeadlineSeconds: 600,
+        initializer: {
+          dataset: { storageUri: 's3://bucket/data.jsonl' },
+          model: { storageUri: 'hf://some/model' },
+        },
+      });
     });
 
-    test('a runtime of the namespace', async () => {
-      const kind = 'TrainingRuntime';
-      const { steps } = await runner.describeTarget({ name: 'absent', kind, ...group });
-      expect(steps).toEqual([]);
+    test('no steps of a runtime that does not exist, which is for admission to say', async () => {
+      expect((await manifestOf(withRuntime('absent-runtime'))).spec).not.toHaveProperty(
+        'initializer',
+      );
+      expect((await manifestOf(withRuntime('absent', 'TrainingRuntime'))).spec).not.toHaveProperty(
+        'initializer',
+      );
+    });
+
+    test('anew what was prepared for another release, and starts by that', async () => {
+      const spec = withRuntime('nemo-runtime');
+      const record = await fixture.createRecord({ id: spec.jobId });
+      const { plan } = await runner.prepare(spec);
+      const { manifest } = plan as unknown as TrainJobPlan;
+      const old = { ...manifest, spec: { ...manifest.spec, podSpecOverrides: [] } };
+      const outcome = await runner.start(record, { manifest: old, spec });
+      expect(outcome).toMatchObject({ outcome: 'replanned', prepared: { plan: { manifest } } });
+      if (outcome.outcome !== 'replanned') return;
+      expect(await runner.start(record, outcome.prepared.plan)).toMatchObject({
+        outcome: 'started',
+      });
+      await runner.stop(record);
     });
   });
 });

@@ -5,7 +5,6 @@ import type { JobAnswer } from '../../controller/jobs.ts';
 import type { JobRecord } from '../../jobs/job.ts';
 import { toJobSummary } from '../../jobs/job-summary.ts';
 import { type TrainingResponse, TrainingResponseSchema } from '../../requests/training-response.ts';
-import { toJobSpecEcho } from '../../runners/kubeflow/trainjob/job-spec-echo.ts';
 
 /** Some thousands of jobs, which is more than are polled at a time. */
 const MAX_REMEMBERED_LENGTH = 16 * 1024 * 1024;
@@ -19,7 +18,7 @@ export type DescribedJob = Omit<TrainingResponse, 'metadata'> & { readonly metad
 /** Describes jobs as clients read them. */
 export class TrainingResponses {
   readonly #config: Config;
-  /** By the record's uid. */
+  /** By the record's uid and the revision of its plan. */
   readonly #metadata = new LRUCache<string, string>({
     maxSize: MAX_REMEMBERED_LENGTH,
     sizeCalculation: ({ length }) => length,
@@ -36,16 +35,16 @@ export class TrainingResponses {
       ...toJobSummary(answer.view),
       detail,
       dashboard_url: toDashboardUrl(record, this.#config),
-      metadata: this.#metadata.get(record.uid) ?? (await this.#describeMetadata(answer)),
+      metadata: this.#metadata.get(toKey(record)) ?? (await this.#describeMetadata(answer)),
     };
   }
 
   async #describeMetadata({ view, readPlan }: JobAnswer): Promise<string> {
-    const { backend, warnings, uid } = view.record;
-    const plan = await readPlan();
-    const job_spec = plan === undefined ? {} : toJobSpecEcho(plan.manifest);
+    const { backend, warnings } = view.record;
+    const planned = await readPlan();
+    const job_spec = planned?.echo ?? {};
     const text = JSON.stringify(Metadata.parse({ backend, warnings, job_spec }));
-    if (plan !== undefined) this.#metadata.set(uid, text);
+    if (planned !== undefined) this.#metadata.set(toKey(view.record), text);
     return text;
   }
 }
@@ -60,6 +59,10 @@ export function writeTrainingResponse({ metadata, ...summary }: DescribedJob): s
     ([key, value]) => `"${key}":${JSON.stringify(value)}`,
   );
   return `{${members.join()},"metadata":${metadata}}`;
+}
+
+function toKey({ uid, planRevision }: JobRecord): string {
+  return `${uid} ${planRevision}`;
 }
 
 function toDashboardUrl({ name, id }: JobRecord, config: Config): string | null {

@@ -2,7 +2,7 @@ import pino from 'pino';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeClock } from '../../../test/fake-clock.ts';
 import { type ApiClient, ApiError, type ApiRequest } from '../../kubernetes/api-client.ts';
-import { ClusterFeatures } from './capabilities.ts';
+import { Capabilities } from './capabilities.ts';
 
 const RUNTIME = {
   name: 'nemo-runtime',
@@ -57,17 +57,17 @@ class FakeApi implements ApiClient {
   }
 }
 
-describe('ClusterFeatures', () => {
+describe('Capabilities', () => {
   let api: FakeApi;
   let clock: FakeClock;
-  let features: ClusterFeatures;
+  let capabilities: Capabilities;
 
   beforeEach(async () => {
     api = new FakeApi();
     clock = new FakeClock();
     // To lru-cache a time of 0 is none.
     await clock.advance(1000);
-    features = new ClusterFeatures({
+    capabilities = new Capabilities({
       client: api,
       clock,
       logger: pino({ level: 'silent' }),
@@ -81,9 +81,7 @@ describe('ClusterFeatures', () => {
     ['v2.2', ['runtimePatches', 'activeDeadlineSeconds'], 'runtimePatches', true],
   ])('reads the fields of %s', async (_, fields, podPatchField, hasActiveDeadline) => {
     api.install(fields);
-    expect(await features.describe(RUNTIME)).toEqual({
-      apiVersion: 'trainer.kubeflow.org/v1alpha1',
-      namespace: 'jobs',
+    expect(await capabilities.describe(RUNTIME)).toEqual({
       podPatchField,
       hasActiveDeadline,
       steps: [],
@@ -93,27 +91,27 @@ describe('ClusterFeatures', () => {
   test('names the steps of a runtime apart from the training itself', async () => {
     api.install(['runtimePatches']);
     api.addRuntime('dataset-initializer', 'node');
-    expect((await features.describe(RUNTIME)).steps).toEqual(['dataset-initializer']);
+    expect((await capabilities.describe(RUNTIME)).steps).toEqual(['dataset-initializer']);
   });
 
   test('remembers no absence of a runtime', async () => {
     api.install(['runtimePatches']);
-    expect((await features.describe(RUNTIME)).steps).toEqual([]);
+    expect((await capabilities.describe(RUNTIME)).steps).toEqual([]);
     api.addRuntime('model-initializer', 'node');
     await clock.advance(2);
-    expect((await features.describe(RUNTIME)).steps).toEqual(['model-initializer']);
+    expect((await capabilities.describe(RUNTIME)).steps).toEqual(['model-initializer']);
   });
 
   test('looks into no runtime that is not of Kubeflow', async () => {
     api.install(['runtimePatches']);
-    await features.describe({ ...RUNTIME, apiGroup: 'other.example' });
-    await features.describe({ ...RUNTIME, kind: 'OtherRuntime' });
+    await capabilities.describe({ ...RUNTIME, apiGroup: 'other.example' });
+    await capabilities.describe({ ...RUNTIME, kind: 'OtherRuntime' });
     expect(api.asked).toEqual(['/openapi/v3', `${DOCUMENT_PATH}?hash=1`]);
   });
 
   test('finds a runtime of the namespace there', async () => {
     api.install(['runtimePatches']);
-    await features.describe({ ...RUNTIME, kind: 'TrainingRuntime' });
+    await capabilities.describe({ ...RUNTIME, kind: 'TrainingRuntime' });
     const path =
       '/apis/trainer.kubeflow.org/v1alpha1/namespaces/jobs/trainingruntimes/nemo-runtime';
     expect(api.asked).toContain(path);
@@ -122,38 +120,38 @@ describe('ClusterFeatures', () => {
   test('asks once for many, and again when that has grown old', async () => {
     api.install(['runtimePatches']);
     api.addRuntime('node');
-    await Promise.all([1, 2, 3].map(() => features.describe(RUNTIME)));
+    await Promise.all([1, 2, 3].map(() => capabilities.describe(RUNTIME)));
     expect(api.asked).toEqual(['/openapi/v3', RUNTIME_PATH, `${DOCUMENT_PATH}?hash=1`]);
     await clock.advance(31_000);
     api.asked.length = 0;
-    await features.describe(RUNTIME);
+    await capabilities.describe(RUNTIME);
     expect(api.asked).toEqual([RUNTIME_PATH]);
   });
 
   test('notices a new release behind the answer, and reads the document only if it changed', async () => {
     api.install(['podTemplateOverrides'], '1');
-    await features.describe(RUNTIME);
+    await capabilities.describe(RUNTIME);
     await clock.advance(301_000);
     api.asked.length = 0;
-    await features.describe(RUNTIME);
+    await capabilities.describe(RUNTIME);
     await clock.advance(0);
     expect(api.asked).not.toContain(`${DOCUMENT_PATH}?hash=1`);
 
     api.install(['runtimePatches'], '2');
     await clock.advance(301_000);
-    expect(await features.describe(RUNTIME)).toMatchObject({
+    expect(await capabilities.describe(RUNTIME)).toMatchObject({
       podPatchField: 'podTemplateOverrides',
     });
     await clock.advance(0);
-    expect(await features.describe(RUNTIME)).toMatchObject({ podPatchField: 'runtimePatches' });
+    expect(await capabilities.describe(RUNTIME)).toMatchObject({ podPatchField: 'runtimePatches' });
   });
 
   test('looks again at once after a field was refused', async () => {
     api.install(['runtimePatches'], '1');
-    await features.describe(RUNTIME);
+    await capabilities.describe(RUNTIME);
     api.install(['podTemplateOverrides'], '2');
-    features.forget();
-    expect(await features.describe(RUNTIME)).toMatchObject({
+    capabilities.forget();
+    expect(await capabilities.describe(RUNTIME)).toMatchObject({
       podPatchField: 'podTemplateOverrides',
     });
   });
@@ -164,28 +162,28 @@ describe('ClusterFeatures', () => {
     };
     api.answers.set('/openapi/v3', unreachable);
     const refused = { code: 'CLUSTER_UNAVAILABLE', retryAfterSeconds: 5 };
-    await expect(features.describe(RUNTIME)).rejects.toMatchObject(refused);
+    await expect(capabilities.describe(RUNTIME)).rejects.toMatchObject(refused);
     api.install(['runtimePatches']);
     api.answers.set(RUNTIME_PATH, unreachable);
     await clock.advance(2);
-    await expect(features.describe(RUNTIME)).rejects.toMatchObject(refused);
+    await expect(capabilities.describe(RUNTIME)).rejects.toMatchObject(refused);
     api.addRuntime('node');
-    expect(await features.describe(RUNTIME)).toMatchObject({ podPatchField: 'runtimePatches' });
+    expect(await capabilities.describe(RUNTIME)).toMatchObject({ podPatchField: 'runtimePatches' });
   });
 
   test('goes on with what it knows while the cluster cannot be reached', async () => {
     api.install(['podSpecOverrides']);
-    await features.describe({ ...RUNTIME, kind: 'OtherRuntime' });
+    await capabilities.describe({ ...RUNTIME, kind: 'OtherRuntime' });
     await clock.advance(301_000);
     api.answers.clear();
-    expect(await features.describe({ ...RUNTIME, kind: 'OtherRuntime' })).toMatchObject({
+    expect(await capabilities.describe({ ...RUNTIME, kind: 'OtherRuntime' })).toMatchObject({
       podPatchField: 'podSpecOverrides',
     });
   });
 
   test('says when Kubeflow Trainer is not there', async () => {
     api.answers.set('/openapi/v3', () => ({ paths: {} }));
-    await expect(features.describe(RUNTIME)).rejects.toMatchObject({
+    await expect(capabilities.describe(RUNTIME)).rejects.toMatchObject({
       code: 'CLUSTER_UNAVAILABLE',
       message: 'Kubeflow Trainer is not installed in the cluster.',
     });
@@ -195,7 +193,7 @@ describe('ClusterFeatures', () => {
     api.answers.set('/openapi/v3', () => {
       throw new ApiError('forbidden', { status: 403 });
     });
-    expect(await features.describe(RUNTIME)).toMatchObject({
+    expect(await capabilities.describe(RUNTIME)).toMatchObject({
       podPatchField: 'runtimePatches',
       hasActiveDeadline: true,
     });

@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../clock.ts';
 import type { Config } from '../../config.ts';
 import { errors } from '../../errors.ts';
-import type { JobSpec } from '../../jobs/job-spec.ts';
 import { type ApiClient, ApiError } from '../../kubernetes/api-client.ts';
 import { toClusterFailure } from '../../kubernetes/cluster-failure.ts';
 import {
@@ -12,9 +11,10 @@ import {
   readTrainJobFields,
   type TrainJobFields,
 } from './train-job-schema.ts';
-import type { TrainJobTarget } from './trainjob/manifest.ts';
+import type { ClusterCapabilities, RuntimeRef } from './trainjob/manifest.ts';
+import { TRAINING_STEP } from './trainjob/replicated-jobs.ts';
 
-export interface ClusterFeaturesParts {
+export interface CapabilitiesParts {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -41,17 +41,16 @@ const RUNTIME_TTL_MS = 30_000;
 const FIELDS_TTL_MS = 5 * 60_000;
 /** The document is a megabyte. */
 const DOCUMENT_TIMEOUT_MS = 30_000;
-const TRAINING_JOB = 'node';
 
 /** What this cluster's Kubeflow Trainer and runtimes can do, read from the cluster and remembered. */
-export class ClusterFeatures {
-  readonly #parts: ClusterFeaturesParts;
+export class Capabilities {
+  readonly #parts: CapabilitiesParts;
   readonly #steps: LRUCache<string, readonly string[]>;
   #fields: { readonly url: string; readonly value: TrainJobFields } | undefined;
   #checkedAtMs = Number.NEGATIVE_INFINITY;
   #checking: Promise<TrainJobFields> | undefined;
 
-  constructor(parts: ClusterFeaturesParts) {
+  constructor(parts: CapabilitiesParts) {
     this.#parts = parts;
     this.#steps = new LRUCache({
       max: MAX_RUNTIMES,
@@ -72,14 +71,13 @@ export class ClusterFeatures {
    * steps; that it does not exist is for the cluster's admission to say.
    * @throws TrainerError CLUSTER_UNAVAILABLE
    */
-  async describe(runtime: JobSpec['runtime']): Promise<TrainJobTarget> {
-    const { trainJobApiVersion: apiVersion, jobsNamespace: namespace } = this.#parts.config;
+  async describe(runtime: RuntimeRef): Promise<ClusterCapabilities> {
     const path = this.#toRuntimePath(runtime);
     const [fields, steps] = await Promise.all([
       this.#getFields(),
       path === undefined ? [] : this.#steps.forceFetch(path),
     ]);
-    return { apiVersion, namespace, ...fields, steps };
+    return { ...fields, steps };
   }
 
   /** Makes the next `describe` look at the cluster again. */
@@ -144,7 +142,7 @@ export class ClusterFeatures {
     try {
       const { spec } = await client.call<Runtime>({ method: 'GET', path });
       const jobs = spec?.template?.spec?.replicatedJobs ?? [];
-      return jobs.map(({ name }) => name).filter((name) => name !== TRAINING_JOB);
+      return jobs.map(({ name }) => name).filter((name) => name !== TRAINING_STEP);
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return undefined;
       throw toClusterFailure(error, logger);
@@ -152,7 +150,7 @@ export class ClusterFeatures {
   }
 
   /** Undefined for a kind that is none of Kubeflow's own. */
-  #toRuntimePath({ kind, apiGroup, name }: JobSpec['runtime']): string | undefined {
+  #toRuntimePath({ kind, apiGroup, name }: RuntimeRef): string | undefined {
     const { trainJobApiVersion, jobsNamespace } = this.#parts.config;
     if (!trainJobApiVersion.startsWith(`${apiGroup}/`)) return undefined;
     const root = `/apis/${trainJobApiVersion}`;

@@ -4,6 +4,7 @@ import { createApiClient } from '../../kubernetes/http-client.ts';
 import { LeaseLeadership } from '../../kubernetes/lease.ts';
 import { SecretJobStore } from '../../stores/secrets/secret-job-store.ts';
 import { KubeflowRunner } from './kubeflow-runner.ts';
+import { trainJobPlanCodec } from './trainjob/plan.ts';
 
 /**
  * Records as Secrets, jobs as TrainJobs, leadership by a Lease, all in the jobs namespace of the
@@ -14,9 +15,9 @@ export async function createKubernetesPlatform(parts: PlatformParts): Promise<Pl
   const { backend, config, clock, logger } = parts;
   const client = await createApiClient({ clock, userAgent: `trainer-${backend}-api` });
   const shared = { client, clock, logger, backend, namespace: config.jobsNamespace };
-  const store = new SecretJobStore(shared);
-  const runner = new KubeflowRunner({ ...shared, config });
   const leadership = new LeaseLeadership(shared);
+  const store = new SecretJobStore({ ...shared, planCodec: trainJobPlanCodec });
+  const runner = new KubeflowRunner({ ...shared, config, leadership });
   return {
     store,
     runner,

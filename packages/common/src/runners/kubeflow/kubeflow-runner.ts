@@ -1,32 +1,38 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.ts';
-import type { Config } from '../../config.ts';
-import type { JobPlan, JobRecord, Observation } from '../../jobs/job.ts';
-import type { JobRunner, StartOutcome } from '../../jobs/job-runner.ts';
+import type { JobRecord, JsonObject } from '../../jobs/job.ts';
+import type { JobRunner, PreparedJob, StartOutcome } from '../../jobs/job-runner.ts';
 import type { JobSpec } from '../../jobs/job-spec.ts';
+import type { Leadership } from '../../jobs/leadership.ts';
+import type { Observation } from '../../jobs/observation.ts';
 import { type ApiClient, ApiError } from '../../kubernetes/api-client.ts';
 import { toClusterFailure } from '../../kubernetes/cluster-failure.ts';
-import { ListWatch } from '../../kubernetes/informer.ts';
-import { ClusterFeatures } from './capabilities.ts';
-import type { Diagnoses } from './diagnosis/diagnosis.ts';
+import { toMs } from '../../kubernetes/conditions.ts';
+import { Informer } from '../../kubernetes/informer.ts';
+import { BACKEND_LABEL } from '../../kubernetes/labels.ts';
+import { Capabilities } from './capabilities.ts';
 import { DiagnosisWatch } from './diagnosis/diagnosis-watch.ts';
 import { FailureInquiry } from './diagnosis/failure-inquiry.ts';
 import { toStartRefusal } from './start-refusal.ts';
-import { toMs } from './status/conditions.ts';
+import type { Diagnoses } from './status/diagnoses.ts';
 import { hasUnexplainedFailure, toObservation } from './status/observation.ts';
 import {
   type SeenTrainJob,
   type TrainJobObject,
   toSeenTrainJob,
 } from './status/train-job-object.ts';
-import { BACKEND_LABEL, type TrainJobManifest, type TrainJobTarget } from './trainjob/manifest.ts';
+import { type TrainJobManifest, type TrainJobSettings, toRuntimeRef } from './trainjob/manifest.ts';
+import { planTrainJob, type TrainJobPlan } from './trainjob/plan.ts';
 
 export interface KubeflowRunnerParts {
   readonly client: ApiClient;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly backend: string;
-  readonly config: Pick<Config, 'jobsNamespace' | 'trainJobApiVersion'>;
+  readonly config: TrainJobSettings;
+  /** Only the leader pays for what tells why a job waits. */
+  readonly leadership: Leadership;
 }
 
 /** A watch that was cut is back sooner than this, so it is worth no mention before. */
@@ -38,22 +44,23 @@ const NOT_FOUND = 404;
 export class KubeflowRunner implements JobRunner {
   readonly #parts: KubeflowRunnerParts;
   readonly #path: string;
-  readonly #features: ClusterFeatures;
-  readonly #trainJobs: ListWatch<TrainJobObject, SeenTrainJob>;
+  readonly #capabilities: Capabilities;
+  readonly #trainJobs: Informer<TrainJobObject, SeenTrainJob>;
   readonly #diagnoses: DiagnosisWatch;
   readonly #failures: FailureInquiry;
   readonly #listeners = new Set<(name: string) => void>();
-  #isLeading = false;
-  /** Leading starts and stops watches, one after the other. */
-  #leading: Promise<void> = Promise.resolve();
+  #isDiagnosing = false;
+  /** Leadership starts and ends the diagnosing, one after the other. */
+  #diagnosing: Promise<void> = Promise.resolve();
+  #unwatchLeadership: (() => void) | undefined;
 
   constructor(parts: KubeflowRunnerParts) {
     this.#parts = parts;
     const { config, backend, client, clock, logger } = parts;
     const namespace = config.jobsNamespace;
     this.#path = `/apis/${config.trainJobApiVersion}/namespaces/${namespace}/trainjobs`;
-    this.#features = new ClusterFeatures(parts);
-    this.#trainJobs = new ListWatch<TrainJobObject, SeenTrainJob>({
+    this.#capabilities = new Capabilities(parts);
+    this.#trainJobs = new Informer<TrainJobObject, SeenTrainJob>({
       ...{ client, clock, logger, path: this.#path },
       labelSelector: `${BACKEND_LABEL}=${backend}`,
       keep: (trainJob, before) => toSeenTrainJob(trainJob, before, clock.now()),
@@ -67,27 +74,35 @@ export class KubeflowRunner implements JobRunner {
   }
 
   async open(): Promise<void> {
+    const { leadership } = this.#parts;
+    this.#unwatchLeadership ??= leadership.watch((isLeader) => this.#setDiagnosing(isLeader));
+    if (leadership.isLeader()) this.#setDiagnosing(true);
     await this.#trainJobs.open();
   }
 
   async close(): Promise<void> {
-    this.lead(false);
+    this.#unwatchLeadership?.();
+    this.#setDiagnosing(false);
     this.#listeners.clear();
-    await Promise.all([this.#leading, this.#trainJobs.close()]);
+    await Promise.all([this.#diagnosing, this.#trainJobs.close()]);
   }
 
-  unready(): string | undefined {
+  notReadyReason(): string | undefined {
     const behindMs = this.#trainJobs.behindForMs();
     if (behindMs === Number.POSITIVE_INFINITY) return 'The TrainJobs have not been listed yet.';
     if (behindMs <= MAX_BEHIND_MS) return undefined;
     return `The TrainJobs could not be watched for ${Math.round(behindMs / 1000)} seconds.`;
   }
 
-  async describeTarget(runtime: JobSpec['runtime']): Promise<TrainJobTarget> {
-    return this.#features.describe(runtime);
+  async prepare(spec: JobSpec): Promise<PreparedJob> {
+    const { config } = this.#parts;
+    const capabilities = await this.#capabilities.describe(toRuntimeRef(spec, config));
+    const prepared = planTrainJob(spec, config, capabilities);
+    return { ...prepared, plan: prepared.plan as unknown as JsonObject };
   }
 
-  async start(record: JobRecord, { manifest }: Pick<JobPlan, 'manifest'>): Promise<StartOutcome> {
+  async start(record: JobRecord, plan: JsonObject): Promise<StartOutcome> {
+    const { manifest } = plan as unknown as TrainJobPlan;
     try {
       const trainJob = await this.#parts.client.call<TrainJobObject>({
         method: 'POST',
@@ -100,7 +115,7 @@ export class KubeflowRunner implements JobRunner {
       return { outcome: 'started', runId: trainJob.metadata.uid };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      return this.#explainRefusal(record, error);
+      return this.#explainRefusal(record, plan, error);
     }
   }
 
@@ -123,13 +138,13 @@ export class KubeflowRunner implements JobRunner {
     }
   }
 
-  peek(name: string): Observation | undefined {
+  getCached(name: string): Observation | undefined {
     const behindMs = this.#trainJobs.behindForMs();
     if (behindMs === Number.POSITIVE_INFINITY) return undefined;
     const trainJob = this.#trainJobs.get(name);
     // What is there stays there for long, but what is not there may come at any moment.
     if (trainJob === undefined) return behindMs > MAX_BEHIND_MS ? undefined : { exists: false };
-    if (!this.#isLeading) return toObservation(trainJob);
+    if (!this.#parts.leadership.isLeader()) return toObservation(trainJob);
     const diagnoses = this.#diagnose(trainJob);
     // An end is latched as it is seen, so the leader sees none before it is known why.
     if (hasUnexplainedFailure(trainJob) && diagnoses?.failure === undefined) {
@@ -148,7 +163,7 @@ export class KubeflowRunner implements JobRunner {
       return { exists: false };
     }
     const seen = this.#toSeen(trainJob);
-    const diagnoses = this.#isLeading ? this.#diagnose(seen) : undefined;
+    const diagnoses = this.#parts.leadership.isLeader() ? this.#diagnose(seen) : undefined;
     if (!hasUnexplainedFailure(seen) || diagnoses?.failure !== undefined) {
       return toObservation(seen, diagnoses);
     }
@@ -161,26 +176,29 @@ export class KubeflowRunner implements JobRunner {
     return () => this.#listeners.delete(listener);
   }
 
-  lead(isLeader: boolean): void {
-    if (isLeader === this.#isLeading) return;
-    this.#isLeading = isLeader;
-    this.#leading = this.#leading.then(async () => {
-      if (isLeader !== this.#isLeading) return;
-      await (isLeader ? this.#diagnoses.open() : this.#diagnoses.close());
-      if (!isLeader) return this.#failures.clear();
+  #setDiagnosing(isWanted: boolean): void {
+    if (isWanted === this.#isDiagnosing) return;
+    this.#isDiagnosing = isWanted;
+    this.#diagnosing = this.#diagnosing.then(async () => {
+      if (isWanted !== this.#isDiagnosing) return;
+      await (isWanted ? this.#diagnoses.open() : this.#diagnoses.close());
+      if (!isWanted) return this.#failures.clear();
       for (const trainJob of this.#trainJobs.values()) this.#inquire(trainJob);
     });
   }
 
-  async #explainRefusal(record: JobRecord, error: ApiError): Promise<StartOutcome> {
+  async #explainRefusal(
+    record: JobRecord,
+    plan: JsonObject,
+    error: ApiError,
+  ): Promise<StartOutcome> {
     const { logger } = this.#parts;
     const refusal = toStartRefusal(error);
     switch (refusal.kind) {
       case 'exists':
         return this.#explainExisting(record);
       case 'unknown-field':
-        this.#features.forget();
-        return { outcome: 'outdated', detail: refusal.detail };
+        return this.#replan(plan, refusal.detail);
       case 'refused':
         return { outcome: 'refused', detail: refusal.detail };
       case 'forbidden': {
@@ -193,6 +211,17 @@ export class KubeflowRunner implements JobRunner {
         return { outcome: 'later', detail: 'The cluster could not decide on the job yet' };
       }
     }
+  }
+
+  /** Another release of Trainer has other fields, with which the same job may do. */
+  async #replan(plan: JsonObject, detail: string): Promise<StartOutcome> {
+    this.#capabilities.forget();
+    const { spec } = plan as unknown as TrainJobPlan;
+    if (spec === undefined) return { outcome: 'refused', detail };
+    const { secrets: _secrets, ...prepared } = await this.prepare(spec);
+    // JSON keeps no undefined, which the plan that was read back lacks.
+    const isSame = isDeepStrictEqual(JSON.parse(JSON.stringify(prepared.plan)), plan);
+    return isSame ? { outcome: 'refused', detail } : { outcome: 'replanned', prepared };
   }
 
   /** An earlier attempt may have succeeded without its answer having come back. */
@@ -262,7 +291,7 @@ export class KubeflowRunner implements JobRunner {
 
   /** Pods and TrainJobs come by two watches, of which either may be ahead of the other. */
   #inquire(trainJob: SeenTrainJob): void {
-    if (!this.#isLeading || !hasUnexplainedFailure(trainJob)) return;
+    if (!this.#parts.leadership.isLeader() || !hasUnexplainedFailure(trainJob)) return;
     if (this.#failures.peek(trainJob) !== 'open') return;
     if (this.#diagnose(trainJob)?.failure !== undefined) return;
     void this.#failures.ask(trainJob).then(() => this.#announce(trainJob.metadata.name));

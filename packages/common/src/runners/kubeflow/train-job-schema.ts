@@ -1,7 +1,7 @@
-import type { TrainJobTarget } from './trainjob/manifest.ts';
+import type { ClusterCapabilities } from './trainjob/manifest.ts';
 
 /** What the TrainJobs of a cluster can do; it differs by release of Kubeflow Trainer. */
-export type TrainJobFields = Pick<TrainJobTarget, 'podPatchField' | 'hasActiveDeadline'>;
+export type TrainJobFields = Pick<ClusterCapabilities, 'podPatchField' | 'hasActiveDeadline'>;
 
 interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;

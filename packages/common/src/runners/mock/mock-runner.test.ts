@@ -1,45 +1,38 @@
 import { expect, test } from 'vitest';
+import { makeConfig, specify } from '../../../test/builders.ts';
 import { FakeClock } from '../../../test/fake-clock.ts';
-import { describeJobRunner } from '../../../test/job-runner-contract.ts';
-import { makePlan, makeRecord } from '../../../test/make-record.ts';
-import type { JobPlan } from '../../jobs/job.ts';
+import { describeJobRunner, SUITE_SECRET } from '../../../test/job-runner-contract.ts';
+import { makeRecord } from '../../../test/make-record.ts';
 import { MockRunner } from './mock-runner.ts';
 
-const CONFIG = {
-  mock: { submittedMs: 2000, runningMs: 30_000 },
-  jobsNamespace: 'trainer-jobs',
-  trainJobApiVersion: 'trainer.kubeflow.org/v1alpha1',
-};
+const CONFIG = makeConfig();
 
-function makeScripted(mock: Record<string, unknown>) {
-  const record = makeRecord();
-  const plan: JobPlan = { ...makePlan(record), asked: { extra_parameters: { mock } } };
-  return { record, plan };
-}
+const makeScripted = (plan: Record<string, unknown>) => ({ record: makeRecord(), plan });
 
 describeJobRunner('MockRunner', async () => {
   const clock = new FakeClock();
   const runner = new MockRunner(CONFIG, clock);
   return {
     runner,
-    namespace: CONFIG.jobsNamespace,
-    makeJob: async (outcome) => makeScripted({ outcome }),
+    makeSpec: (outcome) =>
+      specify({ 'extra_parameters.mock': { outcome }, 'base_model.auth_token': SUITE_SECRET }).spec,
+    createRecord: async () => makeRecord(),
     until: async (name, isWanted) => {
       let told = 0;
       const unwatch = runner.watch((changed) => {
         told += Number(changed === name);
       });
-      for (let seconds = 0; seconds < 120 && !isWanted(runner.peek(name)); seconds += 1) {
-        const before = runner.peek(name);
+      for (let seconds = 0; seconds < 120 && !isWanted(runner.getCached(name)); seconds += 1) {
+        const before = runner.getCached(name);
         told = 0;
         await clock.advance(1000);
-        const seen = runner.peek(name);
+        const seen = runner.getCached(name);
         const hasChanged = before.exists && seen.exists && before.status !== seen.status;
         expect(told > 0).toBe(hasChanged);
       }
       unwatch();
-      expect(isWanted(runner.peek(name))).toBe(true);
-      return runner.peek(name);
+      expect(isWanted(runner.getCached(name))).toBe(true);
+      return runner.getCached(name);
     },
     close: () => runner.close(),
   };
@@ -58,13 +51,13 @@ test('plays the script of the request to the second', async () => {
   await runner.start(record, plan);
   const startedAtMs = clock.now() + 1000;
   await clock.advance(999);
-  expect(runner.peek(record.name)).toMatchObject({ status: 'submitted', reason: 'ACCEPTED' });
+  expect(runner.getCached(record.name)).toMatchObject({ status: 'submitted', reason: 'ACCEPTED' });
   await clock.advance(1);
-  expect(runner.peek(record.name)).toMatchObject({ status: 'running', startedAtMs });
+  expect(runner.getCached(record.name)).toMatchObject({ status: 'running', startedAtMs });
   await clock.advance(4999);
-  expect(runner.peek(record.name)).toMatchObject({ status: 'running' });
+  expect(runner.getCached(record.name)).toMatchObject({ status: 'running' });
   await clock.advance(1);
-  expect(runner.peek(record.name)).toMatchObject({
+  expect(runner.getCached(record.name)).toMatchObject({
     status: 'failed',
     detail: 'loss is nan',
     startedAtMs,
@@ -80,7 +73,7 @@ test('runs by the config where the request says nothing', async () => {
   await runner.start(record, plan);
   const endsAtMs = clock.now() + 32_000;
   await clock.advance(32_000);
-  expect(runner.peek(record.name)).toMatchObject({ status: 'succeeded', endedAtMs: endsAtMs });
+  expect(runner.getCached(record.name)).toMatchObject({ status: 'succeeded', endedAtMs: endsAtMs });
 });
 
 test('progress grows, and the end of an endless run stays out of reach', async () => {
@@ -91,12 +84,12 @@ test('progress grows, and the end of an endless run stays out of reach', async (
   await runner.start(ending.record, ending.plan);
   await runner.start(endless.record, endless.plan);
   await clock.advance(5000);
-  expect(runner.peek(ending.record.name)).toMatchObject({
+  expect(runner.getCached(ending.record.name)).toMatchObject({
     progress: { percentage: 50, estimated_remaining_seconds: 5 },
   });
   await clock.advance(7 * 86_400_000);
-  expect(runner.peek(ending.record.name)).toMatchObject({ progress: { percentage: 100 } });
-  expect(runner.peek(endless.record.name)).toMatchObject({
+  expect(runner.getCached(ending.record.name)).toMatchObject({ progress: { percentage: 100 } });
+  expect(runner.getCached(endless.record.name)).toMatchObject({
     status: 'running',
     progress: { percentage: 99, estimated_remaining_seconds: null },
   });
@@ -112,4 +105,20 @@ test('any number of runs share one timer, and closing leaves none', async () => 
   expect(clock.timerCount).toBe(1);
   await runner.close();
   expect(clock.timerCount).toBe(0);
+});
+
+test('shows the TrainJob that a cluster would be handed', async () => {
+  const runner = new MockRunner(CONFIG, new FakeClock());
+  const { echo, warnings } = await runner.prepare(
+    specify({ 'resources.max_duration_minutes': 5 }).spec,
+  );
+  expect(warnings).toEqual([]);
+  expect(echo).toMatchObject({
+    namespace: CONFIG.jobsNamespace,
+    train_job: {
+      apiVersion: 'trainer.kubeflow.org/v1alpha1',
+      kind: 'TrainJob',
+      spec: { activeDeadlineSeconds: 300, initializer: { dataset: expect.any(Object) } },
+    },
+  });
 });

@@ -2,13 +2,20 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { Config } from '../../config.ts';
 import { DeadlineQueue } from '../../deadline-queue.ts';
-import type { JobPlan, JobRecord, Observation } from '../../jobs/job.ts';
-import type { JobRunner, StartOutcome } from '../../jobs/job-runner.ts';
+import type { JobRecord, JsonObject } from '../../jobs/job.ts';
+import type { JobRunner, PreparedJob, StartOutcome } from '../../jobs/job-runner.ts';
+import type { JobSpec } from '../../jobs/job-spec.ts';
+import type { Observation } from '../../jobs/observation.ts';
 import { type MockScript, MockScriptSchema } from '../../requests/extra-parameters.ts';
-import { DATASET_STEP, MODEL_STEP, type TrainJobTarget } from '../kubeflow/trainjob/manifest.ts';
+import { toJobSpecEcho } from '../kubeflow/trainjob/job-spec-echo.ts';
+import {
+  ALL_CAPABILITIES,
+  renderTrainJob,
+  type TrainJobSettings,
+} from '../kubeflow/trainjob/manifest.ts';
 import { type MockRun, nextMockChange, observeMockRun } from './mock-timeline.ts';
 
-type MockConfig = Pick<Config, 'mock' | 'jobsNamespace' | 'trainJobApiVersion'>;
+type MockConfig = Pick<Config, 'mock'> & TrainJobSettings;
 
 /** A scheduler in memory that plays each job by the clock; any number of jobs share one timer. */
 export class MockRunner implements JobRunner {
@@ -31,21 +38,17 @@ export class MockRunner implements JobRunner {
     this.#listeners.clear();
   }
 
-  unready(): string | undefined {
+  notReadyReason(): string | undefined {
     return undefined;
   }
 
-  async describeTarget(): Promise<TrainJobTarget> {
-    return {
-      apiVersion: this.#config.trainJobApiVersion,
-      namespace: this.#config.jobsNamespace,
-      podPatchField: 'runtimePatches',
-      hasActiveDeadline: true,
-      steps: [DATASET_STEP, MODEL_STEP],
-    };
+  /** Its echo is the TrainJob that a cluster which can do everything would be handed. */
+  async prepare(spec: JobSpec): Promise<PreparedJob> {
+    const { manifest, warnings } = renderTrainJob(spec, this.#config, ALL_CAPABILITIES);
+    return { plan: spec.simulation ?? {}, secrets: {}, warnings, echo: toJobSpecEcho(manifest) };
   }
 
-  async start(record: JobRecord, plan: JobPlan): Promise<StartOutcome> {
+  async start(record: JobRecord, plan: JsonObject): Promise<StartOutcome> {
     const known = this.#runs.get(record.name);
     if (known?.recordUid === record.uid) return { outcome: 'started', runId: known.runId };
     if (known !== undefined) {
@@ -64,13 +67,13 @@ export class MockRunner implements JobRunner {
     this.#announce(name);
   }
 
-  peek(name: string): Observation {
+  getCached(name: string): Observation {
     const run = this.#runs.get(name);
     return run === undefined ? { exists: false } : observeMockRun(run, this.#clock.now());
   }
 
   async observe(name: string): Promise<Observation> {
-    return this.peek(name);
+    return this.getCached(name);
   }
 
   watch(listener: (name: string) => void): () => void {
@@ -78,10 +81,9 @@ export class MockRunner implements JobRunner {
     return () => this.#listeners.delete(listener);
   }
 
-  #toRun(record: JobRecord, { asked }: JobPlan): MockRun {
+  #toRun(record: JobRecord, plan: JsonObject): MockRun {
     const nowMs = this.#clock.now();
-    const extras = asked.extra_parameters as { mock?: unknown } | undefined;
-    const script = MockScriptSchema.parse(extras?.mock ?? {});
+    const script = MockScriptSchema.parse(plan);
     const startsAtMs = nowMs + toMs(script.submitted_seconds, this.#config.mock.submittedMs);
     const runningMs =
       script.outcome === 'never'

@@ -1,4 +1,5 @@
-import { type Observation, toAcceptedState } from '../../jobs/job.ts';
+import { toAcceptedState } from '../../jobs/job.ts';
+import type { Observation } from '../../jobs/observation.ts';
 import type { MockScript } from '../../requests/extra-parameters.ts';
 import type { Progress } from '../../requests/training-response.ts';
 

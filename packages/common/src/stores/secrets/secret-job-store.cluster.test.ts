@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { FaultProxy } from '../../../test/cluster/fault-proxy.ts';
 import { SERVICE_RULES, TestCluster } from '../../../test/cluster/test-cluster.ts';
 import { describeJobStore } from '../../../test/job-store-contract.ts';
+import { jsonPlanCodec } from '../../../test/json-plan-codec.ts';
 import { makeDraft, makePayload, TEST_BACKEND } from '../../../test/make-draft.ts';
 import { systemClock } from '../../clock.ts';
 import type { JobRecord } from '../../jobs/job.ts';
@@ -68,7 +69,10 @@ async function openStore(kubeconfigPath: string, backend = TEST_BACKEND) {
   const client = new Recording(await createApiClient({ kubeconfigPath }));
   const logger = pino({ level: 'warn' }, { write: (line: string) => logged.push(line) });
   const { namespace } = cluster;
-  const store = new SecretJobStore({ client, clock: systemClock, logger, backend, namespace });
+  const store = new SecretJobStore({
+    ...{ client, clock: systemClock, logger, backend, namespace },
+    planCodec: jsonPlanCodec,
+  });
   await store.open();
   const close = async () => {
     await store.close();
@@ -102,7 +106,7 @@ describe('SecretJobStore on the real API server', () => {
     expect(await during(() => create(one.store))).toBe('POST');
     expect(await during(() => one.store.get(record.name))).toBe('');
     expect(await during(() => one.store.readPlan(record))).toBe('');
-    expect(await during(() => one.store.read(record.name))).toBe('GET');
+    expect(await during(() => one.store.getLive(record.name))).toBe('GET');
     expect(await during(() => one.store.get('meta-unknown'))).toBe('GET');
     const many = () => Promise.all(Array.from({ length: 50 }, () => one.store.get('meta-unknown')));
     expect(await during(many)).toBe('GET GET');
@@ -114,7 +118,7 @@ describe('SecretJobStore on the real API server', () => {
     expect(await two.client.during(() => two.store.readPlan(record))).toEqual(['GET']);
     expect(await two.client.during(() => two.store.readPlan(record))).toEqual([]);
     const forget = async () => {
-      record = (await one.store.forgetCredentials(record)) ?? record;
+      record = (await one.store.purgeCredentials(record)) ?? record;
     };
     expect(await during(forget)).toBe('GET PATCH');
     expect(await during(() => one.store.delete(record))).toBe('DELETE');
@@ -143,10 +147,10 @@ describe('SecretJobStore on the real API server', () => {
     const record = await create(before.store);
     await before.close();
     const [after, other] = await Promise.all([openStore(account), openStore(account, 'nemo')]);
-    expect(after.store.peek(record.name)).toStrictEqual(record);
+    expect(after.store.getCached(record.name)).toStrictEqual(record);
     expect(await after.store.readPayload(record)).toStrictEqual(makePayload());
     expect(other.store.count()).toBe(0);
-    expect(await other.store.read(record.name)).toBeUndefined();
+    expect(await other.store.getLive(record.name)).toBeUndefined();
   });
 
   it('calls a name taken that is held by a stranger or by a record on its way out', async () => {
@@ -165,9 +169,9 @@ describe('SecretJobStore on the real API server', () => {
       return cluster.admin.call({ method: 'PATCH', path, contentType, body });
     };
     await hold(['trainer.deepfinery/test']);
-    const held = await store.read(record.name);
+    const held = await store.getLive(record.name);
     expect(held && (await store.delete(held))).toBe(true);
-    expect(store.peek(record.name)).toBeUndefined();
+    expect(store.getCached(record.name)).toBeUndefined();
     expect(await store.get(record.name)).toBeUndefined();
     const again = await store.create(makeDraft(record.id), makePayload());
     expect(again).toMatchObject({
@@ -189,14 +193,14 @@ describe('SecretJobStore on the real API server', () => {
       proxy.fault = () => fault;
       const unavailable = { code: 'CLUSTER_UNAVAILABLE', status: 503, retryAfterSeconds: 5 };
       await expect(store.get('meta-unknown')).rejects.toMatchObject(unavailable);
-      await expect(store.read(record.name)).rejects.toMatchObject(unavailable);
+      await expect(store.getLive(record.name)).rejects.toMatchObject(unavailable);
       await expect(create(store)).rejects.toMatchObject(unavailable);
       await expect(store.update(record, { runId: 'x' })).rejects.toMatchObject(unavailable);
       await expect(store.delete(record)).rejects.toMatchObject(unavailable);
       expect(await store.get(record.name)).toStrictEqual(record);
     }
     proxy.fault = () => undefined;
-    expect(await store.read(record.name)).toStrictEqual(record);
+    expect(await store.getLive(record.name)).toStrictEqual(record);
     await proxy.close();
   });
 
@@ -212,7 +216,7 @@ describe('SecretJobStore on the real API server', () => {
 
   it('is not ready while it may not watch, and says so', async () => {
     const { store, logged } = await openStore(await cluster.createAccount([]));
-    expect(store.unready()).toBe('The jobs have not been read from the cluster yet.');
+    expect(store.notReadyReason()).toBe('The jobs have not been read from the cluster yet.');
     expect(logged.join()).toMatch(/cannot list resource \\"secrets\\"/);
   });
 

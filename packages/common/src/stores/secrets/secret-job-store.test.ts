@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeApiServer } from '../../../test/fake-api/fake-api-server.ts';
 import { describeJobStore } from '../../../test/job-store-contract.ts';
+import { jsonPlanCodec } from '../../../test/json-plan-codec.ts';
 import { makeDraft, makePayload, TEST_BACKEND } from '../../../test/make-draft.ts';
 import { systemClock } from '../../clock.ts';
 import type { JobRecord } from '../../jobs/job.ts';
@@ -19,7 +20,7 @@ let opened: SecretJobStore[];
 async function openStore(backend = TEST_BACKEND): Promise<SecretJobStore> {
   const logger = pino({ level: 'warn' }, { write: (line: string) => logged.push(line) });
   const parts = { client: server.connect(), clock: systemClock, logger, namespace: 'jobs' };
-  const store = new SecretJobStore({ ...parts, backend });
+  const store = new SecretJobStore({ ...parts, backend, planCodec: jsonPlanCodec });
   opened.push(store);
   await store.open();
   return store;
@@ -57,7 +58,7 @@ describe('what goes over the wire', () => {
     expect(await callsOf(() => create())).toBe('POST');
     expect(await callsOf(() => store.get(record.name))).toBe('');
     expect(await callsOf(() => store.readPlan(record))).toBe('');
-    expect(await callsOf(() => store.read(record.name))).toBe('GET');
+    expect(await callsOf(() => store.getLive(record.name))).toBe('GET');
     expect(await callsOf(() => store.get('meta-unknown'))).toBe('GET');
     const update = async () => {
       record = (await store.update(record, { runId: 'run' })) ?? record;
@@ -68,7 +69,7 @@ describe('what goes over the wire', () => {
 
   it('asks for metadata alone wherever that does', async () => {
     const record = await create();
-    await store.read(record.name);
+    await store.getLive(record.name);
     const updated = await store.update(record, { runId: 'run' });
     const reader = await openStore();
     await reader.get('meta-unknown');
@@ -98,8 +99,8 @@ describe('a record that is not there', () => {
     server.before = () => {
       throw new ApiError('refused', { status: 404, reason: 'NotFound' });
     };
-    expect(await store.read(record.name)).toBeUndefined();
-    expect(store.peek(record.name)).toBeUndefined();
+    expect(await store.getLive(record.name)).toBeUndefined();
+    expect(store.getCached(record.name)).toBeUndefined();
     expect(await store.update(record, { runId: 'run' })).toBeUndefined();
     expect(await store.delete(record)).toBe(true);
   });
@@ -112,12 +113,12 @@ describe('a record that is not there', () => {
       throw new ApiError('refused', { status: 404 });
     };
     const unavailable = { code: 'CLUSTER_UNAVAILABLE' };
-    await expect(store.read(record.name)).rejects.toMatchObject(unavailable);
+    await expect(store.getLive(record.name)).rejects.toMatchObject(unavailable);
     await expect(store.get('unknown')).rejects.toMatchObject(unavailable);
     await expect(store.update(record, { runId: 'run' })).rejects.toMatchObject(unavailable);
     await expect(reader.readPlan(record)).rejects.toMatchObject(unavailable);
     await expect(store.delete(record)).rejects.toMatchObject(unavailable);
-    expect(store.peek(record.name)).toEqual(record);
+    expect(store.getCached(record.name)).toEqual(record);
   });
 });
 
@@ -132,9 +133,9 @@ describe('a name that is taken', () => {
   it('by a record that a finalizer still holds is said to be, until that is gone', async () => {
     const { name, id } = await create();
     server.patch(`${SECRETS}/${name}`, { metadata: { finalizers: ['test/hold'] } });
-    const held = (await store.read(name)) as JobRecord;
+    const held = (await store.getLive(name)) as JobRecord;
     expect(await store.delete(held)).toBe(true);
-    expect(store.peek(name)).toBeUndefined();
+    expect(store.getCached(name)).toBeUndefined();
     expect(await store.create(makeDraft(id), makePayload())).toMatchObject({
       outcome: 'taken',
       detail: expect.stringMatching(/being deleted/),
@@ -153,10 +154,10 @@ it('finds everything again after a restart, and nothing of other backends', asyn
   const record = await create();
   await store.close();
   const [after, other] = await Promise.all([openStore(), openStore('nemo')]);
-  expect(after.peek(record.name)).toStrictEqual(record);
+  expect(after.getCached(record.name)).toStrictEqual(record);
   expect(await after.readPayload(record)).toStrictEqual(makePayload());
   expect(other.count()).toBe(0);
-  expect(await other.read(record.name)).toBeUndefined();
+  expect(await other.getLive(record.name)).toBeUndefined();
 });
 
 it('tells what our account lacks to the log and not to the caller', async () => {

@@ -2,20 +2,22 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.ts';
 import { errors } from '../../errors.ts';
-import type { JobDraft, JobPayload, JobPlan, JobRecord } from '../../jobs/job.ts';
+import type { JobDraft, JobPayload, JobRecord, PlannedJob } from '../../jobs/job.ts';
 import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
 import { type ApiClient, ApiError, type ApiRequest } from '../../kubernetes/api-client.ts';
 import { toClusterFailure } from '../../kubernetes/cluster-failure.ts';
-import { ListWatch } from '../../kubernetes/informer.ts';
-import { BACKEND_LABEL } from '../../runners/kubeflow/trainjob/manifest.ts';
+import { Informer } from '../../kubernetes/informer.ts';
+import { BACKEND_LABEL } from '../../kubernetes/labels.ts';
 import { FreshReads } from './fresh-reads.ts';
 import {
   credentialKeys,
+  type PlanCodec,
   SECRET_TYPE,
   type SecretData,
   toData,
   toPayload,
-  toPlan,
+  toPlanData,
+  toPlannedJob,
 } from './secret-payload.ts';
 import {
   type SecretMetadata,
@@ -31,6 +33,7 @@ export interface SecretJobStoreParts {
   readonly logger: Logger;
   readonly backend: string;
   readonly namespace: string;
+  readonly planCodec: PlanCodec;
 }
 
 interface Secret extends SecretMetadata {
@@ -55,9 +58,9 @@ const MAX_ROUNDS = 3;
 export class SecretJobStore implements JobStore {
   readonly #parts: SecretJobStoreParts;
   readonly #path: string;
-  readonly #cache: ListWatch<SecretMetadata, JobRecord>;
+  readonly #cache: Informer<SecretMetadata, JobRecord>;
   readonly #reads = new FreshReads((name) => this.#read(name));
-  /** Plans as JSON by uid; never callbacks or credentials. */
+  /** Plans as JSON by uid and revision; never callbacks or credentials. */
   readonly #plans = new LRUCache<string, string>({
     maxSize: MAX_PLAN_CHARACTERS,
     sizeCalculation: (text) => text.length + 1,
@@ -67,7 +70,7 @@ export class SecretJobStore implements JobStore {
     const { client, clock, logger, backend, namespace } = parts;
     this.#parts = parts;
     this.#path = `/api/v1/namespaces/${namespace}/secrets`;
-    this.#cache = new ListWatch({
+    this.#cache = new Informer({
       client,
       clock,
       logger,
@@ -86,7 +89,7 @@ export class SecretJobStore implements JobStore {
     return this.#cache.close();
   }
 
-  unready(): string | undefined {
+  notReadyReason(): string | undefined {
     const behindMs = this.#cache.behindForMs();
     if (behindMs <= MAX_BEHIND_MS) return undefined;
     return behindMs === Number.POSITIVE_INFINITY
@@ -95,7 +98,7 @@ export class SecretJobStore implements JobStore {
   }
 
   async create(draft: JobDraft, payload: JobPayload): Promise<CreateOutcome> {
-    const { asked, manifest } = payload;
+    const { asked, plan, echo } = payload;
     const body = {
       apiVersion: 'v1',
       kind: 'Secret',
@@ -105,7 +108,7 @@ export class SecretJobStore implements JobStore {
         labels: toLabels(draft),
         annotations: toAnnotations(draft),
       },
-      data: toData(payload),
+      data: toData(payload, this.#parts.planCodec),
     };
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const created = await this.#call<SecretMetadata>(
@@ -116,7 +119,7 @@ export class SecretJobStore implements JobStore {
       if (typeof created !== 'number') {
         const record = this.#toRecord(created);
         if (record === undefined) throw new Error(`the Secret ${draft.name} came back changed`);
-        this.#plans.set(record.uid, JSON.stringify({ asked, manifest }));
+        this.#plans.set(toPlanKey(record), JSON.stringify({ asked, plan, echo }));
         this.#cache.put(created);
         return { outcome: 'created', record };
       }
@@ -127,14 +130,14 @@ export class SecretJobStore implements JobStore {
   }
 
   async get(name: string): Promise<JobRecord | undefined> {
-    return this.peek(name) ?? this.#reads.read(name);
+    return this.getCached(name) ?? this.#reads.read(name);
   }
 
-  peek(name: string): JobRecord | undefined {
+  getCached(name: string): JobRecord | undefined {
     return this.#cache.get(name);
   }
 
-  read(name: string): Promise<JobRecord | undefined> {
+  getLive(name: string): Promise<JobRecord | undefined> {
     return this.#reads.read(name);
   }
 
@@ -148,28 +151,33 @@ export class SecretJobStore implements JobStore {
 
   async readPayload(record: JobRecord): Promise<JobPayload | undefined> {
     const data = await this.#readData(record);
-    return data && toPayload(data);
+    return data && toPayload(data, this.#parts.planCodec);
   }
 
-  async readPlan(record: JobRecord): Promise<JobPlan | undefined> {
-    const known = this.#plans.get(record.uid);
-    if (known !== undefined) return JSON.parse(known) as JobPlan;
+  async readPlan(record: JobRecord): Promise<PlannedJob | undefined> {
+    const known = this.#plans.get(toPlanKey(record));
+    if (known !== undefined) return JSON.parse(known) as PlannedJob;
     const data = await this.#readData(record);
     if (data === undefined) return undefined;
-    const plan = toPlan(data);
-    this.#plans.set(record.uid, JSON.stringify(plan));
-    return plan;
+    const planned = toPlannedJob(data, this.#parts.planCodec);
+    this.#plans.set(toPlanKey(record), JSON.stringify(planned));
+    return planned;
   }
 
   update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
-    return this.#patch(record, { metadata: { annotations: toAnnotationPatch(change) } });
+    const annotations = toAnnotationPatch(change, record);
+    const { prepared } = change;
+    return this.#patch(record, {
+      metadata: { annotations },
+      ...(prepared && { data: toPlanData(prepared, this.#parts.planCodec) }),
+    });
   }
 
-  async forgetCredentials(record: JobRecord): Promise<JobRecord | undefined> {
+  async purgeCredentials(record: JobRecord): Promise<JobRecord | undefined> {
     // Where somebody took the data away, there is only that to be said of it.
     const data = (await this.#readData(record)) ?? {};
     return this.#patch(record, {
-      metadata: { annotations: toAnnotationPatch({ areCredentialsGone: true }) },
+      metadata: { annotations: toAnnotationPatch({ areCredentialsGone: true }, record) },
       data: Object.fromEntries(credentialKeys(data).map((key) => [key, null])),
     });
   }
@@ -189,7 +197,7 @@ export class SecretJobStore implements JobStore {
     if (deleted === 409) {
       return (await this.#reads.read(name))?.uid !== uid;
     }
-    this.#plans.delete(uid);
+    this.#plans.delete(toPlanKey(record));
     // With finalizers of others the object itself comes back, and stays for now.
     if (typeof deleted === 'number' || deleted.kind === 'Status')
       this.#cache.remove(name, uid, version);
@@ -221,7 +229,7 @@ export class SecretJobStore implements JobStore {
   }
 
   async #read(name: string): Promise<JobRecord | undefined> {
-    const known = this.peek(name);
+    const known = this.getCached(name);
     const found = await this.#fetch(name, METADATA_ONLY);
     if (found !== undefined) {
       this.#cache.put(found);
@@ -283,4 +291,8 @@ export class SecretJobStore implements JobStore {
       throw toClusterFailure(new ApiError(message, { cause: error }), this.#parts.logger);
     }
   }
+}
+
+function toPlanKey({ uid, planRevision }: JobRecord): string {
+  return `${uid} ${planRevision}`;
 }

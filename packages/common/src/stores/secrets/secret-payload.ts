@@ -1,47 +1,56 @@
-import type { JobPayload, JobPlan } from '../../jobs/job.ts';
+import type { JobPayload, JsonObject, PlannedJob, RunnerPlan } from '../../jobs/job.ts';
 
 /** The type of our Secrets: tells them from others, in `kubectl get secrets` too. */
 export const SECRET_TYPE = 'trainer.deepfinery/job';
 
 /**
- * Keys of what is ours in the data. Every other key is a credential under the name that the manifest
- * refers to, which is the name of an environment variable and so never starts with a dot.
+ * Keys of what is ours in the data; those of a plan are its codec's. Every other key is a credential
+ * under the name that the plan refers to, which is the name of an environment variable and so never
+ * starts with a dot.
  */
 const ASKED = '.asked.json';
-const MANIFEST = '.train-job.json';
 const CALLBACK = '.callback.json';
+
+/** How the plans of one runner stand in a record's data. Each key starts with a dot. */
+export interface PlanCodec {
+  encode(planned: RunnerPlan): Readonly<Record<string, string>>;
+  /** @throws SyntaxError when the texts are not what `encode` makes. */
+  decode(read: (key: string) => string | undefined): RunnerPlan;
+}
 
 /** Base64 by key, as the API server stores it. */
 export type SecretData = Readonly<Record<string, string>>;
 
-export function toData({ asked, manifest, callback, secrets }: JobPayload): SecretData {
-  const texts = {
+/** The data of a new record. */
+export function toData(payload: JobPayload, codec: PlanCodec): SecretData {
+  const { asked, callback, secrets } = payload;
+  return encodeTexts({
     ...secrets,
     [ASKED]: JSON.stringify(asked),
-    [MANIFEST]: JSON.stringify(manifest),
+    ...codec.encode(payload),
     ...(callback && { [CALLBACK]: JSON.stringify(callback) }),
-  };
-  return Object.fromEntries(
-    Object.entries(texts).map(([key, text]) => [key, Buffer.from(text).toString('base64')]),
-  );
+  });
+}
+
+/** The part of a record's data that holds its plan. */
+export function toPlanData(planned: RunnerPlan, codec: PlanCodec): SecretData {
+  return encodeTexts(codec.encode(planned));
 }
 
 /** @throws SyntaxError when the data is not what `toData` makes. */
-export function toPayload(data: SecretData): JobPayload {
-  const callback = data[CALLBACK] === undefined ? undefined : decodeJson(data, CALLBACK);
+export function toPayload(data: SecretData, codec: PlanCodec): JobPayload {
+  const callback = decode(data, CALLBACK);
   return {
-    ...toPlan(data),
-    callback: callback as JobPayload['callback'],
-    secrets: Object.fromEntries(credentialKeys(data).map((key) => [key, decode(data, key)])),
+    ...toPlannedJob(data, codec),
+    callback: callback === undefined ? undefined : JSON.parse(callback),
+    secrets: Object.fromEntries(credentialKeys(data).map((key) => [key, decode(data, key) ?? ''])),
   };
 }
 
 /** @throws SyntaxError when the data is not what `toData` makes. */
-export function toPlan(data: SecretData): JobPlan {
-  return {
-    asked: decodeJson(data, ASKED) as JobPlan['asked'],
-    manifest: decodeJson(data, MANIFEST) as JobPlan['manifest'],
-  };
+export function toPlannedJob(data: SecretData, codec: PlanCodec): PlannedJob {
+  const asked = JSON.parse(decode(data, ASKED) ?? '') as JsonObject;
+  return { asked, ...codec.decode((key) => decode(data, key)) };
 }
 
 /** The keys of what a training needs to know to log in elsewhere. */
@@ -49,10 +58,13 @@ export function credentialKeys(data: SecretData): string[] {
   return Object.keys(data).filter((key) => !key.startsWith('.'));
 }
 
-function decode(data: SecretData, key: string): string {
-  return Buffer.from(data[key] ?? '', 'base64').toString();
+function encodeTexts(texts: Readonly<Record<string, string>>): SecretData {
+  return Object.fromEntries(
+    Object.entries(texts).map(([key, text]) => [key, Buffer.from(text).toString('base64')]),
+  );
 }
 
-function decodeJson(data: SecretData, key: string): unknown {
-  return JSON.parse(decode(data, key));
+function decode(data: SecretData, key: string): string | undefined {
+  const text = data[key];
+  return text === undefined ? undefined : Buffer.from(text, 'base64').toString();
 }

@@ -1,17 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { jsonPlanCodec } from '../../../test/json-plan-codec.ts';
 import { makeDraft, makePayload, TEST_BACKEND } from '../../../test/make-draft.ts';
 import {
   type Attempt,
   type DeliveryLog,
   type JobDraft,
   type JobState,
-  REASONS,
   SETTLEMENTS,
 } from '../../jobs/job.ts';
-import { toTrainJobName } from '../../jobs/job-name.ts';
+import { toJobName } from '../../jobs/job-name.ts';
+import { REASONS } from '../../jobs/reasons.ts';
 import { JOB_STATUSES } from '../../requests/job-status.ts';
-import { credentialKeys, toData, toPayload, toPlan } from './secret-payload.ts';
+import { credentialKeys, toData, toPayload, toPlannedJob } from './secret-payload.ts';
 import { toAnnotationPatch, toAnnotations, toLabels, toRecord } from './secret-record.ts';
 
 const plain = { noNullPrototype: true } as const;
@@ -99,7 +100,7 @@ describe('a record in annotations', () => {
       fc.property(draft, draft, (before, after) => {
         const { runId, areCredentialsGone } = after;
         const change = { runId, areCredentialsGone, state: after.state, delivery: after.delivery };
-        const annotations = patch(toAnnotations(before), toAnnotationPatch(change));
+        const annotations = patch(toAnnotations(before), toAnnotationPatch(change, before));
         expect(toRecord(toStored(before, annotations), TEST_BACKEND)).toMatchObject({
           ...before,
           ...change,
@@ -109,9 +110,14 @@ describe('a record in annotations', () => {
   });
 
   it('changes only the annotations of what changes', () => {
-    expect(Object.keys(toAnnotationPatch({ runId: 'x' }))).toEqual(['trainer.deepfinery/run-id']);
-    expect(toAnnotationPatch({ runId: undefined })).toEqual({ 'trainer.deepfinery/run-id': null });
-    expect(toAnnotationPatch({})).toEqual({});
+    const current = { planRevision: 0 };
+    expect(Object.keys(toAnnotationPatch({ runId: 'x' }, current))).toEqual([
+      'trainer.deepfinery/run-id',
+    ]);
+    expect(toAnnotationPatch({ runId: undefined }, current)).toEqual({
+      'trainer.deepfinery/run-id': null,
+    });
+    expect(toAnnotationPatch({}, current)).toEqual({});
   });
 
   it('fits 12 KiB, and its delivery log 4, however much there is to say', () => {
@@ -168,7 +174,7 @@ describe('a record in annotations', () => {
     const job = makeDraft('job');
     const stored = toStored(job);
     expect(toRecord(stored, 'nemo')).toBeUndefined();
-    const renamed = { metadata: { ...stored.metadata, name: toTrainJobName('meta', 'other') } };
+    const renamed = { metadata: { ...stored.metadata, name: toJobName('meta', 'other') } };
     expect(toRecord(renamed, TEST_BACKEND)).toBeUndefined();
     expect(toRecord({ metadata: { name: job.name, uid: 'u', resourceVersion: '1' } }, 'meta')).toBe(
       undefined,
@@ -206,8 +212,10 @@ describe('a payload in data', () => {
           const callback = hasCallback ? makePayload().callback : undefined;
           const asked = JSON.parse(JSON.stringify({ value }));
           const payload = makePayload({ secrets: { ...secrets }, asked, callback });
-          expect(toPayload(toData(payload))).toEqual(payload);
-          expect(credentialKeys(toData(payload)).sort()).toEqual(Object.keys(secrets).sort());
+          expect(toPayload(toData(payload, jsonPlanCodec), jsonPlanCodec)).toEqual(payload);
+          expect(credentialKeys(toData(payload, jsonPlanCodec)).sort()).toEqual(
+            Object.keys(secrets).sort(),
+          );
         },
       ),
     );
@@ -215,9 +223,9 @@ describe('a payload in data', () => {
 
   it('keeps credentials under their names and never in what is remembered', () => {
     const secrets = { 'asked.json': 'one', 'callback.json': 'two', HF_TOKEN: 'three' };
-    const data = toData(makePayload({ secrets }));
+    const data = toData(makePayload({ secrets }), jsonPlanCodec);
     expect(data).toMatchObject({ HF_TOKEN: Buffer.from('three').toString('base64') });
     for (const key of Object.keys(data)) expect(key).toMatch(/^[-._a-zA-Z0-9]+$/);
-    expect(JSON.stringify(toPlan(data))).not.toMatch(/one|two|three|hook/);
+    expect(JSON.stringify(toPlannedJob(data, jsonPlanCodec))).not.toMatch(/one|two|three|hook/);
   });
 });

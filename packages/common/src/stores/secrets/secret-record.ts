@@ -1,22 +1,12 @@
 import { z } from 'zod';
-import type {
-  DeliveryLog,
-  JobDraft,
-  JobRecord,
-  JobState,
-  Reason,
-  Settlement,
-} from '../../jobs/job.ts';
-import { toJobIdHash, toTrainJobName } from '../../jobs/job-name.ts';
+import type { DeliveryLog, JobDraft, JobRecord, JobState, Settlement } from '../../jobs/job.ts';
+import { toJobIdHash, toJobName } from '../../jobs/job-name.ts';
 import type { RecordChange } from '../../jobs/job-store.ts';
+import type { Reason } from '../../jobs/reasons.ts';
+import { BACKEND_LABEL, JOB_ID_ANNOTATION, JOB_ID_HASH_LABEL } from '../../kubernetes/labels.ts';
 import type { CachedObject } from '../../kubernetes/object-store.ts';
 import { JOB_STATUSES } from '../../requests/job-status.ts';
 import { OWN_PREFIX } from '../../requests/kubernetes-names.ts';
-import {
-  BACKEND_LABEL,
-  JOB_ID_ANNOTATION,
-  JOB_ID_HASH_LABEL,
-} from '../../runners/kubeflow/trainjob/manifest.ts';
 
 /** A job's Secret as a metadata-only read shows it. */
 export interface SecretMetadata extends CachedObject {
@@ -39,6 +29,7 @@ const RUN_ID = `${OWN_PREFIX}run-id`;
 const STATE = `${OWN_PREFIX}state`;
 const DELIVERY = `${OWN_PREFIX}delivery`;
 const CREDENTIALS = `${OWN_PREFIX}credentials`;
+const PLAN_REVISION = `${OWN_PREFIX}plan-revision`;
 
 /**
  * Every replica holds all annotations in memory and every change of one writes them all to etcd, so
@@ -85,21 +76,25 @@ export function toAnnotations(draft: JobDraft): Record<string, string> {
     [JOB_ID_ANNOTATION]: draft.id,
     [FINGERPRINT]: draft.fingerprint,
     [CREATED_AT]: String(draft.createdAtMs),
-    [WARNINGS]: JSON.stringify(shortenWarnings(draft.warnings)),
     [WEBHOOK]: String(draft.hasWebhook),
     [WEBHOOK_ORIGIN]: toShortOrigin(draft),
-    ...toAnnotationPatch(draft),
+    ...toAnnotationPatch(draft, draft),
   };
   // Only a patch knows null; in a new object the API server would make a text of it.
   const set = Object.entries(annotations).filter((entry) => entry[1] !== null);
   return Object.fromEntries(set) as Record<string, string>;
 }
 
-/** The annotations that a change sets or removes. */
-export function toAnnotationPatch(change: RecordChange): AnnotationPatch {
-  const { state, delivery, areCredentialsGone } = change;
+/** The annotations that a change of `current` sets or removes. */
+export function toAnnotationPatch(
+  change: RecordChange,
+  current: Pick<JobRecord, 'planRevision'>,
+): AnnotationPatch {
+  const { state, delivery, warnings, prepared, areCredentialsGone } = change;
   return {
     ...('runId' in change && { [RUN_ID]: change.runId ?? null }),
+    ...(warnings && { [WARNINGS]: JSON.stringify(shortenWarnings(warnings)) }),
+    ...(prepared && { [PLAN_REVISION]: String(current.planRevision + 1) }),
     ...(state && { [STATE]: JSON.stringify(shortenDetail(state)) }),
     ...(delivery && { [DELIVERY]: JSON.stringify(shortenLog(delivery)) }),
     ...(areCredentialsGone !== undefined && { [CREDENTIALS]: areCredentialsGone ? 'gone' : null }),
@@ -112,7 +107,7 @@ export function toRecord({ metadata }: SecretMetadata, backend: string): JobReco
   const id = annotations[JOB_ID_ANNOTATION];
   // Labels can be copied to other objects, but the name proves that it belongs to this id.
   if (labels[BACKEND_LABEL] !== backend || id === undefined) return undefined;
-  if (toTrainJobName(backend, id) !== name) return undefined;
+  if (toJobName(backend, id) !== name) return undefined;
   const state = parseJson(StateSchema, annotations[STATE]);
   const delivery = parseJson(DeliverySchema, annotations[DELIVERY]);
   const warnings = parseJson(WarningsSchema, annotations[WARNINGS]);
@@ -130,6 +125,7 @@ export function toRecord({ metadata }: SecretMetadata, backend: string): JobReco
     hasWebhook: annotations[WEBHOOK] === 'true',
     webhookOrigin: annotations[WEBHOOK_ORIGIN],
     runId: annotations[RUN_ID],
+    planRevision: Number(annotations[PLAN_REVISION] ?? 0),
     state: toState(state),
     delivery: toDelivery(delivery),
     areCredentialsGone: annotations[CREDENTIALS] === 'gone',

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../../clock.ts';
 import type { ApiClient } from '../../../kubernetes/api-client.ts';
-import { ListWatch } from '../../../kubernetes/informer.ts';
+import { Informer } from '../../../kubernetes/informer.ts';
 import type { CacheChange } from '../../../kubernetes/object-store.ts';
 import { toTrainJobOfChild } from '../status/child-name.ts';
-import { combine, type Diagnoses, type Diagnosis } from './diagnosis.ts';
+import type { Diagnoses, Diagnosis } from '../status/diagnoses.ts';
+import { combine } from './diagnosis.ts';
 import {
   EVENT_SELECTOR,
   type EventFinding,
@@ -50,20 +51,20 @@ const EVENT_SILENCE_MS = 15 * 60_000;
  * tells why a job waits or failed. Costs two watches while it is open, and nothing when not.
  */
 export class DiagnosisWatch {
-  readonly #pods: ListWatch<PodObject, PodNote>;
-  readonly #events: ListWatch<EventObject, EventNote>;
+  readonly #pods: Informer<PodObject, PodNote>;
+  readonly #events: Informer<EventObject, EventNote>;
   readonly #notes = new Map<string, JobNotes>();
   readonly #listeners = new Set<(name: string) => void>();
 
   constructor({ namespace, ...parts }: DiagnosisWatchParts) {
     const root = `/api/v1/namespaces/${namespace}`;
-    this.#pods = new ListWatch<PodObject, PodNote>({
+    this.#pods = new Informer<PodObject, PodNote>({
       ...parts,
       path: `${root}/pods`,
       labelSelector: JOB_SET_LABEL,
       keep: toPodNote,
     });
-    this.#events = new ListWatch<EventObject, EventNote>({
+    this.#events = new Informer<EventObject, EventNote>({
       ...parts,
       path: `${root}/events`,
       fieldSelector: EVENT_SELECTOR,

@@ -1,7 +1,7 @@
-import type { Reason } from '../../../jobs/job.ts';
+import type { Reason } from '../../../jobs/reasons.ts';
+import { toMs } from '../../../kubernetes/conditions.ts';
 import { toOneLine } from '../../../kubernetes/outside-text.ts';
 import { hasPassingCause, quotaSentence } from '../../../kubernetes/server-sentence.ts';
-import { toMs } from '../status/conditions.ts';
 
 /** What is read of an Event (core `v1`). */
 export interface EventObject {

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import type { ApiClient } from '../../../kubernetes/api-client.ts';
+import type { Diagnosis } from '../status/diagnoses.ts';
 import type { SeenTrainJob } from '../status/train-job-object.ts';
-import { type Diagnosis, diagnose } from './diagnosis.ts';
+import { diagnose } from './diagnosis.ts';
 import { JOB_SET_LABEL, type PodObject } from './pod-finding.ts';
 
 export interface FailureInquiryParts {

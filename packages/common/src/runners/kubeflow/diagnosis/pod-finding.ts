@@ -1,6 +1,6 @@
-import type { Reason } from '../../../jobs/job.ts';
+import type { Reason } from '../../../jobs/reasons.ts';
+import { type Condition, toMs } from '../../../kubernetes/conditions.ts';
 import { lastLines, toOneLine } from '../../../kubernetes/outside-text.ts';
-import { type Condition, toMs } from '../status/conditions.ts';
 
 interface ContainerState {
   readonly waiting?: { readonly reason?: string; readonly message?: string };

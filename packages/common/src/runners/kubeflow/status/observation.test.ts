@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { makeTrainJob, RECORD_UID, TRAIN_JOB_UID } from '../../../../test/make-train-job.ts';
-import type { Diagnoses, Diagnosis } from '../diagnosis/diagnosis.ts';
+import type { Diagnoses, Diagnosis } from './diagnoses.ts';
 import { hasUnexplainedFailure, toObservation } from './observation.ts';
 
 const HOUR_ONE_MS = Date.parse('2026-01-01T01:00:00Z');

@@ -1,9 +1,11 @@
-import type { Observation, Reason } from '../../../jobs/job.ts';
+import type { Observation } from '../../../jobs/observation.ts';
+import type { Reason } from '../../../jobs/reasons.ts';
+import { type Condition, findTrue, toMs } from '../../../kubernetes/conditions.ts';
+import { QUEUE_LABEL } from '../../../kubernetes/labels.ts';
 import { toOneLine } from '../../../kubernetes/outside-text.ts';
-import { type Diagnoses, type Diagnosis, NO_DIAGNOSES } from '../diagnosis/diagnosis.ts';
-import { type Condition, findTrue, toMs } from './conditions.ts';
+import { type Diagnoses, type Diagnosis, NO_DIAGNOSES } from './diagnoses.ts';
 import { toProgress } from './progress.ts';
-import { isTraining, QUEUE_LABEL, type SeenTrainJob, splitJobs } from './train-job-object.ts';
+import { isTraining, type SeenTrainJob, splitJobs } from './train-job-object.ts';
 
 type Seen = Extract<Observation, { exists: true }>;
 type Said = Pick<Seen, 'status' | 'reason' | 'detail' | 'endedAtMs'>;

@@ -1,5 +1,6 @@
-import { DATASET_STEP, MODEL_STEP } from '../trainjob/manifest.ts';
-import { type Condition, isTrue } from './conditions.ts';
+import { type Condition, isTrue } from '../../../kubernetes/conditions.ts';
+import { QUEUE_LABEL } from '../../../kubernetes/labels.ts';
+import { DATASET_STEP, MODEL_STEP } from '../trainjob/replicated-jobs.ts';
 
 /** Counts of one kind of child Job: Jobs, not pods. */
 export interface ChildJobs {
@@ -47,7 +48,6 @@ export interface SeenTrainJob extends TrainJobObject {
   readonly startedAtMs: number | undefined;
 }
 
-export const QUEUE_LABEL = 'kueue.x-k8s.io/queue-name';
 const INITIALIZERS = new Set([DATASET_STEP, MODEL_STEP]);
 /** Times of the API server are whole seconds and come a moment late. */
 const FRESH_MS = 5000;

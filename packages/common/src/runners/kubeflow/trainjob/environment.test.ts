@@ -1,21 +1,24 @@
 import { describe, expect, test } from 'vitest';
-import { type Changes, makeSpec, parseValid } from '../../../../test/builders.ts';
-import { buildEnvironment, type EnvVar } from './environment.ts';
+import { type Changes, parseValid, type SpecOptions, specify } from '../../../../test/builders.ts';
+import { buildPodEnvironment, type EnvVar } from './environment.ts';
 
-type Options = Parameters<typeof makeSpec>[1];
-
-function build(changes: Changes = {}, options: Options = {}) {
-  const environment = buildEnvironment(makeSpec(changes, options), 'job-secret');
+function build(changes: Changes = {}, options: SpecOptions = {}) {
+  const { spec, secrets } = specify(changes, options);
+  const environment = buildPodEnvironment(spec, {
+    secretName: 'job-secret',
+    defaultSecret: options.env?.TRAINER_DEFAULT_CREDENTIALS_SECRET,
+  });
   const show = (variable: EnvVar) => {
     if ('value' in variable) return variable.value;
     const { name, key, optional } = variable.valueFrom.secretKeyRef;
     if (name !== 'job-secret') return `${name}/${key}${optional ? '?' : ''}`;
-    return { secret: environment.secrets[key] };
+    return { secret: secrets[key] };
   };
   const read = (variables: readonly EnvVar[]) =>
     Object.fromEntries(variables.map((variable) => [variable.name, show(variable)]));
   return {
     ...environment,
+    secrets,
     env: read(environment.variables),
     datasetEnv: read(environment.dataset),
     modelEnv: read(environment.model),

@@ -7,11 +7,12 @@ import {
   parseValid,
   render,
 } from '../../../../test/builders.ts';
-import { toJobIdHash, toTrainJobName } from '../../../jobs/job-name.ts';
+import { MAX_REQUEST_BYTES } from '../../../jobs/job-environment.ts';
+import { toJobIdHash, toJobName } from '../../../jobs/job-name.ts';
 import { toAsked } from '../../../requests/canonical-request.ts';
 import { parseTrainingRequest } from '../../../requests/parse-training-request.ts';
 import { toJobSpecEcho } from './job-spec-echo.ts';
-import { MAX_REQUEST_BYTES, type TrainJobTarget } from './manifest.ts';
+import type { ClusterCapabilities } from './manifest.ts';
 
 type Options = Parameters<typeof render>[1];
 
@@ -25,7 +26,7 @@ describe('metadata', () => {
       apiVersion: 'trainer.kubeflow.org/v1alpha1',
       kind: 'TrainJob',
       metadata: {
-        name: toTrainJobName('meta', 'Job:1'),
+        name: toJobName('meta', 'Job:1'),
         namespace: 'jobs',
         labels: {
           'trainer.deepfinery/backend': 'meta',
@@ -106,7 +107,7 @@ describe('spec', () => {
 describe('initializers', () => {
   const two = [0, 1].map((n) => ({ source: `s3://b/${n}`, format: 'csv' }));
 
-  test.each<[string, Changes, Partial<TrainJobTarget>, object | undefined]>([
+  test.each<[string, Changes, Partial<ClusterCapabilities>, object | undefined]>([
     ['one dataset', {}, {}, { dataset: 's3://bucket/data.jsonl' }],
     [
       'an at sign in its key',
@@ -159,7 +160,7 @@ describe('initializers', () => {
       {
         name: 'ACCESS_KEY_ID',
         valueFrom: {
-          secretKeyRef: { name: toTrainJobName('meta', 'job-1'), key: 'AWS_ACCESS_KEY_ID' },
+          secretKeyRef: { name: toJobName('meta', 'job-1'), key: 'AWS_ACCESS_KEY_ID' },
         },
       },
     ]);
@@ -183,7 +184,7 @@ describe('pods', () => {
   const steps = ['dataset-initializer'];
 
   test('are patched as the release of the cluster spells it', () => {
-    const patched = (podPatchField: TrainJobTarget['podPatchField']) =>
+    const patched = (podPatchField: ClusterCapabilities['podPatchField']) =>
       specOf(changes, { env }, { podPatchField, steps });
     const replicated = (name: string, spec: object) => ({
       name,
@@ -216,13 +217,72 @@ describe('pods', () => {
 
   test('are left alone when nothing is to be said of them', () => {
     for (const podPatchField of ['runtimePatches', 'podTemplateOverrides', 'podSpecOverrides']) {
-      expect(specOf({}, {}, { podPatchField } as Partial<TrainJobTarget>)).not.toHaveProperty(
+      expect(specOf({}, {}, { podPatchField } as Partial<ClusterCapabilities>)).not.toHaveProperty(
         podPatchField,
       );
     }
     const onlyPlacement = { env: { TRAINER_GPU_TYPES: env.TRAINER_GPU_TYPES } };
     const spec = specOf(changes, onlyPlacement, { podPatchField: 'podSpecOverrides', steps });
     expect(spec.podSpecOverrides).toHaveLength(1);
+  });
+});
+
+describe('resources per node', () => {
+  const resourcesOf = (changes: Changes) => specOf(changes).trainer.resourcesPerNode;
+
+  test.each<[string, Changes, Record<string, string>]>([
+    ['defaults', {}, { cpu: '8', memory: '64Gi', 'nvidia.com/gpu': '1' }],
+    ['no GPU is asked for none', { 'resources.gpus': 0 }, { cpu: '8', memory: '64Gi' }],
+    ['own resources', { 'extra_parameters.resources_per_node': { cpu: 2 } }, { cpu: '2' }],
+  ])('%s', (_, changes, amounts) => {
+    expect(resourcesOf(changes)).toEqual({ requests: amounts, limits: amounts });
+  });
+
+  test('limits alone stay alone', () => {
+    const limits = { cpu: '2' };
+    expect(resourcesOf({ 'extra_parameters.resources_per_node': { limits } })).toEqual({ limits });
+  });
+});
+
+describe('runtime', () => {
+  const env = {
+    TRAINER_RUNTIME_NAME: 'set',
+    TRAINER_RUNTIME_KIND: 'TrainingRuntime',
+    TRAINER_RUNTIME_API_GROUP: 'example.com',
+  };
+
+  test.each([
+    [{}, {}, ['test-runtime', 'ClusterTrainingRuntime', 'trainer.kubeflow.org']],
+    [{}, env, ['set', 'TrainingRuntime', 'example.com']],
+    [{ name: 'mine' }, env, ['mine', 'TrainingRuntime', 'example.com']],
+    [
+      { name: 'mine', kind: 'ClusterTrainingRuntime', apiGroup: 'a.b' },
+      env,
+      ['mine', 'ClusterTrainingRuntime', 'a.b'],
+    ],
+  ])('%j, set by %j', (runtime_ref, settings, [name, kind, apiGroup]) => {
+    const changes = 'name' in runtime_ref ? { 'extra_parameters.runtime_ref': runtime_ref } : {};
+    expect(specOf(changes, { env: settings }).runtimeRef).toEqual({ name, kind, apiGroup });
+  });
+});
+
+describe('gpu_type', () => {
+  const A100 = { nodeSelector: { gpu: 'a100' } };
+  const env = { TRAINER_GPU_TYPES: JSON.stringify({ A100, H100: {} }) };
+  const warningsOf = (gpu_type: string | null, settings: Record<string, string> = env) =>
+    render({ 'resources.gpu_type': gpu_type }, { env: settings }).warnings;
+
+  test.each(['L4', 'constructor', 'toString'])('%s, which the cluster lacks, is told', (type) => {
+    expect(warningsOf(type)).toEqual([
+      'resources.gpu_type is not one of A100, H100, so the job may run on any node with GPUs',
+    ]);
+    expect(specOf({ 'resources.gpu_type': type }, { env })).not.toHaveProperty('runtimePatches');
+  });
+
+  test('is nothing to tell of where types are not set up or none is asked for', () => {
+    expect(warningsOf('L4', {})).toEqual([]);
+    expect(warningsOf(null)).toEqual([]);
+    expect(warningsOf('A100')).toEqual([]);
   });
 });
 

@@ -1,31 +1,43 @@
-import { errors } from '../../../errors.ts';
-import { toJobIdHash, toTrainJobName } from '../../../jobs/job-name.ts';
+import type { Config, GpuPlacement } from '../../../config.ts';
+import { toJobIdHash, toJobName } from '../../../jobs/job-name.ts';
 import type { JobSpec } from '../../../jobs/job-spec.ts';
-import { replaceUrlSecrets } from '../../../requests/credentials.ts';
+import {
+  BACKEND_LABEL,
+  JOB_ID_ANNOTATION,
+  JOB_ID_HASH_LABEL,
+  QUEUE_LABEL,
+} from '../../../kubernetes/labels.ts';
 import { OWN_PREFIX } from '../../../requests/kubernetes-names.ts';
-import { buildEnvironment, type EnvVar } from './environment.ts';
+import { buildPodEnvironment, type PodEnvironment } from './environment.ts';
+import { DATASET_STEP, MODEL_STEP, TRAINING_STEP } from './replicated-jobs.ts';
+import { toResourcesPerNode } from './resources.ts';
 
-export const BACKEND_LABEL = `${OWN_PREFIX}backend`;
-export const JOB_ID_HASH_LABEL = `${OWN_PREFIX}job-id-hash`;
-export const JOB_ID_ANNOTATION = `${OWN_PREFIX}job-id`;
-const QUEUE_LABEL = 'kueue.x-k8s.io/queue-name';
+/** What the operator set for every TrainJob. */
+export type TrainJobSettings = Pick<
+  Config,
+  | 'jobsNamespace'
+  | 'trainJobApiVersion'
+  | 'runtime'
+  | 'gpuTypes'
+  | 'trainingServiceAccount'
+  | 'defaultCredentialsSecret'
+>;
 
-/** The normalised request travels in one variable, and Linux caps one at 128 KiB. */
-export const MAX_REQUEST_BYTES = 96 * 1024;
-
-export const DATASET_STEP = 'dataset-initializer';
-export const MODEL_STEP = 'model-initializer';
-
-/** What the place where a job will run can do; a runner knows it. */
-export interface TrainJobTarget {
-  readonly apiVersion: string;
-  readonly namespace: string;
+/** What a cluster's release of Kubeflow Trainer and one of its runtimes can do. */
+export interface ClusterCapabilities {
   /** The field of the TrainJob that changes training pods. */
   readonly podPatchField: 'runtimePatches' | 'podTemplateOverrides' | 'podSpecOverrides';
   readonly hasActiveDeadline: boolean;
   /** Names of the runtime's replicated jobs besides the training itself. */
   readonly steps: readonly string[];
 }
+
+/** Those of a cluster of the newest release, with a runtime that has every step. */
+export const ALL_CAPABILITIES: ClusterCapabilities = {
+  podPatchField: 'runtimePatches',
+  hasActiveDeadline: true,
+  steps: [DATASET_STEP, MODEL_STEP],
+};
 
 /** A TrainJob as it is sent, without server-side fields. */
 export interface TrainJobManifest {
@@ -43,42 +55,52 @@ export interface TrainJobManifest {
 
 export interface RenderedTrainJob {
   readonly manifest: TrainJobManifest;
-  /** Data of the job's Secret, by key, which the manifest refers to. */
-  readonly secrets: Readonly<Record<string, string>>;
   readonly warnings: readonly string[];
+}
+
+export type RuntimeRef = TrainJobSettings['runtime'];
+
+/** The runtime of a job: the one that its request names, else the operator's. */
+export function toRuntimeRef(spec: JobSpec, { runtime }: TrainJobSettings): RuntimeRef {
+  const { name, kind, apiGroup } = spec.clusterOptions.runtime_ref ?? runtime;
+  return { name, kind: kind ?? runtime.kind, apiGroup: apiGroup ?? runtime.apiGroup };
 }
 
 /**
  * Renders a job as a TrainJob (`trainer.kubeflow.org/v1alpha1`). Pure; the manifest holds no
  * credential, only references to single keys of the Secret of the same name.
- * @throws TrainerError PAYLOAD_TOO_LARGE when the normalised request exceeds 96 KiB.
  */
-export function renderTrainJob(spec: JobSpec, target: TrainJobTarget): RenderedTrainJob {
-  const name = toTrainJobName(spec.backend, spec.jobId);
-  const environment = buildEnvironment(spec, name);
-  if (Buffer.byteLength(JSON.stringify(spec.request)) > MAX_REQUEST_BYTES) {
-    throw errors.requestTooLarge(MAX_REQUEST_BYTES / 1024);
-  }
-  const { image, nodes, processesPerNode, resourcesPerNode } = spec;
+export function renderTrainJob(
+  spec: JobSpec,
+  settings: TrainJobSettings,
+  capabilities: ClusterCapabilities,
+): RenderedTrainJob {
+  const name = toJobName(spec.backend, spec.jobId);
+  const { job_labels, job_annotations, queue_name } = spec.clusterOptions;
+  const environment = buildPodEnvironment(spec, {
+    secretName: name,
+    defaultSecret: settings.defaultCredentialsSecret,
+  });
+  const { image, nodes, processesPerNode } = spec;
   const { command, args } = environment;
-  const deadline = target.hasActiveDeadline ? spec.activeDeadlineSeconds : undefined;
-  const initializer = buildInitializer(spec, target, environment);
+  const deadline = capabilities.hasActiveDeadline ? spec.deadlineSeconds : undefined;
+  const initializer = buildInitializer(spec, capabilities, environment);
   const manifest: TrainJobManifest = {
-    apiVersion: target.apiVersion,
+    apiVersion: settings.trainJobApiVersion,
     kind: 'TrainJob',
     metadata: {
       name,
-      namespace: target.namespace,
+      namespace: settings.jobsNamespace,
       labels: {
-        ...spec.labels,
-        ...(spec.queueName !== undefined && { [QUEUE_LABEL]: spec.queueName }),
+        ...job_labels,
+        ...(queue_name !== undefined && { [QUEUE_LABEL]: queue_name }),
         [BACKEND_LABEL]: spec.backend,
         [JOB_ID_HASH_LABEL]: toJobIdHash(spec.backend, spec.jobId),
       },
-      annotations: { ...spec.annotations, [JOB_ID_ANNOTATION]: spec.jobId },
+      annotations: { ...job_annotations, [JOB_ID_ANNOTATION]: spec.jobId },
     },
     spec: {
-      runtimeRef: spec.runtime,
+      runtimeRef: toRuntimeRef(spec, settings),
       ...(deadline !== undefined && { activeDeadlineSeconds: deadline }),
       ...(initializer !== undefined && { initializer }),
       trainer: {
@@ -88,48 +110,70 @@ export function renderTrainJob(spec: JobSpec, target: TrainJobTarget): RenderedT
         env: environment.variables,
         numNodes: nodes,
         ...(processesPerNode !== undefined && { numProcPerNode: processesPerNode }),
-        resourcesPerNode,
+        resourcesPerNode: toResourcesPerNode(spec),
       },
-      ...buildPodPatch(spec, target),
+      ...buildPodPatch(settings, toPlacement(spec, settings), capabilities),
     },
   };
-  const warnings =
-    spec.activeDeadlineSeconds !== undefined && !target.hasActiveDeadline
-      ? ['resources.max_duration_minutes is ignored, since this cluster cannot limit a TrainJob']
-      : [];
-  return { manifest, secrets: environment.secrets, warnings };
+  return { manifest, warnings: describeUnused(spec, settings, capabilities) };
+}
+
+/** Sentences about settings of the request that this cluster will not act on. */
+function describeUnused(
+  { gpuType, deadlineSeconds }: JobSpec,
+  { gpuTypes }: TrainJobSettings,
+  { hasActiveDeadline }: ClusterCapabilities,
+): string[] {
+  const known = Object.keys(gpuTypes);
+  const isMapped = gpuType === undefined || Object.hasOwn(gpuTypes, gpuType);
+  return [
+    ...(isMapped || known.length === 0
+      ? []
+      : [
+          `resources.gpu_type is not one of ${known.join(', ')}, so the job may run on any node with GPUs`,
+        ]),
+    ...(deadlineSeconds === undefined || hasActiveDeadline
+      ? []
+      : ['resources.max_duration_minutes is ignored, since this cluster cannot limit a TrainJob']),
+  ];
+}
+
+function toPlacement(
+  { gpuType }: JobSpec,
+  { gpuTypes }: TrainJobSettings,
+): GpuPlacement | undefined {
+  // A type may be any text, so `constructor` too.
+  return gpuType !== undefined && Object.hasOwn(gpuTypes, gpuType) ? gpuTypes[gpuType] : undefined;
 }
 
 function buildInitializer(
-  { request }: JobSpec,
-  { steps }: TrainJobTarget,
-  { dataset, model }: { dataset: readonly EnvVar[]; model: readonly EnvVar[] },
+  { sources }: JobSpec,
+  { steps }: ClusterCapabilities,
+  environment: PodEnvironment,
 ) {
-  const [first, ...further] = request.datasets;
-  const { model_uri } = request.extra_parameters;
   const isLoadable = (uri: string | undefined, step: string): uri is string =>
-    // This field can be read by many.
-    uri !== undefined &&
-    /^(s3|hf):\/\//.test(uri) &&
-    replaceUrlSecrets(uri, '', '') === uri &&
-    steps.includes(step);
+    uri !== undefined && /^(s3|hf):\/\//.test(uri) && steps.includes(step);
   const parts = {
-    ...(isLoadable(first?.source, DATASET_STEP) &&
-      further.length === 0 && { dataset: toInitializer(first?.source, dataset) }),
-    ...(isLoadable(model_uri, MODEL_STEP) && { model: toInitializer(model_uri, model) }),
+    ...(isLoadable(sources.dataset, DATASET_STEP) && {
+      dataset: toInitializer(sources.dataset, environment.dataset),
+    }),
+    ...(isLoadable(sources.model, MODEL_STEP) && {
+      model: toInitializer(sources.model, environment.model),
+    }),
   };
   return Object.keys(parts).length > 0 ? parts : undefined;
 }
 
 /** Without an empty list: Kueue writes a TrainJob back without those, and the field is immutable. */
-function toInitializer(storageUri: string | undefined, env: readonly EnvVar[]) {
+function toInitializer(storageUri: string, env: PodEnvironment['dataset']) {
   return { storageUri, ...(env.length > 0 && { env }) };
 }
 
 /** Where the pods run and as whom, in the spelling of the cluster's release. */
 function buildPodPatch(
-  { placement, serviceAccount }: JobSpec,
-  { podPatchField, steps }: TrainJobTarget,
+  { trainingServiceAccount: serviceAccount }: TrainJobSettings,
+  placement: GpuPlacement | undefined,
+  { podPatchField, steps }: ClusterCapabilities,
 ) {
   const training = {
     ...(serviceAccount !== undefined && { serviceAccountName: serviceAccount }),
@@ -138,7 +182,7 @@ function buildPodPatch(
   };
   const loading = serviceAccount === undefined ? {} : { serviceAccountName: serviceAccount };
   const pods = [
-    { name: 'node', spec: training },
+    { name: TRAINING_STEP, spec: training },
     ...steps.map((name) => ({ name, spec: loading })),
   ].filter(({ spec }) => Object.keys(spec).length > 0);
   if (pods.length === 0) return {};

@@ -1,0 +1,205 @@
+import { errors } from '../errors.ts';
+import { createSecretTest, withoutCredentials } from '../requests/credentials.ts';
+import type { StorageAuth, TrainingRequest } from '../requests/training-request.ts';
+
+/** A variable of the training's environment: its value, or the key of a secret value. */
+export type Variable =
+  | { readonly name: string; readonly value: string }
+  | { readonly name: string; readonly secretKey: string };
+
+/** A word of a command line: a text, or the value of a variable, which holds a credential. */
+export type Word = string | { readonly variable: string };
+
+/** Secret values of one job, by key. */
+export type Secrets = Readonly<Record<string, string>>;
+
+export interface JobEnvironment {
+  readonly variables: readonly Variable[];
+  readonly command: readonly Word[] | undefined;
+  readonly args: readonly Word[] | undefined;
+  /** Names of credentials that the request does not bring; a platform may have its own. */
+  readonly absentCredentials: readonly string[];
+  /** All that must be readable nowhere else. */
+  readonly secrets: Secrets;
+}
+
+/** What a job's environment holds besides its request. */
+export interface EnvironmentParts {
+  readonly backend: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly command: readonly string[] | undefined;
+  readonly args: readonly string[] | undefined;
+  readonly storage: {
+    readonly endpoint: string | undefined;
+    readonly region: string | undefined;
+  };
+}
+
+/** The normalised request travels in one variable, and Linux caps one at 128 KiB. */
+export const MAX_REQUEST_BYTES = 96 * 1024;
+
+const AWS_NAMES = [
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_REGION',
+  'AWS_ROLE_ARN',
+] as const;
+/** Whose account it is; a region belongs to none. */
+export const ACCOUNT_NAMES = [
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_ROLE_ARN',
+] as const;
+
+type AwsName = (typeof AWS_NAMES)[number];
+type Credentials = Readonly<Partial<Record<AwsName, string>>>;
+type Env = Readonly<Record<string, string>>;
+
+/**
+ * Everything that a training finds in its environment, and what of it is secret.
+ * @throws TrainerError PAYLOAD_TOO_LARGE when the normalised request exceeds 96 KiB.
+ */
+export function buildJobEnvironment(
+  request: TrainingRequest,
+  parts: EnvironmentParts,
+): JobEnvironment {
+  assertFits(request);
+  const holdsSecret = createSecretTest(request);
+  const secrets: Record<string, string> = {};
+  const variables = new Map<string, Variable>();
+
+  const secret = (name: string, value: string | undefined) => {
+    if (value === undefined) return;
+    secrets[name] = value;
+    variables.set(name, { name, secretKey: name });
+  };
+  const plain = (name: string, value: string | undefined, isSecret = holdsSecret(value)) => {
+    if (isSecret) secret(name, value);
+    else if (value !== undefined) variables.set(name, { name, value });
+  };
+
+  const visible = withoutCredentials(request);
+  // What holds no secret as a whole, as nearly always, need not be looked through part by part.
+  const isClean = !holdsSecret(visible);
+  const part = (name: string, value: unknown) => {
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    plain(name, text, !isClean && holdsSecret(value));
+  };
+
+  plain('TRAINING_JOB_ID', request.job_id);
+  plain('TRAINING_BACKEND', parts.backend);
+  plain('TRAINING_REQUEST_JSON', JSON.stringify(visible), !isClean);
+  part('TRAINING_BASE_MODEL_JSON', visible.base_model);
+  part('TRAINING_RESOURCES_JSON', visible.resources);
+  part('TRAINING_CUSTOMIZATION_JSON', visible.customization);
+  part('TRAINING_TUNING_PARAMETERS_JSON', visible.tuning_parameters);
+  part('TRAINING_DATASETS_JSON', visible.datasets);
+  part('TRAINING_LOG_URI', visible.artifacts.log_uri);
+  part('TRAINING_OUTPUT_URI', visible.artifacts.output_uri);
+  part('TRAINING_STATUS_STREAM_URL', visible.artifacts.status_stream_url);
+  for (const [name, value] of Object.entries(parts.env)) {
+    // What is JSON is judged by its keys too.
+    if (holdsSecret(parseJson(value))) secret(name, value);
+    else plain(name, value);
+  }
+
+  const env = request.extra_parameters.trainer_env ?? {};
+  const own = chooseCredentials(request, env);
+  secret('HF_TOKEN', request.base_model.huggingface_token ?? request.base_model.auth_token);
+  for (const [name, value] of Object.entries(own)) secret(name, value);
+  if (own.AWS_REGION === undefined) plain('AWS_REGION', parts.storage.region);
+  plain('AWS_ENDPOINT_URL', parts.storage.endpoint);
+  keepFurtherCredentials(request, own, secret);
+  for (const [name, value] of Object.entries(env)) secret(name, value);
+
+  const toWords = (list: readonly string[] | undefined, kind: string) =>
+    list?.map((word, index): Word => {
+      if (!holdsSecret(word)) return word;
+      const variable = `TRAINING_${kind}_${index}`;
+      secret(variable, word);
+      return { variable };
+    });
+  const command = toWords(parts.command, 'COMMAND');
+  const args = toWords(parts.args, 'ARG');
+  return {
+    variables: [...variables.values()],
+    command,
+    args,
+    absentCredentials: findAbsentCredentials(own, env).filter((name) => !variables.has(name)),
+    secrets,
+  };
+}
+
+function assertFits(request: TrainingRequest): void {
+  if (Buffer.byteLength(JSON.stringify(request)) <= MAX_REQUEST_BYTES) return;
+  throw errors.requestTooLarge(MAX_REQUEST_BYTES / 1024);
+}
+
+/**
+ * The artifacts' credentials, else the first dataset's; never a mixture of two accounts, so none of
+ * them stand beside an account that the request's own environment names.
+ */
+function chooseCredentials({ artifacts, datasets }: TrainingRequest, env: Env): Credentials {
+  const [first, second] = [toCredentials(artifacts.auth), toCredentials(datasets[0]?.auth)];
+  const own = namesAccount(second) && !namesAccount(first) ? second : first;
+  const AWS_REGION = own.AWS_REGION ?? first.AWS_REGION ?? second.AWS_REGION;
+  return {
+    ...(!namesAccount(env) && own),
+    ...(AWS_REGION !== undefined && { AWS_REGION }),
+  };
+}
+
+function namesAccount(env: Env): boolean {
+  return ACCOUNT_NAMES.some((name) => env[name] !== undefined);
+}
+
+function toCredentials(auth: StorageAuth | undefined): Credentials {
+  const all = {
+    AWS_ACCESS_KEY_ID: auth?.aws_access_key_id,
+    AWS_SECRET_ACCESS_KEY: auth?.aws_secret_access_key,
+    AWS_SESSION_TOKEN: auth?.aws_session_token,
+    AWS_REGION: auth?.aws_region,
+    AWS_ROLE_ARN: auth?.role_arn,
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/** What the datasets and the artifacts carry besides the one set that the SDKs find by itself. */
+function keepFurtherCredentials(
+  request: TrainingRequest,
+  own: Credentials,
+  secret: (name: string, value: string | undefined) => void,
+): void {
+  const keepLogin = (prefix: string, auth: StorageAuth | undefined) => {
+    secret(`${prefix}_TOKEN`, auth?.token);
+    secret(`${prefix}_USERNAME`, auth?.username);
+    secret(`${prefix}_PASSWORD`, auth?.password);
+  };
+  keepLogin('TRAINING_ARTIFACTS', request.artifacts.auth);
+  for (const [index, { auth }] of request.datasets.entries()) {
+    keepLogin(`TRAINING_DATASET_${index}`, auth);
+    const theirs = toCredentials(auth);
+    const entries = Object.entries(theirs) as [AwsName, string][];
+    if (entries.every(([name, value]) => own[name] === value)) continue;
+    for (const [name, value] of entries) secret(`TRAINING_DATASET_${index}_${name}`, value);
+  }
+}
+
+function findAbsentCredentials(own: Credentials, env: Env): string[] {
+  return [
+    'HF_TOKEN',
+    ...(namesAccount(own) || namesAccount(env)
+      ? []
+      : ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']),
+  ];
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

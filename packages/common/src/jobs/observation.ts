@@ -1,0 +1,69 @@
+import type { JobStatus } from '../requests/job-status.ts';
+import type { Progress } from '../requests/training-response.ts';
+import { isTerminal, type JobRecord, type JobState } from './job.ts';
+import { DIAGNOSED_REASONS, type Reason } from './reasons.ts';
+
+/** What a runner sees of a job. */
+export type Observation =
+  | { readonly exists: false }
+  | {
+      readonly exists: true;
+      readonly runId: string;
+      /** The uid of the record that the run belongs to. */
+      readonly recordUid: string | undefined;
+      /** It was told to stop and is on its way out. */
+      readonly isStopping: boolean;
+      readonly status: JobStatus;
+      readonly reason: Reason;
+      readonly detail: string;
+      readonly startedAtMs: number | undefined;
+      readonly endedAtMs: number | undefined;
+      readonly progress: Progress | undefined;
+      /** Whether it was looked into why it waits; without that, what the record says of it stands. */
+      readonly isDiagnosed?: boolean;
+    };
+
+/** A job as it is answered: its record, brought up to date by what the runner sees. */
+export interface JobView {
+  readonly record: JobRecord;
+  readonly state: JobState;
+  readonly progress: Progress | undefined;
+}
+
+/** What a runner sees of a run that is there. */
+export type SeenRun = Extract<Observation, { exists: true }>;
+
+/** Whether it is the record's own, also when someone took its owner away. */
+export function isRunOf(record: JobRecord, seen: Observation | undefined): seen is SeenRun {
+  if (seen?.exists !== true) return false;
+  return seen.recordUid === record.uid || seen.runId === record.runId;
+}
+
+/**
+ * What may be said now. An end counts only once it is latched in the record, since a runner may
+ * revoke it; and a job that has started never goes back to `submitted`.
+ */
+export function projectJob(
+  record: JobRecord,
+  seen: Observation | undefined,
+  nowMs: number,
+): JobView {
+  const { state } = record;
+  if (!isRunOf(record, seen)) return { record, state, progress: undefined };
+  if (isTerminal(state.status) || isTerminal(seen.status) || seen.isStopping) {
+    return { record, state, progress: seen.progress };
+  }
+  const { progress } = seen;
+  const goesBack = seen.status === 'submitted' && state.startedAtMs !== undefined;
+  const isKnown = seen.status === state.status && seen.reason === state.reason;
+  const isCoarser =
+    seen.status === state.status &&
+    seen.isDiagnosed === false &&
+    DIAGNOSED_REASONS.includes(state.reason);
+  if (goesBack || isKnown || isCoarser) return { record, state, progress };
+  const { status, reason, detail } = seen;
+  const firstSeenMs = seen.startedAtMs ?? (status === 'running' ? nowMs : undefined);
+  const startedAtMs = state.startedAtMs ?? firstSeenMs;
+  const next = { status, reason, detail, observedAtMs: nowMs, startedAtMs, endedAtMs: undefined };
+  return { record, state: next, progress };
+}

@@ -1,0 +1,18 @@
+import type { Reason } from '../../../jobs/reasons.ts';
+
+/** Why a job does not run, or why it ended. */
+export interface Diagnosis {
+  readonly reason: Reason;
+  /** One sentence, already safe to show. */
+  readonly detail: string;
+}
+
+/** What pods and Events tell of one job, at its start and at its end. */
+export interface Diagnoses {
+  /** Why it waits; undefined when nothing is wrong. */
+  readonly waiting: Diagnosis | undefined;
+  /** Why it failed; undefined when no pod tells. */
+  readonly failure: Diagnosis | undefined;
+}
+
+export const NO_DIAGNOSES: Diagnoses = { waiting: undefined, failure: undefined };

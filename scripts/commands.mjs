@@ -30,6 +30,7 @@ const commands = {
     tool('tests by public tools', 'vitest', 'run', '--config', 'vitest.tools.config.ts'),
   ],
   chaos: [program('chaos', 'chaos/main.ts')],
+  mutation: [program('mutation', 'mutation/main.mjs')],
 };
 
 /** Runs the command that `argv` names first; the result becomes this process's exit code. */

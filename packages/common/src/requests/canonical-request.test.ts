@@ -48,14 +48,40 @@ describe('the same was asked', () => {
       { 'artifacts.status_stream_url': 'https://u:2@h/s' },
     ],
     [
-      'values of the environment',
-      { 'extra_parameters.trainer_env': { A: '1', B: '2' } },
-      { 'extra_parameters.trainer_env': { B: '3', A: '4' } },
+      'values of credentials of the environment',
+      { 'extra_parameters.trainer_env': { API_KEY: '1', HF_TOKEN: '2' } },
+      { 'extra_parameters.trainer_env': { HF_TOKEN: '3', API_KEY: '4' } },
+    ],
+    [
+      'passwords of URLs in the environment',
+      { 'extra_parameters.trainer_env': { DB: 'postgres://u:1@h/d' } },
+      { 'extra_parameters.trainer_env': { DB: 'postgres://u:2@h/d' } },
+    ],
+    ['empty texts and absent', { 'base_model.revision': '', resources: { gpu_type: '' } }, {}],
+    [
+      'signatures of every kind',
+      { 'datasets.0.source': 'https://h/d?sv=1&sp=r&se=2&sig=3&snapshot=a&X-Goog-Date=1&Policy=x' },
+      { 'datasets.0.source': 'https://h/d?snapshot=a&sv=2&sp=w&se=3&sig=4&Expires=1&token=t' },
+    ],
+    [
+      'access keys in addresses',
+      { 'datasets.0.source': 's3://AKIA1:secret1@bucket/d' },
+      { 'datasets.0.source': 's3://AKIA2:secret2@bucket/d' },
+    ],
+    [
+      'the order of a query',
+      { 'datasets.0.source': 'https://h/d?a=1&b=2' },
+      { 'datasets.0.source': 'https://h/d?b=2&a=1' },
+    ],
+    [
+      'quantities as numbers and as texts, requests and limits as one',
+      { 'extra_parameters.resources_per_node': { cpu: 4 } },
+      { 'extra_parameters.resources_per_node': { requests: { cpu: '4' }, limits: { cpu: '4' } } },
     ],
     [
       'environment as map and as list',
       { 'extra_parameters.trainer_env': { A: '1' } },
-      { 'extra_parameters.trainer_env': [{ name: 'A', value: '2' }] },
+      { 'extra_parameters.trainer_env': [{ name: 'A', value: 1 }] },
     ],
     [
       'both spellings of LoRA',
@@ -112,7 +138,45 @@ describe('something else was asked, and it is named', () => {
       'names of the environment',
       { 'extra_parameters.trainer_env': { A: '1' } },
       { 'extra_parameters.trainer_env': { B: '1' } },
-      ['extra_parameters.trainer_env'],
+      ['extra_parameters.trainer_env.A', 'extra_parameters.trainer_env.B'],
+    ],
+    [
+      'values of the environment',
+      { 'extra_parameters.trainer_env': { EPOCHS: '1', API_KEY: 'x' } },
+      { 'extra_parameters.trainer_env': { EPOCHS: '2', API_KEY: 'y' } },
+      ['extra_parameters.trainer_env.EPOCHS'],
+    ],
+    ...[
+      'abfss://raw@a/d',
+      'wasbs://raw@a/d',
+      'oci://raw@n/d',
+      'hdfs://raw@n/d',
+      'ssh://raw@h/d',
+    ].map((source): [string, Changes, Changes, string[]] => [
+      `the user part of ${source}`,
+      { 'artifacts.output_uri': source },
+      { 'artifacts.output_uri': source.replace('raw', 'curated') },
+      ['artifacts.output_uri'],
+    ]),
+    [
+      'a container beside a password',
+      { 'artifacts.output_uri': 'abfss://raw:p@a/d' },
+      { 'artifacts.output_uri': 'abfss://curated:p@a/d' },
+      ['artifacts.output_uri'],
+    ],
+    ...['versionId=A', 'snapshot=A', 'sv=A', 'sp=A', 'id=A&X-Amz-Signature=1'].map(
+      (query): [string, Changes, Changes, string[]] => [
+        `a query of ${query}`,
+        { 'artifacts.output_uri': `https://h/d?${query}` },
+        { 'artifacts.output_uri': `https://h/d?${query.replace('A', 'B')}` },
+        ['artifacts.output_uri'],
+      ],
+    ),
+    [
+      'an image token, which is no credential',
+      { 'tuning_parameters.image_token': '<a>' },
+      { 'tuning_parameters.image_token': '<b>' },
+      ['tuning_parameters.image_token'],
     ],
     [
       'path of a URL',
@@ -156,6 +220,21 @@ test('the order of keys never counts, at any depth', () => {
       expect(fingerprintOf(shuffled(body) as Body)).toBe(fingerprintOf(body));
     }),
   );
+});
+
+test('values enter as digests that differ from job to job', () => {
+  const changes = {
+    'datasets.0.source': 'https://h/d?code=S3cr3tQuery',
+    'extra_parameters.trainer_env': { MODE: 'S3cr3tValue' },
+  };
+  const one = askedOf(makeBody(changes));
+  expect(JSON.stringify(one)).not.toContain('S3cr3t');
+  const other = askedOf(makeBody({ ...changes, job_id: 'job-2' }));
+  expect(findDifferences(one, other)).toEqual([
+    'datasets',
+    'extra_parameters.trainer_env.MODE',
+    'job_id',
+  ]);
 });
 
 test('the asked form of the guide holds none of its credentials', () => {

@@ -1,14 +1,22 @@
 import { hash } from 'node:crypto';
-import { isCredentialName, replaceUrlSecrets } from './credentials.ts';
+import { isCredentialName } from './credentials.ts';
+import { toObjectAddresses, toSaltedDigest } from './object-address.ts';
+import { REQUEST_FORMAT } from './parse-training-request.ts';
+import type { SchemaShape } from './schema-shape.ts';
 import type { TrainingRequest } from './training-request.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
 /**
  * What a request asks for, in a form in which equal requests are equal texts: before defaults,
- * without nulls and empty objects, without credentials, one spelling of what has two, keys sorted.
+ * without nulls, empty texts and empty objects, without credentials, one spelling of what has two,
+ * keys sorted. What may be secret and yet counts enters as a digest, salted by the job's id.
  */
-export function toAsked(body: Json, request: TrainingRequest): Json {
+export function toAsked(
+  body: Json,
+  request: TrainingRequest,
+  shape: SchemaShape = REQUEST_FORMAT.shape,
+): Json {
   const { customization, tuning_parameters, extra_parameters, ...rest } = body;
   const { gradient_checkpointing, ...tuning } = asRecord(tuning_parameters);
   const asked = {
@@ -17,15 +25,21 @@ export function toAsked(body: Json, request: TrainingRequest): Json {
     tuning_parameters: tuning,
     extra_parameters: toAskedExtras(asRecord(extra_parameters), request),
   };
-  return asRecord(toCanonical(asked));
+  const canonical = asRecord(toCanonical(asked, shape, request.job_id));
+  const trainer_env = toAskedEnv(request);
+  if (trainer_env === undefined) return canonical;
+  return {
+    ...canonical,
+    extra_parameters: { ...asRecord(canonical.extra_parameters), trainer_env },
+  };
 }
 
-/** SHA-256 of the asked form, base64url. */
+/** SHA-256 of a canonical form, base64url. */
 export function toFingerprint(asked: Json): string {
   return hash('sha256', JSON.stringify(asked), 'base64url');
 }
 
-/** Where two asked forms differ, as paths: `resources.gpus`, `customization.lora.rank`. */
+/** Where two canonical forms differ, as paths: `resources.gpus`, `customization.lora.rank`. */
 export function findDifferences(left: Json, right: Json): string[] {
   return differingKeys(left, right).flatMap((key) => {
     // What one of them lacks is compared as if it were empty, so that its fields are named.
@@ -57,32 +71,44 @@ function oneSpelling(customization: Json, tuningCheckpointing: unknown): Json {
   };
 }
 
-/** Of the environment the names count, since its values may be credentials. */
 function toAskedExtras(extras: Json, { extra_parameters: normalised }: TrainingRequest): Json {
   const { command: _command, trainer_env: _env, ...rest } = extras;
-  return {
-    ...rest,
-    trainer_command: normalised.trainer_command,
-    trainer_args: normalised.trainer_args,
-    trainer_env: toNames(normalised.trainer_env),
-  };
+  const { trainer_command, trainer_args, resources_per_node } = normalised;
+  return { ...rest, trainer_command, trainer_args, resources_per_node };
 }
 
-function toNames(env: Json | undefined): string[] | undefined {
-  const names = Object.keys(env ?? {}).sort();
-  return names.length > 0 ? names : undefined;
+/** Of a variable that is named like a credential the name counts alone. */
+function toAskedEnv({ job_id, extra_parameters }: TrainingRequest): Json | undefined {
+  const entries = Object.entries(extra_parameters.trainer_env ?? {}).sort(([a], [b]) =>
+    a < b ? -1 : 1,
+  );
+  if (entries.length === 0) return undefined;
+  return Object.fromEntries(
+    entries.map(([name, value]) => {
+      const salt = `${job_id}\0${name}`;
+      return [
+        name,
+        isCredentialName(name) ? '' : toSaltedDigest(toObjectAddresses(value, salt), salt),
+      ];
+    }),
+  );
 }
 
-function toCanonical(value: unknown): unknown {
-  if (typeof value === 'string') return replaceUrlSecrets(value, '', '');
-  if (Array.isArray(value)) return value.map((item) => toCanonical(item) ?? null);
+function toCanonical(value: unknown, shape: SchemaShape | undefined, salt: string): unknown {
+  if (value === '' && shape?.isText) return undefined;
+  if (typeof value === 'string') return toObjectAddresses(value, salt);
+  if (Array.isArray(value)) {
+    return value.map((item) => toCanonical(item, shape?.element, salt) ?? null);
+  }
   if (!isRecord(value)) return value ?? undefined;
   const canonical: Record<string, unknown> = {};
   let isEmpty = true;
   for (const key of Object.keys(value).sort()) {
     const child = value[key];
-    if (typeof child === 'string' && isCredentialName(key)) continue;
-    const mapped = toCanonical(child);
+    const known = shape?.fields.get(key);
+    if (known?.credential !== undefined) continue;
+    if (known === undefined && typeof child === 'string' && isCredentialName(key)) continue;
+    const mapped = toCanonical(child, known, salt);
     if (mapped === undefined) continue;
     canonical[key] = mapped;
     isEmpty = false;

@@ -21,7 +21,18 @@ describe('names of credentials', () => {
   });
 
   test.each([
-    ...['pad_token', 'eos_token', 'padToken', 'max_tokens', 'tokenizer', 'token_count', 'key'],
+    ...[
+      'image_token',
+      'video_token',
+      'audioToken',
+      'pad_token',
+      'eos_token',
+      'padToken',
+      'max_tokens',
+      'tokenizer',
+      'token_count',
+      'key',
+    ],
     ...['num_key_value_heads', 'secretary', 'role_arn', 'aws_region', '', 'monkey'],
   ])('%s is none', (name) => {
     expect(isCredentialName(name)).toBe(false);
@@ -37,6 +48,10 @@ describe('secrets in URLs', () => {
     ["https://host/x?a='b'&c", 'https://host/xQ'],
     ['https://u:p@host/x?sig=abc#part', 'https://U@host/xQ#part'],
     ['s3://key:secret@bucket/x', 's3://U@bucket/x'],
+    ['https://token@host/x', 'https://U@host/x'],
+    ['git+https://token@host/x', 'git+https://U@host/x'],
+    ['abfss://raw:key@account/x', 'abfss://U@account/x'],
+    ['abfss://raw@account/x?sig=1', 'abfss://raw@account/xQ'],
     ['see https://u:p@a/ and http://b?c d', 'see https://U@a/ and http://bQ d'],
     ['s3://a/b,https://u:p@c/d', 's3://a/b,https://U@c/d'],
     ['--url=https://proxy/https://u:p@host/?q', '--url=https://proxy/https://U@host/Q'],
@@ -48,6 +63,9 @@ describe('secrets in URLs', () => {
   test.each([
     's3://bucket/a@b.jsonl',
     'https://host/path#part',
+    'abfss://raw@account.dfs.core.windows.net/data/a.jsonl',
+    'oci://bucket@namespace/x',
+    'ssh://git@host/repository',
     'user@host?query',
     'who? me@example.com',
     '',

@@ -17,7 +17,7 @@ export const REQUEST_CREDENTIALS = findCredentialFields(readShape(TrainingReques
 const FIELDS = new Set(namesOf(REQUEST_CREDENTIALS));
 /** Names that people give to secrets in the parts of a request whose keys are not ours. */
 const FREE_NAME =
-  /(^|[-_.])(secret|password|passwd|credentials?|authorization|api[-_]?key|(access|private|secret)[-_]?key|(?<!(pad|eos|bos|unk|sep|cls|mask|special|max)[-_])token)$/i;
+  /(^|[-_.])(secret|password|passwd|credentials?|authorization|api[-_]?key|(access|private|secret)[-_]?key|(?<!(pad|eos|bos|unk|sep|cls|mask|special|max|image|img|video|audio)[-_])token)$/i;
 /** Both take what they scan, found or not, so that no text makes the search quadratic. */
 const USER_INFO = /(:\/\/)([^\s/?#"]*@)?/g;
 const QUERY = /(:\/\/[^\s?#"]*)(\?[^\s#"]*)?/g;
@@ -39,12 +39,22 @@ function judgeName(key: string): boolean {
   return FIELDS.has(key) || FREE_NAME.test(name);
 }
 
-/** Replaces user info and query of every URL inside `text`. */
+/**
+ * Replaces user info and query of every URL inside `text`. A user without a password stays, outside
+ * http and https: it names a container (`abfss://raw@account`), a namespace or a login.
+ */
 export function replaceUrlSecrets(text: string, userInfo: string, query: string): string {
   if (!text.includes('://') || !/[@?]/.test(text)) return text;
   return text
-    .replace(USER_INFO, (_, start, found) => (found === undefined ? start : start + userInfo))
+    .replace(USER_INFO, (whole, start, found: string | undefined, offset: number) =>
+      found === undefined || isName(found, text, offset) ? whole : start + userInfo,
+    )
     .replace(QUERY, (_, start, found) => (found === undefined ? start : start + query));
+}
+
+/** Whether the user info of the URL whose `://` stands at `offset` is but a name. */
+export function isName(userInfo: string, text: string, offset: number): boolean {
+  return !userInfo.includes(':') && !/https?$/i.test(text.slice(Math.max(0, offset - 5), offset));
 }
 
 /** A deep copy in which credentials are replaced by a mark; safe to show. */

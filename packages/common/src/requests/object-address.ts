@@ -1,0 +1,56 @@
+import { hash } from 'node:crypto';
+import { isCredentialName, isName } from './credentials.ts';
+
+/** In these the user names a container, a namespace or an account, also beside a password. */
+const NAMING_SCHEME = /(^|[^a-z0-9+.-])(abfss?|wasbs?|oci|hdfs|ssh|sftp)$/i;
+const URL_PARTS = /:\/\/([^\s/?#"]*@)?([^\s?#"]*)(\?[^\s#"]*)?/g;
+/** They sign or expire; what they are part of stays the same. */
+const SIGNATURE =
+  /^(x-amz-.*|x-goog-.*|signature|policy|key-pair-id|expires|token|sig|awsaccesskeyid|googleaccessid)$/i;
+/** Parts of a shared access signature, and plain words where there is none. */
+const BESIDE_SIG = /^(sv|sp|sr|st|se|spr|sip|skoid|sktid|skt|ske|sks|skv)$/i;
+
+/**
+ * Each URL inside `text` by what identifies its object, without credentials: a user that is a name,
+ * and the query without its signature, as a digest of `salt` and itself since it may be secret.
+ */
+export function toObjectAddresses(text: string, salt: string): string {
+  if (!text.includes('://') || !/[@?]/.test(text)) return text;
+  return text.replace(
+    URL_PARTS,
+    (_, userInfo: string | undefined, place: string, query: string | undefined, offset: number) =>
+      `://${toUser(userInfo, text, offset)}${place}${toQuery(query, salt)}`,
+  );
+}
+
+/** A text that tells whether two values are equal, but not what they are. */
+export function toSaltedDigest(value: string, salt: string): string {
+  return hash('sha256', `${salt}\0${value}`, 'base64url');
+}
+
+function toUser(userInfo: string | undefined, text: string, offset: number): string {
+  if (userInfo === undefined) return '';
+  if (isName(userInfo, text, offset)) return userInfo;
+  const isNaming = NAMING_SCHEME.test(text.slice(Math.max(0, offset - 8), offset));
+  return isNaming ? `${userInfo.split(':', 1)[0]}@` : '';
+}
+
+function toQuery(query: string | undefined, salt: string): string {
+  const parameters = (query ?? '').slice(1).split('&').filter(Boolean);
+  const names = parameters.map(nameOf);
+  const isShared = names.some((name) => name.toLowerCase() === 'sig');
+  const kept = parameters.filter((_, index) => {
+    const name = names[index] ?? '';
+    return !(SIGNATURE.test(name) || isCredentialName(name) || (isShared && BESIDE_SIG.test(name)));
+  });
+  return kept.length === 0 ? '' : `?${toSaltedDigest(kept.sort().join('&'), salt)}`;
+}
+
+function nameOf(parameter: string): string {
+  const [name = ''] = parameter.split('=', 1);
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}

@@ -3,6 +3,7 @@ export {
   type MockScript,
 } from './extra-parameters.ts';
 export { JOB_STATUSES, JobIdSchema, type JobStatus, JobStatusSchema } from './job-status.ts';
+export { examineJson, type JsonFindings } from './json-text.ts';
 export { parseTrainingRequest } from './parse-training-request.ts';
 export { type Problem, ProblemSchema } from './problem.ts';
 export {

@@ -1,3 +1,4 @@
+import { errors } from '../errors.ts';
 import { toPath } from './format-issue.ts';
 
 /** Where something stands in a text, both counted from 1. */
@@ -31,11 +32,6 @@ type Expected =
   | 'colon'
   | 'comma or end'
   | 'nothing';
-
-/** Whether a text might hold an integer that is rounded: far cheaper than looking for one. */
-export function mayHoldRoundedInteger(text: string): boolean {
-  return /\d{16}/.test(text);
-}
 
 /**
  * What `JSON.parse` does not tell of a text: the place of every kind of fault, without repeating
@@ -91,6 +87,23 @@ export function examineJson(text: string): JsonFindings {
     }
     position += token.length;
   }
+}
+
+/**
+ * Refuses valid JSON with an integer that `JSON.parse` has rounded.
+ * @throws TrainerError INVALID_REQUEST with the path of each.
+ */
+export function assertExactIntegers(text: string): void {
+  // Far cheaper than looking for one, and nearly always enough.
+  if (!/\d{16}/.test(text)) return;
+  const { roundedIntegers } = examineJson(text);
+  if (roundedIntegers.length === 0) return;
+  throw errors.invalid(
+    roundedIntegers.map(({ path }) => ({
+      path,
+      message: `${path === '' ? 'The body' : path} is a whole number beyond 2^53, which would be rounded; send it as a text.`,
+    })),
+  );
 }
 
 /** An integer that is written as one; `1e20` is a number with a fraction to all who read it. */

@@ -70,3 +70,19 @@ test('a body of 256 KiB is taken, a larger one is not', async () => {
     code: 'PAYLOAD_TOO_LARGE',
   });
 });
+
+test('an integer that would be rounded is refused by its path, also in free-form parts', async () => {
+  const text = '{"tuning_parameters": {"seeds": [1, 9007199254740993]}, "n": 9007199254740991}';
+  const path = 'tuning_parameters.seeds[1]';
+  expect(await post(text)).toMatchObject({
+    status: 400,
+    code: 'INVALID_REQUEST',
+    errors: [{ path, message: expect.stringContaining(`${path} is a whole number beyond 2^53`) }],
+  });
+});
+
+test('every fault has its place, and nothing of the text is repeated', async () => {
+  const answer = await post('{\n "token": s3cret\n}');
+  expect(answer.detail).toContain('(line 2 column 11)');
+  expect(answer.text).not.toContain('s3cret');
+});

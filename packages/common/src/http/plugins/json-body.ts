@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import { errors } from '../../errors.ts';
 import { assertPlainObject } from '../../requests/json-shape.ts';
+import { assertExactIntegers, examineJson } from '../../requests/json-text.ts';
 
 export const MAX_BODY_BYTES = 256 * 1024;
 
@@ -39,9 +40,11 @@ function parseJson(bytes: Buffer): unknown {
   let body: unknown;
   try {
     body = JSON.parse(text);
-  } catch (error) {
-    throw errors.bodyNotJson(/\(line \d+ column \d+\)/.exec((error as Error).message)?.[0]);
+  } catch {
+    const place = examineJson(text).fault;
+    throw errors.bodyNotJson(place && `(line ${place.line} column ${place.column})`);
   }
   assertPlainObject(body);
+  assertExactIntegers(text);
   return body;
 }

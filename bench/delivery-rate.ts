@@ -98,6 +98,7 @@ async function addEndedJob(store: JobStore | undefined, receiverUrl: string, ind
     name: toJobName('hf-unsloth', id),
     backend: 'hf-unsloth',
     fingerprint: id,
+    fingerprint2: id,
     createdAtMs: nowMs,
     warnings: [],
     hasWebhook: true,
@@ -116,7 +117,7 @@ async function addEndedJob(store: JobStore | undefined, receiverUrl: string, ind
     areCredentialsGone: true,
   };
   await store?.create(draft, {
-    asked: {},
+    asked: { first: {}, second: {} },
     plan: {},
     echo: {},
     callback: {

@@ -57,7 +57,7 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
         runId: 'run',
         state: { ...makeDraft(id).state, detail: odd, endedAtMs: 0 },
       });
-      const asked = { [odd]: [null, odd, 1.5e300] };
+      const asked = { first: { [odd]: [null, odd, 1.5e300] }, second: { [odd]: odd } };
       const secrets = { A: '', _b: ' \n\u0000', 'asked.json': '{}' };
       const created = await store.create(draft, makePayload({ asked, secrets }));
       if (created.outcome !== 'created') throw new Error(created.outcome);

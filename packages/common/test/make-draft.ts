@@ -11,6 +11,7 @@ export function makeDraft(id: string, changes: Partial<JobDraft> = {}): JobDraft
     name: toJobName(TEST_BACKEND, id),
     backend: TEST_BACKEND,
     fingerprint: 'a'.repeat(43),
+    fingerprint2: 'c'.repeat(43),
     createdAtMs,
     warnings: ['customization.lora_rnak is not known; did you mean lora_rank?'],
     hasWebhook: true,
@@ -26,7 +27,10 @@ export function makeDraft(id: string, changes: Partial<JobDraft> = {}): JobDraft
 
 export function makePayload(changes: Partial<JobPayload> = {}): JobPayload {
   return {
-    asked: { base_model: { provider: 'meta' }, job_id: 'x' },
+    asked: {
+      first: { base_model: { provider: 'meta' }, job_id: 'x' },
+      second: { base_model: { provider: 'meta' }, datasets: [], job_id: 'x' },
+    },
     plan: { runtime: { name: 'r' }, nodes: 2 },
     echo: { num_nodes: 2 },
     callback: {

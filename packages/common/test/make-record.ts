@@ -18,6 +18,7 @@ export function makeRecord(overrides: Partial<JobRecord> = {}): JobRecord {
     uid: randomUUID(),
     version: '1',
     fingerprint: 'fingerprint',
+    fingerprint2: 'fingerprint-2',
     createdAtMs,
     warnings: [],
     hasWebhook: false,
@@ -33,5 +34,5 @@ export function makeRecord(overrides: Partial<JobRecord> = {}): JobRecord {
 
 /** A plan and its echo, as a runner of tests makes them. */
 export function makePlannedJob(plan: JsonObject = {}): PlannedJob {
-  return { asked: {}, plan, echo: { image: 'test' } };
+  return { asked: { first: {}, second: {} }, plan, echo: { image: 'test' } };
 }

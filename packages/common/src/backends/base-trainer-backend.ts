@@ -3,7 +3,7 @@ import type { Submission } from '../controller/submitter.ts';
 import { errors } from '../errors.ts';
 import type { CallbackTarget } from '../jobs/job.ts';
 import { buildJobSpec } from '../jobs/job-spec.ts';
-import { toFirstForm } from '../requests/first-canonical-form.ts';
+import { toAskedForms } from '../requests/asked-forms.ts';
 import { parseTrainingRequest } from '../requests/parse-training-request.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
 import { COMMON_RULES, checkRules, type Rule } from './rules.ts';
@@ -54,7 +54,7 @@ export abstract class BaseTrainerBackend {
     const traits = { name: this.name, command: this.command(request), env: this.env(request) };
     return {
       ...buildJobSpec(request, traits, config),
-      asked: toFirstForm(parsed.body, request),
+      asked: toAskedForms(parsed.body, request),
       callback: toCallbackTarget(request),
       warnings: [...parsed.warnings, ...this.warnings(request)],
     };

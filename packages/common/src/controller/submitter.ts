@@ -18,7 +18,7 @@ import type { JobRunner, PreparedJob, StartOutcome } from '../jobs/job-runner.ts
 import type { SpecifiedJob } from '../jobs/job-spec.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import { updateRecord } from '../jobs/update-record.ts';
-import { findDifferences, toFingerprint } from '../requests/canonical-request.ts';
+import { isRepeated, nameDifferences, toFingerprints } from '../requests/asked-forms.ts';
 import { toPlanChange } from './plan-change.ts';
 import { toRefused } from './terminal-states.ts';
 
@@ -108,14 +108,14 @@ export class Submitter {
   /** Undefined when the record turns out to be gone. */
   async #replay(record: JobRecord, { asked }: Submission): Promise<Accepted | undefined> {
     const { store, clock } = this.#parts;
-    const isSame = record.fingerprint === toFingerprint(asked);
+    const isSame = isRepeated(record, asked);
     const isUnstarted = record.runId === undefined && !isTerminal(record.state.status);
     if (isSame && !isUnstarted) return { record, isReplay: true };
     const planned = await store.readPlan(record);
     if (planned === undefined && (await store.getLive(record.name))?.uid !== record.uid) {
       return undefined;
     }
-    if (!isSame) throw errors.jobConflict(planned ? findDifferences(planned.asked, asked) : []);
+    if (!isSame) throw errors.jobConflict(planned ? nameDifferences(planned.asked, asked) : []);
     const result = planned && (await this.#start(record, planned)).result;
     const refusal = toRefusal(result);
     if (refusal === undefined) return { record, isReplay: true };
@@ -139,7 +139,7 @@ export class Submitter {
       id: spec.jobId,
       name,
       backend: spec.backend,
-      fingerprint: toFingerprint(asked),
+      ...toFingerprints(asked),
       createdAtMs: nowMs,
       warnings: [...warnings, ...prepared.warnings],
       hasWebhook: callback !== undefined,

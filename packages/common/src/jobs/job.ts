@@ -1,3 +1,4 @@
+import type { AskedForms, Fingerprints } from '../requests/asked-forms.ts';
 import type { JobStatus } from '../requests/job-status.ts';
 import type { Reason } from './reasons.ts';
 
@@ -40,7 +41,7 @@ export interface DeliveryLog {
 }
 
 /** What we know of a job, apart from its payload. Without credentials. */
-export interface JobRecord {
+export interface JobRecord extends Fingerprints {
   /** The caller's own id. */
   readonly id: string;
   /** The name of record and run. */
@@ -50,8 +51,6 @@ export interface JobRecord {
   readonly uid: string;
   /** Changes with every change of the record; guards updates. */
   readonly version: string;
-  /** Of what was asked; equal for a repeated request. */
-  readonly fingerprint: string;
   readonly createdAtMs: number;
   readonly warnings: readonly string[];
   readonly hasWebhook: boolean;
@@ -86,8 +85,8 @@ export interface JobPayload extends PlannedJob {
 
 /** The part of a payload that holds no credentials. */
 export interface PlannedJob extends RunnerPlan {
-  /** What was asked, canonical and without credentials: names the fields of a conflict. */
-  readonly asked: JsonObject;
+  /** Names the fields of a conflict. */
+  readonly asked: AskedForms;
 }
 
 /** What a runner made of a job; see PreparedJob. */

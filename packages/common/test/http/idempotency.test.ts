@@ -73,9 +73,16 @@ describe('the same request again', () => {
       },
     ],
     [
-      'other values of trainer_env',
-      { extra_parameters: { trainer_env: { A: '1' } } },
-      { extra_parameters: { trainer_env: [{ name: 'A', value: '2' }] } },
+      'other values of credentials in trainer_env',
+      { extra_parameters: { trainer_env: { API_KEY: '1', A: '1' } } },
+      {
+        extra_parameters: {
+          trainer_env: [
+            { name: 'API_KEY', value: '2' },
+            { name: 'A', value: 1 },
+          ],
+        },
+      },
     ],
     [
       'another auth_header',
@@ -102,13 +109,17 @@ describe('a different request for the same job', () => {
     ['base_model.model_name', model({ model_name: 'other' })],
     ['customization.lora.rank', { customization: { rank: 64 } }],
     ['datasets', { datasets: [{ source: 's3://bucket/other.jsonl', format: 'jsonl' }] }],
+    [
+      'datasets',
+      { datasets: [{ source: 's3://bucket/train.jsonl?versionId=A', format: 'jsonl' }] },
+    ],
     ['tuning_parameters.my_own', { tuning_parameters: { my_own: 1 } }],
-    ['extra_parameters.trainer_env', { extra_parameters: { trainer_env: { B: '1' } } }],
+    ['extra_parameters.trainer_env.B', { extra_parameters: { trainer_env: { B: '1' } } }],
     ['callbacks.webhook_url', { callbacks: { webhook_url: 'https://a.test/' } }],
     // What a default would fill in was not asked for.
     ['base_model.revision', model({ revision: 'main' })],
   ])('is a conflict that names %s', async (path, changes) => {
-    const job_id = `conflict-${path.replaceAll(/[^a-z]+/gi, '-')}`;
+    const job_id = `conflict-${JSON.stringify(changes).replaceAll(/[^a-z]+/gi, '-')}`;
     const first = await post(makeRequest({ job_id }));
     const answer = await post(makeRequest({ job_id, ...changes }));
     expect(answer.status).toBe(409);

@@ -222,7 +222,9 @@ describe('SecretJobStore on the real API server', () => {
 
   it('refuses what is larger than a Secret can be', async () => {
     const { store } = await openStore(account);
-    const payload = makePayload({ asked: { text: 'x'.repeat(1.2 * 1024 * 1024) } });
+    const payload = makePayload({
+      asked: { first: { text: 'x'.repeat(1.2 * 1024 * 1024) }, second: {} },
+    });
     await expect(create(store, payload)).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
   });
 });

@@ -146,7 +146,9 @@ describe('a name that is taken', () => {
 });
 
 it('refuses what is larger than a Secret can be', async () => {
-  const payload = makePayload({ asked: { text: 'x'.repeat(1.2 * 1024 * 1024) } });
+  const payload = makePayload({
+    asked: { first: { text: 'x'.repeat(1.2 * 1024 * 1024) }, second: {} },
+  });
   await expect(create(payload)).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
 });
 

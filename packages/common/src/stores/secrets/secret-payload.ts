@@ -9,6 +9,7 @@ export const SECRET_TYPE = 'trainer.deepfinery/job';
  * starts with a dot.
  */
 const ASKED = '.asked.json';
+const ASKED_2 = '.asked-2.json';
 const CALLBACK = '.callback.json';
 
 /** How the plans of one runner stand in a record's data. Each key starts with a dot. */
@@ -26,7 +27,8 @@ export function toData(payload: JobPayload, codec: PlanCodec): SecretData {
   const { asked, callback, secrets } = payload;
   return encodeTexts({
     ...secrets,
-    [ASKED]: JSON.stringify(asked),
+    [ASKED]: JSON.stringify(asked.first),
+    ...(asked.second && { [ASKED_2]: JSON.stringify(asked.second) }),
     ...codec.encode(payload),
     ...(callback && { [CALLBACK]: JSON.stringify(callback) }),
   });
@@ -49,7 +51,9 @@ export function toPayload(data: SecretData, codec: PlanCodec): JobPayload {
 
 /** @throws SyntaxError when the data is not what `toData` makes. */
 export function toPlannedJob(data: SecretData, codec: PlanCodec): PlannedJob {
-  const asked = JSON.parse(decode(data, ASKED) ?? '') as JsonObject;
+  const first = JSON.parse(decode(data, ASKED) ?? '') as JsonObject;
+  const second = decode(data, ASKED_2);
+  const asked = { first, second: second === undefined ? undefined : JSON.parse(second) };
   return { asked, ...codec.decode((key) => decode(data, key)) };
 }
 

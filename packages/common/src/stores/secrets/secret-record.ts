@@ -21,6 +21,7 @@ export interface SecretMetadata extends CachedObject {
 export type AnnotationPatch = Record<string, string | null>;
 
 const FINGERPRINT = `${OWN_PREFIX}fingerprint`;
+const FINGERPRINT_2 = `${OWN_PREFIX}fingerprint-2`;
 const CREATED_AT = `${OWN_PREFIX}created-at`;
 const WARNINGS = `${OWN_PREFIX}warnings`;
 const WEBHOOK = `${OWN_PREFIX}webhook`;
@@ -75,6 +76,7 @@ export function toAnnotations(draft: JobDraft): Record<string, string> {
   const annotations: AnnotationPatch = {
     [JOB_ID_ANNOTATION]: draft.id,
     [FINGERPRINT]: draft.fingerprint,
+    [FINGERPRINT_2]: draft.fingerprint2 ?? null,
     [CREATED_AT]: String(draft.createdAtMs),
     [WEBHOOK]: String(draft.hasWebhook),
     [WEBHOOK_ORIGIN]: toShortOrigin(draft),
@@ -120,6 +122,7 @@ export function toRecord({ metadata }: SecretMetadata, backend: string): JobReco
     uid,
     version: resourceVersion,
     fingerprint,
+    fingerprint2: annotations[FINGERPRINT_2],
     createdAtMs: Number(annotations[CREATED_AT]),
     warnings,
     hasWebhook: annotations[WEBHOOK] === 'true',

@@ -7,7 +7,7 @@ import {
   toJobName,
   type WebhookPost,
 } from '@trainer/common/testing/internals';
-import { HfUnslothBackend } from '@trainer/services';
+import { findService } from '@trainer/services';
 import { Agent, request } from 'undici';
 import { Child } from './child.ts';
 import { median, toTable, toText } from './table.ts';
@@ -52,7 +52,7 @@ export async function measureDeliveryRate(options: {
 
 /** A whole service whose store holds ended jobs when it starts, until all are told of. */
 async function deliver(receiverUrl: string, count: number) {
-  const backend = new HfUnslothBackend();
+  const { backend } = findService('hf-unsloth');
   const config = parseConfig(backend.defaults, { PORT: '0', LOG_LEVEL: 'warn' });
   const posts: WebhookPost[] = [];
   let began = Number.NaN;

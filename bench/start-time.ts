@@ -2,15 +2,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { platform } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { services } from '@trainer/services';
 import { isHealthy } from './child.ts';
 import { median, toTable, toText } from './table.ts';
 
 // On Linux all of 127.0.0.0/8 is this machine, so that nobody else has the fixed ports there.
 const HOST = platform === 'linux' ? '127.91.92.93' : '127.0.0.1';
-const PORTS = [8081, 8082, 8083];
 const POLL_MS = 10;
 
-/** From `npm start`, with everything installed, to three services that answer. */
+/** From `npm start`, with everything installed, to services that all answer. */
 export async function measureStart({ runs }: { runs: number }): Promise<string> {
   const seconds: number[] = [];
   for (let run = 0; run < runs; run += 1) seconds.push(await startOnce());
@@ -27,7 +27,7 @@ async function startOnce(): Promise<number> {
   const ended = once(npm, 'close');
   try {
     await Promise.all(
-      PORTS.map((port) => untilHealthy(`http://${HOST}:${port}`, () => npm.exitCode)),
+      services.map(({ port }) => untilHealthy(`http://${HOST}:${port}`, () => npm.exitCode)),
     );
     return (performance.now() - began) / 1000;
   } finally {

@@ -11,7 +11,8 @@ interface Replica {
 }
 
 export interface FleetOptions {
-  readonly backend: 'nemo' | 'meta' | 'hf-unsloth';
+  /** Name of the service. */
+  readonly backend: string;
   /** One kubeconfig, so one ServiceAccount, for each replica. */
   readonly kubeconfigs: readonly string[];
   readonly env: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 import { createLogger, createService, parseConfig } from '@trainer/common';
-import { HfUnslothBackend, MetaBackend, NemoBackend } from '@trainer/services';
+import { findService } from '@trainer/services';
 import { nest } from './decorate.ts';
 import { createFailpoints, type DeathMessage, type Failpoint } from './failpoints.ts';
 import { createEndWitness, type EndMessage } from './open-ends.ts';
@@ -9,9 +9,7 @@ import { createEndWitness, type EndMessage } from './open-ends.ts';
  * Its parent arms failpoints by messages, and is told the URL, every end that is sent, and of what
  * failpoint it dies.
  */
-const backends = [new NemoBackend(), new MetaBackend(), new HfUnslothBackend()];
-const backend = backends.find(({ name }) => name === process.argv[2]);
-if (backend === undefined) throw new Error('name a backend');
+const { backend } = findService(process.argv[2] ?? '');
 
 let armed: Failpoint | undefined;
 process.on('message', (message: { armed?: Failpoint }) => {

@@ -1,11 +1,11 @@
 import { cp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { services } from '@trainer/services';
 import { build } from 'esbuild';
 import { docsPage, kubeConfigOnly } from './bundle-plugins.mjs';
 import { collectLicences } from './collect-licences.mjs';
 import { inRoot, root } from './project-paths.mjs';
-import { services } from './start-services.mjs';
 
 /** What CommonJS packages expect to find around them, in a bundle that is an ES module. */
 const COMMONJS_GLOBALS = `import { createRequire as __createRequire } from 'node:module';

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { services } from '@trainer/services';
 import { bundleService } from './bundle-service.mjs';
 import { inRoot } from './project-paths.mjs';
-import { services } from './start-services.mjs';
 
 /** `npm run build -- [--out FOLDER] [SERVICE…]` writes FOLDER/SERVICE for those services, or all. */
 const folders = services.map(({ folder }) => folder);

@@ -22,6 +22,7 @@ const commands = {
   check,
   build: [program('bundles', 'scripts/bundle.mjs')],
   openapi: [program('openapi', 'scripts/openapi.ts')],
+  manifests: [program('manifests', 'scripts/manifests.ts')],
   format: [tool('format', '@biomejs/biome', 'check', '--write')],
   bench: [program('bench', 'bench/main.ts')],
   testbed: [program('testbed', 'testbed/src/main.ts')],

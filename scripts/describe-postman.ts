@@ -1,41 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { METHODS, PROVIDERS } from '@trainer/common';
+import { type Service, services } from '@trainer/services';
 
-interface Service {
-  readonly name: string;
-  /** Of the variable that holds its address. */
-  readonly variable: string;
-  readonly port: number;
-  readonly example: string;
-  /** What its own rules refuse, as a change of the example, with the path that is named. */
-  readonly refused: { readonly path: string; readonly changes: object };
-}
-
-const SERVICES: readonly Service[] = [
-  {
-    name: 'NeMo Customizer API',
-    variable: 'nemoUrl',
-    port: 8081,
-    example: 'nemo',
-    refused: {
-      path: 'base_model.provider',
-      changes: { base_model: { provider: 'huggingface', model_name: 'gpt2' } },
-    },
-  },
-  {
-    name: 'Meta Adapter API',
-    variable: 'metaUrl',
-    port: 8082,
-    example: 'meta',
-    refused: { path: 'resources.gpus', changes: { resources: { gpus: 1, memory_gb: 256 } } },
-  },
-  {
-    name: 'Hugging Face + Unsloth API',
-    variable: 'hfUnslothUrl',
-    port: 8083,
-    example: 'hf-unsloth',
-    refused: { path: 'customization.method', changes: { customization: { method: 'full' } } },
-  },
-];
+type Demand = NonNullable<Service['backend']['rules'][number]['demand']>;
 
 interface RequestParts {
   readonly name: string;
@@ -50,8 +16,8 @@ interface RequestParts {
   readonly token?: string | undefined;
 }
 
-/** The Postman collection (v2.1) of the three services, as the text of a file. */
-export async function describePostman(): Promise<string> {
+/** The Postman collection (v2.1) of these services, as the text of a file. */
+export function describePostman(described: readonly Service[] = services): string {
   const collection = {
     info: {
       name: 'Trainer APIs',
@@ -60,23 +26,27 @@ export async function describePostman(): Promise<string> {
       schema: 'https://schema.getpostman.com/json/collection/v2.1.0/collection.json',
     },
     variable: [
-      ...SERVICES.map(({ variable, port }) => ({
-        key: variable,
-        value: `http://localhost:${port}`,
+      ...described.map((service) => ({
+        key: toVariable(service),
+        value: `http://localhost:${service.port}`,
       })),
       { key: 'token', value: '' },
       { key: 'jobId', value: '' },
     ],
-    item: await Promise.all(SERVICES.map(toFolder)),
+    item: described.map(toFolder),
   };
   return `${JSON.stringify(collection, null, 2)}\n`;
 }
 
-async function toFolder(service: Service) {
-  const file = new URL(`../docs/examples/${service.example}.json`, import.meta.url);
-  const request = { ...JSON.parse(await readFile(file, 'utf8')), job_id: '{{jobId}}' };
+function toFolder(service: Service) {
+  const request = { ...service.backend.example, job_id: '{{jobId}}' };
   const items = [...jobRequests(service, request), ...errorRequests(service, request)];
-  return { name: service.name, item: items.map((parts) => toItem(service, parts)) };
+  return { name: service.backend.title, item: items.map((parts) => toItem(service, parts)) };
+}
+
+/** The variable that holds the address of a service, such as `hfUnslothUrl`. */
+function toVariable({ name }: Service): string {
+  return `${name.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase())}Url`;
 }
 
 const status = (code: number) =>
@@ -106,7 +76,7 @@ const whenTokenIsSet = (lines: readonly string[]) => [
   '}',
 ];
 
-function jobRequests({ example }: Service, request: object): RequestParts[] {
+function jobRequests({ name }: Service, request: object): RequestParts[] {
   return [
     {
       name: 'Health',
@@ -122,7 +92,7 @@ function jobRequests({ example }: Service, request: object): RequestParts[] {
       method: 'POST',
       path: '/train',
       body: request,
-      before: [`pm.collectionVariables.set('jobId', \`postman-${example}-\${Date.now()}\`);`],
+      before: [`pm.collectionVariables.set('jobId', \`postman-${name}-\${Date.now()}\`);`],
       tests: [
         status(200),
         ...answer(
@@ -131,7 +101,7 @@ function jobRequests({ example }: Service, request: object): RequestParts[] {
           'pm.expect(body.job_id).to.equal(jobId);',
           "pm.expect(body.status).to.equal('submitted');",
           "pm.expect(body.detail).to.equal('Job accepted for processing');",
-          `pm.expect(body.metadata.backend).to.equal('${example}');`,
+          `pm.expect(body.metadata.backend).to.equal('${name}');`,
           "pm.expect(body.metadata.job_spec.train_job.kind).to.equal('TrainJob');",
           "pm.expect(pm.response.headers.get('location')).to.equal('/train/' + jobId);",
         ),
@@ -199,7 +169,7 @@ function jobRequests({ example }: Service, request: object): RequestParts[] {
   ];
 }
 
-function errorRequests({ refused }: Service, request: object): RequestParts[] {
+function errorRequests({ backend }: Service, request: object): RequestParts[] {
   return [
     {
       name: 'Submit what breaks the schema (400, every violation)',
@@ -214,17 +184,9 @@ function errorRequests({ refused }: Service, request: object): RequestParts[] {
         'for (const { message } of body.errors) pm.expect(body.detail).to.include(message);',
       ),
     },
-    {
-      name: 'Submit what breaks a rule of this service (400)',
-      method: 'POST',
-      path: '/train',
-      body: { ...request, job_id: 'postman-refused', ...refused.changes },
-      tests: refusal(
-        400,
-        'INVALID_REQUEST',
-        `pm.expect(body.errors.map(({ path }) => path)).to.include('${refused.path}');`,
-      ),
-    },
+    ...backend.rules.flatMap(({ demand }) =>
+      demand === undefined ? [] : [refusedRequest(demand, request)],
+    ),
     {
       name: 'Submit what is no JSON (400)',
       method: 'POST',
@@ -274,7 +236,35 @@ function errorRequests({ refused }: Service, request: object): RequestParts[] {
   ];
 }
 
-function toItem({ variable }: Service, parts: RequestParts) {
+/** A request that falls short of one demand of the service. */
+function refusedRequest(demand: Demand, request: object): RequestParts {
+  const [section = '', name = ''] = demand.field.split('.');
+  const given = request as Record<string, object>;
+  const broken = { ...given[section], [name]: toRefusedValue(demand) };
+  const method = 'minimum' in demand ? demand.forMethod : undefined;
+  const customization = method === undefined ? {} : { customization: { method } };
+  const when = method === undefined ? '' : ` for method ${method}`;
+  return {
+    name: `Submit a ${demand.field} that this service refuses${when} (400)`,
+    method: 'POST',
+    path: '/train',
+    body: { ...request, job_id: 'postman-refused', ...customization, [section]: broken },
+    tests: refusal(
+      400,
+      'INVALID_REQUEST',
+      `pm.expect(body.errors.map(({ path }) => path)).to.include('${demand.field}');`,
+    ),
+  };
+}
+
+function toRefusedValue(demand: Demand): string | number | undefined {
+  if ('minimum' in demand) return demand.minimum - 1;
+  const all: readonly string[] = demand.field === 'base_model.provider' ? PROVIDERS : METHODS;
+  return all.find((value) => !demand.oneOf.includes(value));
+}
+
+function toItem(service: Service, parts: RequestParts) {
+  const variable = toVariable(service);
   const { name, method = 'GET', path, body, contentType = 'application/json', before } = parts;
   const token = 'token' in parts ? parts.token : '{{token}}';
   const script = (listen: string, exec: readonly string[]) => ({

@@ -31,7 +31,7 @@ export function buildImportRules(levels: readonly string[][]): IForbiddenRuleTyp
       name: 'is a service, which imports only @trainer/common, not',
       severity: 'error',
       from: { path: '^services/([^/]+)/src/', pathNot: TEST_FILE },
-      to: { pathNot: ['^services/$1/src/', `^${COMMON}(requests/)?index[.]ts$`] },
+      to: { pathNot: ['^services/$1/(src/|example[.]json$)', `^${COMMON}(requests/)?index[.]ts$`] },
     },
     {
       name: 'is shipped code, which must not import',

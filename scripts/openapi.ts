@@ -4,7 +4,7 @@ import { describePostman } from './describe-postman.ts';
 
 const files = {
   'openapi.json': await describeApi(),
-  'postman/trainer-apis.postman_collection.json': await describePostman(),
+  'postman/trainer-apis.postman_collection.json': describePostman(),
 };
 for (const [name, text] of Object.entries(files)) {
   await writeFile(new URL(`../docs/${name}`, import.meta.url), text);

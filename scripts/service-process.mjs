@@ -28,7 +28,7 @@ export async function startService({ name, folder, port }, { supervisor, watch }
     if (answered) showHeldErrors();
     return answered;
   });
-  return { name, url, ready, ended: child.ended, showHeldErrors };
+  return { name, folder, url, ready, ended: child.ended, showHeldErrors };
 }
 
 function holdErrors(child) {

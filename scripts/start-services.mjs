@@ -1,12 +1,9 @@
+import { execFileSync } from 'node:child_process';
+import { inRoot, root } from './project-paths.mjs';
 import { Refusal } from './refusal.mjs';
 import { startService } from './service-process.mjs';
 import { Supervisor } from './supervisor.mjs';
 
-export const services = [
-  { name: 'nemo', folder: 'nemo-api', port: 8081 },
-  { name: 'meta', folder: 'meta-api', port: 8082 },
-  { name: 'hf-unsloth', folder: 'hf-unsloth-api', port: 8083 },
-];
 const READY_WITHIN_MS = 60_000;
 const ENDED_BY_SIGTERM = 143;
 
@@ -15,6 +12,13 @@ const ENDED_BY_SIGTERM = 143;
  * the exit code. A service alone listens on PORT, several listen on their own ports.
  */
 export async function startServices(names, { node, watch }) {
+  const services = listServices(node);
+  const serviceNamed = (name) => {
+    const service = services.find((candidate) => candidate.name === name);
+    if (service !== undefined) return service;
+    const known = services.map((candidate) => candidate.name).join(', ');
+    throw new Refusal(`There is no service '${name}': use ${known}.`, { exitCode: 2 });
+  };
   const chosen = names.length === 0 ? services : [...new Set(names)].map(serviceNamed);
   const alone = chosen.length === 1;
   if (!alone && process.env.PORT) {
@@ -49,11 +53,10 @@ export async function startServices(names, { node, watch }) {
   return bad ?? (supervisor.stopAsked ? 0 : 1);
 }
 
-function serviceNamed(name) {
-  const service = services.find((candidate) => candidate.name === name);
-  if (service !== undefined) return service;
-  const known = services.map((candidate) => candidate.name).join(', ');
-  throw new Refusal(`There is no service '${name}': use ${known}.`, { exitCode: 2 });
+/** The registry is TypeScript, which the Node of this process may not know. */
+function listServices(node) {
+  const args = [inRoot('scripts/list-services.ts')];
+  return JSON.parse(execFileSync(node, args, { cwd: root, encoding: 'utf8' }));
 }
 
 async function allReady(running, supervisor) {
@@ -66,10 +69,10 @@ async function allReady(running, supervisor) {
   return ready.every(Boolean);
 }
 
-function announce({ name, url }) {
+function announce({ name, folder, url }) {
   const needsToken = process.env.TRAINER_API_TOKEN || process.env.TRAINER_API_TOKEN_FILE;
   const token = needsToken ? ' -H "X-TRAINER-TOKEN: $TRAINER_API_TOKEN"' : '';
-  const data = `-H 'Content-Type: application/json' --data @docs/examples/${name}.json`;
+  const data = `-H 'Content-Type: application/json' --data @services/${folder}/example.json`;
   console.log(`\n${name} is ready on ${url} (docs: docs/USAGE.md and ${url}/docs). Try it:`);
   console.log(`  curl ${url}/train${token} ${data}`);
 }

@@ -3,6 +3,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { services } from '@trainer/services';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeCleanCopy } from './clean-copy.ts';
 import { type ImageSpec, isIgnored, readDockerfile } from './dockerfile.ts';
@@ -12,11 +13,6 @@ import { ImageFolder } from './image-folder.ts';
 // No container engine is needed: a container of the image would see these files, this user, this
 // environment and this command, all read from the Dockerfile.
 const dockerfile = await readFile('Dockerfile', 'utf8');
-const SERVICES = [
-  { name: 'nemo', folder: 'nemo-api', port: 8081 },
-  { name: 'meta', folder: 'meta-api', port: 8082 },
-  { name: 'hf-unsloth', folder: 'hf-unsloth-api', port: 8083 },
-];
 const MAX_BYTES = 10_000_000;
 
 /** Node itself then refuses to write any file, even in folders that are open to all. */
@@ -32,7 +28,7 @@ beforeAll(async () => {
     if (isIgnored(dockerignore, path))
       await rm(join(copy.folder, path), { recursive: true, force: true });
   }
-  for (const { folder } of SERVICES) {
+  for (const { folder } of services) {
     const spec = readDockerfile(dockerfile, folder);
     await promisify(execFile)('sh', ['-c', spec.buildCommand], { cwd: copy.folder });
     builds.set(folder, toBuild(spec));
@@ -52,7 +48,7 @@ test('the base image is one release of the Node that everything is tested with',
   expect(baseImage).toBe(`node:${process.versions.node}-slim`);
 });
 
-describe.each(SERVICES)('the image of $folder', ({ name, folder, port }) => {
+describe.each(services)('the image of $folder', ({ folder, port }) => {
   const spec = readDockerfile(dockerfile, folder);
   const layOut = () => ImageFolder.create(spec, builds.get(folder) ?? '');
 
@@ -90,7 +86,7 @@ describe.each(SERVICES)('the image of $folder', ({ name, folder, port }) => {
       const uid = process.getuid?.() || spec.user.uid;
       expect(status).toMatch(new RegExp(`^Uid:\t${uid}\t${uid}\t`, 'm'));
     }
-    const body = await readFile(`docs/examples/${name}.json`, 'utf8');
+    const body = await readFile(`services/${folder}/example.json`, 'utf8');
     const headers = { 'content-type': 'application/json' };
     const submitted = await fetch(`${url}/train`, { method: 'POST', headers, body });
     expect(await submitted.json()).toMatchObject({ status: 'submitted' });

@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 
 const example = (name: string) =>
-  fileURLToPath(new URL(`../docs/examples/${name}.json`, import.meta.url));
+  fileURLToPath(new URL(`../services/${name}-api/example.json`, import.meta.url));
 
 interface RunOptions {
   readonly env?: Record<string, string>;

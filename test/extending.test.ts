@@ -1,67 +1,88 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { execFile } from 'node:child_process';
+import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parse, parseAllDocuments } from 'yaml';
+import { findImportViolations } from '../scripts/find-import-violations.ts';
+import { levels } from '../scripts/layers.ts';
+import { makeCleanCopy } from './clean-copy.ts';
+import { findFreePort } from './free-port.ts';
+import { NpmRun } from './npm-run.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const SERVICE = 'services/mistral-api';
 
 let page: string;
-/** A workspace with nothing in it but what the page adds and what that needs. */
-let workspace: string;
-let child: ChildProcess | undefined;
+/** The repository after someone has followed the page. */
+let copy: Awaited<ReturnType<typeof makeCleanCopy>>;
+let run: NpmRun | undefined;
+
+const inCopy = (path: string) => join(copy.folder, path);
+const read = (path: string) => readFile(inCopy(path), 'utf8');
+/** Standard output of a program in the copy, with the Node of this process. */
+const node = async (...args: string[]) =>
+  (await promisify(execFile)(process.execPath, args, { cwd: copy.folder })).stdout;
 
 beforeAll(async () => {
   page = await readFile(join(ROOT, 'docs/EXTENDING.md'), 'utf8');
-  workspace = await mkdtemp(join(tmpdir(), 'extending-'));
+  copy = await makeCleanCopy();
   for (const [, path = '', text = ''] of page.matchAll(/^`([^`]+)`:\n\n```\w+\n([\s\S]*?)^```/gm)) {
-    await mkdir(dirname(join(workspace, path)), { recursive: true });
-    await writeFile(join(workspace, path), text);
+    await mkdir(dirname(inCopy(path)), { recursive: true });
+    await writeFile(inCopy(path), text);
   }
-  // What `pnpm install` links.
-  await mkdir(join(workspace, SERVICE, 'node_modules/@trainer'), { recursive: true });
-  const common = join(workspace, SERVICE, 'node_modules/@trainer/common');
-  await symlink(join(ROOT, 'packages/common'), common);
-  await mkdir(join(workspace, 'node_modules'));
-  await symlink(join(ROOT, 'node_modules/@types'), join(workspace, 'node_modules/@types'));
-});
+  const [, line = ''] = /`services\/registry\.ts`:\n\n```ts\n(.*\n)```/.exec(page) ?? [];
+  await appendFile(inCopy('services/registry.ts'), line);
+  const [script = ''] = /^npx -y pnpm[\s\S]*?(?=^```)/m.exec(page) ?? [];
+  await promisify(execFile)('sh', ['-eu', '-c', script], { cwd: copy.folder });
+}, 300_000);
 afterAll(async () => {
-  child?.kill('SIGKILL');
-  await rm(workspace, { recursive: true });
+  run?.kill();
+  await run?.ended;
+  await copy[Symbol.asyncDispose]();
 });
 
-it('shows three files, and no more, for a new backend', async () => {
-  const files = await readdir(join(workspace, SERVICE, 'src'));
-  expect(files.sort()).toEqual(['backend.ts', 'server.ts']);
-  const shown = JSON.parse(await readFile(join(workspace, SERVICE, 'package.json'), 'utf8'));
-  const other = JSON.parse(await readFile(join(ROOT, 'services/nemo-api/package.json'), 'utf8'));
-  expect(shown).toEqual({ ...other, name: '@trainer/mistral-api' });
+it('shows one folder of four files, and one line', async () => {
+  const shown = [...page.matchAll(/^`([^`]+)`:\n\n```/gm)].map(([, path]) => path);
+  expect(shown).toEqual([
+    `${SERVICE}/package.json`,
+    `${SERVICE}/src/backend.ts`,
+    `${SERVICE}/src/server.ts`,
+    `${SERVICE}/example.json`,
+  ]);
+  const registry = await readFile(join(ROOT, 'services/registry.ts'), 'utf8');
+  expect((await read('services/registry.ts')).slice(registry.length).trim().split('\n')).toEqual([
+    "export { MistralBackend } from './mistral-api/src/backend.ts';",
+  ]);
+  const manifest = JSON.parse(await read(`${SERVICE}/package.json`));
+  const other = JSON.parse(await read('services/nemo-api/package.json'));
+  expect(manifest).toEqual({ ...other, name: '@trainer/mistral-api' });
 });
 
-it('shows code that the type checker accepts', async () => {
-  const config = { extends: join(ROOT, 'tsconfig.base.json'), include: ['services'] };
-  await writeFile(join(workspace, 'tsconfig.json'), JSON.stringify(config));
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-  const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', workspace]);
-  expect([String(stdout), status]).toEqual(['', 0]);
+it('leaves types and imports faultless', async () => {
+  expect(await node('node_modules/typescript/bin/tsc', '--noEmit')).toBe('');
+  const violations = await findImportViolations(copy.folder, levels);
+  expect(violations.filter((violation) => violation.includes('mistral'))).toEqual([]);
 }, 120_000);
 
-it('shows a service that starts, takes the request of the page and ends', async () => {
-  child = spawn(process.execPath, [join(workspace, SERVICE, 'src/server.ts')], {
-    env: { PATH: process.env.PATH, PORT: '0', TRAINER_MOCK_SUBMITTED_SECONDS: '0' },
-    stdio: ['ignore', 'pipe', 'inherit'],
+it('is known to npm start, which runs it and shows its example', async () => {
+  const listed = JSON.parse(await node('scripts/list-services.ts'));
+  expect(listed).toHaveLength(4);
+  expect(listed.at(-1)).toEqual({ name: 'mistral', folder: 'mistral-api', port: 8084 });
+
+  const PORT = await findFreePort();
+  run = new NpmRun(['start', '--', 'mistral'], {
+    ...{ cwd: copy.folder, env: { PORT, TRAINER_MOCK_SUBMITTED_SECONDS: '0' } },
   });
-  const ended = once(child, 'exit');
-  const url = await readUrl(child);
-  const request = JSON.parse(/-d '(\{[\s\S]*?\})'/.exec(page)?.[1] ?? '');
+  await run.untilStdoutHas('Ctrl-C stops.');
+  expect(run.stdout).toContain(`--data @${SERVICE}/example.json`);
+  const example = JSON.parse(await read(`${SERVICE}/example.json`));
   const post = async (changes: object) => {
     const headers = { 'content-type': 'application/json' };
-    const body = JSON.stringify({ ...request, ...changes });
-    const response = await fetch(`${url}/train`, { method: 'POST', headers, body });
+    const body = JSON.stringify({ ...example, ...changes });
+    const url = `http://127.0.0.1:${PORT}/train`;
+    const response = await fetch(url, { method: 'POST', headers, body });
     // biome-ignore lint/suspicious/noExplicitAny: what it holds is what the test is about.
     return { status: response.status, body: (await response.json()) as any };
   };
@@ -84,52 +105,82 @@ it('shows a service that starts, takes the request of the page and ends', async 
     'resources.gpus',
     'tuning_parameters.max_sequence_length',
   ]);
+  run.signalGroup('SIGINT');
+  await run.ended;
+}, 120_000);
 
-  child.kill('SIGTERM');
-  expect(await ended).toEqual([0, null]);
-});
-
-it('shows manifests that hold nothing of the service they were copied from', async () => {
-  await cp(join(ROOT, 'services/nemo-api/k8s'), join(workspace, 'services/nemo-api/k8s'), {
-    recursive: true,
-  });
-  const script = /^cp -R [\s\S]*?(?=^```)/m.exec(page)?.[0] ?? '';
-  execFileSync('sh', ['-eu', '-c', script], { cwd: workspace });
-  const folder = join(workspace, SERVICE, 'k8s');
-  expect(await readdir(folder)).toEqual(await readdir(join(ROOT, 'services/nemo-api/k8s')));
-  const texts = await Promise.all(
-    (await readdir(folder)).map((file) => readFile(join(folder, file), 'utf8')),
+it('is described in OpenAPI', async () => {
+  const { info, servers, paths } = JSON.parse(await read('docs/openapi.json'));
+  expect(info.description).toContain(
+    '\n| mistral | 8084 | mistral | full, lora, qlora | 1 GPU; 8 GPUs for method full |\n',
   );
-  expect(texts.join()).toContain('8084');
-  expect(texts.join()).not.toMatch(/nemo|8081/);
+  expect(servers).toContainEqual(expect.objectContaining({ url: 'http://{host}:8084' }));
+  const { examples } = paths['/train'].post.requestBody.content['application/json'];
+  expect(examples.mistral.value).toEqual(JSON.parse(await read(`${SERVICE}/example.json`)));
 });
 
-it('adds lines like those that are there for the other services', async () => {
-  const lines = ['scripts/start-services.mjs', 'k8s/base/Kustomization'].map(async (file) => {
-    const [, line = ''] = new RegExp(`\`${file}\`[^]*?\`\`\`\\w+\\n(.*)\\n`).exec(page) ?? [];
-    expect(line).toContain('mistral');
-    const like = line.replaceAll('mistral', 'nemo').replaceAll('8084', '8081');
-    expect((await readFile(join(ROOT, file), 'utf8')).split('\n')).toContain(like);
-  });
-  await Promise.all(lines);
+it('is tried by the Postman collection', async () => {
+  const collection = JSON.parse(await read('docs/postman/trainer-apis.postman_collection.json'));
+  expect(collection.variable).toContainEqual({ key: 'mistralUrl', value: 'http://localhost:8084' });
+  const folder = collection.item.find(({ name }: { name: string }) => name === 'Mistral API');
+  const names = folder.item.map(({ name }: { name: string }) => name);
+  expect(names).toEqual(
+    expect.arrayContaining([
+      'Submit',
+      'Submit a base_model.provider that this service refuses (400)',
+      'Submit a resources.gpus that this service refuses for method full (400)',
+    ]),
+  );
+});
+
+it('is known to trainer render', async () => {
+  const rendered = await node('packages/cli/src/main.ts', 'render', `${SERVICE}/example.json`);
+  expect(rendered).toContain('As the hf-unsloth service renders it');
+  const chosen = await node(
+    ...['packages/cli/src/main.ts', 'render', `${SERVICE}/example.json`],
+    ...['--backend', 'mistral'],
+  );
+  expect(chosen).toContain('As the mistral service renders it');
+  expect(chosen).toContain('name: mistral-runtime');
+});
+
+it('is bundled', async () => {
+  await node('scripts/bundle.mjs', '--out', inCopy('bundles'), 'mistral-api');
+  expect(await readdir(inCopy('bundles/mistral-api'))).toContain('server.mjs');
+  expect(await read('bundles/mistral-api/healthcheck.mjs')).toContain('PORT = 8084');
+}, 60_000);
+
+it('has manifests, of its own and in every list', async () => {
+  const files = await readdir(inCopy(`${SERVICE}/k8s`));
+  expect(files).toEqual(await readdir(join(ROOT, 'services/nemo-api/k8s')));
+  for (const file of files) {
+    const text = await read(`${SERVICE}/k8s/${file}`);
+    const nemo = await readFile(join(ROOT, 'services/nemo-api/k8s', file), 'utf8');
+    expect(text).toBe(nemo.replaceAll('nemo', 'mistral').replaceAll('8081', '8084'));
+  }
+  const lists = ['base', 'overlays/kind', 'overlays/production'];
+  for (const path of lists.map((folder) => `k8s/${folder}/Kustomization`)) {
+    const { resources, replicas = [] } = parse(await read(path));
+    expect(JSON.stringify([resources, replicas])).toContain('mistral-api');
+    // What was there stays as it was written.
+    const before = await readFile(join(ROOT, path), 'utf8');
+    const after = (await read(path)).split('\n');
+    expect(before.split('\n').filter((line) => !after.includes(line))).toEqual([]);
+  }
+  const ingresses = parseAllDocuments(await read('k8s/overlays/production/ingress.yaml'));
+  expect(ingresses.map((document) => document.toJS().metadata.name)).toContain('mistral-api');
+  const { images } = parse(await read('k8s/overlays/production/Kustomization'));
+  expect(images.at(-1).name).toBe('trainer-mistral-api');
 });
 
 it('names files and functions that exist', async () => {
-  const read = (path: string) => readFile(join(ROOT, 'packages/common', path), 'utf8');
-  expect(await read('src/service/create-platform.ts')).toContain('PLATFORMS');
-  expect(await read('src/config.ts')).toContain('TRAINER_JOB_RUNNER');
-  expect(await read('test/job-runner-contract.ts')).toContain('export function describeJobRunner');
-  expect(await read('test/job-store-contract.ts')).toContain('export function describeJobStore');
-});
-
-async function readUrl({ stdout }: ChildProcess): Promise<string> {
-  if (stdout === null) throw new Error('No standard output.');
-  for await (const line of createInterface({ input: stdout })) {
-    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
-    if (url !== undefined) {
-      stdout.resume();
-      return url;
-    }
+  const inCommon = (path: string) => read(`packages/common/${path}`);
+  expect(await inCommon('src/service/create-platform.ts')).toContain('PLATFORMS');
+  expect(await inCommon('src/config.ts')).toContain('TRAINER_JOB_RUNNER');
+  for (const [file, name] of [
+    ['job-runner-contract.ts', 'describeJobRunner'],
+    ['job-store-contract.ts', 'describeJobStore'],
+  ]) {
+    expect(await inCommon(`test/${file}`)).toContain(`export function ${name}`);
   }
-  throw new Error('The service ended before it listened.');
-}
+});

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startTestService } from '@trainer/common/testing';
-import { MetaBackend } from '@trainer/services';
+import { findService } from '@trainer/services';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runNpx } from './run-npx.ts';
 
@@ -40,7 +40,7 @@ it('compiles', async () => {
 
 it('submits, reads and cancels a job, and gets problems as they are described', async () => {
   await using service = await startTestService({
-    backend: new MetaBackend(),
+    backend: findService('meta').backend,
     env: { TRAINER_API_TOKEN: 'right', TRAINER_MOCK_RUNNING_SECONDS: '3600' },
   });
   const { stdout } = await promisify(execFile)(process.execPath, [join(folder, 'program.ts')], {

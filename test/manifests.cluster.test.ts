@@ -143,8 +143,7 @@ describe('all three, each as the account and with the settings of its manifests'
   }
 
   async function makeRequest(service: string, jobId: string, ...args: string[]) {
-    const file = `docs/examples/${service.replace(/-api$/, '')}.json`;
-    const example = JSON.parse(await readFile(file, 'utf8'));
+    const example = JSON.parse(await readFile(`services/${service}/example.json`, 'utf8'));
     const extra = example.extra_parameters ?? {};
     const trainer_args = [...(extra.trainer_args ?? []), ...args];
     return { ...example, job_id: jobId, extra_parameters: { ...extra, trainer_args } };
@@ -238,7 +237,7 @@ describe('all three, each as the account and with the settings of its manifests'
   test(
     'all can be removed while jobs run and the services are up',
     async () => {
-      const [name] = SERVICES;
+      const [name = ''] = SERVICES;
       const service = running.get(name) as DeployedService;
       const request = await makeRequest(name, 'is-removed', '--testbed-outcome=never');
       await vi.waitFor(

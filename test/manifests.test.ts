@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseConfig, SETTINGS } from '@trainer/common';
 import { CLOSE_TIMEOUT_MS } from '@trainer/common/testing/internals';
-import { HfUnslothBackend, MetaBackend, NemoBackend } from '@trainer/services';
+import { services as registered } from '@trainer/services';
 import { describe, expect, test } from 'vitest';
+import { describeManifests } from '../scripts/describe-manifests.ts';
 import {
   listApplied,
   type Manifest,
@@ -26,13 +27,11 @@ const KUSTOMIZATIONS = [
   ...['k8s', 'k8s/base', 'k8s/runtimes', 'k8s/overlays/kind', 'k8s/overlays/production'],
   ...SERVICES.map(manifestFolderOf),
 ];
-const BACKENDS = [new NemoBackend(), new MetaBackend(), new HfUnslothBackend()];
 
 const namespaces = await readDocuments('k8s/base/namespaces.yaml');
 const runtimes = await readFolder('k8s/runtimes');
 const services = await Promise.all(
-  BACKENDS.map(async (backend) => {
-    const name = `${backend.name}-api`;
+  registered.map(async ({ backend, folder: name }) => {
     const objects = await readFolder(manifestFolderOf(name));
     return { name, backend, objects, find: (kind: string) => findOne(objects, kind) };
   }),
@@ -56,6 +55,12 @@ test.each(KUSTOMIZATIONS)('%s lists all that lies beside it, and nothing else', 
   expect(files.filter((path) => path.endsWith('.yaml')).sort()).toEqual(await listApplied(folder));
   for (const base of resources.filter((path) => !path.endsWith('.yaml'))) {
     expect(existsSync(join(folder, base, 'Kustomization')), base).toBe(true);
+  }
+});
+
+test('are committed as they are described', async () => {
+  for (const [path, text] of await describeManifests('.')) {
+    expect(await readFile(path, 'utf8'), `${path} is stale: npm run manifests`).toBe(text);
   }
 });
 

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { services } from '@trainer/services';
 import { parseAllDocuments } from 'yaml';
 
 export interface Manifest {
@@ -14,7 +15,8 @@ export interface Manifest {
   readonly [key: string]: any;
 }
 
-export const SERVICES = ['nemo-api', 'meta-api', 'hf-unsloth-api'] as const;
+/** The folders of all services, which are also what their objects are called. */
+export const SERVICES = services.map(({ folder }) => folder);
 export const manifestFolderOf = (service: string) => `services/${service}/k8s`;
 
 /** The documents of one file, strictly: a key given twice or a wrong indentation is an error. */

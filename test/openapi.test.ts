@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { TrainingRequestSchema } from '@trainer/common';
 import { startTestService } from '@trainer/common/testing';
-import { HfUnslothBackend, MetaBackend, NemoBackend } from '@trainer/services';
+import { exampleRequests } from '@trainer/common/testing/internals';
+import { findService, services } from '@trainer/services';
 import { expect, it } from 'vitest';
 import { describeApi } from '../scripts/describe-api.ts';
 
@@ -22,13 +23,53 @@ it('is committed as it is served', async () => {
   expect(committed, 'docs/openapi.json is stale: npm run openapi').toBe(await describeApi());
 });
 
-it.each([new NemoBackend(), new MetaBackend(), new HfUnslothBackend()])(
-  'is the same for $name',
-  async (backend) => {
-    await using service = await startTestService({ backend });
-    expect((await service.request('/openapi.json')).body).toEqual(description);
-  },
-);
+const PROVIDERS = ['BaseModel', 'provider'] as const;
+const METHODS = ['Customization', 'method'] as const;
+
+/** The values that a description names for a field. */
+function valuesOf(of: typeof description, [schema, property]: readonly [string, string]): string[] {
+  const field = of.components.schemas[schema].properties[property];
+  return field.enum ?? field.anyOf[0].enum;
+}
+
+it.each([
+  ['nemo', PROVIDERS, ['nemo', 'nemotron', 'bim']],
+  ['meta', PROVIDERS, ['meta', 'huggingface']],
+  ['hf-unsloth', PROVIDERS, ['meta', 'huggingface', 'mistral', 'tii', 'custom']],
+  ['nemo', METHODS, ['full', 'lora', 'qlora', 'peft', 'adapter']],
+  ['hf-unsloth', METHODS, ['lora', 'qlora', 'peft']],
+])('the description of %s names only what it takes as %j', async (name, field, values) => {
+  const { backend, port } = findService(name);
+  await using service = await startTestService({ backend });
+  const { body } = await service.request('/openapi.json');
+  expect(valuesOf(body, field)).toEqual(values);
+  expect(body.info.title).toBe(backend.title);
+  expect(body.servers).toMatchObject([{ url: `http://{host}:${port}` }]);
+  const names = services.map((each) => each.name);
+  const described = names.filter((each) => body.info.description.includes(`\n| ${each} |`));
+  expect(described).toEqual([name]);
+});
+
+it('is the union of what the services take and say', async () => {
+  const bodies = await Promise.all(
+    services.map(async ({ backend }) => {
+      await using service = await startTestService({ backend });
+      return (await service.request('/openapi.json')).body;
+    }),
+  );
+  for (const field of [PROVIDERS, METHODS]) {
+    const union = new Set(bodies.flatMap((body) => valuesOf(body, field)));
+    expect(new Set(valuesOf(description, field))).toEqual(union);
+  }
+  expect(description.servers).toEqual(bodies.flatMap(({ servers }) => servers));
+  const rest = ({ components, paths }: typeof description) => {
+    const { BaseModel: _, Customization: __, ...schemas } = components.schemas;
+    const { examples: ___, ...media } =
+      paths['/train'].post.requestBody.content['application/json'];
+    return { schemas, media, responses: paths['/train'].post.responses };
+  };
+  for (const body of bodies) expect(rest(body)).toEqual(rest(description));
+});
 
 it('defines each schema once, under a simple name', () => {
   const names = Object.keys(description.components.schemas);
@@ -68,21 +109,26 @@ it('has the defaults that the services fill in', () => {
   expect(BaseModel.properties.revision.default).toBe('main');
 });
 
-const requests = Object.entries<{ value: object }>(
-  description.paths['/train'].post.requestBody.content['application/json'].examples,
+const requests = services.flatMap(({ backend }) => {
+  const examples = exampleRequests([backend]);
+  return Object.entries(examples).map(([id, { value }]) => ({ backend, id, value }));
+});
+
+it.each(requests)(
+  'shows $backend.name an example that is valid: $id',
+  async ({ backend, value }) => {
+    expect(TrainingRequestSchema.safeParse(value)).toMatchObject({ success: true });
+    await using service = await startTestService({ backend });
+    const { callbacks: _, ...request } = value as { callbacks?: object };
+    const answer = await service.post('/train', request);
+    expect(answer.status).toBe(200);
+    expect(answer.body.metadata.warnings).toEqual([]);
+  },
 );
 
-it.each(requests)('has an example request that is valid: %s', async (name, { value }) => {
-  expect(TrainingRequestSchema.safeParse(value)).toMatchObject({ success: true });
-  const backend = name === 'nemo' ? new NemoBackend() : new MetaBackend();
-  await using service = await startTestService({
-    backend,
-    env: { TRAINER_CALLBACK_ALLOWED_HOSTS: 'localhost' },
-  });
-  const { callbacks: _, ...request } = value as { callbacks?: object };
-  const answer = await service.post('/train', request);
-  expect(answer.status).toBe(200);
-  expect(answer.body.metadata.warnings).toEqual([]);
+it('shows every example that a service shows', () => {
+  const { examples } = description.paths['/train'].post.requestBody.content['application/json'];
+  expect(new Set(Object.keys(examples))).toEqual(new Set(requests.map(({ id }) => id)));
 });
 
 it('tells the callbacks of a job', () => {

@@ -2,9 +2,15 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startTestService } from '@trainer/common/testing';
-import { HfUnslothBackend, MetaBackend, NemoBackend } from '@trainer/services';
+import { services } from '@trainer/services';
 import { describe, expect, it } from 'vitest';
 import { runNpx } from './run-npx.ts';
+
+const COLLECTION = 'docs/postman/trainer-apis.postman_collection.json';
+const collection = JSON.parse(await readFile(COLLECTION, 'utf8')) as {
+  readonly variable: readonly { readonly key: string; readonly value: string }[];
+  readonly item: readonly { readonly name: string; readonly item: readonly object[] }[];
+};
 
 interface Assertion {
   readonly name: string;
@@ -12,31 +18,34 @@ interface Assertion {
   readonly isSkipped: boolean;
 }
 
-/** Runs the collection against three started services; resolves with every assertion that it made. */
+/** Runs the collection against all services, started for it; resolves with every assertion that it made. */
 async function runCollection(token: string): Promise<Assertion[]> {
   // Jobs stay until they are cancelled.
   const env = {
     TRAINER_MOCK_SUBMITTED_SECONDS: '3600',
     ...(token !== '' && { TRAINER_API_TOKEN: token }),
   };
-  await using nemo = await startTestService({ backend: new NemoBackend(), env });
-  await using meta = await startTestService({ backend: new MetaBackend(), env });
-  await using hfUnsloth = await startTestService({ backend: new HfUnslothBackend(), env });
-  const variables = {
-    nemoUrl: nemo.url,
-    metaUrl: meta.url,
-    hfUnslothUrl: hfUnsloth.url,
-    token,
-  };
+  await using started = new AsyncDisposableStack();
+  const addresses = new Map<string, string>();
+  for (const { backend, port } of services) {
+    const service = started.use(await startTestService({ backend, env }));
+    addresses.set(`http://localhost:${port}`, service.url);
+  }
+  const variables = [
+    ...collection.variable
+      .filter(({ value }) => addresses.has(value))
+      .map(({ key, value }) => [key, addresses.get(value)]),
+    ['token', token],
+  ];
   const folder = await mkdtemp(join(tmpdir(), 'newman-'));
   try {
     const report = join(folder, 'report.json');
     const { stdout, stderr } = await runNpx(
       ['newman@6.2.2'],
       [
-        ...['newman', 'run', 'docs/postman/trainer-apis.postman_collection.json'],
+        ...['newman', 'run', COLLECTION],
         ...['--reporters', 'json', '--reporter-json-export', report],
-        ...Object.entries(variables).flatMap(([key, value]) => ['--env-var', `${key}=${value}`]),
+        ...variables.flatMap(([key, value]) => ['--env-var', `${key}=${value}`]),
       ],
     );
     const text = await readFile(report, 'utf8').catch(() => {
@@ -60,8 +69,9 @@ interface Execution {
 }
 
 function toAssertions(executions: readonly Execution[]): Assertion[] {
+  const folders = collection.item.flatMap(({ name, item }) => item.map(() => name));
   return executions.flatMap(({ item, requestError, assertions }, index) => {
-    const service = ['nemo', 'meta', 'hf-unsloth'][Math.floor((index * 3) / executions.length)];
+    const service = folders[index];
     const none = { assertion: 'is tested', error: requestError ?? { message: 'nothing is' } };
     return (assertions ?? [none]).map(({ assertion, error, ...rest }) => ({
       name: `${service}: ${item.name} ${assertion}`,

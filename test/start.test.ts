@@ -3,17 +3,14 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { platform } from 'node:process';
 import { promisify } from 'node:util';
+import { services } from '@trainer/services';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { makeCleanCopy } from './clean-copy.ts';
 import { isAlive, NpmRun } from './npm-run.ts';
 
 // All of 127.0.0.0/8 is this machine on Linux, so that others may have the fixed ports elsewhere.
 const HOST = platform === 'linux' ? '127.81.82.83' : '127.0.0.1';
-const SERVICES = [
-  { name: 'nemo', port: 8081 },
-  { name: 'meta', port: 8082 },
-  { name: 'hf-unsloth', port: 8083 },
-].map((service) => ({ ...service, url: `http://${HOST}:${service.port}` }));
+const SERVICES = services.map(({ name, port }) => ({ name, port, url: `http://${HOST}:${port}` }));
 const TOKEN = 'a-token-that-nobody-may-see';
 const ALL_READY = 'Ctrl-C stops.';
 
@@ -70,7 +67,7 @@ async function answersHealth(url: string): Promise<boolean> {
 const sentencesOf = (run: NpmRun) =>
   run.stderr.split('\n').filter((line) => line && !/^(npm |Installing )/.test(line));
 
-test('npm start in a clean copy brings up all three services, and Ctrl-C ends them', async () => {
+test('npm start in a clean copy brings up all services, and Ctrl-C ends them', async () => {
   const run = npmStart([], { PORT: '9999', TRAINER_API_TOKEN: TOKEN });
   await run.untilStdoutHas(ALL_READY);
 

@@ -5,13 +5,13 @@ import {
   renderRequest,
   TrainerError,
 } from '@trainer/common';
-import { HfUnslothBackend, MetaBackend, NemoBackend } from '@trainer/services';
+import { services } from '@trainer/services';
 import { stringify } from 'yaml';
 import type { CliContext } from './cli-context.ts';
 import { printable } from './table.ts';
 import { EXIT, UsageError } from './usage.ts';
 
-const BACKENDS = [new NemoBackend(), new MetaBackend(), new HfUnslothBackend()];
+const BACKENDS = services.map(({ backend }) => backend);
 
 /** Prints the TrainJob that a service would make of a request; what it would say goes to stderr. */
 export function render(

@@ -22,7 +22,7 @@ FILE may be -, for standard input.
 
   --json               prints JSON, for programs
   --timeout SECONDS    how long to wait, with wait and --wait
-  --backend NAME       nemo, meta or hf-unsloth, with render: by default the one that accepts
+  --backend NAME       the service that renders, with render: by default one that accepts
   --help               prints this
 
 TRAINER_URL            where the service is, such as http://localhost:8082

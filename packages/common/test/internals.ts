@@ -2,6 +2,7 @@
 export type { WebhookPost } from '../src/callbacks/http/webhook-client.ts';
 export { createSigner } from '../src/callbacks/signature.ts';
 export { ERRORS } from '../src/error-codes.ts';
+export { exampleRequests } from '../src/http/openapi/describe-services.ts';
 export { type JobDraft, NO_DELIVERY } from '../src/jobs/job.ts';
 export { toJobName } from '../src/jobs/job-name.ts';
 export type { JobStore, RecordChange } from '../src/jobs/job-store.ts';

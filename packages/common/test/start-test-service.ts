@@ -8,6 +8,8 @@ import { createService } from '../src/service/create-service.ts';
 /** A backend that demands nothing. */
 export class TestBackend extends BaseTrainerBackend {
   readonly name = 'test';
+  readonly title = 'Test API';
+  readonly example = makeRequest();
   readonly defaults = { port: 0, runtimeName: 'test-runtime' };
   readonly rules: readonly Rule[] = [];
 }

@@ -6,10 +6,13 @@ import {
   type TrainingRequest,
   UnslothOptionsSchema,
 } from '@trainer/common';
+import example from '../example.json' with { type: 'json' };
 
 /** Hugging Face models, trained with Unsloth. */
 export class HfUnslothBackend extends BaseTrainerBackend {
   readonly name = 'hf-unsloth';
+  readonly title = 'Hugging Face + Unsloth API';
+  readonly example = example;
   readonly defaults = { port: 8083, runtimeName: 'hf-unsloth-runtime' };
   readonly rules = [
     providerIn('huggingface', 'meta', 'mistral', 'tii', 'custom'),

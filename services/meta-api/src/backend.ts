@@ -5,10 +5,13 @@ import {
   providerIn,
   type TrainingRequest,
 } from '@trainer/common';
+import example from '../example.json' with { type: 'json' };
 
 /** Meta's models, trained with ZeRO stages over at least two GPUs. */
 export class MetaBackend extends BaseTrainerBackend {
   readonly name = 'meta';
+  readonly title = 'Meta Adapter API';
+  readonly example = example;
   readonly defaults = { port: 8082, runtimeName: 'meta-runtime' };
   readonly rules = [
     providerIn('meta', 'huggingface'),

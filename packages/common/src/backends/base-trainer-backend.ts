@@ -17,6 +17,10 @@ export abstract class BaseTrainerBackend {
   /** The label of its jobs; part of their names, so it never changes. */
   abstract readonly name: string;
   abstract readonly defaults: ServiceDefaults;
+  /** What people call the service. */
+  abstract readonly title: string;
+  /** A body that it takes, which its documentation shows. */
+  abstract readonly example: Readonly<Record<string, unknown>>;
   /** What it demands of a request, in the order in which violations are told. */
   abstract readonly rules: readonly Rule[];
 

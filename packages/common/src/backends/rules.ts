@@ -12,8 +12,22 @@ import type { METHODS, PROVIDERS, TrainingRequest } from '../requests/training-r
 type Provider = (typeof PROVIDERS)[number];
 type Method = (typeof METHODS)[number];
 
+/** What a rule demands, as data of which descriptions and examples are made. */
+export type Demand =
+  | {
+      readonly field: 'base_model.provider' | 'customization.method';
+      readonly oneOf: readonly string[];
+    }
+  | {
+      readonly field: 'resources.gpus' | 'resources.memory_gb';
+      readonly minimum: number;
+      /** Without it, whatever the method. */
+      readonly forMethod?: Method;
+    };
+
 /** One condition on a valid request. Pure; what it finds are full sentences for people. */
 export interface Rule {
+  readonly demand?: Demand;
   /** The paths it looks at; it is not asked when the schema refused one of them. */
   readonly reads: readonly string[];
   readonly check: (request: TrainingRequest) => readonly Violation[];
@@ -46,33 +60,41 @@ export function rule(
 }
 
 export function providerIn(...providers: readonly Provider[]): Rule {
-  return rule('base_model.provider', [], ({ base_model }) => {
+  const field = 'base_model.provider';
+  const check = rule(field, [], ({ base_model }) => {
     if (providers.includes(base_model.provider)) return undefined;
-    return `base_model.provider must be one of ${providers.join(', ')} for this service, but is ${base_model.provider}.`;
+    return `${field} must be one of ${providers.join(', ')} for this service, but is ${base_model.provider}.`;
   });
+  return { ...check, demand: { field, oneOf: providers } };
 }
 
 export function methodIn(...methods: readonly Method[]): Rule {
-  return rule('customization.method', [], ({ customization }) => {
+  const field = 'customization.method';
+  const check = rule(field, [], ({ customization }) => {
     if (methods.includes(customization.method)) return undefined;
-    return `customization.method must be one of ${methods.join(', ')} for this service, but is ${customization.method}.`;
+    return `${field} must be one of ${methods.join(', ')} for this service, but is ${customization.method}.`;
   });
+  return { ...check, demand: { field, oneOf: methods } };
 }
 
 export function atLeastGpus(minimum: number, why = ''): Rule {
-  return rule('resources.gpus', [], ({ resources }) => {
+  const field = 'resources.gpus';
+  const check = rule(field, [], ({ resources }) => {
     if (resources.gpus >= minimum) return undefined;
-    return `resources.gpus must be at least ${minimum}${why} for this service, but is ${resources.gpus}.`;
+    return `${field} must be at least ${minimum}${why} for this service, but is ${resources.gpus}.`;
   });
+  return { ...check, demand: { field, minimum } };
 }
 
 /** A floor under one of the resources that holds for one method only. */
 export function methodNeeds(method: Method, resource: 'gpus' | 'memory_gb', minimum: number): Rule {
-  return rule(`resources.${resource}`, ['customization.method'], (request) => {
+  const field = `resources.${resource}` as const;
+  const check = rule(field, ['customization.method'], (request) => {
     const given = request.resources[resource];
     if (request.customization.method !== method || given >= minimum) return undefined;
-    return `resources.${resource} must be at least ${minimum} for the method ${method}, but is ${given}.`;
+    return `${field} must be at least ${minimum} for the method ${method}, but is ${given}.`;
   });
+  return { ...check, demand: { field, minimum, forMethod: method } };
 }
 
 const gpusDivideOverNodes = rule(

@@ -1,4 +1,5 @@
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { BaseTrainerBackend } from '../backends/base-trainer-backend.ts';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
 import { registerOpenApi } from './openapi/openapi.ts';
@@ -29,6 +30,8 @@ export interface AppParts extends Omit<SubmitJobParts, 'responses'>, GetReadines
   readonly tokens: Tokens;
   readonly logger: FastifyBaseLogger;
   readonly metrics: Metrics;
+  /** What the OpenAPI description is about; the service's own backend by default. */
+  readonly describedBackends?: readonly BaseTrainerBackend[] | undefined;
 }
 
 /** Longer than any job id, so that one that is too long is told so instead of "no such route". */
@@ -61,7 +64,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   registerRequestMetrics(app, metrics);
   await registerHeaders(app);
   await registerRateLimit(app, config.rateLimitPerMinute);
-  await registerOpenApi(app);
+  await registerOpenApi(app, parts.describedBackends ?? [parts.backend]);
 
   registerGetHealth(app);
   registerGetReadiness(app, parts);

@@ -22,6 +22,8 @@ export interface ServiceParts {
   readonly config: Config;
   readonly logger: Logger;
   readonly clock?: Clock;
+  /** What the OpenAPI description is about; the service's own backend by default. */
+  readonly describedBackends?: readonly BaseTrainerBackend[];
   /** Stand between the service and what it writes to or sends with, as failpoints do. */
   readonly decorate?: {
     readonly platform: (platform: Platform) => Platform;
@@ -81,6 +83,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
   const jobs = new Jobs({ backend: backend.name, store, runner, clock, logger, maxJobs });
   const app = await createApp({
     ...{ backend, config, tokens, logger, jobs, metrics },
+    describedBackends: parts.describedBackends,
     furtherRules: [createWebhookRule(policy)],
     unready: () =>
       [store.notReadyReason(), runner.notReadyReason()].filter(

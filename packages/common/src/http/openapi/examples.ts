@@ -7,7 +7,7 @@ const PROJECT = 's3://example-bucket/users/u1/projects/p1';
 /** Requests for the description of the API: the smallest, and one that uses much. */
 export const EXAMPLE_REQUESTS = {
   smallest: {
-    summary: 'All that must be given; the meta and hf-unsloth services accept it',
+    summary: 'All that must be given',
     value: {
       job_id: 'smallest-001',
       base_model: { provider: 'huggingface', model_name: 'meta-llama/Llama-2-7b' },
@@ -58,17 +58,6 @@ export const EXAMPLE_REQUESTS = {
         event_filter: ['running', 'succeeded', 'failed', 'cancelled'],
       },
       extra_parameters: { num_nodes: 2 },
-    },
-  },
-  nemo: {
-    summary: 'Full fine-tuning with the nemo service',
-    value: {
-      job_id: 'nemo-example-001',
-      base_model: { provider: 'nemo', model_name: 'nemotron-3-8b' },
-      customization: { method: 'full' },
-      resources: { gpus: 8, gpu_type: 'H100', cpus: 48, memory_gb: 512 },
-      datasets: [{ source: `${PROJECT}/ingestion/support.jsonl`, format: 'jsonl' }],
-      artifacts: { log_uri: `${PROJECT}/logs/`, output_uri: `${PROJECT}/results/` },
     },
   },
 } satisfies Record<string, { summary: string; value: TrainingRequestInput }>;

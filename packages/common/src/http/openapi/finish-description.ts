@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { BaseTrainerBackend } from '../../backends/base-trainer-backend.ts';
 import { CALLBACKS } from './callback-description.ts';
-import { EXAMPLE_DELIVERIES, EXAMPLE_REQUESTS, EXAMPLE_RESPONSES } from './examples.ts';
+import { allowedValues, exampleRequests } from './describe-services.ts';
+import { EXAMPLE_DELIVERIES, EXAMPLE_RESPONSES } from './examples.ts';
 import { exampleProblems } from './problem-responses.ts';
 
 interface MediaType {
@@ -58,18 +60,27 @@ const EXAMPLES: Record<string, Record<string, unknown>> = {
   replayDeliveries: EXAMPLE_DELIVERIES,
 };
 
+const RESTRICTED = [
+  ['BaseModel', 'provider', 'base_model.provider'],
+  ['Customization', 'method', 'customization.method'],
+] as const;
+
 /** Adds to a description what routes cannot say, and leaves out the schemas that nothing uses. */
-export function finishDescription(description: UnfinishedDescription): unknown {
+export function finishDescription(
+  description: UnfinishedDescription,
+  backends: readonly BaseTrainerBackend[],
+): unknown {
   for (const item of Object.values(description.paths ?? {})) {
-    for (const operation of Object.values(item)) finishOperation(operation);
+    for (const operation of Object.values(item)) finishOperation(operation, backends);
   }
+  narrowSchemas(description.components.schemas, backends);
   return withSimpleNames({
     ...description,
     components: { ...description.components, headers: HEADERS, examples: exampleProblems() },
   });
 }
 
-function finishOperation(operation: Operation): void {
+function finishOperation(operation: Operation, backends: readonly BaseTrainerBackend[]): void {
   const { operationId = '', requestBody, responses } = operation;
   for (const [status, response] of Object.entries(responses)) {
     response.headers = Object.fromEntries(
@@ -85,7 +96,7 @@ function finishOperation(operation: Operation): void {
   if (operationId !== 'submitJob') return;
   operation.callbacks = CALLBACKS;
   const body = requestBody?.content['application/json'];
-  if (body !== undefined) body.examples = EXAMPLE_REQUESTS;
+  if (body !== undefined) body.examples = exampleRequests(backends);
 }
 
 function headersOf(operationId: string, status: string): HeaderName[] {
@@ -98,6 +109,27 @@ function headersOf(operationId: string, status: string): HeaderName[] {
     ...(status === '401' ? (['WWW-Authenticate'] as const) : []),
     ...((status === '429' || status === '503') && isProblem ? (['Retry-After'] as const) : []),
   ];
+}
+
+/** Leaves each field that backends restrict only the values that one of them takes. */
+function narrowSchemas(schemas: Schemas, backends: readonly BaseTrainerBackend[]): void {
+  for (const [schema, property, field] of RESTRICTED) {
+    const allowed = allowedValues(backends, field);
+    if (allowed === undefined) continue;
+    for (const name of [schema, `${schema}Input`]) {
+      const { properties } = (schemas[name] ?? {}) as { properties?: Schemas };
+      narrowEnums(properties?.[property], allowed);
+    }
+  }
+}
+
+function narrowEnums(schema: unknown, allowed: readonly string[]): void {
+  if (typeof schema !== 'object' || schema === null) return;
+  const node = schema as { enum?: unknown[]; anyOf?: unknown[] };
+  if (node.enum !== undefined) {
+    node.enum = node.enum.filter((value) => value === null || allowed.includes(String(value)));
+  }
+  for (const variant of node.anyOf ?? []) narrowEnums(variant, allowed);
 }
 
 /** Schemas come as what is sent (`JobInput`) and what is answered (`Job`): where one will do, as `Job`. */

@@ -6,32 +6,17 @@ import {
 } from '@fastify/type-provider-zod';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import type { BaseTrainerBackend } from '../../backends/base-trainer-backend.ts';
+import { describeDemands, describeServers } from './describe-services.ts';
 import { finishDescription, type UnfinishedDescription } from './finish-description.ts';
 import { describeProblems } from './problem-responses.ts';
 
 type Transform = ReturnType<typeof createJsonSchemaTransform>;
 type SchemaConfig = NonNullable<Parameters<typeof createJsonSchemaTransform>[0]['zodToJsonConfig']>;
 
-const DESCRIPTION = `Submits, watches and cancels fine-tuning jobs, which run as Kubeflow TrainJobs.
-
-Three services speak this API, each for one family of models:
-
-| service | port | \`base_model.provider\` | further rules |
-| --- | --- | --- | --- |
-| nemo | 8081 | nemo, nemotron, bim | at least 1 GPU; 4 for method full |
-| meta | 8082 | meta, huggingface | at least 2 GPUs; 128 GB of memory for method full |
-| hf-unsloth | 8083 | huggingface, meta, mistral, tii, custom | at least 1 GPU; method lora, qlora or peft |
-
-A field that may be left out may be null, too. A field that no schema knows is not refused, but named in \`metadata.warnings\`.
+const FOR_CLIENTS = `A field that may be left out may be null, too. A field that no schema knows is not refused, but named in \`metadata.warnings\`.
 
 Every refusal is a problem document (RFC 9457) with a stable \`code\`; one about a request names all that is wrong with it. An unknown route is 404 with \`ROUTE_NOT_FOUND\`.`;
-
-const server = (name: string, port: number) => ({
-  url: `http://{host}:${port}`,
-  description: `The ${name} service`,
-  variables: { host: { default: 'localhost', description: 'Where the services run' } },
-});
-const SERVERS = [server('nemo', 8081), server('meta', 8082), server('hf-unsloth', 8083)];
 
 const ZOD_TO_JSON: SchemaConfig = {
   override: ({ zodSchema, jsonSchema }) => {
@@ -65,20 +50,24 @@ const describeRoute: Transform = (route) => {
 };
 
 /**
- * Describes the routes that are registered after it, at `/openapi.json` and for people at `/docs`.
- * The description is the same for all services.
+ * Describes the routes that are registered after it, at `/openapi.json` and for people at `/docs`,
+ * as an API of services with these backends.
  */
-export async function registerOpenApi(app: FastifyInstance): Promise<void> {
+export async function registerOpenApi(
+  app: FastifyInstance,
+  backends: readonly BaseTrainerBackend[],
+): Promise<void> {
+  const servers = describeServers(backends);
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: {
-        title: 'Trainer APIs',
-        description: DESCRIPTION,
+        title: toTitle(backends),
+        description: toDescription(backends),
         version: '1.0.0',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
-      servers: SERVERS,
+      servers,
       tags: [
         { name: 'jobs', description: 'For those who launch jobs' },
         { name: 'callbacks', description: 'What a job tells its webhook' },
@@ -102,7 +91,7 @@ export async function registerOpenApi(app: FastifyInstance): Promise<void> {
     },
     transform: describeRoute,
     transformObject: (document) =>
-      finishDescription(componentsFromZod(document) as UnfinishedDescription) as never,
+      finishDescription(componentsFromZod(document) as UnfinishedDescription, backends) as never,
   });
   await app.register(swaggerUi, {
     routePrefix: '/docs',
@@ -110,8 +99,24 @@ export async function registerOpenApi(app: FastifyInstance): Promise<void> {
     uiConfig: { validatorUrl: null },
     transformSpecification: (description) => ({
       ...description,
-      servers: [{ url: '/', description: 'This service' }, ...SERVERS],
+      servers: [{ url: '/', description: 'This service' }, ...servers],
     }),
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+}
+
+function toTitle(backends: readonly BaseTrainerBackend[]): string {
+  const [only, ...more] = backends;
+  return only === undefined || more.length > 0 ? 'Trainer APIs' : only.title;
+}
+
+function toDescription(backends: readonly BaseTrainerBackend[]): string {
+  return [
+    'Submits, watches and cancels fine-tuning jobs, which run as Kubeflow TrainJobs.',
+    backends.length === 1
+      ? 'This service takes:'
+      : 'Several services speak this API, each for one family of models:',
+    describeDemands(backends),
+    FOR_CLIENTS,
+  ].join('\n\n');
 }

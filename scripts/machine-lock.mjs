@@ -50,10 +50,10 @@ function tryToListen(address) {
 function holderGone(address) {
   return new Promise((resolve) => {
     connect(address)
-      .on('error', async (error) => {
+      .on('error', (error) => {
         // Only a socket file can outlive its holder.
         if (error.code === 'ECONNREFUSED' && !address.startsWith('\0'))
-          await unlink(address).catch(() => {});
+          unlink(address).catch(() => {});
       })
       .once('close', () => resolve());
   });

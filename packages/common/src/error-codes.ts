@@ -28,16 +28,31 @@ export const ERRORS = {
     when: 'There is no such job, or it was forgotten, some time after its end',
   },
   ROUTE_NOT_FOUND: { status: 404, when: 'There is no such route' },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    when: 'The route has other methods, which `Allow` names',
+  },
   REQUEST_TIMEOUT: { status: 408, when: 'The request did not arrive whole within 30 seconds' },
   JOB_CONFLICT: {
     status: 409,
     when: 'A different request was submitted with this `job_id` before; `errors` names what differs',
   },
+  REPLAY_REFUSED: {
+    status: 409,
+    when: 'The job has no callback that can be sent again, for the reason in `detail`',
+  },
   PAYLOAD_TOO_LARGE: {
     status: 413,
     when: 'The body is larger than 256 KiB, or than 96 KiB once its defaults are filled in',
   },
-  UNSUPPORTED_MEDIA_TYPE: { status: 415, when: 'The body is not sent as `application/json`' },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    when: 'The body is not sent as `application/json`, or it is compressed',
+  },
+  EXPECTATION_FAILED: {
+    status: 417,
+    when: 'The request has an `Expect` header other than `100-continue`',
+  },
   RATE_LIMITED: {
     status: 429,
     when: 'Too many requests came from this address; wait for `Retry-After`',
@@ -75,10 +90,12 @@ export const STATUS_TITLES = {
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
+  405: 'Method Not Allowed',
   408: 'Request Timeout',
   409: 'Conflict',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
+  417: 'Expectation Failed',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',

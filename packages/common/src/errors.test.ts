@@ -5,36 +5,62 @@ import { errors, TrainerError } from './errors.ts';
 
 const SOURCE = new URL('.', import.meta.url);
 
-/** One of each, made as its callers do. */
-function makeAll(): TrainerError[] {
-  const refusal = errors.submissionRefused('No quota.');
-  const argument: Partial<Record<keyof typeof errors, unknown>> = {
-    invalid: [{ path: 'a', message: 'a is wrong.' }],
-    jobConflict: ['a'],
-    bodyNotJson: '(line 1 column 2)',
-    refusalUncertain: refusal,
-    jobIdImpossible: 'must be short',
-    clusterUnreachable: {},
-    clusterRefusesUs: {},
-  };
-  return Object.entries(errors).map(([name, make]) =>
-    (make as (argument: unknown) => TrainerError)(
-      argument[name as keyof typeof errors] ?? (make.length > 0 ? 'It is so.' : undefined),
-    ),
-  );
-}
+const ARGUMENTS: { [Name in keyof typeof errors]: Parameters<(typeof errors)[Name]> } = {
+  invalid: [[{ path: 'a', message: 'a is wrong.' }]],
+  invalidPath: [],
+  emptyBody: [],
+  bodyNotUtf8: [],
+  bodyNotJson: ['(line 1 column 2)'],
+  bodyLengthWrong: [],
+  notHttp: [],
+  unreadable: [undefined],
+  submissionRefused: ['No quota.'],
+  tokenMissing: [],
+  tokenWrong: [],
+  jobNotFound: ['x'],
+  jobIdImpossible: ['must be short'],
+  jobIdTooLong: [],
+  routeNotFound: ['GET'],
+  methodNotAllowed: ['PUT', ['GET', 'HEAD']],
+  requestTimeout: [],
+  jobConflict: [['a']],
+  jobNameTaken: ['Something else has this name.'],
+  nothingToReplay: ['x'],
+  bodyTooLarge: [],
+  requestTooLarge: [96],
+  recordTooLarge: [],
+  mediaTypeUnsupported: [],
+  encodingUnsupported: ['gzip'],
+  expectationFailed: [],
+  rateLimited: [60],
+  headersTooLarge: [],
+  internal: [],
+  overloaded: [],
+  tooManyJobs: [7],
+  clusterUnreachable: [],
+  clusterRefusesUs: [],
+  kubeflowNotInstalled: [],
+  startForbidden: ['It may not.'],
+  startOutdated: ['It has changed.'],
+  refusalUncertain: [errors.submissionRefused('No memory')],
+  jobJustDeleted: [],
+  jobBeingDeleted: [],
+  jobChangesTooFast: [],
+};
+const ALL = Object.entries(errors).map(([name, make]) => {
+  const given: readonly unknown[] = ARGUMENTS[name as keyof typeof errors];
+  return (make as (...given: readonly unknown[]) => TrainerError)(...given);
+});
 
 test('every code has an error that says something, and what it means', () => {
-  const all = makeAll();
-  expect(new Set(all.map(({ code }) => code))).toEqual(new Set(ERROR_CODES));
-  for (const { message } of all) expect(message).toMatch(/^[A-Za-z].*\.$/);
+  expect(new Set(ALL.map(({ code }) => code))).toEqual(new Set(ERROR_CODES));
+  for (const { message } of ALL) expect(message).toMatch(/^[A-Za-z].*\.$/);
   for (const { when } of Object.values(ERRORS)) expect(when).toMatch(/^[A-Z].*[^.]$/);
 });
 
 test('no sentence stands twice', () => {
-  const sentences = makeAll().map(({ message }) => message);
-  const free = sentences.filter((sentence) => sentence !== 'It is so.');
-  expect(free).toEqual([...new Set(free)]);
+  const sentences = ALL.map(({ message }) => message);
+  expect(sentences).toEqual([...new Set(sentences)]);
 });
 
 test.each([

@@ -94,6 +94,11 @@ export const errors = {
   jobIdTooLong: () => new TrainerError('JOB_NOT_FOUND', 'No job has an id that is this long.'),
   routeNotFound: (method: string) =>
     new TrainerError('ROUTE_NOT_FOUND', `There is no such route for ${method}.`),
+  methodNotAllowed: (method: string, allowed: readonly string[]) =>
+    new TrainerError(
+      'METHOD_NOT_ALLOWED',
+      `This route does not take ${method}, but ${allowed.join(', ')}.`,
+    ),
   requestTimeout: () =>
     new TrainerError('REQUEST_TIMEOUT', 'The request did not arrive whole in time.'),
   /** `differing` are the paths that differ; they may be unknown. */
@@ -113,6 +118,11 @@ export const errors = {
   },
   /** `detail` says what has the name that the job needs. */
   jobNameTaken: (detail: string) => new TrainerError('JOB_CONFLICT', detail),
+  nothingToReplay: (jobId: string) =>
+    new TrainerError(
+      'REPLAY_REFUSED',
+      `Job ${jobId} names no webhook, so there is nothing to send again.`,
+    ),
   bodyTooLarge: () =>
     new TrainerError(
       'PAYLOAD_TOO_LARGE',
@@ -129,6 +139,17 @@ export const errors = {
     new TrainerError(
       'UNSUPPORTED_MEDIA_TYPE',
       'The body must be sent as Content-Type: application/json.',
+    ),
+  /** `encoding` where it can be repeated. */
+  encodingUnsupported: (encoding: string | undefined) =>
+    new TrainerError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      `The body must be sent as it is, without Content-Encoding${encoding === undefined ? '' : ` ${encoding}`}.`,
+    ),
+  expectationFailed: () =>
+    new TrainerError(
+      'EXPECTATION_FAILED',
+      'The Expect header of the request names something other than 100-continue.',
     ),
   rateLimited: (retryAfterSeconds: number) =>
     new TrainerError('RATE_LIMITED', 'Too many requests from this address; slow down.', {

@@ -1,4 +1,4 @@
-import { errors, type TrainerError } from '../errors.ts';
+import { errors } from '../errors.ts';
 import { isTerminal, type JobRecord, NO_DELIVERY, type PlannedJob } from '../jobs/job.ts';
 import { toJobName } from '../jobs/job-name.ts';
 import { isRunOf, type JobView, projectJob } from '../jobs/observation.ts';
@@ -73,12 +73,12 @@ export class Jobs {
 
   /**
    * Has the newest callback of a job sent again, also one that was settled.
-   * @throws TrainerError INVALID_REQUEST when the job has no webhook, and as `get` does.
+   * @throws TrainerError REPLAY_REFUSED when the job has no webhook, and as `get` does.
    */
   async replayCallback(jobId: string): Promise<JobRecord> {
     const { store, clock } = this.#parts;
     const record = await updateRecord(store, await this.#find(jobId), (current) => {
-      if (!current.hasWebhook) throw withoutWebhook(jobId);
+      if (!current.hasWebhook) throw errors.nothingToReplay(jobId);
       const { attempts } = current.delivery;
       return { delivery: { ...NO_DELIVERY, attempts, replayedAtMs: clock.now() } };
     });
@@ -105,9 +105,4 @@ export class Jobs {
     const view = projectJob(current, runner.getCached(current.name), clock.now());
     return { view, readPlan: () => store.readPlan(record) };
   }
-}
-
-function withoutWebhook(jobId: string): TrainerError {
-  const message = `Job ${jobId} names no webhook, so there is nothing to send again.`;
-  return errors.invalid([{ path: 'callbacks.webhook_url', message }]);
 }

@@ -4,12 +4,14 @@ import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
 import { registerOpenApi } from './openapi/openapi.ts';
 import { createAuthenticate } from './plugins/auth.ts';
-import { answerClientError } from './plugins/client-errors.ts';
+import { createAnswerClientError } from './plugins/client-errors.ts';
 import { registerClosing } from './plugins/closing.ts';
-import { registerErrors, replyWithProblem } from './plugins/errors.ts';
+import { replyWithProblem } from './plugins/errors.ts';
+import { registerExpectations } from './plugins/expectations.ts';
 import { registerHeaders, toRequestId } from './plugins/headers.ts';
 import { MAX_BODY_BYTES, registerIgnoredBody, registerJsonBody } from './plugins/json-body.ts';
 import { registerLoadShedding } from './plugins/load-shedding.ts';
+import { registerNotFound } from './plugins/not-found.ts';
 import { registerRateLimit } from './plugins/rate-limit.ts';
 import { RequestLog } from './plugins/request-log.ts';
 import { registerRequestMetrics } from './plugins/request-metrics.ts';
@@ -48,21 +50,23 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     bodyLimit: MAX_BODY_BYTES,
     requestIdHeader: false,
     genReqId: toRequestId,
-    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
     frameworkErrors: (error, request, reply) => {
       replyWithProblem(error, request, reply);
     },
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: createAnswerClientError(parts.logger),
     requestTimeout: REQUEST_TIMEOUT_MS,
     // What still arrives on an open connection is served, since the jobs outlive the connections.
     return503OnClosing: false,
   });
-  registerErrors(app);
+  app.setErrorHandler(replyWithProblem);
+  registerNotFound(app);
   registerValidation(app);
   registerJsonBody(app);
   registerClosing(app);
   registerRequestMetrics(app, metrics);
   await registerHeaders(app);
+  registerExpectations(app);
   await registerRateLimit(app, config.rateLimitPerMinute);
   await registerOpenApi(app, parts.describedBackends ?? [parts.backend]);
 

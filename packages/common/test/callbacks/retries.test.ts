@@ -183,8 +183,11 @@ describe('the deliveries of a job', () => {
       attempts: [],
     });
     const replay = await bed.service.post('/train/job-1/deliveries/replay');
-    expect(replay.status).toBe(400);
-    expect(replay.body.errors).toMatchObject([{ path: 'callbacks.webhook_url' }]);
+    expect(replay.status).toBe(409);
+    expect(replay.body).toMatchObject({
+      code: 'REPLAY_REFUSED',
+      detail: 'Job job-1 names no webhook, so there is nothing to send again.',
+    });
   });
 
   it('are sent again on request, the final one with its old id and bytes', async () => {

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ProblemSchema } from '../../src/requests/problem.ts';
 import {
@@ -88,6 +89,26 @@ describe('a body that is not a request', () => {
       expect((await service.request('/train', { method: 'POST', headers, body })).status).toBe(200);
     },
   );
+
+  it.each([
+    ['gzip', 'without Content-Encoding gzip.'],
+    ['br', 'without Content-Encoding br.'],
+    ['deflate, gzip', 'without Content-Encoding deflate, gzip.'],
+    ['<script>', 'without Content-Encoding.'],
+  ])('that is compressed is told so: %s', async (encoding, sentence) => {
+    const headers = { 'content-type': 'application/json', 'content-encoding': encoding };
+    const body = gzipSync(JSON.stringify(makeRequest()));
+    const answer = await service.request('/train', { method: 'POST', headers, body });
+    expectProblem(answer, 415, /^The body must be sent as it is/);
+    expect(answer.body.detail).toContain(sentence);
+    expect(answer.body.code).toBe('UNSUPPORTED_MEDIA_TYPE');
+  });
+
+  it('may say that it is not encoded', async () => {
+    const headers = { 'content-encoding': 'identity' };
+    const body = makeRequest({ job_id: 'identity' });
+    expect((await service.post('/train', body, headers)).status).toBe(200);
+  });
 
   it('does not repeat what may be a credential', async () => {
     const answer = await service.post('/train', '{"auth_token": hf_very_secret}');

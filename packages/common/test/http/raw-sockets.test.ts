@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startTestService, type TestService } from '../start-test-service.ts';
 
@@ -10,8 +11,11 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 /** Sends bytes and gives all that comes back until the service closes the connection. */
-async function send(bytes: string | Buffer, { half = true } = {}): Promise<string> {
-  const socket: Socket = connect({ port: service.port, host: '127.0.0.1', allowHalfOpen: true });
+async function send(
+  bytes: string | Buffer,
+  { half = true, port = service.port } = {},
+): Promise<string> {
+  const socket: Socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   let answer = '';
   socket.on('data', (chunk) => {
     answer += chunk;
@@ -58,6 +62,47 @@ it('answers garbage with a problem document, too', async () => {
   expect(head).toContain('Content-Type: application/problem+json');
   expect(head).toContain(`Content-Length: ${body.length}`);
   expect(JSON.parse(body)).toMatchObject({ status: 400, code: 'MALFORMED_BODY', errors: [] });
+});
+
+it.each<[string, string, number, string]>([
+  ['garbage', 'no http\r\n\r\n', 400, 'MALFORMED_BODY'],
+  ['huge headers', `GET / HTTP/1.1\r\nx: ${'x'.repeat(200_000)}\r\n\r\n`, 431, 'HEADERS_TOO_LARGE'],
+  [
+    'an expectation',
+    `${HEAD}expect: 200-ok\r\ncontent-length: 2\r\n\r\n`,
+    417,
+    'EXPECTATION_FAILED',
+  ],
+  [
+    'an expectation of none',
+    'GET /healthz HTTP/1.1\r\nhost: x\r\nexpect: x\r\n\r\n',
+    417,
+    'EXPECTATION_FAILED',
+  ],
+])('gives the answer to %s a request id, in header and body', async (_, bytes, status, code) => {
+  const [head = '', body = ''] = (await send(bytes, { half: false })).split('\r\n\r\n');
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  expect(head.toLowerCase()).toContain('connection: close');
+  const problem = JSON.parse(body);
+  expect(problem).toMatchObject({ status, code });
+  expect(problem.request_id).toMatch(/^[0-9a-f-]{36}$/);
+  expect(/^x-request-id: (.*)$/im.exec(head)?.[1]).toBe(problem.request_id);
+});
+
+it('keeps the request id that comes with an expectation', async () => {
+  const answer = await send(`${HEAD}expect: x\r\nx-request-id: mine\r\ncontent-length: 2\r\n\r\n`);
+  expect(answer).toContain('"request_id":"mine"');
+});
+
+it('names the request id of garbage in the log', async () => {
+  const lines: string[] = [];
+  const logger = pino({ level: 'info' }, { write: (line) => lines.push(line) });
+  await using logged = await startTestService({ logger });
+  const answer = await send('no http\r\n\r\n', { port: logged.port });
+  const { request_id } = JSON.parse(answer.split('\r\n\r\n')[1] ?? '');
+  expect(lines.map((line) => JSON.parse(line))).toContainEqual(
+    expect.objectContaining({ reqId: request_id, code: 'MALFORMED_BODY' }),
+  );
 });
 
 it('does not wait for the end of a body that is too large', async () => {

@@ -167,20 +167,46 @@ describe('GET /train/{job_id}', () => {
 describe('any other route', () => {
   it.each([
     ['GET', '/'],
-    ['GET', '/train'],
-    ['PUT', '/train'],
-    ['DELETE', '/train/x'],
-    ['PATCH', '/train/x'],
-    ['OPTIONS', '/train'],
-    ['GET', '/train/x/cancel'],
     ['POST', '/train/x/y'],
-    ['POST', '/healthz'],
     ['GET', '/TRAIN/x'],
+    ['GET', '/train//cancel'],
   ])('answers 404 to %s %s', async (method, path) => {
     const answer = await service.request(path, { method });
     expect(answer.status).toBe(404);
     expect(answer.body).toMatchObject({ code: 'ROUTE_NOT_FOUND', status: 404 });
   });
+
+  it.each([
+    ['GET', '/train', 'POST'],
+    ['PUT', '/train', 'POST'],
+    ['OPTIONS', '/train/', 'POST'],
+    ['PROPFIND', '/train', 'POST'],
+    ['DELETE', '/train/x', 'GET, HEAD'],
+    ['PATCH', '/train/x?y', 'GET, HEAD'],
+    ['GET', '/train/x/cancel', 'POST'],
+    ['DELETE', '/train/x/deliveries/', 'GET, HEAD'],
+    ['POST', '/healthz', 'GET, HEAD'],
+    ['POST', '/openapi.json', 'GET, HEAD'],
+  ])('answers 405 to %s %s, allowing %s', async (method, path, allowed) => {
+    const answer = await service.request(path, { method });
+    expect(answer.status).toBe(405);
+    expect(answer.headers.get('allow')?.split(', ').toSorted().join(', ')).toBe(allowed);
+    expect(answer.body).toMatchObject({
+      code: 'METHOD_NOT_ALLOWED',
+      title: 'Method Not Allowed',
+      detail: expect.stringContaining(`does not take ${method}, but `),
+      request_id: answer.headers.get('x-request-id'),
+    });
+  });
+});
+
+it('takes a slash at the end of any path', async () => {
+  const submitted = await service.post('/train/', makeRequest({ job_id: 'slash' }));
+  expect([submitted.status, submitted.headers.get('location')]).toEqual([200, '/train/slash']);
+  for (const path of ['/train/slash/', '/train/slash/deliveries/', '/healthz/', '/metrics/']) {
+    expect([path, (await service.request(path)).status]).toEqual([path, 200]);
+  }
+  expect((await service.post('/train/slash/cancel/')).body.job_id).toBe('slash');
 });
 
 describe('x-request-id', () => {

@@ -16,7 +16,7 @@ type SchemaConfig = NonNullable<Parameters<typeof createJsonSchemaTransform>[0][
 
 const FOR_CLIENTS = `A field that may be left out may be null, too. A field that no schema knows is not refused, but named in \`metadata.warnings\`.
 
-Every refusal is a problem document (RFC 9457) with a stable \`code\`; one about a request names all that is wrong with it. An unknown route is 404 with \`ROUTE_NOT_FOUND\`.`;
+Every refusal is a problem document (RFC 9457) with a stable \`code\`; one about a request names all that is wrong with it. An unknown route is 404 with \`ROUTE_NOT_FOUND\`; a method that a route does not have is 405 with \`METHOD_NOT_ALLOWED\`, and \`Allow\` names those that it has.`;
 
 const ZOD_TO_JSON: SchemaConfig = {
   override: ({ zodSchema, jsonSchema }) => {

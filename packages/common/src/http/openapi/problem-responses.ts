@@ -17,6 +17,7 @@ const ANY_ROUTE: readonly ErrorCode[] = [
   'MALFORMED_BODY',
   'REQUEST_TIMEOUT',
   'HEADERS_TOO_LARGE',
+  'EXPECTATION_FAILED',
   'INTERNAL_ERROR',
 ];
 /** What routes about jobs may be refused with, whatever they are asked. */
@@ -41,10 +42,13 @@ export const EXAMPLE_ERRORS: Readonly<Record<ErrorCode, TrainerError>> = {
   FORBIDDEN: errors.tokenWrong(),
   JOB_NOT_FOUND: errors.jobNotFound('unique-train-id'),
   ROUTE_NOT_FOUND: errors.routeNotFound('POST'),
+  METHOD_NOT_ALLOWED: errors.methodNotAllowed('PUT', ['POST']),
   REQUEST_TIMEOUT: errors.requestTimeout(),
   JOB_CONFLICT: errors.jobConflict(['resources.gpus']),
+  REPLAY_REFUSED: errors.nothingToReplay('unique-train-id'),
   PAYLOAD_TOO_LARGE: errors.bodyTooLarge(),
   UNSUPPORTED_MEDIA_TYPE: errors.mediaTypeUnsupported(),
+  EXPECTATION_FAILED: errors.expectationFailed(),
   RATE_LIMITED: errors.rateLimited(60),
   HEADERS_TOO_LARGE: errors.headersTooLarge(),
   INTERNAL_ERROR: errors.internal(),
@@ -62,7 +66,7 @@ export function describeProblems(own: readonly ErrorCode[], isAboutJobs: boolean
 
 /** An answer for each code that a route has, as OpenAPI examples. */
 export function exampleProblems(): Record<string, { summary: string; value: Problem }> {
-  const { ROUTE_NOT_FOUND: _, ...examples } = EXAMPLE_ERRORS;
+  const { ROUTE_NOT_FOUND: _route, METHOD_NOT_ALLOWED: _method, ...examples } = EXAMPLE_ERRORS;
   return Object.fromEntries(
     Object.values(examples).map((error) => [
       error.code,

@@ -1,6 +1,7 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errors, TrainerError } from '../../errors.ts';
 import { toProblem } from '../../requests/problem.ts';
+import { letAnswerArrive } from './lingering-close.ts';
 
 /** What the framework itself refuses, in our words: its own may repeat parts of the request. */
 const FRAMEWORK_ERRORS: Readonly<Record<string, () => TrainerError>> = {
@@ -36,14 +37,7 @@ export function replyWithProblem(
   // What the framework refuses has passed no hook.
   reply.header('x-request-id', request.id);
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="trainer"');
+  letAnswerArrive(request, reply);
   const body = JSON.stringify(toProblem(problem, request.id));
   return reply.code(status).type('application/problem+json').send(body);
-}
-
-/** Answers whatever goes wrong, and unknown routes, with problem documents. */
-export function registerErrors(app: FastifyInstance): void {
-  app.setErrorHandler(replyWithProblem);
-  app.setNotFoundHandler(({ method }) => {
-    throw errors.routeNotFound(method);
-  });
 }

@@ -15,8 +15,9 @@ export function registerJsonBody(app: FastifyInstance): void {
   app.addContentTypeParser<Buffer>(
     'application/json',
     { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES },
-    (_request, bytes, done) => {
+    ({ headers }, bytes, done) => {
       try {
+        assertNotEncoded(headers['content-encoding']);
         done(null, parseJson(bytes));
       } catch (error) {
         done(error as Error);
@@ -31,6 +32,11 @@ export function registerIgnoredBody(app: FastifyInstance): void {
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES }, (_r, _b, done) =>
     done(null),
   );
+}
+
+function assertNotEncoded(encoding: string | undefined): void {
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
+  throw errors.encodingUnsupported(/^[\w, -]{1,40}$/.test(encoding) ? encoding : undefined);
 }
 
 function parseJson(bytes: Buffer): unknown {

@@ -2,14 +2,14 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { JobIdSchema } from '../../requests/job-status.ts';
-import { registerErrors } from './errors.ts';
+import { replyWithProblem } from './errors.ts';
 import { registerValidation } from './validation.ts';
 
 let app: FastifyInstance;
 
 beforeAll(() => {
   app = fastify();
-  registerErrors(app);
+  app.setErrorHandler(replyWithProblem);
   registerValidation(app);
   app.get('/jobs/:job_id', {
     schema: {

@@ -17,7 +17,7 @@ export function registerReplayDeliveries(app: FastifyInstance, jobs: Jobs): void
       description:
         'For a webhook that was down or wrong. A job without a webhook is refused. A body is ignored.',
       response: { 202: DeliveriesSchema.describe('The callback will be sent again') },
-      problems: [...JOB_PROBLEMS, 'PAYLOAD_TOO_LARGE'],
+      problems: [...JOB_PROBLEMS, 'REPLAY_REFUSED', 'PAYLOAD_TOO_LARGE'],
     },
     handler: async ({ params }, reply) => {
       reply.code(202);

@@ -33,6 +33,11 @@ go_is_at_least() {
   printf '%s\n' "$1" "$(go env GOVERSION | sed 's/^go//')" | sort --version-sort --check 2>/dev/null
 }
 
+# With venv and pip, which Debian packs apart.
+need_python() {
+  has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3 python3-venv
+}
+
 # What the tests of `npm start` call.
 need_ps_and_curl() {
   { has ps && has curl; } || apt_install procps curl

@@ -20,8 +20,14 @@ export interface ChildOptions {
   readonly preload?: string;
 }
 
+/** A server in a process of its own, of which is known what it uses. */
+export interface MeasuredProcess extends AsyncDisposable {
+  readonly url: string;
+  usage(): Promise<Usage>;
+}
+
 /** A server in a process of its own, with this process's Node; dispose of it. */
-export class Child implements AsyncDisposable {
+export class Child implements MeasuredProcess {
   readonly url: string;
   readonly #process: ChildProcess;
 
@@ -86,7 +92,8 @@ export async function isHealthy(url: string): Promise<boolean> {
   }
 }
 
-async function findFreePort(): Promise<number> {
+/** A port of loopback that nobody listens on. */
+export async function findFreePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

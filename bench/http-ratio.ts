@@ -1,56 +1,87 @@
 import { request } from 'undici';
-import { Child, startService } from './child.ts';
+import { Child, type MeasuredProcess, startService } from './child.ts';
 import { toBody } from './example-request.ts';
 import { applyLoad, type Request } from './load.ts';
+import { PeerProcess } from './peer-process.ts';
 import { median, toTable, toText } from './table.ts';
 
 const CONNECTIONS = 16;
 /** So many jobs are read in turn, as by launchers that each poll their own. */
 const READ_JOBS = 500;
 
+/** Whom the service is measured beside. */
+const PEERS = {
+  bare: 'bare Fastify',
+  fastapi: 'FastAPI with the same duties',
+  small: 'FastAPI without duties',
+} as const;
+type Peer = keyof typeof PEERS;
+type Side = 'service' | Peer;
+
 interface Round {
   readonly perSecond: number;
   /** CPU time of the server for one request, which waits for nobody and so tells more. */
   readonly cpuUs: number;
 }
-type Side = 'service' | 'bare';
 type Series = Record<Side, Round[]>;
 
+const OPERATIONS = [
+  { name: 'POST /train', next: nextPost, goals: { bare: '0.40', fastapi: '2.5', small: '' } },
+  {
+    name: 'GET /train/{job_id}',
+    next: nextGet,
+    goals: { bare: '0.75', fastapi: '2.5', small: '' },
+  },
+] as const;
+
 /**
- * POST and GET of a whole service against bare Fastify, in turns, so that whatever else the machine
- * does meets both alike.
+ * POST and GET of a whole service beside its peers, in turns, so that whatever else the machine does
+ * meets all alike. Figures are medians over the rounds; ratios are of the same round.
  */
 export async function measureHttp(options: { rounds: number; roundMs: number }): Promise<string> {
-  const post: Series = { service: [], bare: [] };
-  const get: Series = { service: [], bare: [] };
+  const series = OPERATIONS.map((): Series => ({ service: [], bare: [], fastapi: [], small: [] }));
   for (let round = 0; round < options.rounds; round += 1) {
     // Fresh processes for each round, so that none carries the jobs of the round before.
     await using service = await startService();
     const answer = await submitJobs(service.url);
     await using bare = await Child.start('bare-server.ts', { env: { ANSWER: answer } });
-    for (const [series, next] of [
-      [get, nextGet],
-      [post, nextPost],
-    ] as const) {
-      const children = [
-        ['service', service],
-        ['bare', bare],
-      ] as const;
-      for (const [, child] of children) await run(child, next, options.roundMs);
-      for (const [side, child] of round % 2 === 0 ? children : children.toReversed()) {
-        series[side].push(await run(child, next, options.roundMs));
+    await using fastapi = await PeerProcess.start('full_service.py');
+    await using small = await PeerProcess.start('small_service.py');
+    for (const peer of [fastapi, small]) await submitJobs(peer.url);
+    const sides = Object.entries({ service, bare, fastapi, small }) as [Side, MeasuredProcess][];
+    for (const [index, { next }] of OPERATIONS.entries()) {
+      for (const [, process] of sides) await run(process, next, options.roundMs);
+      for (const [side, process] of round % 2 === 0 ? sides : sides.toReversed()) {
+        series[index]?.[side].push(await run(process, next, options.roundMs));
       }
     }
   }
-  const rows = [toRow('POST /train', post, '0.60'), toRow('GET /train/{job_id}', get, '0.80')];
-  const header = ['', 'service', 'bare', 'ratio', 'rounds', 'goal', 'CPU', 'bare CPU', 'CPU ratio'];
+  const rows = OPERATIONS.flatMap(({ name, goals }, index) =>
+    toRows(name, series[index] as Series, goals),
+  );
+  const header = [
+    '',
+    'beside',
+    'service',
+    'peer',
+    'ratio',
+    'rounds',
+    'goal',
+    'CPU',
+    'peer CPU',
+    'CPU ratio',
+  ];
   return toTable(header, rows);
 }
 
-async function run(child: Child, next: () => Request, durationMs: number): Promise<Round> {
-  const before = await child.usage();
-  const count = await applyLoad(child.url, { connections: CONNECTIONS, durationMs, next });
-  const after = await child.usage();
+async function run(
+  process: MeasuredProcess,
+  next: () => Request,
+  durationMs: number,
+): Promise<Round> {
+  const before = await process.usage();
+  const count = await applyLoad(process.url, { connections: CONNECTIONS, durationMs, next });
+  const after = await process.usage();
   return {
     perSecond: count / (durationMs / 1000),
     cpuUs: ((after.cpuMs - before.cpuMs) / count) * 1000,
@@ -82,20 +113,25 @@ async function submitJobs(url: string): Promise<string> {
   return text;
 }
 
-function toRow(name: string, { service, bare }: Series, goal: string): string[] {
+function toRows(name: string, series: Series, goals: Record<Peer, string>): string[][] {
+  const { service } = series;
   const middle = (rounds: readonly Round[], key: keyof Round) =>
     median(rounds.map((round) => round[key]));
-  const ratios = service.map((own, index) => own.perSecond / (bare[index]?.perSecond ?? 0));
-  const cpuRatios = service.map((own, index) => (bare[index]?.cpuUs ?? 0) / own.cpuUs);
-  return [
-    name,
-    `${toText(middle(service, 'perSecond'))}/s`,
-    `${toText(middle(bare, 'perSecond'))}/s`,
-    median(ratios).toFixed(2),
-    `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`,
-    goal,
-    `${toText(middle(service, 'cpuUs'))} µs`,
-    `${toText(middle(bare, 'cpuUs'))} µs`,
-    median(cpuRatios).toFixed(2),
-  ];
+  return (Object.keys(PEERS) as Peer[]).map((peer) => {
+    const rounds = series[peer];
+    const ratios = service.map((own, index) => own.perSecond / (rounds[index]?.perSecond ?? 0));
+    const cpuRatios = service.map((own, index) => (rounds[index]?.cpuUs ?? 0) / own.cpuUs);
+    return [
+      name,
+      PEERS[peer],
+      `${toText(middle(service, 'perSecond'))}/s`,
+      `${toText(middle(rounds, 'perSecond'))}/s`,
+      median(ratios).toFixed(2),
+      `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`,
+      goals[peer],
+      `${toText(middle(service, 'cpuUs'))} µs`,
+      `${toText(middle(rounds, 'cpuUs'))} µs`,
+      median(cpuRatios).toFixed(2),
+    ];
+  });
 }

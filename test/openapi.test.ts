@@ -103,6 +103,39 @@ it('says what every field means', () => {
   }
 });
 
+/** Every object in the description, with its path. */
+function* nodesOf(value: unknown, path = ''): Generator<[string, Record<string, unknown>]> {
+  if (typeof value !== 'object' || value === null) return;
+  if (!Array.isArray(value)) yield [path, value as Record<string, unknown>];
+  for (const [key, child] of Object.entries(value)) yield* nodesOf(child, `${path}/${key}`);
+}
+
+it('has patterns that JavaScript without flags, Python and RE2 read alike', () => {
+  const patterns = new Set(
+    [...nodesOf(description)].flatMap(([, { pattern }]) =>
+      typeof pattern === 'string' ? [pattern] : [],
+    ),
+  );
+  expect(patterns.size).toBeGreaterThan(5);
+  for (const pattern of patterns) {
+    expect(() => new RegExp(pattern), pattern).not.toThrow();
+    // Classes of Unicode, octal characters, references back, and looking around.
+    expect(pattern).not.toMatch(/\\[pPu0-9kcbB]|\(\?(?!:)/);
+  }
+});
+
+it('has no list of types beyond one type and null, and no object for a default', () => {
+  for (const [path, node] of nodesOf(description.components.schemas)) {
+    if (Array.isArray(node.type)) {
+      expect(node.type, path).toHaveLength(2);
+      expect(node.type, path).toContain('null');
+    }
+    if ('default' in node && !path.endsWith('/properties')) {
+      expect([node.default].flat(), path).not.toContainEqual(expect.any(Object));
+    }
+  }
+});
+
 it('has the defaults that the services fill in', () => {
   const { Resources, BaseModel } = description.components.schemas;
   expect(Resources.properties.memory_gb.default).toBe(64);

@@ -24,11 +24,14 @@ const scalars = z.record(z.string().min(1), scalar);
 /** Of words and variables; each is compared with each to find credentials in plain sight. */
 const MAX_ENTRIES = 1000;
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what must not be there.
+const NO_NUL = /^[^\x00]*$/;
+
 /** Words of a command line: a list, or one text that needs no shell to be split. */
 const words = z
   .union(
     [
-      z.array(z.string().regex(/^[^\0]*$/)).max(MAX_ENTRIES),
+      z.array(z.string().regex(NO_NUL)).max(MAX_ENTRIES),
       z
         .string()
         .regex(/^([^\s'"\\`|&;<>]+( +[^\s'"\\`|&;<>]+)*)?$/)

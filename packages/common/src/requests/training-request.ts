@@ -16,22 +16,22 @@ export const PROVIDERS = [
 ] as const;
 export const METHODS = ['full', 'lora', 'qlora', 'peft', 'adapter'] as const;
 
+// What stands in the description must mean the same to JavaScript without flags, Python and RE2.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
+const NO_CONTROL = /^[^\x00-\x1f\x7f-\x9f]*$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
+const PRINTABLE = /^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$/;
 const text = z.string().min(1).max(4096);
 const secretText = credential(
-  optional(
-    z
-      .string()
-      .max(16_384)
-      .regex(/^[^\p{Cc}]*$/u, { error: 'must be one line of text' }),
-  ),
+  optional(z.string().max(16_384).regex(NO_CONTROL, { error: 'must be one line of text' })),
 );
 /** A login is often a plain word. */
 const login = credential(secretText.clone(), { isWord: true });
-const location = text.regex(/^[^\s\p{Cc}][^\p{Cc}]*$/u, {
+const location = text.regex(PRINTABLE, {
   error: 'must be a URI or a path, such as s3://bucket/path',
 });
 /** Stricter than URL.parse, which repairs what it can: credentials are found by "://" and spaces. */
-const WRITTEN_OUT = /^[a-z][a-z0-9+.-]*:\/\/\S+$/i;
+const WRITTEN_OUT = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/\S+$/;
 const isUrl = 'must be a URL such as https://host/path';
 const url = z.url({ error: isUrl, abort: true }).max(4096).regex(WRITTEN_OUT, { error: isUrl });
 const fraction = z.number().min(0).max(1);

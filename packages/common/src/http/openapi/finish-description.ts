@@ -4,6 +4,7 @@ import { CALLBACKS } from './callback-description.ts';
 import { allowedValues, exampleRequests } from './describe-services.ts';
 import { EXAMPLE_DELIVERIES, EXAMPLE_RESPONSES } from './examples.ts';
 import { exampleProblems } from './problem-responses.ts';
+import { spreadTypes } from './spread-types.ts';
 
 interface MediaType {
   examples?: Record<string, unknown>;
@@ -74,10 +75,11 @@ export function finishDescription(
     for (const operation of Object.values(item)) finishOperation(operation, backends);
   }
   narrowSchemas(description.components.schemas, backends);
-  return withSimpleNames({
+  const finished = withSimpleNames({
     ...description,
     components: { ...description.components, headers: HEADERS, examples: exampleProblems() },
   });
+  return spreadTypes(finished);
 }
 
 function finishOperation(operation: Operation, backends: readonly BaseTrainerBackend[]): void {

@@ -18,11 +18,15 @@ const FOR_CLIENTS = `A field that may be left out may be null, too. A field that
 
 Every refusal is a problem document (RFC 9457) with a stable \`code\`; one about a request names all that is wrong with it. An unknown route is 404 with \`ROUTE_NOT_FOUND\`; a method that a route does not have is 405 with \`METHOD_NOT_ALLOWED\`, and \`Allow\` names those that it has.`;
 
+/** Generators refuse a default that is an object; ours are empty, like the object when it is absent. */
+const isScalarOrList = (fallback: unknown) =>
+  fallback !== undefined && (typeof fallback !== 'object' || Array.isArray(fallback));
+
 const ZOD_TO_JSON: SchemaConfig = {
   override: ({ zodSchema, jsonSchema }) => {
     // zod leaves out what it takes for the default of the output only.
     const { default: fallback } = z.globalRegistry.get(zodSchema) ?? {};
-    if (fallback !== undefined) jsonSchema.default = fallback as never;
+    if (isScalarOrList(fallback)) jsonSchema.default = fallback as never;
     // An answer may come to hold more, for which clients must be ready.
     if (zodSchema instanceof z.ZodObject && zodSchema.def.catchall === undefined) {
       delete jsonSchema.additionalProperties;

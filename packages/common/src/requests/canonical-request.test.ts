@@ -57,6 +57,12 @@ describe('the same was asked', () => {
       { 'extra_parameters.trainer_env': { DB: 'postgres://u:1@h/d' } },
       { 'extra_parameters.trainer_env': { DB: 'postgres://u:2@h/d' } },
     ],
+    ['no modules and absent', { 'customization.target_modules': [] }, {}],
+    [
+      'our names and those of other trainers',
+      { 'tuning_parameters.num_epochs': 1 },
+      { 'tuning_parameters.num_train_epochs': 1 },
+    ],
     ['empty texts and absent', { 'base_model.revision': '', resources: { gpu_type: '' } }, {}],
     [
       'signatures of every kind',

@@ -4,6 +4,7 @@ import { toObjectAddresses, toSaltedDigest } from './object-address.ts';
 import { REQUEST_FORMAT } from './parse-training-request.ts';
 import type { SchemaShape } from './schema-shape.ts';
 import type { TrainingRequest } from './training-request.ts';
+import { toOwnNames } from './tuning-names.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -18,7 +19,7 @@ export function toAsked(
   shape: SchemaShape = REQUEST_FORMAT.shape,
 ): Json {
   const { customization, tuning_parameters, extra_parameters, ...rest } = body;
-  const { gradient_checkpointing, ...tuning } = asRecord(tuning_parameters);
+  const { gradient_checkpointing, ...tuning } = toOwnNames(asRecord(tuning_parameters));
   const asked = {
     ...rest,
     customization: oneSpelling(asRecord(customization), gradient_checkpointing),
@@ -64,11 +65,16 @@ function oneSpelling(customization: Json, tuningCheckpointing: unknown): Json {
     lora: {
       ...nested,
       rank: rank ?? nested.rank,
-      target_modules: target_modules ?? nested.target_modules,
+      target_modules: toModules(target_modules) ?? toModules(nested.target_modules),
       alpha: lora_alpha ?? nested.alpha,
       dropout: lora_dropout ?? nested.dropout,
     },
   };
+}
+
+/** An empty list means the same as none. */
+function toModules(value: unknown): unknown {
+  return Array.isArray(value) && value.length === 0 ? undefined : value;
 }
 
 function toAskedExtras(extras: Json, { extra_parameters: normalised }: TrainingRequest): Json {

@@ -11,7 +11,7 @@ describe('defaults', () => {
   const defaults = {
     customization: {
       method: 'lora',
-      lora: { rank: 16, target_modules: [], alpha: 32, dropout: 0.05 },
+      lora: { rank: 16, target_modules: 'all-linear', alpha: 32, dropout: 0.05 },
       trainable_layers: [],
       precision: 'bf16',
       gradient_checkpointing: true,
@@ -117,6 +117,18 @@ describe('two spellings', () => {
     expect(parsed.customization).not.toHaveProperty('rank');
   });
 
+  test.each<[unknown, unknown]>([
+    ['all-linear', 'all-linear'],
+    [[], 'all-linear'],
+    [null, 'all-linear'],
+    [['q_proj'], ['q_proj']],
+  ])('of target_modules, %j, mean %j', (given, expected) => {
+    for (const customization of [{ target_modules: given }, { lora: { target_modules: given } }]) {
+      const parsed = parseValid(makeBody({ customization }));
+      expect(parsed.customization.lora.target_modules).toEqual(expected);
+    }
+  });
+
   test.each([
     ['rank', { rank: 8, lora: { rank: 9 } }],
     ['target_modules', { target_modules: ['q'], lora: { target_modules: ['q', 'v'] } }],
@@ -184,7 +196,7 @@ describe('pass-through', () => {
   });
 
   test('says nothing of names that resemble none', () => {
-    expect(warningsOf({ tuning_parameters: { scheduler: 1 } })).toEqual([]);
+    expect(warningsOf({ extra_parameters: { scheduler: 1 } })).toEqual([]);
   });
 
   test('takes an empty credential for none, as forms send it', () => {
@@ -291,7 +303,7 @@ describe('violations', () => {
     ['customization.rank', 1.5, 'customization.rank must be a whole number.'],
     ['customization.lora', { alpha: 0 }, 'customization.lora.alpha must be greater than 0.'],
     ['customization.lora_dropout', 1.1, 'customization.lora_dropout must be at most 1.'],
-    ['customization.target_modules', 'q', 'customization.target_modules must be a list.'],
+    ['customization.target_modules', 'q', 'must be a list of module names, or "all-linear".'],
     ['customization.precision', 'fp8', 'customization.precision must be one of fp32, fp16, bf16'],
     ['customization.gradient_checkpointing', 'yes', 'must be true or false.'],
     ['customization.qlora', { bnb_4bit_quant_type: 'x' }, 'must be one of nf4, fp4.'],

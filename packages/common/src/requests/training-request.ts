@@ -3,6 +3,7 @@ import { credential } from './credential-mark.ts';
 import { ExtraParametersSchema } from './extra-parameters.ts';
 import { optional, rewritten, section, withDefault } from './field.ts';
 import { JobIdSchema, JobStatusSchema } from './job-status.ts';
+import { renameTuning } from './tuning-names.ts';
 
 export const PROVIDERS = [
   'nemo',
@@ -66,9 +67,20 @@ const StorageAuthSchema = z
   })
   .meta({ id: 'StorageAuth' });
 
+/** A list of modules; an empty one, which the training library refuses, is none. */
+const targetModules = rewritten(
+  (value) => (value === '' ? [] : value),
+  z.union([z.array(text), z.enum(['all-linear'])], {
+    error: 'must be a list of module names, or "all-linear"',
+  }),
+).transform((value) => (value.length === 0 ? undefined : value));
+
 const LoraSchema = z.object({
   rank: withDefault(count, 16),
-  target_modules: withDefault(z.array(text), []),
+  target_modules: targetModules
+    .nullish()
+    .transform((value): string[] | 'all-linear' => value ?? 'all-linear')
+    .meta({ default: 'all-linear' }),
   alpha: withDefault(positive, 32),
   dropout: withDefault(fraction, 0.05),
 });
@@ -97,8 +109,8 @@ const CustomizationSchema = z
   .object({
     method: withDefault(z.enum(METHODS), 'lora').describe('How the model is changed'),
     rank: optional(count).describe('LoRA rank; flat spelling of `lora.rank`, 16 without either'),
-    target_modules: optional(z.array(text)).describe(
-      'Modules that LoRA changes; flat spelling of `lora.target_modules`',
+    target_modules: optional(targetModules).describe(
+      'Modules that LoRA changes; flat spelling of `lora.target_modules`, `all-linear` without either',
     ),
     lora_alpha: optional(positive).describe(
       'LoRA scaling; flat spelling of `lora.alpha`, 32 without either',
@@ -109,7 +121,7 @@ const CustomizationSchema = z
     lora: optional(
       z.object({
         rank: optional(count),
-        target_modules: optional(z.array(text)),
+        target_modules: optional(targetModules),
         alpha: optional(positive),
         dropout: optional(fraction),
       }),
@@ -247,7 +259,7 @@ export const TrainingRequestSchema = z
     resources: section(ResourcesSchema).describe('What the job may use'),
     datasets: z.array(DatasetSchema).min(1).describe('What to train on'),
     artifacts: ArtifactsSchema.describe('Where logs and results go'),
-    tuning_parameters: section(TuningParametersSchema).describe(
+    tuning_parameters: section(rewritten(renameTuning, TuningParametersSchema)).describe(
       'Hyperparameters; keys that are not listed reach the trainer untouched',
     ),
     callbacks: optional(CallbacksSchema).describe('Whom to tell of the job'),

@@ -1,8 +1,12 @@
 import { distance } from 'fastest-levenshtein';
 import type { SchemaShape } from './schema-shape.ts';
+import { RUNTIME_SETTINGS, TUNING_ALIASES } from './tuning-names.ts';
 
 /** Other names that a section's own preprocessing understands. */
-const ALIASES = new Set(['extra_parameters.command']);
+const ALIASES = new Set([
+  'extra_parameters.command',
+  ...[...Object.keys(TUNING_ALIASES), ...RUNTIME_SETTINGS].map((key) => `tuning_parameters.${key}`),
+]);
 
 /** They are kept with the job and told with each of its answers. */
 const MAX_SENTENCES = 20;
@@ -43,24 +47,35 @@ function collect(known: SchemaShape, value: unknown, path: string, sentences: st
 }
 
 function describe(known: SchemaShape, key: string, path: string): string | undefined {
-  const near = nearest(key, known);
+  const isTuning = path.startsWith('tuning_parameters.');
+  const near = nearest(key, known, isTuning ? RUNTIME_SETTINGS : []);
   const shown = path.length > 200 ? `${path.slice(0, 200)}…` : path;
   if (!known.passesThrough) {
     return `${shown} is not a known field and is ignored; the nearest known name is ${near.name}`;
   }
-  if (near.edits > Math.max(1, key.length / 5)) return undefined;
+  if (near.edits > Math.max(1, key.length / 5)) {
+    return isTuning
+      ? `${shown} is passed to the trainer as it is; our own runtime does not know it and ignores it`
+      : undefined;
+  }
   return `${shown} is passed to the trainer as it is; did you mean ${near.name}?`;
 }
 
 /** Names one level down count too: `lora_rnak` is nearest to `lora.rank`. */
-function nearest(key: string, known: SchemaShape): { name: string; edits: number } {
+function nearest(
+  key: string,
+  known: SchemaShape,
+  further: readonly string[],
+): { name: string; edits: number } {
   const asked = normalise(key).slice(0, 128);
   let best = { name: '', edits: Number.POSITIVE_INFINITY };
-  for (const [field, { fields }] of known.fields) {
-    for (const name of [field, ...[...fields.keys()].map((inner) => `${field}.${inner}`)]) {
-      const edits = distance(asked, normalise(name));
-      if (edits < best.edits) best = { name, edits };
-    }
+  const names = [...known.fields].flatMap(([field, { fields }]) => [
+    field,
+    ...[...fields.keys()].map((inner) => `${field}.${inner}`),
+  ]);
+  for (const name of [...names, ...further]) {
+    const edits = distance(asked, normalise(name));
+    if (edits < best.edits) best = { name, edits };
   }
   return best;
 }

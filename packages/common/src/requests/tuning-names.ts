@@ -1,0 +1,69 @@
+import type { z } from 'zod';
+
+/** Names that other trainers use for our tuning parameters, and ours. */
+export const TUNING_ALIASES: Readonly<Record<string, string>> = {
+  lr: 'learning_rate',
+  global_batch_size: 'batch_size',
+  train_batch_size: 'batch_size',
+  per_device_train_batch_size: 'micro_batch_size',
+  per_device_batch_size: 'micro_batch_size',
+  train_micro_batch_size_per_gpu: 'micro_batch_size',
+  num_train_epochs: 'num_epochs',
+  epochs: 'num_epochs',
+  n_epochs: 'num_epochs',
+  max_epochs: 'num_epochs',
+  warmup_fraction: 'warmup_ratio',
+  max_seq_length: 'max_sequence_length',
+  max_seq_len: 'max_sequence_length',
+  max_length: 'max_sequence_length',
+  sequence_len: 'max_sequence_length',
+  seq_length: 'max_sequence_length',
+  cutoff_len: 'max_sequence_length',
+  model_max_length: 'max_sequence_length',
+};
+
+/** Further settings that our runtime acts on; it never hands a trainer any other. */
+export const RUNTIME_SETTINGS: readonly string[] = [
+  'seed',
+  'max_steps',
+  'lr_scheduler_type',
+  'logging_steps',
+  'max_grad_norm',
+  'packing',
+  'optim',
+  'adam_beta1',
+  'adam_beta2',
+  'adam_epsilon',
+];
+
+/** Tuning parameters under our names; of several for one, a value that differs is an issue. */
+export function renameTuning(value: unknown, context: z.RefinementCtx): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return toOwnNames(value as Record<string, unknown>, (alias, name) => {
+    context.addIssue({
+      code: 'custom',
+      path: [alias],
+      message: `means the same as tuning_parameters.${name} and differs from it; give one of them`,
+    });
+  });
+}
+
+/** Our names for all of `tuning`; `onConflict` hears of an alias whose value is another one. */
+export function toOwnNames(
+  tuning: Readonly<Record<string, unknown>>,
+  onConflict: (alias: string, name: string) => void = () => undefined,
+): Readonly<Record<string, unknown>> {
+  const aliases = Object.keys(tuning).filter((key) => Object.hasOwn(TUNING_ALIASES, key));
+  if (aliases.length === 0) return tuning;
+  const renamed: Record<string, unknown> = { ...tuning };
+  for (const alias of aliases) {
+    delete renamed[alias];
+    const given = tuning[alias];
+    const name = TUNING_ALIASES[alias] as string;
+    if (given === null || given === undefined || given === '') continue;
+    const other = renamed[name];
+    if (other === null || other === undefined) renamed[name] = given;
+    else if (other !== given) onConflict(alias, name);
+  }
+  return renamed;
+}

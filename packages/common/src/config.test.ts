@@ -22,6 +22,8 @@ test('without any setting, the defaults of the contract hold', () => {
     tokens: [],
     tokenFile: undefined,
     allowAnonymous: false,
+    allowedHosts: [],
+    corsOrigins: [],
     rateLimitPerMinute: 30_000,
     maxJobs: 10_000,
     runner: 'mock',

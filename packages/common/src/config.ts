@@ -19,6 +19,8 @@ interface Setting<T> {
 const POD_NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
 /** A host name or an address, with or without a port, where * stands for anything. */
 const HOST_PATTERN = /^([a-z0-9*]([a-z0-9*.-]*[a-z0-9*])?|\[[0-9a-f:.]+\])(:\d{1,5})?$/i;
+/** A host name or an address, as a Host header has it before the port. */
+const HOST_NAME = /^([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])$/;
 const MAX_SECONDS = 10 * 365 * 86_400;
 
 const text = z.string().min(1);
@@ -108,6 +110,14 @@ export const SETTINGS = {
   },
   TRAINER_API_TOKEN_FILE: optionalText,
   TRAINER_ALLOW_ANONYMOUS: flag,
+  TRAINER_ALLOWED_HOSTS: {
+    schema: list.pipe(z.array(z.string().toLowerCase().regex(HOST_NAME))).optional(),
+    accepts: 'host names separated by commas, without ports',
+  },
+  TRAINER_CORS_ORIGINS: {
+    schema: list.pipe(z.array(z.string().refine(isOrigin))).optional(),
+    accepts: 'one origin such as https://studio.example.com, or several separated by commas',
+  },
   TRAINER_RATE_LIMIT_PER_MINUTE: integer(30_000, 0, 100_000_000),
   TRAINER_MAX_JOBS: integer(10_000, 1, 10_000_000),
   TRAINER_JOB_RUNNER: choice('mock', ['mock', 'kubernetes', 'k8s']),
@@ -224,6 +234,8 @@ function toConfig(values: Values, defaults: ServiceDefaults) {
     tokens: values.TRAINER_API_TOKEN ?? [],
     tokenFile: values.TRAINER_API_TOKEN_FILE,
     allowAnonymous: values.TRAINER_ALLOW_ANONYMOUS,
+    allowedHosts: values.TRAINER_ALLOWED_HOSTS ?? [],
+    corsOrigins: values.TRAINER_CORS_ORIGINS ?? [],
     rateLimitPerMinute: values.TRAINER_RATE_LIMIT_PER_MINUTE,
     maxJobs: values.TRAINER_MAX_JOBS,
     runner: values.TRAINER_JOB_RUNNER === 'mock' ? ('mock' as const) : ('kubernetes' as const),
@@ -277,6 +289,11 @@ function contradictions(config: Config): string[] {
 /** Whether a listener on `host` can be reached from this machine only. */
 export function isLoopbackHost(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/** Exactly as browsers send it: no path, no wildcard. */
+function isOrigin(text: string): boolean {
+  return /^https?:\/\/[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 }
 
 function podNamespace(): string | undefined {

@@ -23,6 +23,10 @@ export const ERRORS = {
   },
   UNAUTHENTICATED: { status: 401, when: 'There is no token' },
   FORBIDDEN: { status: 403, when: 'The token is wrong' },
+  HOST_NOT_ALLOWED: {
+    status: 403,
+    when: 'No token is needed, and `Host` or `Origin` is no loopback name; `TRAINER_ALLOWED_HOSTS` adds others',
+  },
   JOB_NOT_FOUND: {
     status: 404,
     when: 'There is no such job, or it was forgotten, some time after its end',

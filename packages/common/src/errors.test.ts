@@ -17,6 +17,7 @@ const ARGUMENTS: { [Name in keyof typeof errors]: Parameters<(typeof errors)[Nam
   submissionRefused: ['No quota.'],
   tokenMissing: [],
   tokenWrong: [],
+  hostNotAllowed: ['Host'],
   jobNotFound: ['x'],
   jobIdImpossible: ['must be short'],
   jobIdTooLong: [],

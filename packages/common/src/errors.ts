@@ -86,6 +86,11 @@ export const errors = {
     ),
   tokenWrong: () =>
     new TrainerError('FORBIDDEN', 'The token is not one that this service accepts.'),
+  hostNotAllowed: (header: 'Host' | 'Origin') =>
+    new TrainerError(
+      'HOST_NOT_ALLOWED',
+      `The ${header} of the request is no loopback name, and this service asks for no token; set a token, or add the name to TRAINER_ALLOWED_HOSTS.`,
+    ),
   jobNotFound: (jobId: string) =>
     new TrainerError('JOB_NOT_FOUND', `No job ${jobId} is known to this service.`),
   /** `rule` completes "a job_id …". */

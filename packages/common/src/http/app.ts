@@ -6,9 +6,11 @@ import { registerOpenApi } from './openapi/openapi.ts';
 import { createAuthenticate } from './plugins/auth.ts';
 import { createAnswerClientError } from './plugins/client-errors.ts';
 import { registerClosing } from './plugins/closing.ts';
+import { registerCors } from './plugins/cors.ts';
 import { replyWithProblem } from './plugins/errors.ts';
 import { registerExpectations } from './plugins/expectations.ts';
 import { registerHeaders, toRequestId } from './plugins/headers.ts';
+import { registerHostCheck } from './plugins/host-check.ts';
 import { MAX_BODY_BYTES, registerIgnoredBody, registerJsonBody } from './plugins/json-body.ts';
 import { registerLoadShedding } from './plugins/load-shedding.ts';
 import { registerNotFound } from './plugins/not-found.ts';
@@ -67,6 +69,8 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   registerRequestMetrics(app, metrics);
   await registerHeaders(app);
   registerExpectations(app);
+  registerHostCheck(app, config, tokens);
+  await registerCors(app, config.corsOrigins);
   await registerRateLimit(app, config.rateLimitPerMinute);
   await registerOpenApi(app, parts.describedBackends ?? [parts.backend]);
 

@@ -13,7 +13,7 @@ it('finishes a request that has begun, and takes no new connection', async () =>
     answer += chunk;
   });
   await once(socket, 'connect');
-  const head = `POST /train HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: ${body.length}\r\n\r\n`;
+  const head = `POST /train HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: ${body.length}\r\n\r\n`;
   socket.write(head);
   await once(socket, 'data');
   expect(answer).toMatch(/^HTTP\/1\.1 100 /);
@@ -28,7 +28,11 @@ it('finishes a request that has begun, and takes no new connection', async () =>
 
 it('does not wait for clients that stall', async () => {
   const service = await startTestService();
-  const stalled = ['', 'GET /hea', 'POST /train HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{'];
+  const stalled = [
+    '',
+    'GET /hea',
+    'POST /train HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{',
+  ];
   const sockets = stalled.map(() => connect(service.port, '127.0.0.1').on('error', () => {}));
   await Promise.all(sockets.map((socket) => once(socket, 'connect')));
   for (const [index, socket] of sockets.entries()) socket.resume().write(stalled[index] ?? '');

@@ -28,17 +28,17 @@ async function send(
   return answer;
 }
 
-const HEAD = 'POST /train HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n';
+const HEAD = 'POST /train HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n';
 
 it.each<[string, string | Buffer, RegExp]>([
   ['garbage', 'no http at all\r\n\r\n', /^HTTP\/1\.1 400 /],
   ['a TLS hello', Buffer.from('16030100c8010000c403030000', 'hex'), /^HTTP\/1\.1 400 /],
   ['zeros', Buffer.alloc(100), /^HTTP\/1\.1 400 /],
   ['no host', 'GET /healthz HTTP/1.1\r\n\r\n', /^HTTP\/1\.1 400 /],
-  ['HTTP/3', 'GET /healthz HTTP/3.0\r\nhost: x\r\n\r\n', /^HTTP\/1\.1 400 /],
-  ['a space in the path', 'GET /train/a b HTTP/1.1\r\nhost: x\r\n\r\n', /^HTTP\/1\.1 400 /],
-  ['an unknown method', 'FETCH / HTTP/1.1\r\nhost: x\r\n\r\n', /^HTTP\/1\.1 400 /],
-  ['CONNECT', 'CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n', /^$/],
+  ['HTTP/3', 'GET /healthz HTTP/3.0\r\nhost: localhost\r\n\r\n', /^HTTP\/1\.1 400 /],
+  ['a space in the path', 'GET /train/a b HTTP/1.1\r\nhost: localhost\r\n\r\n', /^HTTP\/1\.1 400 /],
+  ['an unknown method', 'FETCH / HTTP/1.1\r\nhost: localhost\r\n\r\n', /^HTTP\/1\.1 400 /],
+  ['CONNECT', 'CONNECT x:1 HTTP/1.1\r\nhost: localhost\r\n\r\n', /^$/],
   ['huge headers', `GET / HTTP/1.1\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`, /^HTTP\/1\.1 431 /],
   ['a truncated body', `${HEAD}content-length: 100\r\n\r\n{"a"`, /^HTTP\/1\.1 400 /],
   ['a chunk cut off', `${HEAD}transfer-encoding: chunked\r\n\r\n50\r\n{"a"`, /^HTTP\/1\.1 400 /],
@@ -75,7 +75,7 @@ it.each<[string, string, number, string]>([
   ],
   [
     'an expectation of none',
-    'GET /healthz HTTP/1.1\r\nhost: x\r\nexpect: x\r\n\r\n',
+    'GET /healthz HTTP/1.1\r\nhost: localhost\r\nexpect: x\r\n\r\n',
     417,
     'EXPECTATION_FAILED',
   ],
@@ -115,7 +115,7 @@ it('does not wait for the end of a body that is too large', async () => {
 
 it('survives clients that leave in the middle', async () => {
   for (const bytes of [
-    'GET /train/x HTTP/1.1\r\nhost: x\r\n\r\n',
+    'GET /train/x HTTP/1.1\r\nhost: localhost\r\n\r\n',
     `${HEAD}content-length: 9\r\n\r\n{`,
   ]) {
     const socket = connect(service.port, '127.0.0.1');
@@ -127,7 +127,7 @@ it('survives clients that leave in the middle', async () => {
 });
 
 it('answers pipelined requests in order', async () => {
-  const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nhost: x\r\n${more}\r\n`;
+  const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n${more}\r\n`;
   const answer = await send(get('/train/nobody') + get('/healthz', 'connection: close\r\n'), {
     half: false,
   });

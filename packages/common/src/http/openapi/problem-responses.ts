@@ -24,6 +24,7 @@ const ANY_ROUTE: readonly ErrorCode[] = [
 const JOB_ROUTE: readonly ErrorCode[] = [
   'UNAUTHENTICATED',
   'FORBIDDEN',
+  'HOST_NOT_ALLOWED',
   'RATE_LIMITED',
   'OVERLOADED',
   'CLUSTER_UNAVAILABLE',
@@ -40,6 +41,7 @@ export const EXAMPLE_ERRORS: Readonly<Record<ErrorCode, TrainerError>> = {
   ),
   UNAUTHENTICATED: errors.tokenMissing(),
   FORBIDDEN: errors.tokenWrong(),
+  HOST_NOT_ALLOWED: errors.hostNotAllowed('Host'),
   JOB_NOT_FOUND: errors.jobNotFound('unique-train-id'),
   ROUTE_NOT_FOUND: errors.routeNotFound('POST'),
   METHOD_NOT_ALLOWED: errors.methodNotAllowed('PUT', ['POST']),

@@ -6,6 +6,7 @@ import { measureLiveCallbacks } from './live-callbacks.ts';
 import { measureManyJobs } from './many-jobs.ts';
 import { measureMemory } from './memory.ts';
 import { measureStart } from './start-time.ts';
+import { measureTouchedCode } from './touched-code.ts';
 
 /*
  * npm run bench -- [--quick] [--only NAME,…] [--minutes N]
@@ -33,6 +34,7 @@ let heapBytesPerJob = Number.NaN;
 
 const measurements: Record<string, () => Promise<string>> = {
   http: () => measureHttp(quick ? { rounds: 1, roundMs: 300 } : { rounds: 5, roundMs: 5000 }),
+  touched: measureTouchedCode,
   memory: measureMemory,
   start: () => measureStart({ runs: quick ? 1 : 5 }),
   jobs: async () => {

@@ -9,7 +9,7 @@ export const levels = [
   ['logger.ts', 'metrics.ts'],
   ['jobs/'],
   ['kubernetes/'],
-  ['stores/secrets/', 'runners/kubeflow/trainjob/'],
+  ['stores/secrets/', 'stores/sqlite/', 'runners/kubeflow/trainjob/'],
   ['runners/mock/', 'runners/kubeflow/status/'],
   ['runners/kubeflow/diagnosis/'],
   ['runners/kubeflow/'],

@@ -40,6 +40,7 @@ const ARGUMENTS: { [Name in keyof typeof errors]: Parameters<(typeof errors)[Nam
   tooManyJobs: [7],
   clusterUnreachable: [],
   clusterRefusesUs: [],
+  recordsUnavailable: ['the disk is full', undefined],
   kubeflowNotInstalled: [],
   startForbidden: ['It may not.'],
   startOutdated: ['It has changed.'],

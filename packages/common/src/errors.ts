@@ -183,6 +183,13 @@ export const errors = {
       'The cluster refuses what this service needs to do; its operator has to look into it.',
       options,
     ),
+  /** `why` is half a sentence about the store of one machine. */
+  recordsUnavailable: (why: string, cause: unknown) =>
+    new TrainerError(
+      'CLUSTER_UNAVAILABLE',
+      `The records of this service cannot be read or written right now: ${why}.`,
+      { ...AT_ONCE, cause },
+    ),
   kubeflowNotInstalled: () =>
     new TrainerError(
       'CLUSTER_UNAVAILABLE',

@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto';
+import type { JobDraft, JobPayload, JobRecord, PlannedJob, RunnerPlan } from '../../jobs/job.ts';
+import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
+import type { Database, Row } from './database.ts';
+import { readRecord, writeRecord } from './record-text.ts';
+
+/**
+ * Records in SQLite. The services of one machine share the file; a backend has one process, which
+ * therefore knows of every change of its records and keeps all of them in memory.
+ */
+export class SqliteJobStore implements JobStore {
+  readonly #database: Database;
+  readonly #backend: string;
+  readonly #records = new Map<string, JobRecord>();
+  readonly #listeners = new Set<(name: string) => void>();
+  #isOpen = false;
+
+  /** `database` remains its maker's to close. */
+  constructor(database: Database, backend: string) {
+    this.#database = database;
+    this.#backend = backend;
+  }
+
+  async open(): Promise<void> {
+    const rows = this.#database.all('SELECT * FROM records WHERE backend = ?', this.#backend);
+    this.#records.clear();
+    for (const record of rows.map(toRecord)) this.#records.set(record.name, record);
+    this.#isOpen = true;
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear();
+  }
+
+  notReadyReason(): string | undefined {
+    return this.#isOpen ? this.#database.failure : 'The records have not been read yet.';
+  }
+
+  async create(draft: JobDraft, payload: JobPayload): Promise<CreateOutcome> {
+    const record: JobRecord = { ...draft, uid: randomUUID(), version: '1' };
+    const { asked, plan, echo, callback, secrets } = payload;
+    const existing = await this.#database.write(() => {
+      const found = this.#read(draft.name);
+      if (found !== undefined) return found;
+      this.#database.run(
+        'INSERT INTO records (name, backend, uid, version, record) VALUES (?, ?, ?, 1, ?)',
+        ...[record.name, this.#backend, record.uid, writeRecord(record)],
+      );
+      this.#database.run(
+        'INSERT INTO payloads (uid, asked, plan, echo, callback, secrets) VALUES (?, ?, ?, ?, ?, ?)',
+        ...[record.uid, ...[asked, plan, echo].map((value) => JSON.stringify(value))],
+        ...[callback === undefined ? null : JSON.stringify(callback), JSON.stringify(secrets)],
+      );
+      return undefined;
+    });
+    if (existing !== undefined) return { outcome: 'exists', record: this.#keep(existing) };
+    this.#keep(record);
+    this.#announce(record.name);
+    return { outcome: 'created', record };
+  }
+
+  async get(name: string): Promise<JobRecord | undefined> {
+    return this.getCached(name) ?? this.getLive(name);
+  }
+
+  getCached(name: string): JobRecord | undefined {
+    return this.#records.get(name);
+  }
+
+  async getLive(name: string): Promise<JobRecord | undefined> {
+    const record = this.#read(name);
+    if (record === undefined) {
+      if (this.#records.delete(name)) this.#announce(name);
+      return undefined;
+    }
+    return this.#keep(record);
+  }
+
+  *list(): Iterable<JobRecord> {
+    yield* this.#records.values();
+  }
+
+  count(): number {
+    return this.#records.size;
+  }
+
+  async readPayload({ uid }: JobRecord): Promise<JobPayload | undefined> {
+    const row = this.#database.get('SELECT * FROM payloads WHERE uid = ?', uid);
+    if (row === undefined) return undefined;
+    return {
+      ...toPlannedJob(row),
+      callback: row.callback === null ? undefined : JSON.parse(String(row.callback)),
+      secrets: JSON.parse(String(row.secrets)),
+    };
+  }
+
+  async readPlan({ uid }: JobRecord): Promise<PlannedJob | undefined> {
+    const row = this.#database.get('SELECT asked, plan, echo FROM payloads WHERE uid = ?', uid);
+    return row && toPlannedJob(row);
+  }
+
+  async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
+    const { prepared, ...changed } = change;
+    if (prepared === undefined) return this.#change(record, changed);
+    const planRevision = record.planRevision + 1;
+    return this.#change(record, { ...changed, planRevision }, () =>
+      this.#writePlan(record.uid, prepared),
+    );
+  }
+
+  async purgeCredentials(record: JobRecord): Promise<JobRecord | undefined> {
+    const purged = await this.#change(record, { areCredentialsGone: true }, () => {
+      this.#database.run("UPDATE payloads SET secrets = '{}' WHERE uid = ?", record.uid);
+    });
+    this.#database.truncateLog();
+    return purged;
+  }
+
+  async delete(record: JobRecord): Promise<boolean> {
+    const { name, uid, version } = record;
+    const isGone = await this.#database.write(() => {
+      const current = this.#read(name);
+      if (current?.uid !== uid) return true;
+      if (current.version !== version) return false;
+      this.#database.run('DELETE FROM records WHERE uid = ?', uid);
+      this.#database.run('DELETE FROM payloads WHERE uid = ?', uid);
+      return true;
+    });
+    if (isGone && this.#records.get(name)?.uid === uid) {
+      this.#records.delete(name);
+      this.#database.truncateLog();
+      this.#announce(name);
+    }
+    return isGone;
+  }
+
+  watch(listener: (name: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async #change(
+    record: JobRecord,
+    changed: Partial<JobRecord>,
+    alsoWrite: () => void = () => {},
+  ): Promise<JobRecord | undefined> {
+    const updated = await this.#database.write(() => {
+      const current = this.#read(record.name);
+      if (current?.uid !== record.uid || current.version !== record.version) return undefined;
+      alsoWrite();
+      const version = String(Number(current.version) + 1);
+      const next = { ...current, ...changed, version };
+      this.#database.run(
+        'UPDATE records SET version = ?, record = ? WHERE uid = ?',
+        ...[Number(version), writeRecord(next), record.uid],
+      );
+      return next;
+    });
+    if (updated === undefined) return undefined;
+    this.#keep(updated);
+    this.#announce(record.name);
+    return updated;
+  }
+
+  #writePlan(uid: string, { plan, echo }: RunnerPlan): void {
+    this.#database.run(
+      'UPDATE payloads SET plan = ?, echo = ? WHERE uid = ?',
+      ...[JSON.stringify(plan), JSON.stringify(echo), uid],
+    );
+  }
+
+  #read(name: string): JobRecord | undefined {
+    const row = this.#database.get(
+      'SELECT * FROM records WHERE name = ? AND backend = ?',
+      ...[name, this.#backend],
+    );
+    return row && toRecord(row);
+  }
+
+  /** The newest of what is known of a record; equal objects stay the same. */
+  #keep(record: JobRecord): JobRecord {
+    const known = this.#records.get(record.name);
+    if (known?.uid === record.uid && known.version === record.version) return known;
+    this.#records.set(record.name, record);
+    return record;
+  }
+
+  #announce(name: string): void {
+    for (const listener of this.#listeners) listener(name);
+  }
+}
+
+function toRecord({ record, uid, version }: Row): JobRecord {
+  return readRecord(String(record), String(uid), Number(version));
+}
+
+function toPlannedJob({ asked, plan, echo }: Row): PlannedJob {
+  return {
+    asked: JSON.parse(String(asked)),
+    plan: JSON.parse(String(plan)),
+    echo: JSON.parse(String(echo)),
+  };
+}

@@ -8,10 +8,11 @@ export interface Metrics {
   readonly deliveries: Counter<'outcome'>;
 }
 
-/** `countJobs` is asked at every scrape, so that counting costs nothing in between. */
+/** Both are asked at every scrape, so that counting costs nothing in between. */
 export function createMetrics(
   backend: string,
   countJobs: () => ReadonlyMap<JobStatus, number>,
+  countUnreadable: () => number = () => 0,
 ): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ backend });
@@ -24,6 +25,14 @@ export function createMetrics(
     collect() {
       const counts = countJobs();
       for (const status of JOB_STATUSES) this.set({ status }, counts.get(status) ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'trainer_unreadable_records',
+    help: 'Jobs whose record, or a part of it, cannot be read, so that they can only be cancelled',
+    registers: [registry],
+    collect() {
+      this.set(countUnreadable());
     },
   });
   const requestSeconds = new Histogram({

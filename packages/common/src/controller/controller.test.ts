@@ -342,12 +342,50 @@ describe('a record that another replica has changed', () => {
     expect(update).toHaveBeenCalledTimes(32);
   });
 
-  it('and whose data is gone is not asked for again and again', async () => {
+  it('and whose data is gone says so, and is not asked for again and again', async () => {
     const record = await create();
     const readPlan = vi.spyOn(store, 'readPlan').mockResolvedValue(undefined);
-    await clock.advance(40 * SECOND);
+    await clock.advance(11 * SECOND);
+    expect(stateOf(record)).toMatchObject({
+      status: 'submitted',
+      reason: 'RECORD_UNREADABLE',
+      detail: 'The plan of this job cannot be read, so that it can only be cancelled',
+    });
+    readPlan.mockClear();
+    await clock.advance(60 * SECOND);
     expect(readPlan).toHaveBeenCalledTimes(2);
-    expect(now(record)?.state.status).toBe('submitted');
+    readPlan.mockRestore();
+    await clock.advance(30 * SECOND);
+    expect(runner.calls).toEqual([`start ${record.name}`]);
+    runner.show(record, { status: 'submitted', reason: 'PENDING', detail: 'Waiting' });
+    await clock.advance(0);
+    expect(stateOf(record)).toMatchObject({ status: 'submitted', reason: 'PENDING' });
+  });
+});
+
+describe('a record that this version cannot read', () => {
+  const unreadable = ['format'];
+
+  it('is left alone, and its webhook is told nothing', async () => {
+    const record = await createRunning();
+    await store.delete(now(record) as JobRecord);
+    const other = await create({ runId: 'run', unreadable });
+    told.length = 0;
+    runner.show(other, { status: 'succeeded', reason: 'COMPLETED', runId: 'run' });
+    await clock.advance(1000 * SECOND);
+    expect(now(other)).toEqual(other);
+    expect(runner.calls).toEqual([]);
+    expect(told.filter((call) => call.startsWith('offer'))).toEqual([]);
+  });
+
+  it('has its run stopped once it is cancelled, and nothing else is done to it', async () => {
+    const record = await create({ runId: 'run', unreadable, areCredentialsGone: false });
+    runner.show(record, { status: 'running', reason: 'RUNNING', runId: 'run' });
+    const state = endedState('cancelled', 'CANCELLED_BY_REQUEST', clock.now());
+    const cancelled = await store.update(record, { state });
+    await clock.advance(1000 * SECOND);
+    expect(runner.calls).toEqual([`stop ${record.name}`]);
+    expect(now(record)).toEqual(cancelled);
   });
 });
 

@@ -9,7 +9,7 @@ import { isRunOf } from '../jobs/observation.ts';
 import { WorkQueue } from '../work-queue.ts';
 import { type DecideSettings, type Decision, decide } from './decide.ts';
 import { toPlanChange } from './plan-change.ts';
-import { toObservedEnd, toRefused } from './terminal-states.ts';
+import { toObservedEnd, toRefused, toUnplanned } from './terminal-states.ts';
 
 /** Told of every record that is known to be current, so that what is due to a webhook goes out. */
 export interface RecordSink {
@@ -122,9 +122,8 @@ export class Controller {
     const firstSeenAtMs = this.#firstSeen(record, nowMs);
     const decision = decide(record, runner.getCached(name), firstSeenAtMs, nowMs, settings);
     // Nothing is told before the run is noted, since until then the submission may still be refused.
-    if (record.runId !== undefined || record.state.endedAtMs !== undefined) {
-      deliveries.offer(record);
-    }
+    const isDecided = record.runId !== undefined || record.state.endedAtMs !== undefined;
+    if (isDecided && record.unreadable === undefined) deliveries.offer(record);
     if (decision.requeueAtMs !== undefined) this.#deadlines.set(name, decision.requeueAtMs);
     return this.#act(record, decision.action);
   }
@@ -171,9 +170,12 @@ export class Controller {
     const planned = await store.readPlan(record);
     if (planned === undefined) {
       const current = await store.getLive(record.name);
-      // Somebody took the data out of the record, and nothing can be made of what is left.
-      if (current?.uid === record.uid) this.#requeueIn(LAST_RETRY_MS, record);
-      return current?.uid !== record.uid;
+      if (current?.uid !== record.uid) return true;
+      // Nothing can be made of what is left, unless somebody mends it.
+      this.#requeueIn(LAST_RETRY_MS, record);
+      const state = toUnplanned(record, this.#parts.clock.now());
+      if (state === record.state) return false;
+      return this.#write(record, () => store.update(record, { state }));
     }
     if (!leadership.isLeader()) return false;
     const readSecrets = async () => (await store.readPayload(record))?.secrets;

@@ -305,3 +305,54 @@ describe('a job that has ended', () => {
     expect(decide(record, succeededRun, T0, T0 + 700_000, settings).action).toEqual(erase);
   });
 });
+
+describe('a record that cannot be read', () => {
+  const unreadable = ['state'];
+
+  test.each<[string, Row]>([
+    [
+      'is left alone while it goes on, whatever its run does',
+      { record: { unreadable }, seen: succeededRun, atMs: 900_000, action: nothing },
+    ],
+    [
+      'and whose run is not known is not looked at again and again',
+      { record: { unreadable }, seen: undefined, atMs: 900_000, action: nothing },
+    ],
+    [
+      'has its run stopped once it is cancelled',
+      { record: ended('cancelled', { unreadable }), seen: makeSeen(), action: stop },
+    ],
+    [
+      'has that looked at again while nothing reliable is known',
+      {
+        record: ended('cancelled', { unreadable }),
+        seen: undefined,
+        atMs: 900_000,
+        action: nothing,
+        requeueAtMs: 901_000,
+      },
+    ],
+    [
+      'keeps its credentials',
+      {
+        record: ended('failed', { unreadable, areCredentialsGone: false }),
+        seen: gone,
+        atMs: 100_000,
+        action: nothing,
+      },
+    ],
+    [
+      'keeps its run until that expires',
+      {
+        record: ended('succeeded', { unreadable }),
+        seen: succeededRun,
+        action: nothing,
+        requeueAtMs: 100_000,
+      },
+    ],
+    [
+      'is not forgotten',
+      { record: ended('failed', { unreadable }), seen: gone, atMs: 900_000, action: nothing },
+    ],
+  ])('%s', (_, row) => check(row));
+});

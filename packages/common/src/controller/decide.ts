@@ -44,6 +44,7 @@ export function decide(
   nowMs: number,
   settings: DecideSettings,
 ): Decision {
+  if (record.unreadable !== undefined) return decideUnreadable(record, seen, nowMs, settings);
   if (isTerminal(record.state.status)) return decideEnded(record, seen, nowMs, settings);
   if (seen === undefined) return wait(nowMs + POLL_MS);
   if (record.runId === undefined) {
@@ -57,6 +58,19 @@ export function decide(
   }
   const { state } = projectJob(record, seen, nowMs);
   return state === record.state ? wait(undefined) : act({ do: 'write', state });
+}
+
+/** What this version cannot read it leaves alone, apart from a run that must not go on. */
+function decideUnreadable(
+  record: JobRecord,
+  seen: Observation | undefined,
+  nowMs: number,
+  settings: DecideSettings,
+): Decision {
+  if (!isTerminal(record.state.status)) return wait(undefined);
+  const { action, requeueAtMs } = decideEnded(record, seen, nowMs, settings);
+  if (action.do === 'stop') return act(action);
+  return wait(requeueAtMs ?? (seen === undefined ? nowMs + POLL_MS : undefined));
 }
 
 function decideUnstarted(

@@ -323,6 +323,44 @@ describe('cancel', () => {
   });
 });
 
+describe('a record that cannot be read', () => {
+  async function damage(unreadable: readonly string[]) {
+    await submit();
+    await jobs.close();
+    const read = store.getCached.bind(store);
+    const state = { ...only().state, reason: 'RECORD_UNREADABLE' as const };
+    const spoil = (record: JobRecord | undefined) =>
+      record?.state.status === 'submitted'
+        ? { ...record, id: record.name, unreadable, state }
+        : record;
+    vi.spyOn(store, 'getCached').mockImplementation((name) => spoil(read(name)));
+    vi.spyOn(store, 'get').mockImplementation(async (name) => spoil(read(name)));
+  }
+
+  it('is a job under its id, which can be cancelled, and its run is stopped with it', async () => {
+    await damage(['job-id', 'delivery']);
+    const { view } = await jobs.get('job-1');
+    expect(view.record.id).toBe('job-1');
+    expect(view.state).toMatchObject({ status: 'submitted', reason: 'RECORD_UNREADABLE' });
+    const update = vi.spyOn(store, 'update');
+    const { view: cancelled } = await jobs.cancel('job-1');
+    expect(cancelled.record.id).toBe('job-1');
+    expect(cancelled.state.status).toBe('cancelled');
+    // Its delivery can be read from then on, so that the end is told.
+    expect(update.mock.lastCall?.[1]).toMatchObject({ delivery: { settled: 'unwanted' } });
+    expect(runner.calls.at(-1)).toBe(`stop ${view.record.name}`);
+  });
+
+  it('is not started by a repetition', async () => {
+    runner.failure = unreachable;
+    await damage(['format']);
+    runner.failure = undefined;
+    runner.calls.length = 0;
+    expect((await submit()).isReplay).toBe(true);
+    expect(runner.calls).toEqual([]);
+  });
+});
+
 it('says of an unknown job that it is unknown, whatever is asked', async () => {
   const unknown = { code: 'JOB_NOT_FOUND', message: 'No job nobody is known to this service.' };
   await expect(jobs.get('nobody')).rejects.toMatchObject(unknown);

@@ -58,6 +58,8 @@ export class Jobs {
       const nowMs = clock.now();
       return {
         state: hasEnded ? toObservedEnd(current, seen, nowMs) : toCancelled(current, nowMs),
+        // Written anew, it can be read again, so that the end is told.
+        ...(current.unreadable?.includes('delivery') && { delivery: current.delivery }),
       };
     });
     if (record === undefined) throw errors.jobNotFound(jobId);
@@ -95,14 +97,19 @@ export class Jobs {
     const { store, backend } = this.#parts;
     const record = await store.get(toJobName(backend, jobId));
     if (record === undefined) throw errors.jobNotFound(jobId);
-    return record;
+    // The id is a part of the record, which may be what cannot be read of it.
+    return withId(record, jobId);
   }
 
   #answer(record: JobRecord): JobAnswer {
     const { store, runner, clock } = this.#parts;
     const newest = store.getCached(record.name);
-    const current = newest?.uid === record.uid ? newest : record;
+    const current = newest?.uid === record.uid ? withId(newest, record.id) : record;
     const view = projectJob(current, runner.getCached(current.name), clock.now());
     return { view, readPlan: () => store.readPlan(record) };
   }
+}
+
+function withId(record: JobRecord, id: string): JobRecord {
+  return record.id === id ? record : { ...record, id };
 }

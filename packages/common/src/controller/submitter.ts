@@ -109,7 +109,10 @@ export class Submitter {
   async #replay(record: JobRecord, { asked }: Submission): Promise<Accepted | undefined> {
     const { store, clock } = this.#parts;
     const isSame = isRepeated(record, asked);
-    const isUnstarted = record.runId === undefined && !isTerminal(record.state.status);
+    const isUnstarted =
+      record.runId === undefined &&
+      record.unreadable === undefined &&
+      !isTerminal(record.state.status);
     if (isSame && !isUnstarted) return { record, isReplay: true };
     const planned = await store.readPlan(record);
     if (planned === undefined && (await store.getLive(record.name))?.uid !== record.uid) {

@@ -18,6 +18,13 @@ export function toRefused({ state }: JobRecord, detail: string, nowMs: number): 
   return end(state, { status: 'failed', reason: 'SUBMISSION_REFUSED', detail }, nowMs);
 }
 
+/** No end: the state of a job that cannot be started, as long as its plan cannot be read. */
+export function toUnplanned({ state }: JobRecord, nowMs: number): JobState {
+  if (state.reason === 'RECORD_UNREADABLE') return state;
+  const detail = 'The plan of this job cannot be read, so that it can only be cancelled';
+  return { ...state, reason: 'RECORD_UNREADABLE', detail, observedAtMs: nowMs };
+}
+
 export function toCancelled({ state }: JobRecord, nowMs: number): JobState {
   const detail = 'Job cancellation requested';
   return end(state, { status: 'cancelled', reason: 'CANCELLED_BY_REQUEST', detail }, nowMs);

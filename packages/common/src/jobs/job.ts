@@ -64,6 +64,11 @@ export interface JobRecord extends Fingerprints {
   readonly delivery: DeliveryLog;
   /** The training credentials were deleted, some time after the job's end. */
   readonly areCredentialsGone: boolean;
+  /**
+   * What of the record cannot be read, where that matters: until it can, nothing is decided about
+   * the job but that it is cancelled.
+   */
+  readonly unreadable?: readonly string[];
 }
 
 /** Where a job's callbacks go. */

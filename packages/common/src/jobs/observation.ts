@@ -54,6 +54,9 @@ export function projectJob(
     return { record, state, progress: seen.progress };
   }
   const { progress } = seen;
+  if (record.unreadable !== undefined) {
+    return { record, state: { ...state, status: seen.status }, progress };
+  }
   const goesBack = seen.status === 'submitted' && state.startedAtMs !== undefined;
   const isKnown = seen.status === state.status && seen.reason === state.reason;
   const isCoarser =

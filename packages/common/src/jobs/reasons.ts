@@ -19,6 +19,7 @@ export const REASONS = [
   'SUBMISSION_REFUSED',
   'CANCELLED_BY_REQUEST',
   'DELETED',
+  'RECORD_UNREADABLE',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 

@@ -63,7 +63,11 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     allowedHosts: config.callbacks.allowedHosts,
     forbiddenEndpoints: platform.apiEndpoints,
   });
-  const metrics = createMetrics(backend.name, () => countByStatus(platform));
+  const metrics = createMetrics(
+    backend.name,
+    () => countByStatus(platform),
+    () => countUnreadable(platform),
+  );
   const deliveries = new Deliveries({
     ...{ store, runner, leadership, metrics, clock, logger },
     sender: decorate.sender(new WebhookSender({ policy, clock })),
@@ -127,4 +131,8 @@ function countByStatus({ store }: Platform): Map<JobStatus, number> {
     counts.set(state.status, (counts.get(state.status) ?? 0) + 1);
   }
   return counts;
+}
+
+function countUnreadable({ store }: Platform): number {
+  return [...store.list()].filter(({ state }) => state.reason === 'RECORD_UNREADABLE').length;
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../../test/eventually.ts';
 import { FakeApiServer } from '../../../test/fake-api/fake-api-server.ts';
 import { describeJobStore } from '../../../test/job-store-contract.ts';
 import { jsonPlanCodec } from '../../../test/json-plan-codec.ts';
@@ -143,6 +144,59 @@ describe('a name that is taken', () => {
     server.patch(`${SECRETS}/${name}`, { metadata: { finalizers: null } });
     expect(await store.create(makeDraft(id), makePayload())).toMatchObject({ outcome: 'created' });
   });
+});
+
+describe('a record that cannot be read', () => {
+  const STATE = 'trainer.deepfinery/state';
+
+  /** The lines of the log, without what every line has. */
+  const lines = () =>
+    logged.map((line) => {
+      const { level, job, unreadable, msg } = JSON.parse(line);
+      return { level, job, unreadable, msg };
+    });
+
+  it('stays, is told once to the log by its name, and can be written anew', async () => {
+    const { name, state } = await create();
+    const told = eventually(
+      (tell) => store.watch(tell),
+      () => store.getCached(name)?.unreadable !== undefined,
+    );
+    server.patch(`${SECRETS}/${name}`, { metadata: { annotations: { [STATE]: '{"hf_secret' } } });
+    await told;
+    const found = store.getCached(name) as JobRecord;
+    expect(found).toMatchObject({ unreadable: ['state'], state: { reason: 'RECORD_UNREADABLE' } });
+    expect(await store.getLive(name)).toStrictEqual(found);
+    expect(await store.create(makeDraft(found.id), makePayload())).toMatchObject({
+      outcome: 'exists',
+    });
+    const error = { level: 50, job: name, unreadable: ['state'], msg: 'record cannot be read' };
+    expect(lines()).toEqual([error]);
+    const mended = await store.update(found, { state: { ...state, status: 'cancelled' } });
+    expect(mended).toMatchObject({ state: { status: 'cancelled', reason: 'ACCEPTED' } });
+    expect(mended).not.toHaveProperty('unreadable');
+    expect(logged.join()).not.toContain('hf_secret');
+  });
+
+  it.each(['.asked.json', '.plan.json', '.callback.json'])(
+    'in its data (%s) is told without quoting it, and keeps what can be read',
+    async (key) => {
+      const record = await create();
+      const reader = await openStore();
+      const text = '{"token":"hf_secret"';
+      server.patch(`${SECRETS}/${record.name}`, { data: { [key]: btoa(text) } });
+      const payload = await reader.readPayload(record);
+      expect(payload?.secrets).toEqual(makePayload().secrets);
+      const planned = await reader.readPlan(record);
+      const isCallback = key === '.callback.json';
+      expect(planned === undefined).toBe(!isCallback);
+      expect(payload?.callback === undefined).toBe(isCallback);
+      const part = isCallback ? 'callback' : 'plan';
+      const error = { level: 50, job: record.name, unreadable: [part] };
+      expect(lines()).toEqual([{ ...error, msg: 'record cannot be read' }]);
+      expect(logged.join()).not.toContain('hf_secret');
+    },
+  );
 });
 
 it('refuses what is larger than a Secret can be', async () => {

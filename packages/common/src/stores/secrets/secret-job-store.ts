@@ -11,20 +11,20 @@ import { BACKEND_LABEL } from '../../kubernetes/labels.ts';
 import { FreshReads } from './fresh-reads.ts';
 import {
   credentialKeys,
+  type ParsedData,
   type PlanCodec,
+  parseData,
   SECRET_TYPE,
   type SecretData,
   toData,
-  toPayload,
   toPlanData,
-  toPlannedJob,
 } from './secret-payload.ts';
 import {
+  parseRecord,
   type SecretMetadata,
   toAnnotationPatch,
   toAnnotations,
   toLabels,
-  toRecord,
 } from './secret-record.ts';
 
 export interface SecretJobStoreParts {
@@ -48,6 +48,9 @@ const TOO_LARGE = 413;
 const MAX_BEHIND_MS = 15_000;
 /** Characters of remembered plans: a few thousand of usual size. */
 const MAX_PLAN_CHARACTERS = 16 * 1024 * 1024;
+const MAX_REPORTED = 1000;
+/** For who wants another part of a record whose plan cannot be read. */
+const NO_PLAN: PlannedJob = { asked: { first: {}, second: undefined }, plan: {}, echo: {} };
 /** Rounds of finding a name taken and then free again. */
 const MAX_ROUNDS = 3;
 
@@ -60,6 +63,8 @@ export class SecretJobStore implements JobStore {
   readonly #path: string;
   readonly #cache: Informer<SecretMetadata, JobRecord>;
   readonly #reads = new FreshReads((name) => this.#read(name));
+  /** What was last told of a record that cannot be read, by its uid. */
+  readonly #reported = new LRUCache<string, string>({ max: MAX_REPORTED });
   /** Plans as JSON by uid and revision; never callbacks or credentials. */
   readonly #plans = new LRUCache<string, string>({
     maxSize: MAX_PLAN_CHARACTERS,
@@ -151,7 +156,9 @@ export class SecretJobStore implements JobStore {
 
   async readPayload(record: JobRecord): Promise<JobPayload | undefined> {
     const data = await this.#readData(record);
-    return data && toPayload(data, this.#parts.planCodec);
+    if (data === undefined) return undefined;
+    const { planned = NO_PLAN, callback, secrets } = this.#parse(record, data);
+    return { ...planned, callback, secrets };
   }
 
   async readPlan(record: JobRecord): Promise<PlannedJob | undefined> {
@@ -159,8 +166,8 @@ export class SecretJobStore implements JobStore {
     if (known !== undefined) return JSON.parse(known) as PlannedJob;
     const data = await this.#readData(record);
     if (data === undefined) return undefined;
-    const planned = toPlannedJob(data, this.#parts.planCodec);
-    this.#plans.set(toPlanKey(record), JSON.stringify(planned));
+    const { planned } = this.#parse(record, data);
+    if (planned !== undefined) this.#plans.set(toPlanKey(record), JSON.stringify(planned));
     return planned;
   }
 
@@ -212,7 +219,25 @@ export class SecretJobStore implements JobStore {
   /** A record that is being deleted counts as gone: nothing more may be built on it. */
   #toRecord(secret: SecretMetadata): JobRecord | undefined {
     if (secret.metadata.deletionTimestamp !== undefined) return undefined;
-    return toRecord(secret, this.#parts.backend);
+    const parsed = parseRecord(secret, this.#parts.backend);
+    if (parsed !== undefined) this.#report(parsed.record, 'annotations', parsed.unreadable);
+    return parsed?.record;
+  }
+
+  #parse(record: JobRecord, data: SecretData): ParsedData {
+    const parsed = parseData(data, this.#parts.planCodec);
+    this.#report(record, 'data', parsed.unreadable);
+    return parsed;
+  }
+
+  /** Tells once of a record what of it cannot be read, and again when that is something else. */
+  #report({ name, uid }: JobRecord, where: 'annotations' | 'data', parts: readonly string[]): void {
+    const key = `${uid} ${where}`;
+    const known = this.#reported.get(key) ?? '';
+    if (parts.join() === known) return;
+    this.#reported.set(key, parts.join());
+    if (parts.length === 0) this.#parts.logger.info({ job: name }, 'record can be read again');
+    else this.#parts.logger.error({ job: name, unreadable: parts }, 'record cannot be read');
   }
 
   #toExisting(found: Secret): CreateOutcome {

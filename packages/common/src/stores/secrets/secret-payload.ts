@@ -1,4 +1,11 @@
-import type { JobPayload, JsonObject, PlannedJob, RunnerPlan } from '../../jobs/job.ts';
+import { z } from 'zod';
+import type {
+  CallbackTarget,
+  JobPayload,
+  JsonObject,
+  PlannedJob,
+  RunnerPlan,
+} from '../../jobs/job.ts';
 
 /** The type of our Secrets: tells them from others, in `kubectl get secrets` too. */
 export const SECRET_TYPE = 'trainer.deepfinery/job';
@@ -11,6 +18,12 @@ export const SECRET_TYPE = 'trainer.deepfinery/job';
 const ASKED = '.asked.json';
 const ASKED_2 = '.asked-2.json';
 const CALLBACK = '.callback.json';
+
+const CallbackSchema = z.looseObject({
+  webhookUrl: z.string(),
+  authHeader: z.string().optional(),
+  eventFilter: z.array(z.string()).optional(),
+});
 
 /** How the plans of one runner stand in a record's data. Each key starts with a dot. */
 export interface PlanCodec {
@@ -39,22 +52,45 @@ export function toPlanData(planned: RunnerPlan, codec: PlanCodec): SecretData {
   return encodeTexts(codec.encode(planned));
 }
 
-/** @throws SyntaxError when the data is not what `toData` makes. */
-export function toPayload(data: SecretData, codec: PlanCodec): JobPayload {
+/** What a record's data holds; each part is undefined where it cannot be read, as if it were gone. */
+export interface ParsedData {
+  readonly planned: PlannedJob | undefined;
+  readonly callback: CallbackTarget | undefined;
+  readonly secrets: JobPayload['secrets'];
+  /** The parts that are there and cannot be read. */
+  readonly unreadable: readonly string[];
+}
+
+/** Never fails: messages of the JSON parser would quote what the record holds. */
+export function parseData(data: SecretData, codec: PlanCodec): ParsedData {
+  const unreadable: string[] = [];
+  const read = <T>(part: string, parse: () => T): T | undefined => {
+    try {
+      return parse();
+    } catch {
+      unreadable.push(part);
+      return undefined;
+    }
+  };
   const callback = decode(data, CALLBACK);
   return {
-    ...toPlannedJob(data, codec),
-    callback: callback === undefined ? undefined : JSON.parse(callback),
+    planned: read('plan', () => toPlannedJob(data, codec)),
+    callback: callback === undefined ? undefined : read('callback', () => toCallback(callback)),
     secrets: Object.fromEntries(credentialKeys(data).map((key) => [key, decode(data, key) ?? ''])),
+    unreadable,
   };
 }
 
-/** @throws SyntaxError when the data is not what `toData` makes. */
-export function toPlannedJob(data: SecretData, codec: PlanCodec): PlannedJob {
+function toPlannedJob(data: SecretData, codec: PlanCodec): PlannedJob {
   const first = JSON.parse(decode(data, ASKED) ?? '') as JsonObject;
   const second = decode(data, ASKED_2);
   const asked = { first, second: second === undefined ? undefined : JSON.parse(second) };
   return { asked, ...codec.decode((key) => decode(data, key)) };
+}
+
+/** Fields that a later version may have added are kept. */
+function toCallback(text: string): CallbackTarget {
+  return CallbackSchema.parse(JSON.parse(text)) as CallbackTarget;
 }
 
 /** The keys of what a training needs to know to log in elsewhere. */

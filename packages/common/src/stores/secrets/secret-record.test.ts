@@ -12,8 +12,16 @@ import {
 import { toJobName } from '../../jobs/job-name.ts';
 import { REASONS } from '../../jobs/reasons.ts';
 import { JOB_STATUSES } from '../../requests/job-status.ts';
-import { credentialKeys, toData, toPayload, toPlannedJob } from './secret-payload.ts';
-import { toAnnotationPatch, toAnnotations, toLabels, toRecord } from './secret-record.ts';
+import { credentialKeys, parseData, type SecretData, toData } from './secret-payload.ts';
+import {
+  parseRecord,
+  type SecretMetadata,
+  toAnnotationPatch,
+  toAnnotations,
+  toLabels,
+} from './secret-record.ts';
+
+const toRecord = (secret: SecretMetadata, backend: string) => parseRecord(secret, backend)?.record;
 
 const plain = { noNullPrototype: true } as const;
 const time = fc.integer({ min: 0, max: 8.64e15 });
@@ -171,7 +179,7 @@ describe('a record in annotations', () => {
     expect(record?.warnings.at(-1)).toBe('62 further warnings are left out');
   });
 
-  it('is none of ours under another backend, another name, or damaged', () => {
+  it('is none of ours under another backend or another name', () => {
     const job = makeDraft('job');
     const stored = toStored(job);
     expect(toRecord(stored, 'nemo')).toBeUndefined();
@@ -180,14 +188,6 @@ describe('a record in annotations', () => {
     expect(toRecord({ metadata: { name: job.name, uid: 'u', resourceVersion: '1' } }, 'meta')).toBe(
       undefined,
     );
-    for (const key of Object.keys(toAnnotations(job)).filter((each) => !/web|created/.test(each))) {
-      const annotations = { ...toAnnotations(job), [key]: '{"status":"lost"}' };
-      if (key.includes('fingerprint')) continue;
-      expect(toRecord(toStored(job, annotations), TEST_BACKEND), key).toBeUndefined();
-      expect(toRecord(toStored(job, patch(annotations, { [key]: null })), TEST_BACKEND)).toBe(
-        undefined,
-      );
-    }
   });
 
   it('keeps a reason that only a newer release knows', () => {
@@ -203,6 +203,8 @@ describe('a payload in data', () => {
   const envName = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_.-]{0,40}$/);
   const wellFormed = fc.string({ unit: 'grapheme' });
 
+  const parse = (data: SecretData) => parseData(data, jsonPlanCodec);
+
   it('comes back exactly, under any names that variables may have', () => {
     fc.assert(
       fc.property(
@@ -214,7 +216,9 @@ describe('a payload in data', () => {
           const first = JSON.parse(JSON.stringify({ value }));
           const asked = { first, second: first };
           const payload = makePayload({ secrets: { ...secrets }, asked, callback });
-          expect(toPayload(toData(payload, jsonPlanCodec), jsonPlanCodec)).toEqual(payload);
+          const { planned, unreadable, ...rest } = parse(toData(payload, jsonPlanCodec));
+          expect({ ...planned, ...rest }).toEqual(payload);
+          expect(unreadable).toEqual([]);
           expect(credentialKeys(toData(payload, jsonPlanCodec)).sort()).toEqual(
             Object.keys(secrets).sort(),
           );
@@ -228,6 +232,86 @@ describe('a payload in data', () => {
     const data = toData(makePayload({ secrets }), jsonPlanCodec);
     expect(data).toMatchObject({ HF_TOKEN: Buffer.from('three').toString('base64') });
     for (const key of Object.keys(data)) expect(key).toMatch(/^[-._a-zA-Z0-9]+$/);
-    expect(JSON.stringify(toPlannedJob(data, jsonPlanCodec))).not.toMatch(/one|two|three|hook/);
+    expect(JSON.stringify(parse(data).planned)).not.toMatch(/one|two|three|hook/);
+  });
+
+  it.each([
+    ['.asked.json', 'plan'],
+    ['.plan.json', 'plan'],
+    ['.callback.json', 'callback'],
+  ])('without a readable %s lacks its %s alone', (key, part) => {
+    const payload = makePayload();
+    for (const text of ['{"hf_secret', '', '"text"']) {
+      const data = { ...toData(payload, jsonPlanCodec), [key]: btoa(text) };
+      const parsed = parse(data);
+      if (text === '"text"' && part === 'plan') continue;
+      expect(parsed.unreadable).toEqual([part]);
+      expect(parsed.planned === undefined).toBe(part === 'plan');
+      expect(parsed.callback === undefined).toBe(part === 'callback');
+      expect(parsed.secrets).toEqual(payload.secrets);
+    }
+  });
+});
+
+describe('a record of which a part cannot be read', () => {
+  const OWN = 'trainer.deepfinery/';
+  const job = makeDraft('job', { runId: 'run' });
+  const damage = (annotations: Record<string, string | null>) => {
+    const metadata = { ...toStored(job, patch(toAnnotations(job), annotations)).metadata };
+    const creationTimestamp = '2026-01-01T00:00:00Z';
+    const parsed = parseRecord({ metadata: { ...metadata, creationTimestamp } }, TEST_BACKEND);
+    if (parsed === undefined) throw new Error('it has vanished');
+    return parsed;
+  };
+
+  it.each([
+    ['state', '{"status":"lost"}'],
+    ['state', 'x'],
+    ['state', null],
+    ['state', JSON.stringify({ ...job.state, observedAtMs: 1e300 })],
+    ['delivery', '{"attempts":3}'],
+    ['delivery', null],
+    ['job-id', 'another'],
+    ['job-id', null],
+    ['format', '3'],
+    ['format', 'x'],
+  ])('is a job all the same (%s: %s), with a reason of its own', (part, text) => {
+    const { record, unreadable } = damage({ [`${OWN}${part}`]: text });
+    expect(unreadable).toEqual([part]);
+    expect(record).toMatchObject({
+      ...{ name: job.name, runId: 'run', unreadable: [part] },
+      state: {
+        ...{ status: 'submitted', reason: 'RECORD_UNREADABLE' },
+        detail: `The record of this job cannot be read (${part}), so that it can only be cancelled`,
+      },
+    });
+    expect(() => new Date(record.state.observedAtMs).toISOString()).not.toThrow();
+  });
+
+  it.each([
+    ['created-at', 'yesterday', { createdAtMs: Date.UTC(2026, 0, 1) }],
+    ['created-at', '1e300', { createdAtMs: Date.UTC(2026, 0, 1) }],
+    ['created-at', null, { createdAtMs: Date.UTC(2026, 0, 1) }],
+    ['warnings', '[1]', { warnings: [] }],
+    ['plan-revision', '-1', { planRevision: 0 }],
+    ['fingerprint', null, { fingerprint: '' }],
+  ])('goes on where there is a substitute (%s: %s)', (part, text, substitute) => {
+    const { record, unreadable } = damage({ [`${OWN}${part}`]: text });
+    expect(unreadable).toEqual([part]);
+    expect(record).toMatchObject({ ...substitute, state: job.state });
+    expect(record).not.toHaveProperty('unreadable');
+  });
+
+  it('keeps an end that can be read, and tells a webhook of it again rather than never', () => {
+    const ended = { ...job.state, status: 'failed', endedAtMs: 5 };
+    const { record } = damage({
+      [`${OWN}state`]: JSON.stringify(ended),
+      [`${OWN}delivery`]: '[]',
+    });
+    expect(record.state).toMatchObject(ended);
+    expect(record.delivery.settled).toBeUndefined();
+    expect(
+      damage({ [`${OWN}delivery`]: null, [`${OWN}webhook`]: 'false' }).record.delivery,
+    ).toEqual({ ...record.delivery, settled: 'unwanted' });
   });
 });

@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import type { DeliveryLog, JobDraft, JobRecord, JobState, Settlement } from '../../jobs/job.ts';
+import {
+  type DeliveryLog,
+  isTerminal,
+  type JobDraft,
+  type JobRecord,
+  type JobState,
+  NO_DELIVERY,
+  type Settlement,
+  toAcceptedState,
+} from '../../jobs/job.ts';
 import { toJobIdHash, toJobName } from '../../jobs/job-name.ts';
 import type { RecordChange } from '../../jobs/job-store.ts';
 import type { Reason } from '../../jobs/reasons.ts';
@@ -7,10 +16,18 @@ import { BACKEND_LABEL, JOB_ID_ANNOTATION, JOB_ID_HASH_LABEL } from '../../kuber
 import type { CachedObject } from '../../kubernetes/object-store.ts';
 import { JOB_STATUSES } from '../../requests/job-status.ts';
 import { OWN_PREFIX } from '../../requests/kubernetes-names.ts';
+import {
+  jsonBytes,
+  MAX_ITEM_BYTES,
+  shortenDetail,
+  shortenLog,
+  shortenWarnings,
+} from './short-annotations.ts';
 
 /** A job's Secret as a metadata-only read shows it. */
 export interface SecretMetadata extends CachedObject {
   readonly metadata: CachedObject['metadata'] & {
+    readonly creationTimestamp?: string;
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
     readonly deletionTimestamp?: string;
@@ -20,6 +37,7 @@ export interface SecretMetadata extends CachedObject {
 /** Annotations of a merge patch: null removes one. */
 export type AnnotationPatch = Record<string, string | null>;
 
+const FORMAT = `${OWN_PREFIX}format`;
 const FINGERPRINT = `${OWN_PREFIX}fingerprint`;
 const FINGERPRINT_2 = `${OWN_PREFIX}fingerprint-2`;
 const CREATED_AT = `${OWN_PREFIX}created-at`;
@@ -33,21 +51,21 @@ const CREDENTIALS = `${OWN_PREFIX}credentials`;
 const PLAN_REVISION = `${OWN_PREFIX}plan-revision`;
 
 /**
- * Every replica holds all annotations in memory and every change of one writes them all to etcd, so
- * they stay small: bytes of JSON, together with the rest below 12 KiB.
+ * Raised when a version must not act on records that a later one wrote, as their annotations then
+ * mean something else to it. 1, which had no annotation for it, is that of version 03f9e5d; what was
+ * added since (`webhook-origin`, `plan-revision`, `.job-spec.json`) it may ignore.
  */
-const MAX_DETAIL_BYTES = 2048;
-const MAX_WARNINGS_BYTES = 4096;
-const MAX_DELIVERY_BYTES = 4096;
-const MAX_ITEM_BYTES = 512;
+const CURRENT_FORMAT = 2;
 
-const time = z.number().optional();
+/** UNIX milliseconds that a Date can hold. */
+const timeMs = z.number().min(0).max(8.64e15);
+const time = timeMs.optional();
 // Codes of a newer release are kept as they are, since replicas of two releases meet at an update.
 const StateSchema = z.object({
   status: z.enum(JOB_STATUSES),
   reason: z.string(),
   detail: z.string(),
-  observedAtMs: z.number(),
+  observedAtMs: timeMs,
   startedAtMs: time,
   endedAtMs: time,
 });
@@ -55,7 +73,7 @@ const DeliverySchema = z.object({
   settled: z.string().optional(),
   attempts: z.array(
     z.object({
-      atMs: z.number(),
+      atMs: timeMs,
       durationMs: z.number(),
       status: z.number().optional(),
       error: z.string().optional(),
@@ -66,6 +84,7 @@ const DeliverySchema = z.object({
   replayedAtMs: time,
 });
 const WarningsSchema = z.array(z.string());
+const RevisionSchema = z.number().int().min(0);
 
 export function toLabels({ backend, id }: Pick<JobDraft, 'backend' | 'id'>) {
   return { [BACKEND_LABEL]: backend, [JOB_ID_HASH_LABEL]: toJobIdHash(backend, id) };
@@ -74,6 +93,7 @@ export function toLabels({ backend, id }: Pick<JobDraft, 'backend' | 'id'>) {
 /** The annotations of a new record, 12 KiB at most; what is too long for that is shortened. */
 export function toAnnotations(draft: JobDraft): Record<string, string> {
   const annotations: AnnotationPatch = {
+    [FORMAT]: String(CURRENT_FORMAT),
     [JOB_ID_ANNOTATION]: draft.id,
     [FINGERPRINT]: draft.fingerprint,
     [FINGERPRINT_2]: draft.fingerprint2 ?? null,
@@ -103,36 +123,78 @@ export function toAnnotationPatch(
   };
 }
 
-/** The record that a Secret is; undefined when it is none of this backend, or damaged. */
-export function toRecord({ metadata }: SecretMetadata, backend: string): JobRecord | undefined {
+/** What a Secret says of a job, with the parts that cannot be read. */
+export interface ParsedRecord {
+  readonly record: JobRecord;
+  /** All of them; the record names those without which nothing is decided. */
+  readonly unreadable: readonly string[];
+}
+
+/** Without these nothing is decided about a job; all others have a substitute. */
+const ESSENTIAL: readonly string[] = ['format', 'job-id', 'state', 'delivery'];
+
+/** The record that a Secret is, damaged as it may be; undefined when it is none of this backend. */
+export function parseRecord(
+  { metadata }: SecretMetadata,
+  backend: string,
+): ParsedRecord | undefined {
   const { name, uid, resourceVersion, labels = {}, annotations = {} } = metadata;
   const id = annotations[JOB_ID_ANNOTATION];
-  // Labels can be copied to other objects, but the name proves that it belongs to this id.
-  if (labels[BACKEND_LABEL] !== backend || id === undefined) return undefined;
-  if (toJobName(backend, id) !== name) return undefined;
-  const state = parseJson(StateSchema, annotations[STATE]);
-  const delivery = parseJson(DeliverySchema, annotations[DELIVERY]);
-  const warnings = parseJson(WarningsSchema, annotations[WARNINGS]);
-  const fingerprint = annotations[FINGERPRINT];
-  if (!state || !delivery || !warnings || fingerprint === undefined) return undefined;
-  return {
-    id,
+  // Labels can be copied to other objects, but the name proves which job it belongs to.
+  const hasId = id !== undefined && toJobName(backend, id) === name;
+  const hasHash = name.endsWith(`-${labels[JOB_ID_HASH_LABEL] ?? ''}`);
+  if (labels[BACKEND_LABEL] !== backend || !(hasId || hasHash)) return undefined;
+  const unreadable: string[] = [];
+  const read = <T>(part: string, value: T | undefined, substitute: T): T => {
+    if (value === undefined) unreadable.push(part);
+    return value ?? substitute;
+  };
+  const format = annotations[FORMAT] ?? '1';
+  read('format', Number(format) <= CURRENT_FORMAT ? format : undefined, format);
+  const createdAtMs = read(
+    'created-at',
+    parseJson(timeMs, annotations[CREATED_AT]),
+    Date.parse(metadata.creationTimestamp ?? '') || 0,
+  );
+  const hasWebhook = annotations[WEBHOOK] === 'true';
+  const record: JobRecord = {
+    id: read('job-id', hasId ? id : undefined, name),
     name,
     backend,
     uid,
     version: resourceVersion,
-    fingerprint,
+    fingerprint: read('fingerprint', annotations[FINGERPRINT], ''),
     fingerprint2: annotations[FINGERPRINT_2],
-    createdAtMs: Number(annotations[CREATED_AT]),
-    warnings,
-    hasWebhook: annotations[WEBHOOK] === 'true',
+    createdAtMs,
+    warnings: read('warnings', parseJson(WarningsSchema, annotations[WARNINGS]), []),
+    hasWebhook,
     webhookOrigin: annotations[WEBHOOK_ORIGIN],
     runId: annotations[RUN_ID],
-    planRevision: Number(annotations[PLAN_REVISION] ?? 0),
-    state: toState(state),
-    delivery: toDelivery(delivery),
+    planRevision: read(
+      'plan-revision',
+      parseJson(RevisionSchema, annotations[PLAN_REVISION] ?? '0'),
+      0,
+    ),
+    state: read('state', toState(annotations[STATE]), toAcceptedState(createdAtMs)),
+    delivery: read('delivery', toDelivery(annotations[DELIVERY]), {
+      ...NO_DELIVERY,
+      settled: hasWebhook ? undefined : 'unwanted',
+    }),
     areCredentialsGone: annotations[CREDENTIALS] === 'gone',
   };
+  const missing = unreadable.filter((part) => ESSENTIAL.includes(part));
+  if (missing.length === 0) return { record, unreadable };
+  return {
+    record: { ...record, unreadable: missing, state: toUnreadable(record, missing) },
+    unreadable,
+  };
+}
+
+/** A job that has ended keeps its end, which nothing can change. */
+function toUnreadable({ state }: JobRecord, parts: readonly string[]): JobState {
+  if (isTerminal(state.status)) return state;
+  const detail = `The record of this job cannot be read (${parts.join(', ')}), so that it can only be cancelled`;
+  return { ...state, reason: 'RECORD_UNREADABLE', detail };
 }
 
 /** None where it is too long, since it can be read from the payload as well. */
@@ -140,13 +202,17 @@ function toShortOrigin({ webhookOrigin = '' }: JobDraft): string | null {
   return webhookOrigin === '' || jsonBytes(webhookOrigin) > MAX_ITEM_BYTES ? null : webhookOrigin;
 }
 
-function toState(state: z.output<typeof StateSchema>): JobState {
-  const { status, reason, detail, observedAtMs, startedAtMs, endedAtMs } = state;
+function toState(text: string | undefined): JobState | undefined {
+  const found = parseJson(StateSchema, text);
+  if (found === undefined) return undefined;
+  const { status, reason, detail, observedAtMs, startedAtMs, endedAtMs } = found;
   return { status, reason: reason as Reason, detail, observedAtMs, startedAtMs, endedAtMs };
 }
 
-function toDelivery(log: z.output<typeof DeliverySchema>): DeliveryLog {
-  const { settled, attempts, attemptCount, nextAttemptAtMs, replayedAtMs } = log;
+function toDelivery(text: string | undefined): DeliveryLog | undefined {
+  const found = parseJson(DeliverySchema, text);
+  if (found === undefined) return undefined;
+  const { settled, attempts, attemptCount, nextAttemptAtMs, replayedAtMs } = found;
   return {
     settled: settled as Settlement | undefined,
     attempts: attempts.map(({ atMs, durationMs, status, error }) => {
@@ -164,50 +230,4 @@ function parseJson<T>(schema: z.ZodType<T>, text: string | undefined): T | undef
   } catch {
     return undefined;
   }
-}
-
-function shortenDetail(state: JobState): JobState {
-  return { ...state, detail: shortenText(state.detail, MAX_DETAIL_BYTES) };
-}
-
-/** The oldest attempts go first. */
-function shortenLog(log: DeliveryLog): DeliveryLog {
-  if (jsonBytes(log) <= MAX_DELIVERY_BYTES) return log;
-  const attempts = log.attempts.map((attempt) => {
-    return { ...attempt, error: attempt.error && shortenText(attempt.error, MAX_ITEM_BYTES) };
-  });
-  const room = MAX_DELIVERY_BYTES - jsonBytes({ ...log, attempts: [] });
-  const count = countFitting(attempts.toReversed(), room);
-  return { ...log, attempts: attempts.slice(attempts.length - count) };
-}
-
-function shortenWarnings(warnings: readonly string[]): readonly string[] {
-  if (jsonBytes(warnings) <= MAX_WARNINGS_BYTES) return warnings;
-  const short = warnings.map((warning) => shortenText(warning, MAX_ITEM_BYTES));
-  const count = countFitting(short, MAX_WARNINGS_BYTES - 64);
-  const kept = short.slice(0, count);
-  return [...kept, `${warnings.length - count} further warnings are left out`];
-}
-
-/** How many of the first items fit together; in one pass, since requests decide how many there are. */
-function countFitting(items: readonly unknown[], maxBytes: number): number {
-  let bytes = 0;
-  const tooMany = items.findIndex((item) => {
-    bytes += jsonBytes(item) + 1;
-    return bytes > maxBytes;
-  });
-  return tooMany < 0 ? items.length : tooMany;
-}
-
-function shortenText(text: string, maxBytes: number): string {
-  if (jsonBytes(text) <= maxBytes) return text;
-  // No character takes more than six bytes in JSON, so this many always fit.
-  const certain = Math.floor((maxBytes - 8) / 6);
-  let end = Math.min(text.length, maxBytes);
-  while (end > certain && jsonBytes(text.slice(0, end)) > maxBytes - 3) end -= 16;
-  return `${text.slice(0, Math.max(end, certain)).toWellFormed()}…`;
-}
-
-function jsonBytes(value: unknown): number {
-  return Buffer.byteLength(JSON.stringify(value));
 }

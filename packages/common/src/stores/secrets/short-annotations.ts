@@ -1,0 +1,56 @@
+import type { DeliveryLog, JobState } from '../../jobs/job.ts';
+
+/**
+ * Every replica holds all annotations in memory and every change of one writes them all to etcd, so
+ * they stay small: bytes of JSON, together with the rest below 12 KiB.
+ */
+const MAX_DETAIL_BYTES = 2048;
+const MAX_WARNINGS_BYTES = 4096;
+const MAX_DELIVERY_BYTES = 4096;
+export const MAX_ITEM_BYTES = 512;
+
+export function shortenDetail(state: JobState): JobState {
+  return { ...state, detail: shortenText(state.detail, MAX_DETAIL_BYTES) };
+}
+
+/** The oldest attempts go first. */
+export function shortenLog(log: DeliveryLog): DeliveryLog {
+  if (jsonBytes(log) <= MAX_DELIVERY_BYTES) return log;
+  const attempts = log.attempts.map((attempt) => {
+    return { ...attempt, error: attempt.error && shortenText(attempt.error, MAX_ITEM_BYTES) };
+  });
+  const room = MAX_DELIVERY_BYTES - jsonBytes({ ...log, attempts: [] });
+  const count = countFitting(attempts.toReversed(), room);
+  return { ...log, attempts: attempts.slice(attempts.length - count) };
+}
+
+export function shortenWarnings(warnings: readonly string[]): readonly string[] {
+  if (jsonBytes(warnings) <= MAX_WARNINGS_BYTES) return warnings;
+  const short = warnings.map((warning) => shortenText(warning, MAX_ITEM_BYTES));
+  const count = countFitting(short, MAX_WARNINGS_BYTES - 64);
+  const kept = short.slice(0, count);
+  return [...kept, `${warnings.length - count} further warnings are left out`];
+}
+
+/** How many of the first items fit together; in one pass, since requests decide how many there are. */
+function countFitting(items: readonly unknown[], maxBytes: number): number {
+  let bytes = 0;
+  const tooMany = items.findIndex((item) => {
+    bytes += jsonBytes(item) + 1;
+    return bytes > maxBytes;
+  });
+  return tooMany < 0 ? items.length : tooMany;
+}
+
+function shortenText(text: string, maxBytes: number): string {
+  if (jsonBytes(text) <= maxBytes) return text;
+  // No character takes more than six bytes in JSON, so this many always fit.
+  const certain = Math.floor((maxBytes - 8) / 6);
+  let end = Math.min(text.length, maxBytes);
+  while (end > certain && jsonBytes(text.slice(0, end)) > maxBytes - 3) end -= 16;
+  return `${text.slice(0, Math.max(end, certain)).toWellFormed()}…`;
+}
+
+export function jsonBytes(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value));
+}

@@ -50,6 +50,8 @@ test('without any setting, the defaults of the contract hold', () => {
       intervalMs: 60_000,
       allowedHosts: undefined,
       signingSecrets: [],
+      submittedAs: 'submitted',
+      proxyUrl: undefined,
     }),
   });
 });
@@ -159,6 +161,31 @@ describe('a bad value is named with what is accepted', () => {
     for (const [name, { accepts }] of Object.entries(SETTINGS)) {
       expect(accepts, name).toMatch(/^(a|an|one|true|host|whsec_|group)/);
     }
+  });
+});
+
+describe('a proxy for callbacks', () => {
+  const env = { TRAINER_CALLBACK_PROXY: 'http://user:secret@proxy.example:3128' };
+
+  test('needs the hosts that webhooks may be at', () => {
+    expect(() => parse(env)).toThrow(
+      /TRAINER_CALLBACK_PROXY .* set TRAINER_CALLBACK_ALLOWED_HOSTS/,
+    );
+    expect(() => parse(env)).not.toThrow(/secret/);
+    const { callbacks } = parse({ ...env, TRAINER_CALLBACK_ALLOWED_HOSTS: '*.example.com' });
+    expect(callbacks).toMatchObject({ proxyUrl: env.TRAINER_CALLBACK_PROXY });
+  });
+
+  test.each([
+    'proxy.example:3128',
+    'socks5://proxy.example',
+    'http://proxy.example/path',
+    'http://',
+  ])('is not %s', (url) => {
+    const hosts = { TRAINER_CALLBACK_ALLOWED_HOSTS: '*' };
+    expect(() => parse({ ...hosts, TRAINER_CALLBACK_PROXY: url })).toThrow(
+      /^TRAINER_CALLBACK_PROXY is not valid; it must be an http\(s\) URL of a proxy/,
+    );
   });
 });
 

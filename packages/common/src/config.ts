@@ -184,6 +184,16 @@ export const SETTINGS = {
     accepts: 'whsec_ and at least 24 base64-encoded bytes; several separated by commas',
     secret: true,
   },
+  TRAINER_CALLBACK_SUBMITTED_AS: choice('submitted', ['submitted', 'queued']),
+  TRAINER_CALLBACK_PROXY: {
+    schema: z
+      .string()
+      .regex(/^https?:\/\/[^\s/?#]+\/?$/)
+      .refine((value) => URL.canParse(value))
+      .optional(),
+    accepts: 'an http(s) URL of a proxy, such as http://proxy.example:3128',
+    secret: true,
+  },
   DEFAULT_CONTAINER_IMAGE: {
     schema: z.string().regex(/^\S+$/).optional(),
     accepts: 'an image reference such as registry.example/team/image:1.2',
@@ -222,6 +232,7 @@ export function parseConfig(
   const config = toConfig(values as Values, defaults);
   const isWhoMayCallKnown = ACCESS.every((name) => name in values);
   if (isWhoMayCallKnown) problems.push(...contradictions(config));
+  if ('TRAINER_CALLBACK_ALLOWED_HOSTS' in values) problems.push(...uncheckedProxy(config));
   if (problems.length > 0) throw new ConfigError(problems.join(' '));
   return config;
 }
@@ -265,6 +276,8 @@ function toConfig(values: Values, defaults: ServiceDefaults) {
       retryPeriodMs: values.TRAINER_CALLBACK_RETRY_SECONDS,
       allowedHosts: values.TRAINER_CALLBACK_ALLOWED_HOSTS,
       signingSecrets: values.TRAINER_CALLBACK_SIGNING_SECRETS ?? [],
+      submittedAs: values.TRAINER_CALLBACK_SUBMITTED_AS,
+      proxyUrl: values.TRAINER_CALLBACK_PROXY,
     }),
   });
 }
@@ -283,6 +296,15 @@ function contradictions(config: Config): string[] {
   return [
     `HOST is ${config.host}, which other machines can reach, but no token is set; set ` +
       'TRAINER_API_TOKEN or TRAINER_API_TOKEN_FILE, or TRAINER_ALLOW_ANONYMOUS=true to serve everyone.',
+  ];
+}
+
+/** What a proxy dials cannot be checked, so the operator has to say which hosts may be. */
+function uncheckedProxy({ callbacks }: Config): string[] {
+  if (callbacks.proxyUrl === undefined || callbacks.allowedHosts !== undefined) return [];
+  return [
+    'TRAINER_CALLBACK_PROXY is set, so the addresses that webhooks resolve to cannot be checked; set ' +
+      'TRAINER_CALLBACK_ALLOWED_HOSTS to the hosts that they may be at.',
   ];
 }
 

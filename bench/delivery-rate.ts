@@ -67,12 +67,12 @@ async function deliver(receiverUrl: string, count: number) {
         store = platform.store;
         return platform;
       },
-      sender: (sender) => ({
-        close: () => sender.close(),
+      webhookClient: (client) => ({
+        close: () => client.close(),
         post: (post) => {
           // Counted from the first, since what a service does when it starts is no delivery.
           if (posts.push(post) === 1) began = performance.now();
-          return sender.post(post);
+          return client.post(post);
         },
       }),
     },

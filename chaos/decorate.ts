@@ -7,7 +7,7 @@ export type Decorate = NonNullable<ServiceParts['decorate']>;
 export function nest(outer: Decorate, inner: Decorate): Decorate {
   return {
     platform: (platform) => outer.platform(inner.platform(platform)),
-    sender: (sender) => outer.sender(inner.sender(sender)),
+    webhookClient: (client) => outer.webhookClient(inner.webhookClient(client)),
   };
 }
 

@@ -55,9 +55,9 @@ export function createFailpoints(isArmed: (failpoint: Failpoint) => boolean): De
   };
   return {
     platform: (platform) => decoratePlatform(platform, around),
-    sender: (sender) => ({
-      post: (post) => around('post', () => sender.post(post)),
-      close: () => sender.close(),
+    webhookClient: (client) => ({
+      post: (post) => around('post', () => client.post(post)),
+      close: () => client.close(),
     }),
   };
 }

@@ -18,13 +18,13 @@ export function createEndWitness(tell: (message: EndMessage) => void): Decorate 
       };
       return { ...platform, store: override(platform.store, { update }) };
     },
-    sender: (sender) => ({
+    webhookClient: (client) => ({
       post: (post) => {
         const { status, backend_job_id: name } = JSON.parse(post.body) as Record<string, unknown>;
         if (isEnd(status)) tell({ sending: String(name) });
-        return sender.post(post);
+        return client.post(post);
       },
-      close: () => sender.close(),
+      close: () => client.close(),
     }),
   };
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { makePostResult } from '../../test/callbacks/make-post-result.ts';
 import { makePlannedJob, makeRecord } from '../../test/make-record.ts';
 import { type JobRecord, NO_DELIVERY } from '../jobs/job.ts';
 import { MemoryJobStore } from '../jobs/memory-job-store.ts';
-import { addAttempt, noteAttempts, type UnnotedAttempt } from './attempt-log.ts';
+import { addAttempt, recordAttempts, type UnrecordedAttempt } from './attempt-log.ts';
 import type { PostResult } from './http/webhook-client.ts';
 
 const END = Date.UTC(2026, 0, 1);
@@ -15,8 +16,7 @@ function makeEnded(delivery: Partial<JobRecord['delivery']> = {}, endedAtMs = EN
 }
 
 function result(status: number | undefined, more: Partial<PostResult> = {}): PostResult {
-  const error = status === 200 ? undefined : 'It failed.';
-  return { status, error, retryAfterMs: undefined, durationMs: 10.4, isRefused: false, ...more };
+  return makePostResult(status, { durationMs: 10.4, ...more });
 }
 
 describe('addAttempt', () => {
@@ -70,6 +70,48 @@ describe('addAttempt', () => {
     expect(atMs - began).toBeGreaterThan(8 * 60_000);
   });
 
+  describe('where an event before was cut off', () => {
+    const REPEAT = END + 15_000;
+    const send = (record: JobRecord, atMs: number, status: number | undefined) => ({
+      ...record,
+      delivery: addAttempt(record, { atMs, result: result(status), repeatAtMs: REPEAT }, RETRY),
+    });
+
+    it('settles only with an attempt that came later', () => {
+      let record = send(makeEnded(), END, 200);
+      expect(record.delivery).toMatchObject({ settled: undefined, nextAttemptAtMs: REPEAT });
+      record = send(record, REPEAT - 1, 200);
+      expect(record.delivery).toMatchObject({ settled: undefined, nextAttemptAtMs: REPEAT });
+      record = send(record, REPEAT, 200);
+      expect(record.delivery).toMatchObject({ settled: 'delivered', nextAttemptAtMs: undefined });
+    });
+
+    it('takes a first success that came later for both', () => {
+      const record = send(send(makeEnded(), END, 500), REPEAT + 1, 200);
+      expect(record.delivery).toMatchObject({ settled: 'delivered', attemptCount: 2 });
+    });
+
+    it('tries the repetition as often as the event itself, which counts as delivered anyway', () => {
+      let record = send(send(makeEnded(), END, 200), REPEAT, 503);
+      expect(record.delivery).toMatchObject({
+        settled: undefined,
+        nextAttemptAtMs: REPEAT + 2010,
+      });
+      for (let n = 0; n < 8; n += 1) record = send(record, END + RETRY.periodMs, undefined);
+      expect(record.delivery).toMatchObject({ settled: 'delivered', attemptCount: 10 });
+    });
+
+    it('takes a 410 for an answer at once', () => {
+      expect(send(makeEnded(), END, 410).delivery.settled).toBe('gone');
+    });
+
+    it('is told by the first attempt, whatever later ones know', () => {
+      const plain = addAttempt(makeEnded(), { atMs: END, result: result(500) }, RETRY);
+      const record = send({ ...makeEnded(), delivery: plain }, END + 1000, 200);
+      expect(record.delivery.settled).toBe('delivered');
+    });
+  });
+
   it('counts the period from when the end was seen, or asked for again', () => {
     const attempt = { atMs: END, result: result(500) };
     const longAgo = makeEnded({}, END - 2 * RETRY.periodMs);
@@ -95,8 +137,8 @@ describe('addAttempt', () => {
   });
 });
 
-describe('noteAttempts', () => {
-  const attempt = (status: number, more: Partial<UnnotedAttempt> = {}): UnnotedAttempt => ({
+describe('recordAttempts', () => {
+  const attempt = (status: number, more: Partial<UnrecordedAttempt> = {}): UnrecordedAttempt => ({
     ...{ atMs: END, result: result(status), replayedAtMs: undefined },
     ...more,
   });
@@ -114,23 +156,23 @@ describe('noteAttempts', () => {
     const { store, record } = await makeStored();
     await store.update(record, { runId: 'run' });
     const attempts = [attempt(500), attempt(200, { atMs: END + 1000 })];
-    const noted = await noteAttempts(store, record, attempts, RETRY);
-    expect(noted).toMatchObject({
+    const recorded = await recordAttempts(store, record, attempts, RETRY);
+    expect(recorded).toMatchObject({
       runId: 'run',
       delivery: { settled: 'delivered', attemptCount: 2 },
     });
-    expect(store.getCached(record.name)).toBe(noted);
+    expect(store.getCached(record.name)).toBe(recorded);
   });
 
   it.each([END + 5000, END - 5000])(
     'lets an attempt that knew of no replay settle nothing, whatever the clocks say: %i',
     async (replayedAtMs) => {
       const { store, record } = await makeStored({ replayedAtMs });
-      const noted = await noteAttempts(store, record, [attempt(200)], RETRY);
-      expect(noted?.delivery).toMatchObject({ settled: undefined, nextAttemptAtMs: undefined });
-      expect(noted?.delivery.attempts).toHaveLength(1);
+      const recorded = await recordAttempts(store, record, [attempt(200)], RETRY);
+      expect(recorded?.delivery).toMatchObject({ settled: undefined, nextAttemptAtMs: undefined });
+      expect(recorded?.delivery.attempts).toHaveLength(1);
 
-      const again = await noteAttempts(store, record, [attempt(200, { replayedAtMs })], RETRY);
+      const again = await recordAttempts(store, record, [attempt(200, { replayedAtMs })], RETRY);
       expect(again?.delivery.settled).toBe('delivered');
     },
   );
@@ -138,6 +180,6 @@ describe('noteAttempts', () => {
   it('notes nothing about a job that is gone', async () => {
     const { store, record } = await makeStored();
     await store.delete(record);
-    expect(await noteAttempts(store, record, [attempt(200)], RETRY)).toBeUndefined();
+    expect(await recordAttempts(store, record, [attempt(200)], RETRY)).toBeUndefined();
   });
 });

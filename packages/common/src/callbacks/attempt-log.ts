@@ -1,4 +1,4 @@
-import type { DeliveryLog, JobRecord } from '../jobs/job.ts';
+import type { DeliveryLog, JobRecord, Settlement } from '../jobs/job.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import type { PostResult } from './http/webhook-client.ts';
@@ -9,22 +9,25 @@ const MAX_ATTEMPTS = 20;
 const MAX_ERROR_LENGTH = 100;
 
 interface RetryRule {
-  /** How long an end is tried for, counted from when it was observed, or from the last replay. */
+  /** How long a final event is tried for, counted from when it was observed, or from the last replay. */
   readonly periodMs: number;
   readonly random: Random;
 }
 
-export interface UnnotedAttempt {
+/** An attempt that its record does not know of yet. */
+export interface UnrecordedAttempt {
   readonly atMs: number;
   readonly result: PostResult;
   /** The replay that the record which was told of had seen; see DeliveryLog. */
   readonly replayedAtMs: number | undefined;
+  /** See DeliveryLog; counts when it is the first attempt. */
+  readonly repeatAtMs?: number | undefined;
 }
 
 /** A record's log after one more attempt, with what follows from it. Pure. */
 export function addAttempt(
   record: JobRecord,
-  { atMs, result }: Omit<UnnotedAttempt, 'replayedAtMs'>,
+  { atMs, result, repeatAtMs: firstRepeatAtMs }: Omit<UnrecordedAttempt, 'replayedAtMs'>,
   { periodMs, random }: RetryRule,
 ): DeliveryLog {
   const { delivery: log, state } = record;
@@ -37,30 +40,44 @@ export function addAttempt(
   };
   const attemptCount = log.attemptCount + 1;
   const attempts = [...log.attempts, attempt].slice(-MAX_ATTEMPTS);
-  const verdict = judgeAttempt(status, true);
-  if (verdict === 'delivered' || verdict === 'gone') {
-    return { ...log, attempts, attemptCount, settled: verdict, nextAttemptAtMs: undefined };
+  const repeatAtMs = log.attemptCount === 0 ? firstRepeatAtMs : log.repeatAtMs;
+  const next = { ...log, attempts, attemptCount, repeatAtMs };
+  const settle = (settled: Settlement): DeliveryLog => {
+    return { ...next, settled, nextAttemptAtMs: undefined };
+  };
+  const verdict = judgeAttempt(status, 'final');
+  if (verdict === 'gone') return settle('gone');
+  if (verdict === 'delivered') {
+    const isRepeatDue = repeatAtMs !== undefined && atMs < repeatAtMs;
+    return isRepeatDue ? { ...next, nextAttemptAtMs: repeatAtMs } : settle('delivered');
   }
   const endedAtMs = atMs + durationMs;
   // Not from the end itself, which may have been long ago when it was seen.
   const leftMs = (log.replayedAtMs ?? state.observedAtMs) + periodMs - endedAtMs;
   if (leftMs <= 0 && attemptCount >= toLeastAttempts(periodMs)) {
-    return { ...log, attempts, attemptCount, settled: 'expired', nextAttemptAtMs: undefined };
+    return settle(isDelivered(next) ? 'delivered' : 'expired');
   }
   // The last attempt is made as the period ends, not hours before.
   const longestMs = leftMs > 0 ? leftMs : undefined;
   const delayMs = toRetryDelayMs(attemptCount, retryAfterMs, random, longestMs);
-  return { ...log, attempts, attemptCount, nextAttemptAtMs: Math.round(endedAtMs + delayMs) };
+  return { ...next, nextAttemptAtMs: Math.round(endedAtMs + delayMs) };
+}
+
+/** Whether the receiver took the event already and only its repetition failed. */
+function isDelivered({ attempts, attemptCount }: DeliveryLog): boolean {
+  return attempts
+    .slice(-attemptCount)
+    .some(({ status }) => judgeAttempt(status, 'final') === 'delivered');
 }
 
 /**
  * Writes attempts into the record, on top of whatever else has changed in it meanwhile; undefined
  * when that job is gone. An attempt made before a replay was asked for does not settle it.
  */
-export function noteAttempts(
+export function recordAttempts(
   store: JobStore,
   record: JobRecord,
-  attempts: readonly UnnotedAttempt[],
+  attempts: readonly UnrecordedAttempt[],
   retry: RetryRule,
 ): Promise<JobRecord | undefined> {
   return updateRecord(store, record, (current) => {

@@ -3,7 +3,7 @@ import { makeRecord } from '../../test/make-record.ts';
 import type { JobState } from '../jobs/job.ts';
 import type { JobView } from '../jobs/observation.ts';
 import { CallbackEventSchema } from '../requests/training-response.ts';
-import { END_SEQUENCE, encodeEvent, toSequence } from './event.ts';
+import { encodeFinalEvent, encodeUpdateEvent, FINAL_SEQUENCE } from './event.ts';
 
 const NOW = Date.UTC(2026, 0, 1, 12);
 const RECORD = makeRecord({ id: 'job-1', hasWebhook: true });
@@ -23,7 +23,15 @@ const END = makeView({
   observedAtMs: NOW,
 });
 
-describe('encodeEvent', () => {
+/** The event of a view, as a process would send it. */
+function encodeEvent(view: JobView, sequence: number, nowMs: number, processId = 'p1') {
+  if (view.state.endedAtMs !== undefined) {
+    return encodeFinalEvent({ ...view.record, state: view.state });
+  }
+  return encodeUpdateEvent(view, { sequence, processId, nowMs, submittedAs: 'submitted' });
+}
+
+describe('an event', () => {
   it('tells a state with its progress, at the time of telling', () => {
     const { body } = encodeEvent(makeView(), 7, NOW + 250);
     const event = JSON.parse(body);
@@ -33,7 +41,7 @@ describe('encodeEvent', () => {
       backend_job_id: RECORD.name,
       status: 'running',
       detail: 'It runs',
-      log: 'It runs',
+      log: 'It runs: 40 %, loss 1.5, 5 s left',
       progress: PROGRESS,
       sequence: 7,
       timestamp: NOW / 1000 + 0.25,
@@ -52,12 +60,25 @@ describe('encodeEvent', () => {
     ].map(({ id }) => id);
     expect(new Set(ids).size).toBe(4);
     expect(ids).toEqual([
-      `msg_${view.record.uid}_1`,
-      `msg_${view.record.uid}_2`,
-      `msg_${other.record.uid}_1`,
+      `msg_${view.record.uid}_1_p1`,
+      `msg_${view.record.uid}_2_p1`,
+      `msg_${other.record.uid}_1_p1`,
       `msg_${END.record.uid}_${END.state.status}`,
     ]);
     for (const id of ids) expect(id).toMatch(/^msg_[\w-]+$/);
+  });
+
+  it('has another id from another process, though its number is the same', () => {
+    const [one, two] = ['p1', 'p2'].map((id) => encodeEvent(makeView(), 1, NOW, id).id);
+    expect(one).not.toBe(two);
+  });
+
+  it('tells what waits as the operator wants, and nothing else so', () => {
+    const statuses = (['submitted', 'running'] as const).map((status) => {
+      const options = { sequence: 1, processId: 'p1', nowMs: NOW, submittedAs: 'queued' } as const;
+      return JSON.parse(encodeUpdateEvent(makeView({ status }), options).body).status;
+    });
+    expect(statuses).toEqual(['queued', 'running']);
   });
 
   it('gives an end the same bytes and id, whoever builds it and when', () => {
@@ -66,7 +87,7 @@ describe('encodeEvent', () => {
     expect(late).toEqual(early);
     expect(JSON.parse(early.body)).toMatchObject({
       timestamp: NOW / 1000,
-      sequence: END_SEQUENCE,
+      sequence: FINAL_SEQUENCE,
       progress: null,
     });
   });
@@ -82,16 +103,6 @@ describe('encodeEvent', () => {
     const long = encodeEvent(makeView({ detail: 'x'.repeat(5000) }), 1, NOW);
     const longEvent = JSON.parse(long.body);
     expect(longEvent).toMatchObject({ progress: PROGRESS, detail: 'x'.repeat(1000) });
-    expect(longEvent.log).toBe(longEvent.detail);
-  });
-});
-
-describe('toSequence', () => {
-  it('grows within a term and over terms, and stays below an end', () => {
-    const term = Math.floor(Date.UTC(2100, 0) / 60_000);
-    const all = [toSequence(1, 1), toSequence(1, 2), toSequence(2, 1), toSequence(term, 1e6)];
-    expect(all).toEqual([...all].sort((a, b) => a - b));
-    expect(all.at(-1)).toBeLessThan(END_SEQUENCE);
-    for (const sequence of all) expect(Number.isSafeInteger(sequence)).toBe(true);
+    expect(longEvent.log).toBe(`${longEvent.detail}: 40 %, loss 1.5, 5 s left`);
   });
 });

@@ -1,13 +1,28 @@
-import { isTerminal } from '../jobs/job.ts';
+import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import { toJobSummary } from '../jobs/job-summary.ts';
 import type { JobView } from '../jobs/observation.ts';
+import type { JobStatus } from '../requests/job-status.ts';
 import type { CallbackEvent } from '../requests/training-response.ts';
+import { toProgressText } from './progress-text.ts';
+
+/** Updates tell of a job that goes on; the final event tells how it ended. */
+export type EventKind = 'update' | 'final';
 
 /** One event as it goes over the wire; its attempts all send these bytes. */
 export interface EncodedEvent {
+  readonly kind: EventKind;
   /** The `webhook-id`: the same for every attempt, whichever process makes it. */
   readonly id: string;
   readonly body: string;
+}
+
+export interface UpdateEventOptions {
+  readonly sequence: number;
+  /** Tells apart the events of two processes, whatever their numbers. */
+  readonly processId: string;
+  readonly nowMs: number;
+  /** What is sent for `submitted`. */
+  readonly submittedAs: CallbackEvent['status'];
 }
 
 /** Receivers cap bodies. */
@@ -15,36 +30,48 @@ const MAX_BODY_BYTES = 8 * 1024;
 const MAX_DETAIL_LENGTH = 1000;
 /** Fits in any case: a character takes six bytes at most, and it is told twice. */
 const SHORT_DETAIL_LENGTH = 500;
-/** Leaves room for a hundred million events of one job in each term. */
-const EVENTS_PER_TERM = 100_000_000;
 
-/**
- * The `sequence` of a job's `count`-th event under one leader. `term` grows with every leader, so
- * this grows over the life of a job without being written anywhere.
- */
-export function toSequence(term: number, count: number): number {
-  return term * EVENTS_PER_TERM + count;
+/** A final event comes after everything, and every process gives it the same number. */
+export const FINAL_SEQUENCE = Number.MAX_SAFE_INTEGER;
+
+export function toEventKind(status: JobStatus): EventKind {
+  return isTerminal(status) ? 'final' : 'update';
 }
 
-/** An end comes after everything, and every process gives it the same number. */
-export const END_SEQUENCE = Number.MAX_SAFE_INTEGER;
-
-/** Builds the event that tells a job's state. An end is the same bytes whoever builds it, and when. */
-export function encodeEvent(view: JobView, sequence: number, nowMs: number): EncodedEvent {
-  const { record, state } = view;
-  const isEnd = isTerminal(state.status);
-  const observedAtMs = isEnd ? state.observedAtMs : nowMs;
-  const detail = state.detail.slice(0, MAX_DETAIL_LENGTH);
+/** The event that tells a job's state at `nowMs`, with its progress. */
+export function encodeUpdateEvent(view: JobView, options: UpdateEventOptions): EncodedEvent {
+  const { sequence, processId, nowMs, submittedAs } = options;
+  const summary = toJobSummary(view);
+  const detail = summary.detail.slice(0, MAX_DETAIL_LENGTH);
   const event: CallbackEvent = {
-    ...toJobSummary(view),
+    ...summary,
+    status: summary.status === 'submitted' ? submittedAs : summary.status,
     detail,
-    log: detail,
-    timestamp: observedAtMs / 1000,
-    sequence: isEnd ? END_SEQUENCE : sequence,
-    ...(isEnd && { progress: null }),
+    log: detail + toProgressText(view.progress),
+    timestamp: nowMs / 1000,
+    sequence,
   };
   return {
-    id: `msg_${record.uid}_${isEnd ? state.status : sequence}`,
+    kind: 'update',
+    id: `msg_${view.record.uid}_${sequence}_${processId}`,
+    body: encodeWithin(MAX_BODY_BYTES, event),
+  };
+}
+
+/** The event that tells a job's end: the same id and bytes whoever builds it, and when. */
+export function encodeFinalEvent(record: JobRecord): EncodedEvent {
+  const { state, uid } = record;
+  const detail = state.detail.slice(0, MAX_DETAIL_LENGTH);
+  const event: CallbackEvent = {
+    ...toJobSummary({ record, state, progress: undefined }),
+    detail,
+    log: detail,
+    timestamp: state.observedAtMs / 1000,
+    sequence: FINAL_SEQUENCE,
+  };
+  return {
+    kind: 'final',
+    id: `msg_${uid}_${state.status}`,
     body: encodeWithin(MAX_BODY_BYTES, event),
   };
 }

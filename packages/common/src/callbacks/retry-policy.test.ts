@@ -82,8 +82,8 @@ describe('judgeAttempt', () => {
     [429, 'drop', 'retry'],
     [500, 'retry', 'retry'],
     [503, 'retry', 'retry'],
-  ])('%s: a state is %s, an end is %s', (status, state, end) => {
-    expect(judgeAttempt(status, false)).toBe(state);
-    expect(judgeAttempt(status, true)).toBe(end);
+  ])('%s: an update is %s, a final event is %s', (status, update, final) => {
+    expect(judgeAttempt(status, 'update')).toBe(update);
+    expect(judgeAttempt(status, 'final')).toBe(final);
   });
 });

@@ -1,3 +1,5 @@
+import type { EventKind } from './event.ts';
+
 const FIRST_RETRY_MS = 1000;
 /** Of a delay, by jitter. */
 const SHORTEST = 0.75;
@@ -51,11 +53,17 @@ export function toFirstHeartbeatDelayMs(intervalMs: number, random: Random): num
 /** What an attempt means: `gone` settles the callback for good, `drop` gives up this event only. */
 export type Verdict = 'delivered' | 'gone' | 'drop' | 'retry';
 
-/** A 4xx drops a heartbeat, since the next one says more; nothing but 410 drops an end. */
-export function judgeAttempt(status: number | undefined, isEnd: boolean): Verdict {
+/**
+ * How long after an event was cut off a final one is repeated: longer than a receiver that is slow
+ * is likely to be busy with what it was sent before.
+ */
+export const REPEAT_AFTER_MS = 15_000;
+
+/** A 4xx drops an update, since the next one says more; nothing but 410 drops a final event. */
+export function judgeAttempt(status: number | undefined, kind: EventKind): Verdict {
   if (status === undefined) return 'retry';
   if (status >= 200 && status < 300) return 'delivered';
   if (status === 410) return 'gone';
   const isClientError = status >= 400 && status < 500;
-  return isClientError && !isEnd ? 'drop' : 'retry';
+  return isClientError && kind === 'update' ? 'drop' : 'retry';
 }

@@ -19,7 +19,7 @@ class FakeLeadership {
   #isLeader = true;
   readonly #listeners = new Set<(isLeader: boolean) => void>();
   isLeader = () => this.#isLeader;
-  term = () => 1;
+  nextSequence = () => 1;
   watch = (listener: (isLeader: boolean) => void) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

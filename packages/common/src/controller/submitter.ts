@@ -1,6 +1,6 @@
 import pLimit from 'p-limit';
 import type { Logger } from 'pino';
-import { toOrigin } from '../callbacks/origin-limits.ts';
+import { toOrigin } from '../callbacks/origin-limiter.ts';
 import type { Clock } from '../clock.ts';
 import { errors, type TrainerError } from '../errors.ts';
 import {

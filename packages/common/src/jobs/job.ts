@@ -38,6 +38,11 @@ export interface DeliveryLog {
   readonly nextAttemptAtMs: number | undefined;
   /** Set by a replay: attempts before it do not count. */
   readonly replayedAtMs: number | undefined;
+  /**
+   * Set where an event before the final one was cut off and may arrive after it: an attempt made at
+   * this time or later has to succeed, whatever came of earlier ones.
+   */
+  readonly repeatAtMs: number | undefined;
 }
 
 /** What we know of a job, apart from its payload. Without credentials. */
@@ -109,6 +114,7 @@ export const NO_DELIVERY: DeliveryLog = {
   attemptCount: 0,
   nextAttemptAtMs: undefined,
   replayedAtMs: undefined,
+  repeatAtMs: undefined,
 };
 
 export function isTerminal(status: JobStatus): boolean {

@@ -1,4 +1,4 @@
-import { toFirstTerm } from '../jobs/leadership.ts';
+import { NUMBERS_PER_MS } from '../jobs/sequence.ts';
 
 /** A Lease (`coordination.k8s.io/v1`) as far as it is read here. */
 export interface Lease {
@@ -31,10 +31,19 @@ export function toSighting(lease: Lease, before: Sighting | undefined, nowMs: nu
   return { version, expiresAtMs: isFree ? nowMs : nowMs + durationMs };
 }
 
-/** The Lease with `holder` in it, in a term of its own, above the last one that we know of. */
-export function toAcquired(lease: Lease, holder: string, lastTerm: number, nowMs: number): Lease {
-  const time = toMicroTime(nowMs);
-  const last = lease.spec?.leaseTransitions;
+/**
+ * Up to what time the holder of a Lease may have numbered events, or may yet, by its own clock. A
+ * holder acts for less than the duration after a renewal, and not at all once it has released.
+ */
+export function toNumberedUntilMs({ spec }: Lease): number | undefined {
+  const renewedAtMs = Date.parse(spec?.renewTime ?? '');
+  if (Number.isNaN(renewedAtMs)) return undefined;
+  return renewedAtMs + (spec?.holderIdentity ? LEASE_SECONDS * 1000 : 0);
+}
+
+/** The Lease with `holder` in it; `reachedMs` is past every number that it has given out. */
+export function toAcquired(lease: Lease, holder: string, reachedMs: number): Lease {
+  const time = toMicroTime(reachedMs);
   return {
     ...lease,
     spec: {
@@ -42,26 +51,35 @@ export function toAcquired(lease: Lease, holder: string, lastTerm: number, nowMs
       leaseDurationSeconds: LEASE_SECONDS,
       acquireTime: time,
       renewTime: time,
-      leaseTransitions: Math.max(lastTerm + 1, last === undefined ? toFirstTerm(nowMs) : last + 1),
+      leaseTransitions: toTransitions(lease, reachedMs, 1),
     },
   };
 }
 
-export function toRenewed(lease: Lease, nowMs: number): Lease {
-  return { ...lease, spec: { ...lease.spec, renewTime: toMicroTime(nowMs) } };
-}
-
-/** The Lease free for anyone at once; its term stays, so that the next one is higher. */
-export function toReleased(lease: Lease, nowMs: number): Lease {
+export function toRenewed(lease: Lease, reachedMs: number): Lease {
   return {
     ...lease,
     spec: {
       ...lease.spec,
-      holderIdentity: '',
-      leaseDurationSeconds: 1,
-      renewTime: toMicroTime(nowMs),
+      renewTime: toMicroTime(reachedMs),
+      leaseTransitions: toTransitions(lease, reachedMs, 0),
     },
   };
+}
+
+/** The Lease free for anyone at once. */
+export function toReleased(lease: Lease, reachedMs: number): Lease {
+  const renewed = toRenewed(lease, reachedMs);
+  return { ...renewed, spec: { ...renewed.spec, holderIdentity: '', leaseDurationSeconds: 1 } };
+}
+
+/**
+ * How often the holder has changed, and no less than our numbers in hundreds of millions: the first
+ * versions number their events by that, and so beside us or after us above ours.
+ */
+function toTransitions({ spec }: Lease, reachedMs: number, added: number): number {
+  const numbered = Math.ceil((reachedMs * NUMBERS_PER_MS) / 100_000_000);
+  return Math.max((spec?.leaseTransitions ?? 0) + added, numbered);
 }
 
 /** Kubernetes' MicroTime. */

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { FaultProxy } from '../../test/cluster/fault-proxy.ts';
 import { TestCluster } from '../../test/cluster/test-cluster.ts';
 import { systemClock } from '../clock.ts';
-import { toFirstTerm } from '../jobs/leadership.ts';
 import { createApiClient } from './http-client.ts';
 import { LeaseLeadership } from './lease.ts';
 import type { Lease } from './lease-state.ts';
@@ -55,15 +54,16 @@ describe('LeaseLeadership on the real API server', () => {
     await Promise.all(replicas.map(({ leadership }) => leadership.open()));
     const first = replicas.filter(({ leadership }) => leadership.isLeader());
     expect(first).toHaveLength(1);
-    const term = first[0]?.leadership.term() ?? 0;
-    expect(term).toBeGreaterThanOrEqual(toFirstTerm(Date.now()) - 1);
+    const before = first[0]?.leadership.nextSequence() ?? 0;
+    expect(before).toBeGreaterThan(0);
     const rest = replicas.filter((replica) => replica !== first[0]);
     const closedAtMs = performance.now();
     await first[0]?.close();
     await Promise.race(rest.map(leads));
     expect(performance.now() - closedAtMs).toBeLessThan(3000);
     const second = rest.filter(({ leadership }) => leadership.isLeader());
-    expect(second.map(({ leadership }) => leadership.term())).toEqual([term + 1]);
+    expect(second).toHaveLength(1);
+    expect(second[0]?.leadership.nextSequence()).toBeGreaterThan(before);
     await Promise.all(rest.map(({ close }) => close()));
     const { spec } = await cluster.admin.call<Lease>({ method: 'GET', path: pathOf('close') });
     expect(spec?.holderIdentity ?? '').toBe('');
@@ -74,7 +74,7 @@ describe('LeaseLeadership on the real API server', () => {
     const [cut, other] = await Promise.all([makeReplica('cut', proxy.url), makeReplica('cut')]);
     await cut.leadership.open();
     await other.leadership.open();
-    const term = cut.leadership.term();
+    const before = cut.leadership.nextSequence();
     expect([cut.leadership.isLeader(), other.leadership.isLeader()]).toEqual([true, false]);
     const cutAtMs = performance.now();
     proxy.fault = () => 'reset';
@@ -87,22 +87,54 @@ describe('LeaseLeadership on the real API server', () => {
     expect(performance.now() - cutAtMs).toBeLessThan(15_000);
     expect(overlaps).toBe(0);
     expect(cut.leadership.isLeader()).toBe(false);
-    expect(other.leadership.term()).toBe(term + 1);
+    expect(other.leadership.nextSequence()).toBeGreaterThan(before);
     await Promise.all([cut.close(), other.close()]);
     await proxy.close();
   });
 
-  it('leads again, in a higher term, after somebody deleted its Lease', async () => {
+  it('leads again, with larger numbers, after somebody deleted its Lease', async () => {
     const replica = await makeReplica('deleted');
     await replica.leadership.open();
-    const term = replica.leadership.term();
+    const before = replica.leadership.nextSequence();
     const lost = new Promise<void>((resolve) => {
       replica.leadership.watch((isLeader) => isLeader || resolve());
     });
     await cluster.admin.call({ method: 'DELETE', path: pathOf('deleted') });
     await lost;
     await leads(replica);
-    expect(replica.leadership.term()).toBeGreaterThan(term);
+    expect(replica.leadership.nextSequence()).toBeGreaterThan(before);
     await replica.close();
+  });
+
+  it('never numbers backwards, whoever is quickest after somebody deletes the Lease', async () => {
+    const replicas = await Promise.all(Array.from({ length: 3 }, () => makeReplica('numbers')));
+    const numbers: number[] = [];
+    const takeNumber = () => {
+      const leader = replicas.find(({ leadership }) => leadership.isLeader());
+      if (leader !== undefined) numbers.push(leader.leadership.nextSequence());
+    };
+    await Promise.all(replicas.map(({ leadership }) => leadership.open()));
+    for (let round = 0; round < 3; round += 1) {
+      takeNumber();
+      const changed = Promise.race(
+        replicas.map(
+          ({ leadership }) =>
+            new Promise<void>((resolve) => {
+              const unwatch = leadership.watch((isLeader) => {
+                if (!isLeader) return;
+                takeNumber();
+                unwatch();
+                resolve();
+              });
+            }),
+        ),
+      );
+      await cluster.admin.call({ method: 'DELETE', path: pathOf('numbers') });
+      await changed;
+      expect(replicas.filter(({ leadership }) => leadership.isLeader())).toHaveLength(1);
+      takeNumber();
+    }
+    expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
+    await Promise.all(replicas.map(({ close }) => close()));
   });
 });

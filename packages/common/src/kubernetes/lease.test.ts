@@ -1,10 +1,11 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../test/fake-clock.ts';
-import { toFirstTerm } from '../jobs/leadership.ts';
 import { type ApiClient, ApiError, type ApiRequest } from './api-client.ts';
 import { LeaseLeadership } from './lease.ts';
 import type { Lease } from './lease-state.ts';
+
+const NOW_MS = Date.UTC(2026, 0, 1);
 
 type Trouble = 'none' | 'no answer' | 'done without answer' | 'hang';
 
@@ -62,15 +63,15 @@ function setUp(lease = new OneLease(), clock = new FakeClock(), identity = 'one'
 }
 
 describe('LeaseLeadership', () => {
-  it('leads at once where there is no Lease, in a term above those of a lost one', async () => {
+  it('leads at once where there is no Lease', async () => {
     const { lease, clock, leadership, told } = setUp();
     await leadership.open();
     expect(leadership.isLeader()).toBe(true);
-    expect(leadership.term()).toBe(toFirstTerm(clock.now()));
+    const before = leadership.nextSequence();
     expect(told).toEqual([true]);
     await clock.advance(60_000);
     expect(leadership.isLeader()).toBe(true);
-    expect(leadership.term()).toBe(toFirstTerm(clock.now()) - 1);
+    expect(leadership.nextSequence()).toBeGreaterThan(before);
     expect(lease.calls).toBe(2 + 30);
     await leadership.close();
     expect(told).toEqual([true, false]);
@@ -81,7 +82,7 @@ describe('LeaseLeadership', () => {
   it('stops by its own clock when renewals get no answer, before anyone may take over', async () => {
     const { lease, clock, leadership, told } = setUp();
     await leadership.open();
-    const term = leadership.term();
+    const before = leadership.nextSequence();
     lease.trouble = 'no answer';
     await clock.advance(7999);
     expect(leadership.isLeader()).toBe(true);
@@ -91,7 +92,7 @@ describe('LeaseLeadership', () => {
     lease.trouble = 'none';
     await clock.advance(2000);
     expect(leadership.isLeader()).toBe(true);
-    expect(leadership.term()).toBe(term + 1);
+    expect(leadership.nextSequence()).toBeGreaterThan(before);
     await leadership.close();
   });
 
@@ -148,7 +149,7 @@ describe('LeaseLeadership', () => {
   it('is not fooled by an answer that comes after its deadline', async () => {
     const { lease, clock, leadership } = setUp();
     await leadership.open();
-    const term = leadership.term();
+    const before = leadership.nextSequence();
     lease.trouble = 'hang';
     await clock.advance(9000);
     expect(leadership.isLeader()).toBe(false);
@@ -157,19 +158,19 @@ describe('LeaseLeadership', () => {
     await clock.advance(0);
     expect(leadership.isLeader()).toBe(false);
     await clock.advance(2000);
-    expect(leadership.term()).toBe(term + 1);
+    expect(leadership.nextSequence()).toBeGreaterThan(before);
     await leadership.close();
   });
 
-  it('keeps its term when a renewal was written but not answered', async () => {
+  it('goes on leading when a renewal was written but not answered', async () => {
     const { lease, clock, leadership, told } = setUp();
     await leadership.open();
-    const term = leadership.term();
+    const before = leadership.nextSequence();
     lease.trouble = 'done without answer';
     await clock.advance(3000);
     lease.trouble = 'none';
     await clock.advance(10_000);
-    expect(leadership.term()).toBe(term);
+    expect(leadership.nextSequence()).toBeGreaterThan(before);
     expect(told).toEqual([true]);
     await leadership.close();
   });
@@ -193,7 +194,8 @@ describe('LeaseLeadership', () => {
       expect(leadership.isLeader()).toBe(false);
       await clock.advance(1500);
       expect(leadership.isLeader()).toBe(true);
-      expect(leadership.term()).toBe(8);
+      expect(lease.lease?.spec?.leaseTransitions).toBeGreaterThan(7);
+      expect(Number.isSafeInteger(leadership.nextSequence())).toBe(true);
       await leadership.close();
     },
   );
@@ -203,11 +205,11 @@ describe('LeaseLeadership', () => {
     const two = setUp(one.lease, one.clock, 'two');
     await one.leadership.open();
     await two.leadership.open();
-    const term = one.leadership.term();
+    const before = one.leadership.nextSequence();
     await one.leadership.close();
     await one.clock.advance(2000);
     expect(two.leadership.isLeader()).toBe(true);
-    expect(two.leadership.term()).toBe(term + 1);
+    expect(two.leadership.nextSequence()).toBeGreaterThan(before);
     const { lease } = one;
     if (lease.lease) lease.write({ ...lease.lease, spec: { holderIdentity: 'thief' } });
     await one.clock.advance(2000);
@@ -216,14 +218,14 @@ describe('LeaseLeadership', () => {
     expect(lease.lease?.spec?.holderIdentity).toBe('thief');
   });
 
-  it('leads again in a higher term after its Lease was deleted', async () => {
+  it('leads again with larger numbers after its Lease was deleted', async () => {
     const { lease, clock, leadership, told } = setUp();
     await leadership.open();
-    const term = leadership.term();
+    const before = leadership.nextSequence();
     lease.lease = undefined;
     await clock.advance(2000);
     expect(leadership.isLeader()).toBe(true);
-    expect(leadership.term()).toBeGreaterThan(term);
+    expect(leadership.nextSequence()).toBeGreaterThan(before);
     expect(told).toEqual([true, false, true]);
     await leadership.close();
   });
@@ -238,5 +240,79 @@ describe('LeaseLeadership', () => {
     await leadership.close();
     expect(leadership.isLeader()).toBe(false);
     expect(lease.lease?.spec?.holderIdentity).toBe('');
+  });
+
+  describe('numbers what it tells above all that was told before', () => {
+    const DAY_MS = 86_400_000;
+
+    it.each([-3600_000, -10_000, 0, 10_000, 3600_000])(
+      'by a leader whose clock was %i ms ahead and that died',
+      async (aheadMs) => {
+        const first = setUp(new OneLease(), new FakeClock(NOW_MS + aheadMs), 'one');
+        await first.leadership.open();
+        const second = setUp(first.lease, new FakeClock(NOW_MS), 'two');
+        await second.leadership.open();
+        // The first renews once more after the second has looked, and acts until its time is up.
+        await first.clock.advance(2000);
+        await second.clock.advance(2000);
+        first.lease.trouble = 'no answer';
+        first.clock.stall(7999);
+        const told = [first.leadership.nextSequence(), first.leadership.nextSequence()];
+        first.lease.trouble = 'none';
+        await second.clock.advance(12_000);
+        expect(second.leadership.isLeader()).toBe(true);
+        const third = setUp(first.lease, new FakeClock(NOW_MS), 'three');
+        for (let n = 0; n < 1000; n += 1) told.push(second.leadership.nextSequence());
+        await second.leadership.close();
+        await third.leadership.open();
+        expect(third.leadership.isLeader()).toBe(true);
+        told.push(third.leadership.nextSequence());
+        expect(told).toEqual([...new Set(told)].sort((a, b) => a - b));
+        await third.leadership.close();
+        await first.leadership.close();
+      },
+    );
+
+    it('also when its Lease is deleted and another one is quicker to make it again', async () => {
+      const first = setUp(new OneLease(), new FakeClock(NOW_MS + 5000), 'one');
+      await first.leadership.open();
+      const second = setUp(first.lease, new FakeClock(NOW_MS), 'two');
+      await second.leadership.open();
+      first.lease.lease = undefined;
+      await second.clock.advance(2000);
+      // The first may act until its next renewal, beside which nobody else may.
+      expect([first.leadership.isLeader(), second.leadership.isLeader()]).toEqual([true, false]);
+      first.clock.stall(7999);
+      const before = first.leadership.nextSequence();
+      await second.clock.advance(9000);
+      expect(second.leadership.isLeader()).toBe(true);
+      expect(second.leadership.nextSequence()).toBeGreaterThan(before);
+      await second.leadership.close();
+      await first.leadership.close();
+    });
+
+    it('and does not follow a clock that is wrong by more than a day', async () => {
+      const { lease, clock, leadership } = setUp();
+      const renewTime = new Date(clock.now() + 2 * DAY_MS).toISOString();
+      const metadata = { name: 'trainer-meta' };
+      lease.write({ apiVersion: 'v1', kind: 'Lease', metadata, spec: { renewTime } });
+      await leadership.open();
+      expect(leadership.isLeader()).toBe(true);
+      const ofToday = (clock.now() + DAY_MS) * 2000;
+      expect(leadership.nextSequence()).toBeLessThan(ofToday);
+      await leadership.close();
+    });
+
+    it('and leaves larger numbers to a version that makes them of the transitions', async () => {
+      const { lease, clock, leadership } = setUp();
+      await leadership.open();
+      await clock.advance(3600_000);
+      const ours = leadership.nextSequence();
+      await clock.advance(2000);
+      const transitions = lease.lease?.spec?.leaseTransitions ?? 0;
+      expect((transitions + 1) * 100_000_000).toBeGreaterThan(ours);
+      expect(transitions).toBeLessThan(2 ** 31);
+      await leadership.close();
+    });
   });
 });

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { Leadership } from '../jobs/leadership.ts';
+import { Sequence } from '../jobs/sequence.ts';
 import { type ApiClient, ApiError } from './api-client.ts';
 import { BackgroundLoop } from './background-loop.ts';
 import { BACKEND_LABEL } from './labels.ts';
@@ -11,6 +12,7 @@ import {
   type Lease,
   type Sighting,
   toAcquired,
+  toNumberedUntilMs,
   toReleased,
   toRenewed,
   toSighting,
@@ -45,16 +47,17 @@ export class LeaseLeadership implements Leadership {
   readonly #listeners = new Set<(isLeader: boolean) => void>();
   #lease: Lease | undefined;
   #sighting: Sighting | undefined;
+  readonly #sequence: Sequence;
   /** Monotonic time until which we may act; counted from before the renewal was sent. */
   #deadlineMs = Number.NEGATIVE_INFINITY;
   /** Whether listeners believe that we lead. */
   #isAnnounced = false;
-  #term = 0;
   readonly #loop = new BackgroundLoop((signal, attempted) => this.#compete(signal, attempted));
   #disarm: (() => void) | undefined;
 
   constructor(parts: LeaseParts) {
     this.#parts = parts;
+    this.#sequence = new Sequence(parts.clock);
     this.#identity = parts.identity ?? `${hostname()}_${randomUUID()}`;
     this.#collection = `/apis/coordination.k8s.io/v1/namespaces/${parts.namespace}/leases`;
     this.#name = `trainer-${parts.backend}`;
@@ -64,8 +67,8 @@ export class LeaseLeadership implements Leadership {
     return this.#isAnnounced && this.#parts.clock.monotonic() < this.#deadlineMs;
   }
 
-  term(): number {
-    return this.#term;
+  nextSequence(): number {
+    return this.#sequence.next();
   }
 
   watch(listener: (isLeader: boolean) => void): () => void {
@@ -108,14 +111,19 @@ export class LeaseLeadership implements Leadership {
     // Who leads writes at once; a conflict means that somebody else wrote, so it looks first.
     if (this.isLeader() && this.#lease && (await this.#renew(this.#lease, signal))) return;
     const lease = await this.#read(signal);
-    if (lease === undefined) return this.#acquire(this.#toNewLease(), signal);
     const { clock } = this.#parts;
-    this.#sighting = toSighting(lease, this.#sighting, clock.monotonic());
-    const isOurs = lease.spec?.holderIdentity === this.#identity;
-    if (isOurs && this.isLeader()) {
+    const isOurs = lease?.spec?.holderIdentity === this.#identity;
+    if (lease !== undefined) {
+      this.#sighting = toSighting(lease, this.#sighting, clock.monotonic());
+      if (!isOurs) this.#sequence.skipTo(toNumberedUntilMs(lease) ?? 0);
+    }
+    // Who held a Lease that was deleted leads until its next renewal, or until its time is up.
+    const isExpired = clock.monotonic() >= (this.#sighting?.expiresAtMs ?? 0);
+    const isToBeMadeAgain = lease === undefined && this.isLeader();
+    if (lease !== undefined && isOurs && this.isLeader()) {
       await this.#renew(lease, signal);
-    } else if (isOurs || clock.monotonic() >= this.#sighting.expiresAtMs) {
-      await this.#acquire(lease, signal);
+    } else if (isOurs || isExpired || isToBeMadeAgain) {
+      await this.#acquire(lease ?? this.#toNewLease(), signal);
     } else {
       this.#lose();
     }
@@ -124,7 +132,7 @@ export class LeaseLeadership implements Leadership {
   async #renew(lease: Lease, signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#parts;
     const startedAtMs = clock.monotonic();
-    const renewed = await this.#write(toRenewed(lease, clock.now()), signal);
+    const renewed = await this.#write(toRenewed(lease, this.#sequence.reachedMs()), signal);
     if (renewed === undefined) return false;
     this.#lease = renewed;
     // An answer after our own deadline comes too late: that term is over.
@@ -136,14 +144,13 @@ export class LeaseLeadership implements Leadership {
     const { clock, logger } = this.#parts;
     this.#lose();
     const startedAtMs = clock.monotonic();
-    const wanted = toAcquired(lease, this.#identity, this.#term, clock.now());
+    const wanted = toAcquired(lease, this.#identity, this.#sequence.reachedMs());
     const acquired = await this.#write(wanted, signal);
     if (acquired === undefined) return;
     this.#lease = acquired;
-    this.#term = acquired.spec?.leaseTransitions ?? 0;
     this.#lead(startedAtMs);
     if (clock.monotonic() >= this.#deadlineMs) return;
-    logger.info({ lease: this.#name, term: this.#term }, 'leading');
+    logger.info({ lease: this.#name }, 'leading');
     this.#isAnnounced = true;
     this.#announce(true);
   }
@@ -167,7 +174,7 @@ export class LeaseLeadership implements Leadership {
     this.#deadlineMs = Number.NEGATIVE_INFINITY;
     if (!this.#isAnnounced) return;
     this.#isAnnounced = false;
-    this.#parts.logger.info({ lease: this.#name, term: this.#term }, 'no longer leading');
+    this.#parts.logger.info({ lease: this.#name }, 'no longer leading');
     this.#announce(false);
   }
 
@@ -178,7 +185,7 @@ export class LeaseLeadership implements Leadership {
       let lease = this.#lease;
       for (let round = 0; round < 2 && lease !== undefined; round += 1) {
         if (lease.spec?.holderIdentity !== this.#identity) return;
-        if (await this.#write(toReleased(lease, this.#parts.clock.now()), signal)) return;
+        if (await this.#write(toReleased(lease, this.#sequence.reachedMs()), signal)) return;
         lease = await this.#read(signal);
       }
     } catch (error) {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { JobStatusSchema } from './job-status.ts';
+import { JOB_STATUSES, JobStatusSchema } from './job-status.ts';
 
 const timestamp = z.iso.datetime().nullable();
 
@@ -66,7 +66,12 @@ export const CallbackEventSchema = z
       progress: true,
       timestamps: true,
     }).shape,
-    log: z.string().meta({ description: 'The same text as `detail`' }),
+    status: z.enum([...JOB_STATUSES, 'queued']).meta({
+      description: '`queued` instead of `submitted`, where the operator wants that',
+    }),
+    log: z.string().meta({
+      description: '`detail`, and in an update the progress in words, where there is any',
+    }),
     timestamp: z
       .number()
       .meta({ description: 'When the state was observed, in UNIX seconds with a fraction' }),

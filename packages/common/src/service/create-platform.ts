@@ -27,7 +27,7 @@ function createMemoryPlatform(config: Config, clock: Clock): Platform {
   return {
     store,
     runner,
-    leadership: createSoleLeadership(clock.now()),
+    leadership: createSoleLeadership(clock),
     apiEndpoints: [],
     open: async () => {},
     close: async () => {

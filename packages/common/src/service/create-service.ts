@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import type { BaseTrainerBackend } from '../backends/base-trainer-backend.ts';
 import { type Rule, rule } from '../backends/rules.ts';
-import type { Sender } from '../callbacks/courier.ts';
-import { Deliveries } from '../callbacks/delivery.ts';
+import { Dispatcher } from '../callbacks/dispatcher.ts';
+import type { EventSenderParts } from '../callbacks/event-sender.ts';
 import { AddressPolicy } from '../callbacks/http/address-policy.ts';
-import { WebhookSender } from '../callbacks/http/webhook-client.ts';
+import { WebhookClient } from '../callbacks/http/webhook-client.ts';
 import { createSigner } from '../callbacks/signature.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { type Config, isLoopbackHost } from '../config.ts';
@@ -17,6 +17,8 @@ import { createMetrics } from '../metrics.ts';
 import type { JobStatus } from '../requests/job-status.ts';
 import { createPlatform } from './create-platform.ts';
 
+type WebhookCaller = EventSenderParts['webhookClient'];
+
 export interface ServiceParts {
   readonly backend: BaseTrainerBackend;
   readonly config: Config;
@@ -27,7 +29,7 @@ export interface ServiceParts {
   /** Stand between the service and what it writes to or sends with, as failpoints do. */
   readonly decorate?: {
     readonly platform: (platform: Platform) => Platform;
-    readonly sender: (sender: Sender) => Sender;
+    readonly webhookClient: (client: WebhookCaller) => WebhookCaller;
   };
 }
 
@@ -41,13 +43,13 @@ export interface Service {
 
 const UNDECORATED: NonNullable<ServiceParts['decorate']> = {
   platform: (platform) => platform,
-  sender: (sender) => sender,
+  webhookClient: (client) => client,
 };
 /** How long a record is left to whoever submitted it before the controller finishes its submission. */
 const SUBMITTER_GRACE_MS = 10_000;
 
 /**
- * Puts one service together: platform, controller, deliveries, HTTP.
+ * Puts one service together: platform, controller, dispatcher, HTTP.
  * @throws Error with a sentence for people when a setting cannot work.
  */
 export async function createService(parts: ServiceParts): Promise<Service> {
@@ -68,15 +70,18 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     () => countByStatus(platform),
     () => countUnreadable(platform),
   );
-  const deliveries = new Deliveries({
+  const dispatcher = new Dispatcher({
     ...{ store, runner, leadership, metrics, clock, logger },
-    sender: decorate.sender(new WebhookSender({ policy, clock })),
+    webhookClient: decorate.webhookClient(
+      new WebhookClient({ policy, clock, proxyUrl: config.callbacks.proxyUrl }),
+    ),
     signer: createSigner(config.callbacks.signingSecrets),
     random: Math.random,
     settings: config.callbacks,
   });
   const controller = new Controller({
-    ...{ store, runner, leadership, deliveries, clock, logger },
+    ...{ store, runner, leadership, clock, logger },
+    deliveries: dispatcher,
     settings: {
       submitterGraceMs: SUBMITTER_GRACE_MS,
       runTtlMs: config.trainJobTtlMs,
@@ -100,7 +105,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     await app.close();
     await jobs.close();
     await controller.close();
-    await deliveries.close();
+    await dispatcher.close();
     await platform.close();
   };
   return {

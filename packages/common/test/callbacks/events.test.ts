@@ -37,7 +37,7 @@ describe('the callbacks of a job', () => {
       status: 'running',
       reason: 'RUNNING',
       detail: 'Training is running (simulated)',
-      log: 'Training is running (simulated)',
+      log: 'Training is running (simulated): 0 %, loss 2.5, 1 min left',
       progress: { percentage: 0, estimated_remaining_seconds: 60, metrics: { loss: 2.5 } },
       timestamps: { ...times, updated_at: at(1000), started_at: at(1000) },
       timestamp: START / 1000 + 1,
@@ -78,7 +78,7 @@ describe('the callbacks of a job', () => {
     expect(first.headers).toMatchObject({
       'content-type': 'application/json',
       authorization: 'Token  a b;c="ü"',
-      'webhook-id': expect.stringMatching(/^msg_[0-9a-f-]{36}_\d+$/),
+      'webhook-id': expect.stringMatching(/^msg_[0-9a-f-]{36}_\d+_[0-9a-z]+$/),
       'webhook-timestamp': String(START / 1000),
       'content-length': String(Buffer.byteLength(first.body)),
     });
@@ -136,6 +136,20 @@ describe('event_filter', () => {
     await bed.receiver.next(({ json }) => json.status === 'succeeded');
     const statuses = bed.receiver.requests.map(({ json }) => json.status);
     expect([...new Set(statuses)]).toEqual(expected);
+  });
+});
+
+describe('TRAINER_CALLBACK_SUBMITTED_AS', () => {
+  it('lets receivers read `queued` for `submitted`, which a filter still names by that', async () => {
+    await using bed = await startCallbackBed({ TRAINER_CALLBACK_SUBMITTED_AS: 'queued' });
+    await bed.submit({ callbacks: { event_filter: ['submitted', 'running'] } });
+    const { json } = await bed.receiver.next();
+    expect(json).toMatchObject({ status: 'queued', reason: 'ACCEPTED' });
+    expect(CallbackEventSchema.parse(json)).toEqual(json);
+    expect((await bed.service.request('/train/job-1')).body.status).toBe('submitted');
+    await bed.untilAttempts('delivered', 1);
+    await bed.clock.advance(1000);
+    expect((await bed.receiver.next()).json.status).toBe('running');
   });
 });
 

@@ -37,7 +37,7 @@ export interface RunnerOptions {
 }
 
 /** The leadership of a replica that leads for good. */
-export const LEADER = createSoleLeadership(0);
+export const LEADER = createSoleLeadership(systemClock);
 const FOLLOWER: Leadership = { ...LEADER, isLeader: () => false };
 
 export interface BedJob {

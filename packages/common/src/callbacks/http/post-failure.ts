@@ -23,6 +23,7 @@ const SENTENCES: readonly [codes: RegExp, sentence: string][] = [
     'The webhook answered with something that is not HTTP.',
   ],
   [/^UND_ERR_(DESTROYED|CLOSED)$/, 'The service is stopping.'],
+  [/^UND_ERR_(ABORTED|PRX_TLS|PRX_CONN)$/, 'The proxy opens no connection to the webhook.'],
 ];
 const TLS_CODE =
   /^(ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|CRL_|EPROTO)|HOSTNAME_/;
@@ -34,6 +35,7 @@ export function toPostFailure(error: unknown): PostFailure {
   if (error instanceof RefusedAddressError) {
     return { error: `The webhook ${error.message}.`, isRefused: true };
   }
+  if (isProxyLogin(error)) return { error: 'The proxy wants a login.', isRefused: false };
   const code = toCode(error);
   if (UNSENDABLE_CODE.test(code)) {
     return { error: 'A header or the URL holds what HTTP cannot send.', isRefused: true };
@@ -44,6 +46,11 @@ export function toPostFailure(error: unknown): PostFailure {
       ? `The TLS connection to the webhook failed (${code}).`
       : `The POST to the webhook failed (${code}).`);
   return { error: sentence, isRefused: false };
+}
+
+/** Undici gives a 407 the code of a bad argument. */
+function isProxyLogin(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('Proxy Authentication Required');
 }
 
 function toCode(error: unknown): string {

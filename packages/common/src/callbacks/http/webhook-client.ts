@@ -1,5 +1,5 @@
 import querystring from 'node:querystring';
-import { Agent, type Dispatcher } from 'undici';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import type { Clock } from '../../clock.ts';
 import type { AddressPolicy } from './address-policy.ts';
 import { GuardedConnector, type HostLookup } from './guarded-connector.ts';
@@ -20,21 +20,30 @@ export interface PostResult {
   readonly error: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly durationMs: number;
+  /** It was sent and got no answer, so its receiver may be busy with it still. */
+  readonly isCutOff: boolean;
   /** It was not sent and never may be: the policy refuses the address, or HTTP the request. */
   readonly isRefused: boolean;
 }
 
-export interface WebhookSenderOptions {
+export interface WebhookClientOptions {
   readonly policy: AddressPolicy;
   readonly clock: Clock;
   /** For the whole of one POST, from the name's lookup to the last byte of the answer; 15 s. */
   readonly timeoutMs?: number;
   /** How names are resolved; the system's way by default. */
-  readonly lookup?: HostLookup;
+  readonly lookup?: HostLookup | undefined;
+  /**
+   * Posts by way of this proxy, which resolves and dials: of the policy only what the URL itself
+   * says can be judged then.
+   */
+  readonly proxyUrl?: string | undefined;
 }
 
 /** More POSTs to one origin wait for a connection, within their deadlines. */
 export const MAX_CONNECTIONS_PER_ORIGIN = 16;
+/** Of a gateway that has given up waiting: what is behind it may be busy still. */
+const GATEWAY_TIMEOUT = 504;
 const MAX_ANSWER_BYTES = 64 * 1024;
 /** Shorter than the 5 s after which Node and uvicorn close an idle connection on us. */
 const KEEP_ALIVE_MS = 4_000;
@@ -46,20 +55,19 @@ const MAX_KEEP_ALIVE_MS = 30_000;
  * status counts. Connections idle for a few seconds are closed, and with the last one all that is
  * known of its origin. How many POSTs run at once is the caller's to limit.
  */
-export class WebhookSender {
+export class WebhookClient {
   readonly #policy: AddressPolicy;
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #connector: GuardedConnector;
-  readonly #agent: Agent;
+  readonly #agent: Agent | ProxyAgent;
 
-  constructor({ policy, clock, timeoutMs = 15_000, lookup }: WebhookSenderOptions) {
+  constructor({ policy, clock, timeoutMs = 15_000, lookup, proxyUrl }: WebhookClientOptions) {
     this.#policy = policy;
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
     this.#connector = new GuardedConnector({ policy, timeoutMs, lookup });
-    this.#agent = new Agent({
-      connect: this.#connector.connect,
+    const options = {
       allowH2: false,
       connections: MAX_CONNECTIONS_PER_ORIGIN,
       pipelining: 1,
@@ -68,12 +76,16 @@ export class WebhookSender {
       // One deadline of our own covers both, and a body that drips.
       headersTimeout: 0,
       bodyTimeout: 0,
-    });
+    };
+    this.#agent =
+      proxyUrl === undefined
+        ? new Agent({ ...options, connect: this.#connector.connect })
+        : new ProxyAgent({ ...options, uri: proxyUrl, connectTimeout: timeoutMs });
   }
 
-  /** How many origins it has connections or POSTs to. */
+  /** How many origins it has connections or POSTs to, where it dials them itself. */
   get originCount(): number {
-    return Object.keys(this.#agent.stats).length;
+    return this.#agent instanceof Agent ? Object.keys(this.#agent.stats).length : 0;
   }
 
   /** Never rejects. */
@@ -115,6 +127,7 @@ class Attempt implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | undefined;
   #status: number | undefined;
   #retryAfter: string | undefined;
+  #isSent = false;
   #byteCount = 0;
 
   constructor(clock: Clock, timeoutMs: number, resolve: (result: PostResult) => void) {
@@ -131,6 +144,7 @@ class Attempt implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
+    this.#isSent = true;
     // The connection came too late, for a POST that is already reported as failed.
     if (this.#resolve === undefined) controller.abort(new Error('too late'));
   }
@@ -175,11 +189,13 @@ class Attempt implements Dispatcher.DispatchHandler {
     isRefused?: boolean;
   }): void {
     this.#cancelDeadline();
+    const { status } = outcome;
     this.#resolve?.({
-      status: outcome.status,
+      status,
       error: outcome.error,
       retryAfterMs: parseRetryAfter(outcome.retryAfter, this.#clock.now()),
       durationMs: this.#clock.monotonic() - this.#startedAtMs,
+      isCutOff: this.#isSent && (status === undefined || status === GATEWAY_TIMEOUT),
       isRefused: outcome.isRefused ?? false,
     });
     this.#resolve = undefined;

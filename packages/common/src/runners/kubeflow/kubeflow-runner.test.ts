@@ -24,7 +24,7 @@ import { KubeflowRunner } from './kubeflow-runner.ts';
 const BACKEND = 'nemo';
 const SECRETS = '/api/v1/namespaces/jobs/secrets';
 const PODS = '/api/v1/namespaces/jobs/pods';
-const LEADER = createSoleLeadership(0);
+const LEADER = createSoleLeadership(systemClock);
 const FOLLOWER: Leadership = { ...LEADER, isLeader: () => false };
 
 let server: FakeApiServer;

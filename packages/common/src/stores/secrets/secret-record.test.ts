@@ -56,6 +56,7 @@ const delivery: fc.Arbitrary<DeliveryLog> = fc.record(
     attemptCount: fc.nat(),
     nextAttemptAtMs: optionalTime,
     replayedAtMs: optionalTime,
+    repeatAtMs: optionalTime,
   },
   plain,
 );

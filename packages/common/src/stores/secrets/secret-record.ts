@@ -82,6 +82,7 @@ const DeliverySchema = z.object({
   attemptCount: z.number(),
   nextAttemptAtMs: time,
   replayedAtMs: time,
+  repeatAtMs: time,
 });
 const WarningsSchema = z.array(z.string());
 const RevisionSchema = z.number().int().min(0);
@@ -212,7 +213,7 @@ function toState(text: string | undefined): JobState | undefined {
 function toDelivery(text: string | undefined): DeliveryLog | undefined {
   const found = parseJson(DeliverySchema, text);
   if (found === undefined) return undefined;
-  const { settled, attempts, attemptCount, nextAttemptAtMs, replayedAtMs } = found;
+  const { settled, attempts, attemptCount, nextAttemptAtMs, replayedAtMs, repeatAtMs } = found;
   return {
     settled: settled as Settlement | undefined,
     attempts: attempts.map(({ atMs, durationMs, status, error }) => {
@@ -221,6 +222,7 @@ function toDelivery(text: string | undefined): DeliveryLog | undefined {
     attemptCount,
     nextAttemptAtMs,
     replayedAtMs,
+    repeatAtMs,
   };
 }
 

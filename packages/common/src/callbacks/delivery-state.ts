@@ -1,0 +1,77 @@
+import type { CallbackTarget, JobRecord } from '../jobs/job.ts';
+import type { UnrecordedAttempt } from './attempt-log.ts';
+import type { EncodedEvent } from './event.ts';
+import { REPEAT_AFTER_MS } from './retry-policy.ts';
+
+/** What is kept in memory of one job's callback, from its first event until it is settled. */
+export class DeliveryState {
+  readonly recordUid: string;
+  /** Where its events queue; empty until the payload was read, in records that do not name it. */
+  origin: string;
+  /** Read from the payload once, when there is something to send. */
+  target: CallbackTarget | undefined;
+  /** An update that is on its way or waits for its next attempt. */
+  update: EncodedEvent | undefined;
+  nextHeartbeatAtMs = 0;
+  failuresInRow = 0;
+  /** When an event was last cut off that its receiver may be busy with still, UNIX milliseconds. */
+  cutOffAtMs: number | undefined;
+  /** Attempts at the final event that the record does not know of yet. */
+  unrecorded: readonly UnrecordedAttempt[] = [];
+  /** Something of it is under way; no second event may be. */
+  isBusy = false;
+  /** There is more to do as soon as that is done. */
+  isDue = false;
+  /** What was offered last, under this leadership. */
+  #offered: string | undefined;
+
+  constructor({ uid, webhookOrigin = '' }: JobRecord) {
+    this.recordUid = uid;
+    this.origin = webhookOrigin;
+  }
+
+  /** Whether nothing of the job was offered yet. */
+  get isNew(): boolean {
+    return this.#offered === undefined;
+  }
+
+  /** Takes note of a record; whether it holds what the webhook has to hear of. */
+  offer(record: JobRecord): boolean {
+    const offered = toOffered(record);
+    if (offered === this.#offered) return false;
+    this.#offered = offered;
+    this.update = undefined;
+    this.failuresInRow = 0;
+    return true;
+  }
+
+  /** Takes the newest state for told, since `update` tells it. */
+  startUpdate(record: JobRecord, update: EncodedEvent, nextHeartbeatAtMs: number): void {
+    this.offer(record);
+    this.update = update;
+    this.nextHeartbeatAtMs = nextHeartbeatAtMs;
+  }
+
+  /** When a final event that is sent at `atMs` has to be repeated, so that it comes last. */
+  repeatAtMs(atMs: number): number | undefined {
+    if (this.cutOffAtMs === undefined) return undefined;
+    const repeatAtMs = this.cutOffAtMs + REPEAT_AFTER_MS;
+    return atMs < repeatAtMs ? repeatAtMs : undefined;
+  }
+
+  /**
+   * Begins anew with what a leader before left: whatever that one was sending has been cut off by
+   * now at the latest.
+   */
+  inherit(nowMs: number): void {
+    this.#offered = undefined;
+    this.update = undefined;
+    this.failuresInRow = 0;
+    this.cutOffAtMs = nowMs;
+  }
+}
+
+/** What makes a record's state one that its webhook has to hear of. */
+function toOffered({ state, delivery }: JobRecord): string {
+  return `${state.status} ${state.reason} ${delivery.replayedAtMs ?? ''}`;
+}

@@ -361,6 +361,40 @@ describe('a record that cannot be read', () => {
   });
 });
 
+describe('get, while nobody leads', () => {
+  it('tells a run that has ended as running, at one time however often it is asked', async () => {
+    await submit();
+    await jobs.close();
+    const startedAtMs = clock.now();
+    runner.show(only(), { status: 'succeeded', reason: 'COMPLETED', startedAtMs });
+    const first = (await jobs.get('job-1')).view.state;
+    expect(first).toMatchObject({ status: 'running', startedAtMs });
+    await clock.advance(5000);
+    expect((await jobs.get('job-1')).view.state).toEqual(first);
+    expect(only().state.status).toBe('submitted');
+  });
+
+  it('tells a reason that is not written yet with the time at which it was first told', async () => {
+    await submit();
+    await jobs.close();
+    runner.show(only(), { reason: 'QUEUED', detail: 'Waits in a queue' });
+    const first = (await jobs.get('job-1')).view.state;
+    expect(first.reason).toBe('QUEUED');
+    await clock.advance(5000);
+    expect((await jobs.get('job-1')).view.state).toEqual(first);
+  });
+
+  it('keeps a start that was only seen when the job is cancelled', async () => {
+    await submit();
+    await jobs.close();
+    const startedAtMs = clock.now();
+    runner.show(only(), { status: 'running', reason: 'RUNNING', startedAtMs });
+    await clock.advance(5000);
+    await jobs.cancel('job-1');
+    expect(only().state).toMatchObject({ status: 'cancelled', startedAtMs });
+  });
+});
+
 it('says of an unknown job that it is unknown, whatever is asked', async () => {
   const unknown = { code: 'JOB_NOT_FOUND', message: 'No job nobody is known to this service.' };
   await expect(jobs.get('nobody')).rejects.toMatchObject(unknown);

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { errors } from '../errors.ts';
 import { isTerminal, type JobRecord, NO_DELIVERY, type PlannedJob } from '../jobs/job.ts';
 import { toJobName } from '../jobs/job-name.ts';
@@ -16,10 +17,14 @@ export interface JobsParts extends SubmitterParts {
   readonly backend: string;
 }
 
+/** Of states that are seen but not written, which the leader does within moments. */
+const MAX_FIRST_TOLD = 10_000;
+
 /** What callers can do with one backend's jobs. The controller does all the rest. */
 export class Jobs {
   readonly #parts: JobsParts;
   readonly #submitter: Submitter;
+  readonly #firstTold = new LRUCache<string, number>({ max: MAX_FIRST_TOLD });
 
   constructor(parts: JobsParts) {
     this.#parts = parts;
@@ -57,7 +62,7 @@ export class Jobs {
       isOurs = !hasEnded;
       const nowMs = clock.now();
       return {
-        state: hasEnded ? toObservedEnd(current, seen, nowMs) : toCancelled(current, nowMs),
+        state: hasEnded ? toObservedEnd(current, seen, nowMs) : toCancelled(current, seen, nowMs),
         // Written anew, it can be read again, so that the end is told.
         ...(current.unreadable?.includes('delivery') && { delivery: current.delivery }),
       };
@@ -102,11 +107,24 @@ export class Jobs {
   }
 
   #answer(record: JobRecord): JobAnswer {
-    const { store, runner, clock } = this.#parts;
+    const { store } = this.#parts;
     const newest = store.getCached(record.name);
-    const current = newest?.uid === record.uid ? withId(newest, record.id) : record;
-    const view = projectJob(current, runner.getCached(current.name), clock.now());
+    const view = this.#project(newest?.uid === record.uid ? withId(newest, record.id) : record);
     return { view, readPlan: () => store.readPlan(record) };
+  }
+
+  /** What was seen but is not written yet keeps the time at which it was first told. */
+  #project(record: JobRecord): JobView {
+    const { runner, clock } = this.#parts;
+    const seen = runner.getCached(record.name);
+    const nowMs = clock.now();
+    const view = projectJob(record, seen, nowMs);
+    if (view.state === record.state) return view;
+    const key = `${record.uid} ${view.state.status} ${view.state.reason}`;
+    const sinceMs = this.#firstTold.get(key);
+    if (sinceMs !== undefined) return projectJob(record, seen, sinceMs);
+    this.#firstTold.set(key, nowMs);
+    return view;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { JobRecord, JobState } from '../jobs/job.ts';
-import type { SeenRun } from '../jobs/observation.ts';
+import { isRunOf, type Observation, type SeenRun } from '../jobs/observation.ts';
 
 /** The end that the run came to by itself. */
 export function toObservedEnd(record: JobRecord, seen: SeenRun, nowMs: number): JobState {
@@ -25,8 +25,15 @@ export function toUnplanned({ state }: JobRecord, nowMs: number): JobState {
   return { ...state, reason: 'RECORD_UNREADABLE', detail, observedAtMs: nowMs };
 }
 
-export function toCancelled({ state }: JobRecord, nowMs: number): JobState {
+/** The end by request; a start that was seen and not yet written is kept with it. */
+export function toCancelled(
+  record: JobRecord,
+  seen: Observation | undefined,
+  nowMs: number,
+): JobState {
   const detail = 'Job cancellation requested';
+  const seenAtMs = isRunOf(record, seen) ? seen.startedAtMs : undefined;
+  const state = { ...record.state, startedAtMs: record.state.startedAtMs ?? seenAtMs };
   return end(state, { status: 'cancelled', reason: 'CANCELLED_BY_REQUEST', detail }, nowMs);
 }
 

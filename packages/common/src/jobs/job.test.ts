@@ -65,6 +65,28 @@ describe('what a record says stands', () => {
   });
 });
 
+describe('a job that has begun', () => {
+  const ended = { status: 'succeeded', reason: 'COMPLETED', endedAtMs: T0 + 9000 } as const;
+  const failed = { status: 'failed', reason: 'TRAINING_FAILED' } as const;
+
+  test.each<[string, Partial<Seen>, number | undefined]>([
+    ['and has succeeded', ended, undefined],
+    ['and has succeeded, with its start', { ...ended, startedAtMs: T0 + 700 }, T0 + 700],
+    ['and has failed', { ...failed, startedAtMs: T0 + 700 }, T0 + 700],
+    ['and is being deleted', { isStopping: true, startedAtMs: T0 + 700 }, T0 + 700],
+    ['and waits again', { ...waiting, startedAtMs: T0 + 700 }, T0 + 700],
+  ])('is told as running until an end is latched: %s', (_, seen, startedAtMs) => {
+    expect(project(accepted, makeSeen(seen)).state).toEqual({
+      ...{ status: 'running', reason: 'RUNNING', detail: 'Training is running' },
+      ...{ observedAtMs: NOW, startedAtMs, endedAtMs: undefined },
+    });
+  });
+
+  test('is no job that failed without having begun', () => {
+    expect(project(accepted, makeSeen(failed)).isUnchanged).toBe(true);
+  });
+});
+
 describe('what is seen is said', () => {
   test('of a new status, with its start', () => {
     expect(project(accepted, makeSeen({ startedAtMs: T0 + 500, progress }))).toMatchObject({

@@ -41,32 +41,48 @@ export function isRunOf(record: JobRecord, seen: Observation | undefined): seen 
 
 /**
  * What may be said now. An end counts only once it is latched in the record, since a runner may
- * revoke it; and a job that has started never goes back to `submitted`.
+ * revoke it: until then a run that has ended is told as running. A job that is known to have begun,
+ * by the record or by what is seen, never goes back to `submitted`. `sinceMs` is when this was first
+ * seen.
  */
 export function projectJob(
   record: JobRecord,
   seen: Observation | undefined,
-  nowMs: number,
+  sinceMs: number,
 ): JobView {
   const { state } = record;
   if (!isRunOf(record, seen)) return { record, state, progress: undefined };
-  if (isTerminal(state.status) || isTerminal(seen.status) || seen.isStopping) {
-    return { record, state, progress: seen.progress };
-  }
   const { progress } = seen;
+  if (isTerminal(state.status)) return { record, state, progress };
+  const startedAtMs = state.startedAtMs ?? seen.startedAtMs;
+  const isEnding = isTerminal(seen.status) || seen.isStopping;
   if (record.unreadable !== undefined) {
-    return { record, state: { ...state, status: seen.status }, progress };
+    const status = isEnding ? state.status : seen.status;
+    return { record, state: { ...state, status }, progress };
   }
-  const goesBack = seen.status === 'submitted' && state.startedAtMs !== undefined;
+  if (isEnding || seen.status === 'submitted') {
+    const hasBegun = startedAtMs !== undefined || seen.status === 'succeeded';
+    const isRunning = hasBegun && state.status !== 'running';
+    if (isRunning) return { record, state: toRunningState(startedAtMs, sinceMs), progress };
+    if (isEnding || hasBegun) return { record, state, progress };
+  }
   const isKnown = seen.status === state.status && seen.reason === state.reason;
   const isCoarser =
     seen.status === state.status &&
     seen.isDiagnosed === false &&
     DIAGNOSED_REASONS.includes(state.reason);
-  if (goesBack || isKnown || isCoarser) return { record, state, progress };
+  if (isKnown || isCoarser) return { record, state, progress };
   const { status, reason, detail } = seen;
-  const firstSeenMs = seen.startedAtMs ?? (status === 'running' ? nowMs : undefined);
-  const startedAtMs = state.startedAtMs ?? firstSeenMs;
-  const next = { status, reason, detail, observedAtMs: nowMs, startedAtMs, endedAtMs: undefined };
+  const next = {
+    ...{ status, reason, detail },
+    observedAtMs: sinceMs,
+    startedAtMs: startedAtMs ?? (status === 'running' ? sinceMs : undefined),
+    endedAtMs: undefined,
+  };
   return { record, state: next, progress };
+}
+
+function toRunningState(startedAtMs: number | undefined, observedAtMs: number): JobState {
+  const said = { status: 'running', reason: 'RUNNING', detail: 'Training is running' } as const;
+  return { ...said, observedAtMs, startedAtMs, endedAtMs: undefined };
 }

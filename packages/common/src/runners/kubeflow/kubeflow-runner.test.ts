@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Body, makeConfig, specify } from '../../../test/builders.ts';
 import { FakeApiServer } from '../../../test/fake-api/fake-api-server.ts';
 import { FakeTrainer, TRAINER_API } from '../../../test/fake-api/fake-trainer.ts';
+import { FakeClock } from '../../../test/fake-clock.ts';
 import {
   describeJobRunner,
   type PlayedOutcome,
@@ -11,7 +12,7 @@ import {
 import { makePod } from '../../../test/make-pod.ts';
 import { makeRecord } from '../../../test/make-record.ts';
 import { untilSeen } from '../../../test/until-seen.ts';
-import { systemClock } from '../../clock.ts';
+import { type Clock, systemClock } from '../../clock.ts';
 import type { JobRecord } from '../../jobs/job.ts';
 import type { PreparedJob } from '../../jobs/job-runner.ts';
 import type { JobSpec } from '../../jobs/job-spec.ts';
@@ -31,9 +32,12 @@ let server: FakeApiServer;
 let trainer: FakeTrainer;
 let opened: KubeflowRunner[];
 
-async function openRunner(leadership = FOLLOWER): Promise<KubeflowRunner> {
+async function openRunner(
+  leadership = FOLLOWER,
+  clock: Clock = systemClock,
+): Promise<KubeflowRunner> {
   const runner = new KubeflowRunner({
-    ...{ client: server.connect(), clock: systemClock, backend: BACKEND, leadership },
+    ...{ client: server.connect(), clock, backend: BACKEND, leadership },
     logger: pino({ level: 'silent' }),
     config: { ...makeConfig(), jobsNamespace: 'jobs' },
   });
@@ -280,6 +284,42 @@ describe('KubeflowRunner', () => {
         reason: 'DEADLINE_EXCEEDED',
       });
       expect(server.requests.filter(({ query }) => query?.limit === 500)).toEqual([]);
+    });
+  });
+
+  describe('a start that nobody saw', () => {
+    const hasEnded = (shown: Observation) => shown.exists && shown.status === 'succeeded';
+
+    it('is read from the pods by a leader that comes after the end', async () => {
+      const record = await start(await openRunner());
+      const pods = [10, 12, 11].map((second) => `2026-01-01T00:00:${second}Z`);
+      for (const [index, startedAt] of pods.entries()) {
+        const { status } = makePod().failed({ exitCode: 0, startedAt }).obj();
+        const name = `${record.name}-node-0-${index}-abcde`;
+        const labels = { 'jobset.sigs.k8s.io/jobset-name': record.name };
+        server.create(PODS, {
+          metadata: { name, labels },
+          status: { ...status, phase: 'Succeeded' },
+        });
+      }
+      trainer.end(record.name, 'Complete', 'AllJobsCompleted');
+      const leader = await openRunner(LEADER);
+      expect(await untilSeen(leader, record.name, hasEnded)).toMatchObject({
+        startedAtMs: Date.UTC(2026, 0, 1, 0, 0, 12),
+      });
+    });
+
+    it('holds up no end where pods cannot be listed', async () => {
+      const record = await start(await openRunner());
+      trainer.end(record.name, 'Complete', 'AllJobsCompleted');
+      server.before = ({ path }) => {
+        if (path === PODS) throw new ApiError('refused', { status: 403, reason: 'Forbidden' });
+      };
+      const clock = new FakeClock();
+      const leader = await openRunner(LEADER, clock);
+      expect(leader.getCached(record.name)).toBeUndefined();
+      await clock.advance(5000);
+      expect(leader.getCached(record.name)).toMatchObject({ status: 'succeeded' });
     });
   });
 

@@ -15,8 +15,8 @@ import { Capabilities } from './capabilities.ts';
 import { DiagnosisWatch } from './diagnosis/diagnosis-watch.ts';
 import { FailureInquiry } from './diagnosis/failure-inquiry.ts';
 import { toStartRefusal } from './start-refusal.ts';
-import type { Diagnoses } from './status/diagnoses.ts';
-import { hasUnexplainedFailure, toObservation } from './status/observation.ts';
+import { type Diagnoses, NO_DIAGNOSES } from './status/diagnoses.ts';
+import { hasEnded, hasUnexplainedFailure, toObservation } from './status/observation.ts';
 import {
   type SeenTrainJob,
   type TrainJobObject,
@@ -37,6 +37,8 @@ export interface KubeflowRunnerParts {
 
 /** A watch that was cut is back sooner than this, so it is worth no mention before. */
 const MAX_BEHIND_MS = 30_000;
+/** The first list of pods and Events takes less, and without the right to it none ever comes. */
+const MAX_FIRST_LOOK_MS = 5000;
 const CONFLICT = 409;
 const NOT_FOUND = 404;
 
@@ -50,6 +52,7 @@ export class KubeflowRunner implements JobRunner {
   readonly #failures: FailureInquiry;
   readonly #listeners = new Set<(name: string) => void>();
   #isDiagnosing = false;
+  #diagnosingSinceMs = Number.NEGATIVE_INFINITY;
   /** Leadership starts and ends the diagnosing, one after the other. */
   #diagnosing: Promise<void> = Promise.resolve();
   #unwatchLeadership: (() => void) | undefined;
@@ -146,11 +149,12 @@ export class KubeflowRunner implements JobRunner {
     if (trainJob === undefined) return behindMs > MAX_BEHIND_MS ? undefined : { exists: false };
     if (!this.#parts.leadership.isLeader()) return toObservation(trainJob);
     const diagnoses = this.#diagnose(trainJob);
+    if (diagnoses === undefined && this.#mayTellStartSoon(trainJob)) return undefined;
     // An end is latched as it is seen, so the leader sees none before it is known why.
     if (hasUnexplainedFailure(trainJob) && diagnoses?.failure === undefined) {
       const failure = this.#failures.peek(trainJob);
       if (failure === 'open') return undefined;
-      return toObservation(trainJob, { waiting: diagnoses?.waiting, failure });
+      return toObservation(trainJob, { ...NO_DIAGNOSES, ...diagnoses, failure });
     }
     return toObservation(trainJob, diagnoses);
   }
@@ -168,7 +172,7 @@ export class KubeflowRunner implements JobRunner {
       return toObservation(seen, diagnoses);
     }
     const failure = await this.#failures.ask(seen);
-    return toObservation(seen, { waiting: diagnoses?.waiting, failure });
+    return toObservation(seen, { ...NO_DIAGNOSES, ...diagnoses, failure });
   }
 
   watch(listener: (name: string) => void): () => void {
@@ -179,6 +183,7 @@ export class KubeflowRunner implements JobRunner {
   #setDiagnosing(isWanted: boolean): void {
     if (isWanted === this.#isDiagnosing) return;
     this.#isDiagnosing = isWanted;
+    this.#diagnosingSinceMs = this.#parts.clock.monotonic();
     this.#diagnosing = this.#diagnosing.then(async () => {
       if (isWanted !== this.#isDiagnosing) return;
       await (isWanted ? this.#diagnoses.open() : this.#diagnoses.close());
@@ -275,6 +280,12 @@ export class KubeflowRunner implements JobRunner {
   #toSeen(trainJob: TrainJobObject): SeenTrainJob {
     const before = this.#trainJobs.get(trainJob.metadata.name);
     return toSeenTrainJob(trainJob, before, this.#parts.clock.now());
+  }
+
+  /** Whether pods that are being listed right now may tell when a job began that has ended already. */
+  #mayTellStartSoon(trainJob: SeenTrainJob): boolean {
+    const isNew = this.#parts.clock.monotonic() - this.#diagnosingSinceMs < MAX_FIRST_LOOK_MS;
+    return isNew && trainJob.startedAtMs === undefined && hasEnded(trainJob);
   }
 
   #diagnose({ metadata }: SeenTrainJob): Diagnoses | undefined {

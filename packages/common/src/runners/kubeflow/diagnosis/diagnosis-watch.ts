@@ -18,6 +18,7 @@ import {
   JOB_SET_LABEL,
   type PodFinding,
   type PodObject,
+  trainingStartedMs,
 } from './pod-finding.ts';
 
 /** What is kept of a pod or an Event, with the TrainJob that it belongs to. */
@@ -25,6 +26,7 @@ interface PodNote {
   readonly job: string;
   readonly finding: PodFinding | undefined;
   readonly createdAtMs: number;
+  readonly startedAtMs: number | undefined;
 }
 type EventNote = EventFinding & { readonly job: string };
 
@@ -97,8 +99,11 @@ export class DiagnosisWatch {
     if (notes === undefined) return { waiting: undefined, failure: undefined };
     if (notes.known?.sinceMs !== sinceMs) {
       const events = [...notes.events.values()].filter(({ atMs }) => atMs >= sinceMs);
-      const { waiting, failure } = combine([...notes.pods.values()], events);
-      notes.known = { sinceMs, diagnoses: { waiting, failure: failure ?? notes.crash } };
+      const pods = [...notes.pods.values()];
+      const { waiting, failure } = combine(pods, events);
+      const startedAtMs = latest(pods.map((pod) => pod.startedAtMs));
+      const diagnoses = { waiting, failure: failure ?? notes.crash, startedAtMs };
+      notes.known = { sinceMs, diagnoses };
     }
     return notes.known.diagnoses;
   }
@@ -141,6 +146,11 @@ export class DiagnosisWatch {
   }
 }
 
+function latest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((timeMs) => timeMs !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
+}
+
 function createNotes(): JobNotes {
   return { pods: new Map(), events: new Map(), crash: undefined, known: undefined };
 }
@@ -148,7 +158,12 @@ function createNotes(): JobNotes {
 function toPodNote(pod: PodObject): PodNote | undefined {
   const job = pod.metadata.labels?.[JOB_SET_LABEL];
   if (job === undefined) return undefined;
-  return { job, finding: explainPod(pod), createdAtMs: createdMs(pod) };
+  return {
+    job,
+    finding: explainPod(pod),
+    createdAtMs: createdMs(pod),
+    startedAtMs: trainingStartedMs(pod),
+  };
 }
 
 function toEventNote(event: EventObject): EventNote | undefined {

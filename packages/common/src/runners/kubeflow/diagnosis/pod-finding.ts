@@ -4,12 +4,13 @@ import { lastLines, toOneLine } from '../../../kubernetes/outside-text.ts';
 
 interface ContainerState {
   readonly waiting?: { readonly reason?: string; readonly message?: string };
-  readonly running?: object;
+  readonly running?: { readonly startedAt?: string | null };
   readonly terminated?: {
     readonly exitCode: number;
     readonly signal?: number;
     readonly reason?: string;
     readonly message?: string;
+    readonly startedAt?: string | null;
     readonly finishedAt?: string | null;
   };
 }
@@ -197,6 +198,14 @@ function firstWaiting(containers: readonly Container[], pod: PodObject): PodFind
     if (finding !== undefined) return finding;
   }
   return undefined;
+}
+
+/** When the container that trains began, UNIX milliseconds; undefined in pods that do not train. */
+export function trainingStartedMs(pod: PodObject): number | undefined {
+  const state = pod.status?.containerStatuses?.find(
+    ({ name }) => name === TRAINING_CONTAINER,
+  )?.state;
+  return toMs((state?.running ?? state?.terminated)?.startedAt);
 }
 
 export function createdMs({ metadata }: PodObject): number {

@@ -13,6 +13,8 @@ export interface Diagnoses {
   readonly waiting: Diagnosis | undefined;
   /** Why it failed; undefined when no pod tells. */
   readonly failure: Diagnosis | undefined;
+  /** When the last training container began, UNIX milliseconds; for a start that nobody saw. */
+  readonly startedAtMs?: number | undefined;
 }
 
 export const NO_DIAGNOSES: Diagnoses = { waiting: undefined, failure: undefined };

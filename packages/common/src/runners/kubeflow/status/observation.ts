@@ -24,8 +24,10 @@ export function toObservation(
   trainJob: SeenTrainJob,
   diagnoses: Diagnoses | undefined = undefined,
 ): Seen {
-  const { metadata, status, startedAtMs } = trainJob;
+  const { metadata, status } = trainJob;
   const { endedAtMs, ...said } = describe(trainJob, diagnoses ?? NO_DIAGNOSES);
+  // Whoever comes after the end never saw every node ready, but the pods still tell.
+  const startedAtMs = trainJob.startedAtMs ?? (endedAtMs && diagnoses?.startedAtMs);
   return {
     exists: true,
     runId: metadata.uid,
@@ -38,6 +40,11 @@ export function toObservation(
     progress: toProgress(status?.trainerStatus),
     isDiagnosed: diagnoses !== undefined,
   };
+}
+
+/** Whether Trainer says that it is over. */
+export function hasEnded({ status }: SeenTrainJob): boolean {
+  return findTrue(status?.conditions, 'Complete', 'Failed') !== undefined;
 }
 
 /** Whether the TrainJob failed in a way that its pods can explain. */

@@ -8,11 +8,12 @@ export interface Metrics {
   readonly deliveries: Counter<'outcome'>;
 }
 
-/** Both are asked at every scrape, so that counting costs nothing in between. */
+/** All three are asked at every scrape, so that counting costs nothing in between. */
 export function createMetrics(
   backend: string,
   countJobs: () => ReadonlyMap<JobStatus, number>,
   countUnreadable: () => number = () => 0,
+  behindForMs: () => number = () => 0,
 ): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ backend });
@@ -33,6 +34,14 @@ export function createMetrics(
     registers: [registry],
     collect() {
       this.set(countUnreadable());
+    },
+  });
+  new Gauge({
+    name: 'trainer_cache_behind_seconds',
+    help: 'For how long what is known of jobs may have missed changes of the cluster',
+    registers: [registry],
+    collect() {
+      this.set(behindForMs() / 1000);
     },
   });
   const requestSeconds = new Histogram({

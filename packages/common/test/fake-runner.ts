@@ -51,6 +51,10 @@ export class FakeRunner implements JobRunner {
     return undefined;
   }
 
+  behindForMs(): number {
+    return 0;
+  }
+
   /** Its plan is the spec itself. */
   async prepare(spec: JobSpec): Promise<PreparedJob> {
     const plan = JSON.parse(JSON.stringify(spec)) as JsonObject;

@@ -61,6 +61,7 @@ export function describeJobRunner(name: string, make: () => Promise<RunnerHarnes
 
     test('is ready once opened', () => {
       expect(runner.notReadyReason()).toBeUndefined();
+      expect(runner.behindForMs()).toBe(0);
     });
 
     test('knows nothing of a name that it never ran', async () => {

@@ -222,6 +222,7 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
 
     it('is ready once opened, and may be opened and closed again', async () => {
       expect(store.notReadyReason()).toBeUndefined();
+      expect(store.behindForMs()).toBe(0);
       await store.open();
       await store.close();
       await store.close();

@@ -3,7 +3,7 @@ import { BaseTrainerBackend } from '../src/backends/base-trainer-backend.ts';
 import type { Rule } from '../src/backends/rules.ts';
 import type { Clock } from '../src/clock.ts';
 import { parseConfig } from '../src/config.ts';
-import { createService } from '../src/service/create-service.ts';
+import { createService, type ServiceParts } from '../src/service/create-service.ts';
 
 /** A backend that demands nothing. */
 export class TestBackend extends BaseTrainerBackend {
@@ -21,6 +21,7 @@ export interface TestServiceOptions {
   readonly clock?: Clock;
   /** Silent by default. */
   readonly logger?: Logger;
+  readonly decorate?: ServiceParts['decorate'];
 }
 
 export interface TestService extends AsyncDisposable {
@@ -59,9 +60,14 @@ const ENV = {
 
 /** Starts a whole service on a real socket; dispose of it, or close it. */
 export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
-  const { backend = new TestBackend(), env, clock, logger = pino({ level: 'silent' }) } = options;
+  const { backend = new TestBackend(), env, clock, decorate } = options;
+  const { logger = pino({ level: 'silent' }) } = options;
   const config = parseConfig(backend.defaults, { ...ENV, ...env });
-  const service = await createService({ backend, config, logger, ...(clock && { clock }) });
+  const service = await createService({
+    ...{ backend, config, logger },
+    ...(clock && { clock }),
+    ...(decorate && { decorate }),
+  });
   const url = await service.listen();
 
   const request = async (path: string, { method, headers, body }: TestRequest = {}) => {

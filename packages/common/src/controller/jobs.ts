@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache';
-import { errors } from '../errors.ts';
+import { errors, TrainerError } from '../errors.ts';
 import { isTerminal, type JobRecord, NO_DELIVERY, type PlannedJob } from '../jobs/job.ts';
 import { toJobName } from '../jobs/job-name.ts';
 import { isRunOf, type JobView, projectJob } from '../jobs/observation.ts';
+import { behindForMs, isStale } from '../jobs/staleness.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { type Submission, Submitter, type SubmitterParts } from './submitter.ts';
 import { toCancelled, toObservedEnd } from './terminal-states.ts';
@@ -11,6 +12,8 @@ export interface JobAnswer {
   readonly view: JobView;
   /** What was asked and made of it; undefined once the record was deleted meanwhile. */
   readonly readPlan: () => Promise<PlannedJob | undefined>;
+  /** Since when it may lack changes, in UNIX milliseconds; undefined while it is fresh. */
+  readonly staleSinceMs?: number | undefined;
 }
 
 export interface JobsParts extends SubmitterParts {
@@ -101,16 +104,24 @@ export class Jobs {
   async #find(jobId: string): Promise<JobRecord> {
     const { store, backend } = this.#parts;
     const record = await store.get(toJobName(backend, jobId));
-    if (record === undefined) throw errors.jobNotFound(jobId);
+    if (record === undefined) {
+      throw isStale(store.behindForMs()) ? errors.clusterUnreachable() : errors.jobNotFound(jobId);
+    }
     // The id is a part of the record, which may be what cannot be read of it.
     return withId(record, jobId);
   }
 
   #answer(record: JobRecord): JobAnswer {
-    const { store } = this.#parts;
+    const { store, clock } = this.#parts;
     const newest = store.getCached(record.name);
     const view = this.#project(newest?.uid === record.uid ? withId(newest, record.id) : record);
-    return { view, readPlan: () => store.readPlan(record) };
+    const behindMs = behindForMs(this.#parts);
+    if (!isStale(behindMs) || !Number.isFinite(behindMs)) {
+      return { view, readPlan: () => store.readPlan(record) };
+    }
+    // The state is worth more than what was submitted, which may not be at hand now.
+    const readPlan = () => store.readPlan(record).catch(undefinedIfUnreachable);
+    return { view, readPlan, staleSinceMs: clock.now() - behindMs };
   }
 
   /** What was seen but is not written yet keeps the time at which it was first told. */
@@ -130,4 +141,8 @@ export class Jobs {
 
 function withId(record: JobRecord, id: string): JobRecord {
   return record.id === id ? record : { ...record, id };
+}
+
+function undefinedIfUnreachable(error: unknown): undefined {
+  if (!(error instanceof TrainerError && error.code === 'CLUSTER_UNAVAILABLE')) throw error;
 }

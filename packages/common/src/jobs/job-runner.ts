@@ -38,8 +38,10 @@ export interface JobRunner {
   open(): Promise<void>;
   /** Stops watching; runs go on. Harmless when repeated. */
   close(): Promise<void>;
-  /** One sentence on why its observations cannot be relied on right now, or undefined. */
+  /** One sentence on why there is nothing yet to answer from, or undefined. */
   notReadyReason(): string | undefined;
+  /** For how long what is known here may have missed changes; infinite before the first list. */
+  behindForMs(): number;
 
   /** Turns a job spec into this runner's own plan; starts nothing. */
   prepare(spec: JobSpec): Promise<PreparedJob>;

@@ -19,12 +19,14 @@ export type RecordChange = Partial<
  * be reached throws a TrainerError CLUSTER_UNAVAILABLE. `name` is always the record's name.
  */
 export interface JobStore {
-  /** Starts watching; `get` and `list` are complete once `notReadyReason` says nothing. */
+  /** Starts watching; `list` has been complete once `notReadyReason` says nothing. */
   open(): Promise<void>;
   /** Stops watching; harmless when repeated. */
   close(): Promise<void>;
-  /** One sentence on why the store cannot be relied on right now, or undefined. */
+  /** One sentence on why there is nothing yet to answer from, or undefined. */
   notReadyReason(): string | undefined;
+  /** For how long what is known here may have missed changes; infinite before the first list. */
+  behindForMs(): number;
 
   /** Writes a new record; of several callers with one name, exactly one gets `created`. */
   create(draft: JobDraft, payload: JobPayload): Promise<CreateOutcome>;

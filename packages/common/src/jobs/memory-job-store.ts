@@ -23,6 +23,10 @@ export class MemoryJobStore implements JobStore {
     return undefined;
   }
 
+  behindForMs(): number {
+    return 0;
+  }
+
   async create(draft: JobDraft, payload: JobPayload): Promise<CreateOutcome> {
     const existing = this.#entries.get(draft.name);
     if (existing !== undefined) return { outcome: 'exists', record: existing.record };

@@ -12,7 +12,7 @@ export interface Platform {
   readonly leadership: Leadership;
   /** Addresses of the platform's own API, which no webhook may point to. */
   readonly apiEndpoints: readonly { readonly address: string; readonly port: number }[];
-  /** Connects; harmless failures are retried behind it, and `unready` of the parts tells of them. */
+  /** Connects; harmless failures are retried behind it, and `behindForMs` of the parts tells of them. */
   open(): Promise<void>;
   /** Gives up leadership and connections; harmless when repeated. */
   close(): Promise<void>;

@@ -50,6 +50,8 @@ export class Informer<T extends CachedObject, V> {
   readonly #listeners = new Set<CacheListener<V>>();
   readonly #loop = new BackgroundLoop((signal, attempted) => this.#follow(signal, attempted));
   #isFollowing = false;
+  /** Since the last break, which the log tells of. */
+  #isInterrupted = false;
   /** Monotonic time up to which the cache is known to have been complete. */
   #currentUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -127,9 +129,17 @@ export class Informer<T extends CachedObject, V> {
         const delayMs = retryDelayMs(failures, error);
         failures += 1;
         isResync = false;
+        this.#isInterrupted = true;
+        const behindMs = this.behindForMs();
         const saying = error instanceof ApiError ? error.serverMessage : undefined;
         logger.warn(
-          { path, err: error, server_message: saying, retry_in_ms: Math.round(delayMs) },
+          {
+            path,
+            err: error,
+            server_message: saying,
+            retry_in_ms: Math.round(delayMs),
+            ...(Number.isFinite(behindMs) && { behind_ms: Math.round(behindMs) }),
+          },
           'watching was interrupted',
         );
         await pause(clock, delayMs, signal);
@@ -192,7 +202,7 @@ export class Informer<T extends CachedObject, V> {
         timeoutSeconds,
       },
     });
-    if (!signal.aborted) this.#isFollowing = true;
+    if (!signal.aborted) this.#noteFollowing();
     for await (const { type, object } of events) {
       signal.throwIfAborted();
       if (type === 'BOOKMARK') this.#cache.applyBookmark(object.metadata.resourceVersion);
@@ -200,6 +210,13 @@ export class Informer<T extends CachedObject, V> {
       else this.#announce(this.#cache.applyChanged(object));
     }
     signal.throwIfAborted();
+  }
+
+  #noteFollowing(): void {
+    const { logger, path } = this.#options;
+    if (this.#isInterrupted) logger.info({ path }, 'watching again');
+    this.#isInterrupted = false;
+    this.#isFollowing = true;
   }
 
   #request(as: string, signal: AbortSignal): ApiRequest {

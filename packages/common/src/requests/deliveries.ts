@@ -12,6 +12,11 @@ export const DeliveriesSchema = z
     attempt_count: z.int().describe('POSTs of the final callback so far'),
     next_attempt_at: timestamp.describe('When the next is due, if one is'),
     replayed_at: timestamp.describe('When a replay was last asked for'),
+    stale_since: timestamp
+      .optional()
+      .describe(
+        'Given while the cluster cannot be reached: since when changes may be missing here',
+      ),
     attempts: z
       .array(
         z.object({

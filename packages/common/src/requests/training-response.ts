@@ -41,6 +41,11 @@ export const TrainingResponseSchema = z
       .string()
       .nullable()
       .describe('A page about the job, where the operator set one up'),
+    stale_since: timestamp
+      .optional()
+      .describe(
+        'Given while the cluster cannot be reached: since when changes may be missing here',
+      ),
     metadata: z.object({
       backend: z.string().describe('Which service the job belongs to'),
       warnings: z

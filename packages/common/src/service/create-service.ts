@@ -13,6 +13,7 @@ import { Jobs } from '../controller/jobs.ts';
 import { createApp } from '../http/app.ts';
 import { Tokens } from '../http/plugins/tokens.ts';
 import type { Platform } from '../jobs/platform.ts';
+import { behindForMs } from '../jobs/staleness.ts';
 import { createMetrics } from '../metrics.ts';
 import type { JobStatus } from '../requests/job-status.ts';
 import { createPlatform } from './create-platform.ts';
@@ -69,6 +70,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     backend.name,
     () => countByStatus(platform),
     () => countUnreadable(platform),
+    () => behindForMs(platform),
   );
   const dispatcher = new Dispatcher({
     ...{ store, runner, leadership, metrics, clock, logger },
@@ -94,7 +96,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     ...{ backend, config, tokens, logger, jobs, metrics },
     describedBackends: parts.describedBackends,
     furtherRules: [createWebhookRule(policy)],
-    unready: () =>
+    notReadyReasons: () =>
       [store.notReadyReason(), runner.notReadyReason()].filter(
         (sentence) => sentence !== undefined,
       ),

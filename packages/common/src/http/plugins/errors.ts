@@ -36,6 +36,8 @@ export function replyWithProblem(
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
   // What the framework refuses has passed no hook.
   reply.header('x-request-id', request.id);
+  // Another replica may reach what this one does not.
+  if (status === 503) reply.header('connection', 'close');
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="trainer"');
   letAnswerArrive(request, reply);
   const body = JSON.stringify(toProblem(problem, request.id));

@@ -24,9 +24,9 @@ export function registerCancelJob(app: FastifyInstance, { jobs, responses }: Can
       problems: [...JOB_PROBLEMS, 'PAYLOAD_TOO_LARGE'],
     },
     serializerCompiler: () => writeTrainingResponse,
-    handler: async ({ params }) => {
+    handler: async ({ params }, reply) => {
       const { detail, ...answer } = await jobs.cancel(params.job_id);
-      return responses.describe(answer, detail);
+      return responses.describe(answer, reply, detail);
     },
   });
 }

@@ -4,6 +4,7 @@ import { DeliveriesSchema } from '../../requests/deliveries.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { toDeliveriesResponse } from './deliveries-response.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
+import { toStaleSince } from './stale-since.ts';
 
 /** `GET /train/{job_id}/deliveries`. */
 export function registerGetDeliveries(app: FastifyInstance, jobs: Jobs): void {
@@ -17,9 +18,9 @@ export function registerGetDeliveries(app: FastifyInstance, jobs: Jobs): void {
       response: { 200: DeliveriesSchema.describe('The attempts at the final callback') },
       problems: JOB_PROBLEMS,
     },
-    handler: async ({ params }) => {
-      const { view } = await jobs.get(params.job_id);
-      return toDeliveriesResponse(view.record);
+    handler: async ({ params }, reply) => {
+      const answer = await jobs.get(params.job_id);
+      return { ...toDeliveriesResponse(answer.view.record), ...toStaleSince(answer, reply) };
     },
   });
 }

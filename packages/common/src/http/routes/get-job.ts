@@ -23,6 +23,6 @@ export function registerGetJob(app: FastifyInstance, { jobs, responses }: GetJob
       problems: JOB_PROBLEMS,
     },
     serializerCompiler: () => writeTrainingResponse,
-    handler: async ({ params }) => responses.describe(await jobs.get(params.job_id)),
+    handler: async ({ params }, reply) => responses.describe(await jobs.get(params.job_id), reply),
   });
 }

@@ -9,11 +9,14 @@ const ReadinessSchema = z.object({
 
 export interface GetReadinessParts {
   /** Sentences on what is not ready; none when all is. */
-  readonly unready: () => readonly string[];
+  readonly notReadyReasons: () => readonly string[];
 }
 
 /** `GET /readyz`. */
-export function registerGetReadiness(app: FastifyInstance, { unready }: GetReadinessParts): void {
+export function registerGetReadiness(
+  app: FastifyInstance,
+  { notReadyReasons }: GetReadinessParts,
+): void {
   app.get('/readyz', {
     ...OPERATIONS_ROUTE,
     schema: {
@@ -27,7 +30,7 @@ export function registerGetReadiness(app: FastifyInstance, { unready }: GetReadi
       },
     },
     handler: async (_request, reply) => {
-      const not_ready = [...unready()];
+      const not_ready = [...notReadyReasons()];
       if (not_ready.length > 0) reply.code(503);
       return { status: not_ready.length === 0 ? 'ready' : 'not ready', not_ready };
     },

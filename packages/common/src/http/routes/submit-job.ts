@@ -46,7 +46,7 @@ export function registerSubmitJob(app: FastifyInstance, parts: SubmitJobParts): 
       const { isReplay, ...answer } = await jobs.submit(submission);
       reply.header('location', `/train/${answer.view.record.id}`);
       if (isReplay) reply.header('idempotent-replayed', 'true');
-      return responses.describe(answer);
+      return responses.describe(answer, reply);
     },
   });
 }

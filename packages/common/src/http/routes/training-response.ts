@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Config } from '../../config.ts';
@@ -5,6 +6,7 @@ import type { JobAnswer } from '../../controller/jobs.ts';
 import type { JobRecord } from '../../jobs/job.ts';
 import { toJobSummary } from '../../jobs/job-summary.ts';
 import { type TrainingResponse, TrainingResponseSchema } from '../../requests/training-response.ts';
+import { toStaleSince } from './stale-since.ts';
 
 /** Some thousands of jobs, which is more than are polled at a time. */
 const MAX_REMEMBERED_LENGTH = 16 * 1024 * 1024;
@@ -29,12 +31,17 @@ export class TrainingResponses {
   }
 
   /** `detail` is the state's own unless something else is to be said. */
-  async describe(answer: JobAnswer, detail = answer.view.state.detail): Promise<DescribedJob> {
+  async describe(
+    answer: JobAnswer,
+    reply: FastifyReply,
+    detail = answer.view.state.detail,
+  ): Promise<DescribedJob> {
     const { record } = answer.view;
     return {
       ...toJobSummary(answer.view),
       detail,
       dashboard_url: toDashboardUrl(record, this.#config),
+      ...toStaleSince(answer, reply),
       metadata: this.#metadata.get(toKey(record)) ?? (await this.#describeMetadata(answer)),
     };
   }
@@ -55,9 +62,9 @@ export class TrainingResponses {
  */
 export function writeTrainingResponse({ metadata, ...summary }: DescribedJob): string {
   const checked = Summary.parse(summary);
-  const members = Object.entries(checked).map(
-    ([key, value]) => `"${key}":${JSON.stringify(value)}`,
-  );
+  const members = Object.entries(checked)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `"${key}":${JSON.stringify(value)}`);
   return `{${members.join()},"metadata":${metadata}}`;
 }
 

@@ -91,10 +91,12 @@ export class KubeflowRunner implements JobRunner {
   }
 
   notReadyReason(): string | undefined {
-    const behindMs = this.#trainJobs.behindForMs();
-    if (behindMs === Number.POSITIVE_INFINITY) return 'The TrainJobs have not been listed yet.';
-    if (behindMs <= MAX_BEHIND_MS) return undefined;
-    return `The TrainJobs could not be watched for ${Math.round(behindMs / 1000)} seconds.`;
+    if (Number.isFinite(this.behindForMs())) return undefined;
+    return 'The TrainJobs have not been listed yet.';
+  }
+
+  behindForMs(): number {
+    return this.#trainJobs.behindForMs();
   }
 
   async prepare(spec: JobSpec): Promise<PreparedJob> {
@@ -142,7 +144,7 @@ export class KubeflowRunner implements JobRunner {
   }
 
   getCached(name: string): Observation | undefined {
-    const behindMs = this.#trainJobs.behindForMs();
+    const behindMs = this.behindForMs();
     if (behindMs === Number.POSITIVE_INFINITY) return undefined;
     const trainJob = this.#trainJobs.get(name);
     // What is there stays there for long, but what is not there may come at any moment.

@@ -42,6 +42,10 @@ export class MockRunner implements JobRunner {
     return undefined;
   }
 
+  behindForMs(): number {
+    return 0;
+  }
+
   /** Its echo is the TrainJob that a cluster which can do everything would be handed. */
   async prepare(spec: JobSpec): Promise<PreparedJob> {
     const { manifest, warnings } = renderTrainJob(spec, this.#config, ALL_CAPABILITIES);

@@ -45,7 +45,6 @@ interface Secret extends SecretMetadata {
 const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1';
 const MERGE_PATCH = 'application/merge-patch+json';
 const TOO_LARGE = 413;
-const MAX_BEHIND_MS = 15_000;
 /** Characters of remembered plans: a few thousand of usual size. */
 const MAX_PLAN_CHARACTERS = 16 * 1024 * 1024;
 const MAX_REPORTED = 1000;
@@ -95,11 +94,12 @@ export class SecretJobStore implements JobStore {
   }
 
   notReadyReason(): string | undefined {
-    const behindMs = this.#cache.behindForMs();
-    if (behindMs <= MAX_BEHIND_MS) return undefined;
-    return behindMs === Number.POSITIVE_INFINITY
-      ? 'The jobs have not been read from the cluster yet.'
-      : `The jobs were last read from the cluster ${Math.round(behindMs / 1000)} s ago.`;
+    if (Number.isFinite(this.behindForMs())) return undefined;
+    return 'The jobs have not been read from the cluster yet.';
+  }
+
+  behindForMs(): number {
+    return this.#cache.behindForMs();
   }
 
   async create(draft: JobDraft, payload: JobPayload): Promise<CreateOutcome> {

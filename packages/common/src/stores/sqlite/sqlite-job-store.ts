@@ -36,6 +36,10 @@ export class SqliteJobStore implements JobStore {
     return this.#isOpen ? this.#database.failure : 'The records have not been read yet.';
   }
 
+  behindForMs(): number {
+    return this.#isOpen ? 0 : Number.POSITIVE_INFINITY;
+  }
+
   async create(draft: JobDraft, payload: JobPayload): Promise<CreateOutcome> {
     const record: JobRecord = { ...draft, uid: randomUUID(), version: '1' };
     const { asked, plan, echo, callback, secrets } = payload;

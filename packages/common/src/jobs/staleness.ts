@@ -1,0 +1,20 @@
+import type { JobRunner } from './job-runner.ts';
+import type { JobStore } from './job-store.ts';
+
+/** Beyond this, an answer says since when it may lack changes, and absence proves nothing. */
+const STALE_AFTER_MS = 30_000;
+
+type Caches = {
+  readonly store: Pick<JobStore, 'behindForMs'>;
+  readonly runner: Pick<JobRunner, 'behindForMs'>;
+};
+
+/** For how long what is known of jobs may have missed changes; infinite before it is complete. */
+export function behindForMs({ store, runner }: Caches): number {
+  return Math.max(store.behindForMs(), runner.behindForMs());
+}
+
+/** Whether what has missed changes for so long is too old to be told without saying so. */
+export function isStale(behindMs: number): boolean {
+  return behindMs > STALE_AFTER_MS;
+}

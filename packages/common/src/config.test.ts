@@ -39,6 +39,7 @@ test('without any setting, the defaults of the contract hold', () => {
     // The pod's own one, where the tests run in a pod.
     jobsNamespace: expect.any(String),
     trainingServiceAccount: undefined,
+    allowedSecrets: [],
     defaultCredentialsSecret: undefined,
     s3Endpoint: undefined,
     s3Region: undefined,
@@ -81,6 +82,7 @@ describe('accepted', () => {
     ['TRAINER_TRAINJOB_API_VERSION', 'x.y/v2', { trainJobApiVersion: 'x.y/v2' }],
     ['TRAINER_S3_ENDPOINT', 'http://minio:9000', { s3Endpoint: 'http://minio:9000' }],
     ['TRAINER_GPU_TYPES', '{"A100":{}}', { gpuTypes: { A100: {} } }],
+    ['TRAINER_ALLOWED_SECRETS', 'a, b.c', { allowedSecrets: ['a', 'b.c'] }],
     ['TRAINER_S3_POLICY', 'studio', { s3Policy: 'studio' }],
     [
       'TRAINER_DASHBOARD_URL_TEMPLATE',
@@ -120,6 +122,7 @@ describe('a bad value is named with what is accepted', () => {
     ['TRAINER_S3_ENDPOINT', 'minio:9000', 'an http(s) URL without user name'],
     ['TRAINER_S3_ENDPOINT', 'https://minio/?a=b', 'an http(s) URL without user name'],
     ['TRAINER_S3_ENDPOINT', 'https://', 'an http(s) URL without user name'],
+    ['TRAINER_ALLOWED_SECRETS', 'a_b', 'one name of a Secret'],
     ['TRAINER_S3_POLICY', 'on', 'one of off, studio'],
     ['TRAINER_GPU_TYPES', '{', 'a JSON object that maps a gpu_type'],
     ['TRAINER_GPU_TYPES', '[]', 'a JSON object that maps a gpu_type'],

@@ -150,6 +150,10 @@ export const SETTINGS = {
   },
   TRAINER_TRAINING_SERVICE_ACCOUNT: optionalDnsName,
   TRAINER_DEFAULT_CREDENTIALS_SECRET: optionalDnsName,
+  TRAINER_ALLOWED_SECRETS: {
+    schema: list.pipe(z.array(dnsName)).optional(),
+    accepts: 'one name of a Secret, or several separated by commas',
+  },
   TRAINER_S3_ENDPOINT: {
     schema: z
       .string()
@@ -264,6 +268,7 @@ function toConfig(values: Values, defaults: ServiceDefaults) {
     trainJobApiVersion: values.TRAINER_TRAINJOB_API_VERSION,
     jobsNamespace: values.TRAINER_JOBS_NAMESPACE ?? podNamespace() ?? 'default',
     trainingServiceAccount: values.TRAINER_TRAINING_SERVICE_ACCOUNT,
+    allowedSecrets: values.TRAINER_ALLOWED_SECRETS ?? [],
     defaultCredentialsSecret: values.TRAINER_DEFAULT_CREDENTIALS_SECRET,
     s3Endpoint: values.TRAINER_S3_ENDPOINT,
     s3Region: values.TRAINER_S3_REGION,

@@ -30,6 +30,7 @@ it("accepts the guide's example", async () => {
   expect(body).toMatchObject({ job_id: guideExample.job_id, status: 'submitted' });
   expect(body.metadata.warnings).toEqual([
     'customization.qlora is ignored, since customization.method is lora',
+    'base_model.auth_token is ignored, since base_model.huggingface_token goes before it',
   ]);
   const { train_job } = body.metadata.job_spec;
   expect(train_job.spec).toMatchObject({

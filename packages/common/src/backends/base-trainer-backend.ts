@@ -3,10 +3,10 @@ import type { Submission } from '../controller/submitter.ts';
 import { errors } from '../errors.ts';
 import type { CallbackTarget } from '../jobs/job.ts';
 import { buildJobSpec } from '../jobs/job-spec.ts';
-import { toAskedForms } from '../requests/asked-forms.ts';
+import { identifyRequest } from '../requests/asked-forms.ts';
 import { parseTrainingRequest } from '../requests/parse-training-request.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
-import { COMMON_RULES, checkRules, type Rule } from './rules.ts';
+import { COMMON_RULES, checkRules, type Rule, secretsIn } from './rules.ts';
 import { studioS3Layout } from './s3-layout.ts';
 
 /**
@@ -48,8 +48,7 @@ export abstract class BaseTrainerBackend {
   prepare(body: unknown, config: Config, furtherRules: readonly Rule[] = []): Submission {
     const parsed = parseTrainingRequest(body);
     const { request } = parsed;
-    const policy = config.s3Policy === 'studio' ? [studioS3Layout] : [];
-    const rules = [...this.rules, ...COMMON_RULES, ...policy, ...furtherRules];
+    const rules = [...this.rules, ...COMMON_RULES, ...settingRules(config), ...furtherRules];
     const violations = [
       ...parsed.violations,
       ...(request === undefined ? [] : checkRules(rules, request, parsed.violations)),
@@ -58,11 +57,19 @@ export abstract class BaseTrainerBackend {
     const traits = { name: this.name, command: this.command(request), env: this.env(request) };
     return {
       ...buildJobSpec(request, traits, config),
-      asked: toAskedForms(parsed.body, request),
+      ...identifyRequest(parsed.body, request),
       callback: toCallbackTarget(request),
       warnings: [...parsed.warnings, ...this.warnings(request)],
     };
   }
+}
+
+/** The rules that an operator's settings make. */
+function settingRules(config: Config): readonly Rule[] {
+  return [
+    secretsIn(config.allowedSecrets),
+    ...(config.s3Policy === 'studio' ? [studioS3Layout] : []),
+  ];
 }
 
 function toCallbackTarget({ callbacks }: TrainingRequest): CallbackTarget | undefined {

@@ -8,6 +8,7 @@ import {
   methodNeeds,
   providerIn,
   type Rule,
+  secretsIn,
 } from './rules.ts';
 
 const check = (rules: readonly Rule[], changes: Changes) =>
@@ -73,6 +74,34 @@ describe('rules of a backend', () => {
     expect(checkRules([providerIn('nemo')], parseValid(makeBody()), refused)).toEqual([]);
     const other = [{ path: 'base_model.provider_hint', message: '' }];
     expect(checkRules([providerIn('nemo')], parseValid(makeBody()), other)).toHaveLength(1);
+  });
+});
+
+describe('variables of the trainer', () => {
+  const withEnv = (trainer_env: unknown) => ({ extra_parameters: { trainer_env } });
+
+  test.each(['TRAINER_DEVICE', 'TRAINER_ENGINE_FALLBACK', 'TRAINER_REPORTS_TOKEN'])(
+    '%s is the operator\u2019s',
+    (name) => {
+      expect(pathsOf(withEnv({ [name]: 'x' }))).toEqual([`extra_parameters.trainer_env.${name}`]);
+    },
+  );
+
+  test('may have other names that begin alike', () => {
+    expect(pathsOf(withEnv({ TRAINER_OF_MINE: 'x' }))).toEqual([]);
+  });
+
+  test('refer to the Secrets alone that the operator allows', () => {
+    const from = (name: string) => ({ valueFrom: { secretKeyRef: { name, key: 'k' } } });
+    const changes = withEnv({ A: from('mine'), B: from('yours'), C: 'x' });
+    expect(check([secretsIn(['mine'])], changes)).toEqual([
+      {
+        path: 'extra_parameters.trainer_env.B',
+        message:
+          'extra_parameters.trainer_env.B must not refer to the Secret yours, which TRAINER_ALLOWED_SECRETS of this service does not list.',
+      },
+    ]);
+    expect(check([secretsIn([])], changes)).toHaveLength(2);
   });
 });
 

@@ -1,5 +1,6 @@
 import type { Violation } from '../errors.ts';
-import { createSecretTest, isCredentialName } from '../requests/credentials.ts';
+import { isCredentialName } from '../requests/credential-names.ts';
+import { createSecretTest } from '../requests/credentials.ts';
 import {
   isEnvName,
   isLabelValue,
@@ -7,6 +8,7 @@ import {
   OWN_PREFIX,
 } from '../requests/kubernetes-names.ts';
 import { isAffected } from '../requests/parse-training-request.ts';
+import { RESERVED_VARIABLES } from '../requests/reserved-variables.ts';
 import type { METHODS, PROVIDERS, TrainingRequest } from '../requests/training-request.ts';
 
 type Provider = (typeof PROVIDERS)[number];
@@ -147,9 +149,29 @@ const kubernetesAcceptsEnv: Rule = {
           },
         ];
       }
+      if (RESERVED_VARIABLES.has(name)) {
+        const message = `${path} must not be set by a request, since the operator sets it for the trainer.`;
+        return [{ path, message }];
+      }
       return [];
     }),
 };
+
+/** A variable may refer to a Secret only where the operator allows it, since pods may read them all. */
+export function secretsIn(allowed: readonly string[]): Rule {
+  return {
+    reads: ['extra_parameters.trainer_env'],
+    check: ({ extra_parameters }) =>
+      Object.entries(extra_parameters.trainer_env ?? {}).flatMap(([name, value]) => {
+        if (typeof value === 'string') return [];
+        const secret = value.valueFrom.secretKeyRef.name;
+        if (allowed.includes(secret)) return [];
+        const path = `extra_parameters.trainer_env.${name.slice(0, 80)}`;
+        const message = `${path} must not refer to the Secret ${secret}, which TRAINER_ALLOWED_SECRETS of this service does not list.`;
+        return [{ path, message }];
+      }),
+  };
+}
 
 /** These end up readable on Kubernetes objects, where a credential must never stand. */
 const noSecretInPlainSight: Rule = {

@@ -7,7 +7,6 @@ import {
   type CallbackTarget,
   isTerminal,
   type JobDraft,
-  type JobPayload,
   type JobRecord,
   type JsonObject,
   NO_DELIVERY,
@@ -18,13 +17,12 @@ import type { JobRunner, PreparedJob, StartOutcome } from '../jobs/job-runner.ts
 import type { SpecifiedJob } from '../jobs/job-spec.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import { updateRecord } from '../jobs/update-record.ts';
-import { isRepeated, nameDifferences, toFingerprints } from '../requests/asked-forms.ts';
+import { isRepeated, nameDifferences, type RequestIdentity } from '../requests/asked-forms.ts';
 import { toPlanChange } from './plan-change.ts';
 import { toRefused } from './terminal-states.ts';
 
 /** A request that passed every rule. */
-export interface Submission extends SpecifiedJob {
-  readonly asked: JobPayload['asked'];
+export interface Submission extends SpecifiedJob, RequestIdentity {
   readonly callback: CallbackTarget | undefined;
   readonly warnings: readonly string[];
 }
@@ -106,9 +104,12 @@ export class Submitter {
   }
 
   /** Undefined when the record turns out to be gone. */
-  async #replay(record: JobRecord, { asked }: Submission): Promise<Accepted | undefined> {
+  async #replay(
+    record: JobRecord,
+    { asked, fingerprints }: Submission,
+  ): Promise<Accepted | undefined> {
     const { store, clock } = this.#parts;
-    const isSame = isRepeated(record, asked);
+    const isSame = isRepeated(record, fingerprints);
     const isUnstarted =
       record.runId === undefined &&
       record.unreadable === undefined &&
@@ -135,14 +136,14 @@ export class Submitter {
 
   #draft(name: string, submission: Submission, prepared: PreparedJob) {
     const nowMs = this.#parts.clock.now();
-    const { spec, asked, callback, warnings } = submission;
+    const { spec, asked, fingerprints, callback, warnings } = submission;
     const { plan, echo } = prepared;
     const secrets = { ...submission.secrets, ...prepared.secrets };
     const draft: JobDraft = {
       id: spec.jobId,
       name,
       backend: spec.backend,
-      ...toFingerprints(asked),
+      ...fingerprints,
       createdAtMs: nowMs,
       warnings: [...warnings, ...prepared.warnings],
       hasWebhook: callback !== undefined,

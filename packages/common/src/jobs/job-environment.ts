@@ -1,4 +1,5 @@
 import { errors } from '../errors.ts';
+import { isCredentialWord } from '../requests/credential-words.ts';
 import { createSecretTest, withoutCredentials } from '../requests/credentials.ts';
 import type { StorageAuth, TrainingRequest } from '../requests/training-request.ts';
 
@@ -55,7 +56,7 @@ export const ACCOUNT_NAMES = [
 
 type AwsName = (typeof AWS_NAMES)[number];
 type Credentials = Readonly<Partial<Record<AwsName, string>>>;
-type Env = Readonly<Record<string, string>>;
+type Env = Readonly<Record<string, unknown>>;
 
 /**
  * Everything that a training finds in its environment, and what of it is secret.
@@ -112,11 +113,18 @@ export function buildJobEnvironment(
   if (own.AWS_REGION === undefined) plain('AWS_REGION', parts.storage.region);
   plain('AWS_ENDPOINT_URL', parts.storage.endpoint);
   keepFurtherCredentials(request, own, secret);
-  for (const [name, value] of Object.entries(env)) secret(name, value);
+  for (const [name, value] of Object.entries(env)) {
+    // What stands in a Secret of the platform is the platform's to look up.
+    if (typeof value === 'string') secret(name, value);
+    else {
+      variables.delete(name);
+      delete secrets[name];
+    }
+  }
 
   const toWords = (list: readonly string[] | undefined, kind: string) =>
     list?.map((word, index): Word => {
-      if (!holdsSecret(word)) return word;
+      if (!holdsSecret(word) && !isCredentialWord(word, list[index - 1])) return word;
       const variable = `TRAINING_${kind}_${index}`;
       secret(variable, word);
       return { variable };
@@ -127,7 +135,9 @@ export function buildJobEnvironment(
     variables: [...variables.values()],
     command,
     args,
-    absentCredentials: findAbsentCredentials(own, env).filter((name) => !variables.has(name)),
+    absentCredentials: findAbsentCredentials(own, env).filter(
+      (name) => !variables.has(name) && env[name] === undefined,
+    ),
     secrets,
   };
 }

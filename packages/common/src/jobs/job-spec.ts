@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts';
 import { createSecretTest } from '../requests/credentials.ts';
-import type { ExtraParameters, MockScript } from '../requests/extra-parameters.ts';
+import type { ExtraParameters, MockScript, SecretVariable } from '../requests/extra-parameters.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
 import { buildJobEnvironment, type Secrets, type Variable, type Word } from './job-environment.ts';
 
@@ -17,7 +17,10 @@ export interface BackendTraits {
 export type ClusterOptions = Pick<
   ExtraParameters,
   'runtime_ref' | 'resources_per_node' | 'job_labels' | 'job_annotations' | 'queue_name'
->;
+> & {
+  /** Variables whose values stand in Secrets of the cluster, by name. */
+  readonly secret_variables: Readonly<Record<string, SecretVariable>>;
+};
 
 /**
  * What is to run, free of the wire's spelling and of any platform. It is JSON and holds no
@@ -91,10 +94,26 @@ export function buildJobSpec(
     gpuType: resources.gpu_type,
     deadlineSeconds: max_duration_minutes && max_duration_minutes * 60,
     sources: toSources(request),
-    clusterOptions: { runtime_ref, resources_per_node, job_labels, job_annotations, queue_name },
+    clusterOptions: {
+      runtime_ref,
+      resources_per_node,
+      job_labels,
+      job_annotations,
+      queue_name,
+      secret_variables: toSecretVariables(extra.trainer_env),
+    },
     simulation: extra.mock,
   };
   return { spec, secrets };
+}
+
+function toSecretVariables(
+  env: ExtraParameters['trainer_env'],
+): ClusterOptions['secret_variables'] {
+  const entries = Object.entries(env ?? {});
+  return Object.fromEntries(
+    entries.flatMap(([name, value]) => (typeof value === 'string' ? [] : [[name, value]])),
+  );
 }
 
 function toSources(request: TrainingRequest): JobSpec['sources'] {

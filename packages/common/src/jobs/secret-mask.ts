@@ -1,4 +1,5 @@
-import { isCredentialName, REDACTED } from '../requests/credentials.ts';
+import { isCredentialName } from '../requests/credential-names.ts';
+import { REDACTED } from '../requests/credentials.ts';
 
 /** Shorter values, such as `1`, `true` or `INFO`, would be found in harmless texts. */
 const MIN_LENGTH = 8;

@@ -1,11 +1,12 @@
 import { findDifferences, toAsked, toFingerprint } from './canonical-request.ts';
+import { withoutCredentialWords } from './credential-words.ts';
 import { toFirstForm } from './first-canonical-form.ts';
 import type { SchemaShape } from './schema-shape.ts';
 import type { TrainingRequest } from './training-request.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What was asked, canonical and without credentials, in both forms that replicas compare. */
+/** What was asked, canonical and without credentials, in the forms that replicas compare. */
 export interface AskedForms {
   /** The form of the first release. */
   readonly first: Json;
@@ -21,26 +22,32 @@ export interface Fingerprints {
   readonly fingerprint2: string | undefined;
 }
 
-/** Both forms of a request. */
-export function toAskedForms(
+/** What makes one request the same as another. */
+export interface RequestIdentity {
+  readonly asked: AskedForms;
+  readonly fingerprints: Fingerprints;
+}
+
+/** The identity of a request, which holds no credential. */
+export function identifyRequest(
   body: Json,
   request: TrainingRequest,
   shape?: SchemaShape,
-): AskedForms {
-  return { first: toFirstForm(body, request), second: toAsked(body, request, shape) };
-}
-
-/** The fingerprints of a new record. */
-export function toFingerprints({ first, second }: AskedForms): Fingerprints {
-  return { fingerprint: toFingerprint(first), fingerprint2: second && toFingerprint(second) };
+): RequestIdentity {
+  const first = toFirstForm(body, request);
+  const second = toAsked(body, request, shape);
+  return {
+    // The first release counts credentials of a command line, which need not be kept for that.
+    asked: { first: withoutArguments(first), second },
+    fingerprints: { fingerprint: toFingerprint(first), fingerprint2: toFingerprint(second) },
+  };
 }
 
 /** Whether a request repeats the one that a record was made of. */
-export function isRepeated(record: Fingerprints, { first, second }: AskedForms): boolean {
-  if (record.fingerprint2 === undefined || second === undefined) {
-    return record.fingerprint === toFingerprint(first);
-  }
-  return record.fingerprint2 === toFingerprint(second);
+export function isRepeated(record: Fingerprints, asked: Fingerprints): boolean {
+  return record.fingerprint2 === undefined
+    ? record.fingerprint === asked.fingerprint
+    : record.fingerprint2 === asked.fingerprint2;
 }
 
 /** Where a request differs from the one that was kept, as paths. */
@@ -49,4 +56,16 @@ export function nameDifferences(kept: AskedForms, asked: AskedForms): string[] {
     return findDifferences(kept.first, asked.first);
   }
   return findDifferences(kept.second, asked.second);
+}
+
+function withoutArguments(form: Json): Json {
+  const { extra_parameters } = form as { extra_parameters?: Json };
+  if (extra_parameters === undefined) return form;
+  const words = Object.fromEntries(
+    ['trainer_command', 'trainer_args'].flatMap((key) => {
+      const list = extra_parameters[key] as readonly string[] | undefined;
+      return list === undefined ? [] : [[key, withoutCredentialWords(list)]];
+    }),
+  );
+  return { ...form, extra_parameters: { ...extra_parameters, ...words } };
 }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
-import { isCredentialName } from './credentials.ts';
+import { isCredentialName } from './credential-names.ts';
+import { withoutCredentialWords } from './credential-words.ts';
 import { toObjectAddresses, toSaltedDigest } from './object-address.ts';
 import { REQUEST_FORMAT } from './parse-training-request.ts';
 import type { SchemaShape } from './schema-shape.ts';
@@ -80,10 +81,15 @@ function toModules(value: unknown): unknown {
 function toAskedExtras(extras: Json, { extra_parameters: normalised }: TrainingRequest): Json {
   const { command: _command, trainer_env: _env, ...rest } = extras;
   const { trainer_command, trainer_args, resources_per_node } = normalised;
-  return { ...rest, trainer_command, trainer_args, resources_per_node };
+  return {
+    ...rest,
+    trainer_command: trainer_command && withoutCredentialWords(trainer_command),
+    trainer_args: trainer_args && withoutCredentialWords(trainer_args),
+    resources_per_node,
+  };
 }
 
-/** Of a variable that is named like a credential the name counts alone. */
+/** Of a value that is named like a credential the name counts alone. */
 function toAskedEnv({ job_id, extra_parameters }: TrainingRequest): Json | undefined {
   const entries = Object.entries(extra_parameters.trainer_env ?? {}).sort(([a], [b]) =>
     a < b ? -1 : 1,
@@ -91,6 +97,7 @@ function toAskedEnv({ job_id, extra_parameters }: TrainingRequest): Json | undef
   if (entries.length === 0) return undefined;
   return Object.fromEntries(
     entries.map(([name, value]) => {
+      if (typeof value !== 'string') return [name, value];
       const salt = `${job_id}\0${name}`;
       return [
         name,

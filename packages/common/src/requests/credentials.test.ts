@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { makeBody, makeGuideBody, parseValid } from '../../test/builders.ts';
+import { isCredentialName } from './credential-names.ts';
+import { isCredentialWord } from './credential-words.ts';
 import {
   createSecretTest,
-  isCredentialName,
   REDACTED,
   redact,
   replaceUrlSecrets,
@@ -36,6 +37,42 @@ describe('names of credentials', () => {
     ...['num_key_value_heads', 'secretary', 'role_arn', 'aws_region', '', 'monkey'],
   ])('%s is none', (name) => {
     expect(isCredentialName(name)).toBe(false);
+  });
+});
+
+describe('words of a command line', () => {
+  test.each<[string, string?]>([
+    ['--hub_token=x'],
+    ['x', '--hub_token'],
+    ['x', '--api-key'],
+    ['x', '-password'],
+    ['--api-key=x'],
+    ['HF_TOKEN=x'],
+    ["export HF_TOKEN='x' && python train.py"],
+    ['train --api-key x --epochs 3'],
+    ['Authorization: Bearer x'],
+  ])('%j after %j gives a credential', (word, previous) => {
+    expect(isCredentialWord(word, previous)).toBe(true);
+    expect(redact([previous, word])).toEqual([previous, REDACTED]);
+  });
+
+  test.each<[string, string?]>([
+    ['--epochs=3'],
+    ['3', '--epochs'],
+    ['<pad>', '--pad_token'],
+    ['--tokenizer=x'],
+    ['--epochs', '--hub_token'],
+    ['--hub_token'],
+    ['$(TRAINING_ARG_1)', '--hub_token'],
+    ['--hub_token=$HF_TOKEN'],
+    ['the token is read from a file'],
+    ['', '--hub_token'],
+  ])('%j after %j gives none', (word, previous) => {
+    expect(isCredentialWord(word, previous)).toBe(false);
+  });
+
+  test.each(['a', '-', ' ', 'a ', '--a=', 'a:', ' -'])('%j, a million times', (text) => {
+    isCredentialWord(text.repeat(1_000_000 / text.length), '--a');
   });
 });
 

@@ -1,43 +1,15 @@
-import { LRUCache } from 'lru-cache';
-import {
-  type CredentialFields,
-  collectCredentials,
-  dropCredentials,
-  findCredentialFields,
-  namesOf,
-} from './credential-fields.ts';
-import { readShape } from './schema-shape.ts';
-import { type TrainingRequest, TrainingRequestSchema } from './training-request.ts';
+import { type CredentialFields, collectCredentials, dropCredentials } from './credential-fields.ts';
+import { isCredentialName, REQUEST_CREDENTIALS } from './credential-names.ts';
+import { isCredentialWord } from './credential-words.ts';
+import type { TrainingRequest } from './training-request.ts';
 
 export const REDACTED = '[redacted]';
 
-/** The credentials that a request of the shared schema may carry. */
-export const REQUEST_CREDENTIALS = findCredentialFields(readShape(TrainingRequestSchema));
-
-const FIELDS = new Set(namesOf(REQUEST_CREDENTIALS));
-/** Names that people give to secrets in the parts of a request whose keys are not ours. */
-const FREE_NAME =
-  /(^|[-_.])(secret|password|passwd|credentials?|authorization|api[-_]?key|(access|private|secret)[-_]?key|(?<!(pad|eos|bos|unk|sep|cls|mask|special|max|image|img|video|audio)[-_])token)$/i;
 /** Both take what they scan, found or not, so that no text makes the search quadratic. */
 const USER_INFO = /(:\/\/)([^\s/?#"]*@)?/g;
 const QUERY = /(:\/\/[^\s?#"]*)(\?[^\s#"]*)?/g;
-/** Of what is remembered or looked at. */
-const MAX_NAME_LENGTH = 64;
 /** Shorter ones would be found in harmless texts. */
 const MIN_SECRET_LENGTH = 6;
-
-/** Asked of every text of every request, and the names are few. */
-const knownNames = new LRUCache<string, boolean>({ max: 2000, memoMethod: judgeName });
-
-export function isCredentialName(key: string): boolean {
-  return key.length > MAX_NAME_LENGTH ? judgeName(key) : knownNames.memo(key);
-}
-
-function judgeName(key: string): boolean {
-  // The end of a name decides; `hubToken` is read as `hub_Token`.
-  const name = key.slice(-MAX_NAME_LENGTH).replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2');
-  return FIELDS.has(key) || FREE_NAME.test(name);
-}
 
 /**
  * Replaces user info and query of every URL inside `text`. A user without a password stays, outside
@@ -62,7 +34,13 @@ export function redact(value: unknown): unknown {
   if (typeof value === 'string') {
     return replaceUrlSecrets(value, `${REDACTED}@`, `?${REDACTED}`);
   }
-  if (Array.isArray(value)) return value.map(redact);
+  if (Array.isArray(value)) {
+    return value.map((item, index) =>
+      typeof item === 'string' && isCredentialWord(item, value[index - 1])
+        ? REDACTED
+        : redact(item),
+    );
+  }
   if (typeof value !== 'object' || value === null) return value;
   const copy: Record<string, unknown> = {};
   for (const [key, child] of Object.entries(value)) {
@@ -107,7 +85,13 @@ export function createSecretTest(
   const holdsSecret = (value: unknown): boolean => {
     if (typeof value === 'string') return isSecretText(value);
     if (typeof value !== 'object' || value === null) return false;
-    if (Array.isArray(value)) return value.some(holdsSecret);
+    if (Array.isArray(value)) {
+      return value.some((item, index) =>
+        typeof item === 'string'
+          ? isSecretText(item) || isCredentialWord(item, value[index - 1])
+          : holdsSecret(item),
+      );
+    }
     return Object.entries(value).some(
       ([key, child]) =>
         (typeof child === 'string' && child !== '' && isCredentialName(key)) || holdsSecret(child),

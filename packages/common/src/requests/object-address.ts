@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
-import { isCredentialName, isName } from './credentials.ts';
+import { isCredentialName } from './credential-names.ts';
+import { isName } from './credentials.ts';
 
 /** In these the user names a container, a namespace or an account, also beside a password. */
 const NAMING_SCHEME = /(^|[^a-z0-9+.-])(abfss?|wasbs?|oci|hdfs|ssh|sftp)$/i;

@@ -245,11 +245,9 @@ describe('warnings', () => {
   });
 
   test('name what a variable of a list holds besides name and value', () => {
-    const trainer_env = [{ name: 'A', valueFrom: { fieldRef: 'x' } }];
+    const trainer_env = [{ name: 'A', valu: 'x' }];
     const warnings = warningsOf({ extra_parameters: { trainer_env } });
-    expect(warnings).toEqual([
-      expect.stringContaining('extra_parameters.trainer_env[0].valueFrom'),
-    ]);
+    expect(warnings).toEqual([expect.stringContaining('extra_parameters.trainer_env[0].valu')]);
   });
 
   test('say nothing of an alias, nor of keys that are not ours', () => {
@@ -265,7 +263,16 @@ describe('warnings', () => {
   test('tell that qlora is ignored with another method, as in the guide', () => {
     expect(parseTrainingRequest(makeGuideBody()).warnings).toEqual([
       'customization.qlora is ignored, since customization.method is lora',
+      'base_model.auth_token is ignored, since base_model.huggingface_token goes before it',
     ]);
+  });
+
+  test('name a second token, which is not used', () => {
+    const changes = { 'base_model.auth_token': 'one', 'base_model.huggingface_token': 'two' };
+    expect(warningsOf(changes)).toEqual([
+      'base_model.auth_token is ignored, since base_model.huggingface_token goes before it',
+    ]);
+    expect(warningsOf({ ...changes, 'base_model.auth_token': 'two' })).toEqual([]);
   });
 
   test('never hold a value, and stay few', () => {

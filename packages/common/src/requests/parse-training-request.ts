@@ -63,6 +63,17 @@ export function parseTrainingRequest(body: unknown): ParsedRequest {
 }
 
 function describeIgnored(body: Record<string, unknown>, request: TrainingRequest): string[] {
+  return [...describeQlora(body, request), ...describeTokens(request)];
+}
+
+function describeTokens({ base_model }: TrainingRequest): string[] {
+  const { auth_token, huggingface_token } = base_model;
+  const isDropped = auth_token !== undefined && huggingface_token !== undefined;
+  if (!isDropped || auth_token === huggingface_token) return [];
+  return ['base_model.auth_token is ignored, since base_model.huggingface_token goes before it'];
+}
+
+function describeQlora(body: Record<string, unknown>, request: TrainingRequest): string[] {
   const given = body.customization as { qlora?: unknown } | null | undefined;
   const { method } = request.customization;
   if (given?.qlora == null || method === 'qlora') return [];

@@ -330,6 +330,22 @@ describe('trainer_env', () => {
     expect(JSON.stringify(variables)).not.toContain('$x');
   });
 
+  test('refers to the Secrets that it names, also in place of the request\u2019s own token', () => {
+    const { env, secrets, modelEnv } = build(
+      {
+        'base_model.auth_token': 'request',
+        'extra_parameters.trainer_env': [
+          { name: 'HF_TOKEN', valueFrom: { secretKeyRef: { name: 'team', key: 'token' } } },
+          { name: 'B', value: 'x' },
+        ],
+      },
+      { env: { TRAINER_DEFAULT_CREDENTIALS_SECRET: 'fallback' } },
+    );
+    expect(env).toMatchObject({ HF_TOKEN: 'team/token', B: secret('x') });
+    expect(modelEnv.ACCESS_TOKEN).toBe('team/token');
+    expect(secrets).toEqual({ B: 'x' });
+  });
+
   test('says the last word on a variable, once', () => {
     const { env, variables } = build({
       'base_model.auth_token': 'request',
@@ -347,6 +363,26 @@ describe('command and args', () => {
       command: ['sh', '-c', 'echo $$(X) $$$$'],
       args: ['$$HOME'],
     });
+  });
+
+  test('keep the references that a distributed start needs', () => {
+    const extra_parameters = {
+      command: ['run', '--nnodes=$(PET_NNODES)'],
+      trainer_args: ['$(JOB_COMPLETION_INDEX)', '$(PET_MASTER_ADDR):$(PET_MASTER_PORT)', '$(PETS)'],
+    };
+    expect(build({ extra_parameters })).toMatchObject({
+      command: ['run', '--nnodes=$(PET_NNODES)'],
+      args: ['$(JOB_COMPLETION_INDEX)', '$(PET_MASTER_ADDR):$(PET_MASTER_PORT)', '$$(PETS)'],
+    });
+  });
+
+  test('refer to the Secret for a credential that follows its flag, or is assigned', () => {
+    const trainer_args = ['--hub_token', 'S3cr3t-1', '--api-key=S3cr3t-2', '--epochs', '3'];
+    const built = build({ extra_parameters: { trainer_args } });
+    const plain = ['--hub_token', '$(TRAINING_ARG_1)', '$(TRAINING_ARG_2)', '--epochs', '3'];
+    expect(built.args).toEqual(plain);
+    expect(built.env.TRAINING_ARG_2).toEqual(secret('--api-key=S3cr3t-2'));
+    expect(JSON.stringify(built.variables)).not.toContain('S3cr3t');
   });
 
   test('refer to the Secret for a word that holds a credential', () => {

@@ -24,6 +24,9 @@ export interface PodEnvironment {
   readonly args: readonly string[] | undefined;
 }
 
+/** References that a distributed start needs stay as they are in words; other dollars are doubled. */
+const STARTS = /\$\((?:PET_[A-Z_]+|JOB_COMPLETION_INDEX)\)|\$/g;
+
 /** Name in the training container → name that Kubeflow's initializers read. */
 const INITIALIZER_NAMES = {
   AWS_ACCESS_KEY_ID: 'ACCESS_KEY_ID',
@@ -47,6 +50,10 @@ export function buildPodEnvironment(
       variables.set(name, { name, valueFrom: { secretKeyRef } });
     }
   }
+  // Absent in plans of versions before this field.
+  for (const [name, reference] of Object.entries(spec.clusterOptions.secret_variables ?? {})) {
+    variables.set(name, { name, ...reference });
+  }
   return {
     variables: [...variables.values()],
     dataset: toInitializerVariables(variables, 'TRAINING_DATASET_0_'),
@@ -63,7 +70,8 @@ function toEnvVar(variable: Variable, secretName: string): EnvVar {
 }
 
 function toWord(word: Word): string {
-  return typeof word === 'string' ? escapeDollars(word) : `$(${word.variable})`;
+  if (typeof word !== 'string') return `$(${word.variable})`;
+  return word.replaceAll(STARTS, (found) => (found === '$' ? '$$' : found));
 }
 
 /** Kubernetes expands `$(NAME)` in literal values and reads `$$` as one dollar. */

@@ -9,7 +9,7 @@ import {
 } from '../../../../test/builders.ts';
 import { MAX_REQUEST_BYTES } from '../../../jobs/job-environment.ts';
 import { toJobIdHash, toJobName } from '../../../jobs/job-name.ts';
-import { toAskedForms } from '../../../requests/asked-forms.ts';
+import { identifyRequest } from '../../../requests/asked-forms.ts';
 import { parseTrainingRequest } from '../../../requests/parse-training-request.ts';
 import { toJobSpecEcho } from './job-spec-echo.ts';
 import type { ClusterCapabilities } from './manifest.ts';
@@ -362,7 +362,7 @@ describe('credentials', () => {
         if (plan.datasetCount === 1) (body.datasets as unknown[]).pop();
         const { request, warnings } = parseTrainingRequest(body);
         if (request === undefined) throw new Error('the body is not valid');
-        const asked = toAskedForms(body, request);
+        const { asked } = identifyRequest(body, request);
         // The trait is what the Unsloth backend gives.
         const traits = {
           env: { UNSLOTH_OPTIONS_JSON: JSON.stringify(request.extra_parameters.unsloth) },

@@ -1,0 +1,24 @@
+import { isCredentialName } from './credential-names.ts';
+
+/** `--api-key=X`, `HF_TOKEN=X`, and each of these inside a text for a shell. */
+const ASSIGNMENT =
+  /(?<=^|[\s;'"(])(?:--?([A-Za-z][\w.-]*)\s+(?!-)|-{0,2}([A-Za-z][\w.-]*)(?:=|:\s?))['"]?(?=[^\s'"$])/g;
+const FLAG = /^--?([A-Za-z][\w.-]*)$/;
+
+/**
+ * Whether a word of a command line gives a credential, by itself or as what follows the flag that
+ * is `previous`. A reference such as `$(HF_TOKEN)` is none.
+ */
+export function isCredentialWord(word: string, previous: unknown): boolean {
+  const flag = typeof previous === 'string' ? FLAG.exec(previous)?.[1] : undefined;
+  if (flag !== undefined && /^[^-$]/.test(word) && isCredentialName(flag)) return true;
+  for (const [, named = '', assigned = named] of word.matchAll(ASSIGNMENT)) {
+    if (isCredentialName(assigned)) return true;
+  }
+  return false;
+}
+
+/** The words of a command line, empty where one gives a credential. */
+export function withoutCredentialWords(words: readonly string[]): string[] {
+  return words.map((word, index) => (isCredentialWord(word, words[index - 1]) ? '' : word));
+}

@@ -239,6 +239,25 @@ describe('of Events', () => {
       ),
       undefined,
     ],
+    ...[
+      'services "j" already exists',
+      'TrainJob resources reconciliation failed: jobs.batch "j-node-0" already exists',
+      'jobsets.jobset.x-k8s.io "j" not found',
+      'Operation cannot be fulfilled on jobs.batch "j-node-0": the object has been modified; please apply your changes to the latest version and try again',
+    ].map((message): [string, ReturnType<typeof makeEvent>, undefined] => [
+      `what passes by itself: ${message.slice(0, 40)}`,
+      makeEvent('JobSet/j', 'JobCreationFailed', message),
+      undefined,
+    ]),
+    [
+      'an account that does not exist, which does not pass',
+      makeEvent(
+        'Job/j-node-0',
+        'FailedCreate',
+        'Error creating: pods "j" is forbidden: error looking up service account jobs/x: serviceaccount "x" not found',
+      ),
+      'RUNTIME_REJECTED: The cluster refuses what the runtime makes of the job: Error creating: pods "j" is forbidden: error looking up service account jobs/x: serviceaccount "x" not found',
+    ],
     ['something else', makeEvent('JobSet/j', 'FailedJobs', 'one failed'), undefined],
     [
       'no warning',

@@ -2,6 +2,7 @@ import type { Platform, PlatformParts } from '../../jobs/platform.ts';
 import { toEndpoints } from '../../kubernetes/api-endpoints.ts';
 import { createApiClient } from '../../kubernetes/http-client.ts';
 import { LeaseLeadership } from '../../kubernetes/lease.ts';
+import { readSharedSecrets } from '../../stores/secrets/read-shared-secrets.ts';
 import { SecretJobStore } from '../../stores/secrets/secret-job-store.ts';
 import { KubeflowRunner } from './kubeflow-runner.ts';
 import { trainJobPlanCodec } from './trainjob/plan.ts';
@@ -25,6 +26,8 @@ export async function createKubernetesPlatform(parts: PlatformParts): Promise<Pl
     store,
     runner,
     leadership,
+    readSharedSecrets: () =>
+      readSharedSecrets({ ...shared, name: config.defaultCredentialsSecret }),
     apiEndpoints: await toEndpoints(client.endpoint()),
     open: async () => {
       await Promise.all([store.open(), runner.open(), leadership.open()]);

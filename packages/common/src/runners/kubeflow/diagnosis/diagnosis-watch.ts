@@ -175,5 +175,6 @@ function toEventNote(event: EventObject): EventNote | undefined {
 
 function toCrash({ finding }: PodNote): Diagnosis | undefined {
   if (finding?.reason !== 'POD_FAILED' && finding?.reason !== 'OUT_OF_MEMORY') return undefined;
-  return { reason: finding.reason, detail: finding.detail };
+  const { reason, detail, lastWords } = finding;
+  return { reason, detail, lastWords };
 }

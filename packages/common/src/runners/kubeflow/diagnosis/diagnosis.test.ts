@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { makeEvent, makePod } from '../../../../test/make-pod.ts';
+import type { Diagnosis } from '../status/diagnoses.ts';
 import { diagnose } from './diagnosis.ts';
 
 const NO_ROOM =
@@ -9,12 +10,16 @@ const OVER_QUOTA =
 const REFUSED_JOB_SET =
   'TrainJob resources reconciliation failed: admission webhook "vjobset.kb.io" denied the request: JobSet.jobset.x-k8s.io "j" is invalid: <nil>: Internal error: invalid replicatedJob name';
 
+/** A finding with what the container said behind `|`, as it said it. */
+function say(found: Diagnosis | undefined): string | undefined {
+  if (found === undefined) return undefined;
+  const { reason, detail, lastWords } = found;
+  return `${reason}: ${detail}${lastWords === undefined ? '' : `|${lastWords}`}`;
+}
+
 function show(pods: Parameters<typeof diagnose>[0], events: Parameters<typeof diagnose>[1] = []) {
   const { waiting, failure } = diagnose(pods, events);
-  return {
-    waiting: waiting && `${waiting.reason}: ${waiting.detail}`,
-    failure: failure && `${failure.reason}: ${failure.detail}`,
-  };
+  return { waiting: say(waiting), failure: say(failure) };
 }
 
 describe('of pods that wait', () => {
@@ -35,7 +40,7 @@ describe('of pods that wait', () => {
       makePod().container({
         waiting: { reason: 'CreateContainerConfigError', message: 'secret "x" not found' },
       }),
-      'POD_BLOCKED: The container node cannot be started yet: secret "x" not found',
+      'POD_BLOCKED: The container node cannot be started yet|secret "x" not found',
     ],
     [
       'a container being made',
@@ -50,7 +55,7 @@ describe('of pods that wait', () => {
           { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } },
           { lastState: { terminated: { exitCode: 2, reason: 'Error', message: 'bad config' } } },
         ),
-      'POD_FAILED: The container node keeps failing with exit code 2: bad config',
+      'POD_FAILED: The container node keeps failing with exit code 2|bad config',
     ],
     [
       'one that was told to go',
@@ -79,7 +84,7 @@ describe('of pods that failed', () => {
     [
       'by its own exit code, with its last lines',
       makePod().failed({ exitCode: 3, reason: 'Error', message: 'a\nb\nc\n\nloss is nan\n' }),
-      'POD_FAILED: The container node failed with exit code 3: b / c / loss is nan',
+      'POD_FAILED: The container node failed with exit code 3|a\nb\nc\n\nloss is nan\n',
     ],
     [
       'by a signal',

@@ -1,6 +1,6 @@
+import { toOneLine } from '../../../jobs/outside-text.ts';
 import type { Reason } from '../../../jobs/reasons.ts';
 import { toMs } from '../../../kubernetes/conditions.ts';
-import { toOneLine } from '../../../kubernetes/outside-text.ts';
 import { hasPassingCause, quotaSentence } from '../../../kubernetes/server-sentence.ts';
 
 /** What is read of an Event (core `v1`). */

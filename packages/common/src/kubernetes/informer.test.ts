@@ -12,12 +12,15 @@ const PATH = '/api/v1/namespaces/jobs/configmaps';
 let server: FakeApiServer;
 let clock: FakeClock;
 let cache: Informer<CachedObject, string>;
+let logged: string[];
 
 beforeEach(() => {
   server = new FakeApiServer();
   clock = new FakeClock();
+  logged = [];
+  const logger = pino({}, { write: (line: string) => logged.push(line) });
   cache = new Informer<CachedObject, string>({
-    ...{ client: server.connect(), clock, logger: pino({ level: 'silent' }), path: PATH },
+    ...{ client: server.connect(), clock, logger, path: PATH },
     labelSelector: 'backend=meta',
     keep: ({ metadata }) => metadata.name,
   });
@@ -55,6 +58,40 @@ describe('Informer', () => {
     );
     expect(names()).toEqual(['other']);
     expect(listsAndWatches()).toEqual(['list', 'watch']);
+  });
+
+  it('goes back with a cluster that is restored from a backup, and says so once', async () => {
+    add('kept');
+    add('deleted since');
+    const restore = server.backup();
+    await cache.open();
+    add('made since');
+    await untilKnown('made since');
+    server.delete(`${PATH}/deleted since`);
+    restore();
+    await clock.advance(200);
+    expect(names()).toEqual(['kept', 'made since']);
+    await clock.advance(400);
+    expect(names()).toEqual(['deleted since', 'kept']);
+    expect(logged.filter((line) => line.includes('was restored'))).toHaveLength(1);
+    add('made after');
+    await untilKnown('made after');
+    expect(names()).toEqual(['deleted since', 'kept', 'made after']);
+  });
+
+  it('does not go back for one list of a server that lags behind', async () => {
+    add('first');
+    const lag = server.backup();
+    await cache.open();
+    add('second');
+    await untilKnown('second');
+    const catchUp = server.backup();
+    lag();
+    await clock.advance(200);
+    catchUp();
+    await clock.advance(400);
+    expect(names()).toEqual(['first', 'second']);
+    expect(logged.filter((line) => line.includes('was restored'))).toEqual([]);
   });
 
   it('lists page by page', async () => {

@@ -2,7 +2,13 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { type ApiClient, ApiError, type ApiRequest } from './api-client.ts';
 import { BackgroundLoop } from './background-loop.ts';
-import { type CacheChange, type CachedObject, type Keep, ObjectCache } from './object-store.ts';
+import {
+  type CacheChange,
+  type CachedObject,
+  isNewer,
+  type Keep,
+  ObjectCache,
+} from './object-store.ts';
 import { pause } from './pause.ts';
 
 export interface ListWatchOptions<T extends CachedObject, V> {
@@ -50,6 +56,8 @@ export class Informer<T extends CachedObject, V> {
   readonly #listeners = new Set<CacheListener<V>>();
   readonly #loop = new BackgroundLoop((signal, attempted) => this.#follow(signal, attempted));
   #isFollowing = false;
+  /** How many lists in a row were older than what had been seen. */
+  #olderLists = 0;
   /** Since the last break, which the log tells of. */
   #isInterrupted = false;
   /** Monotonic time up to which the cache is known to have been complete. */
@@ -164,9 +172,26 @@ export class Informer<T extends CachedObject, V> {
     } while (next !== undefined);
     // A run that was stopped meanwhile must not touch what the next one knows.
     signal.throwIfAborted();
-    const changes = this.#cache.applyList(objects, version);
+    const changes = this.#isRestored(version)
+      ? this.#cache.applyRestoredList(objects, version)
+      : this.#cache.applyList(objects, version);
     this.#currentUntilMs = this.#options.clock.monotonic();
     for (const change of isResync ? this.#everything(changes) : changes) this.#announce(change);
+  }
+
+  /**
+   * Whether the cluster went back in time, as when etcd is restored from a backup: what was seen
+   * since may never have been.
+   * @throws ApiError for the first older list, which a server that lags behind may have given.
+   */
+  #isRestored(version: string): boolean {
+    this.#olderLists = isNewer(this.#cache.seenUpTo, version) ? this.#olderLists + 1 : 0;
+    if (this.#olderLists === 0) return false;
+    if (this.#olderLists === 1) throw new ApiError('the list is older than what was seen', {});
+    this.#olderLists = 0;
+    const { logger, path } = this.#options;
+    logger.error({ path }, 'the cluster was restored to an older state; starting over from that');
+    return true;
   }
 
   /** Returns when it is time to list again; throws for every break. */

@@ -114,6 +114,17 @@ export class ObjectCache<T extends CachedObject, V> {
     return changes.filter((change) => change !== undefined);
   }
 
+  /** Takes a complete list of a cluster that went back in time: only what it holds is true. */
+  applyRestoredList(objects: readonly T[], version: string): CacheChange<V>[] {
+    const names = new Set(objects.map(({ metadata }) => metadata.name));
+    const gone = [...this.#entries.keys()].filter((name) => !names.has(name));
+    const changes = gone.map((name) => this.#drop(name));
+    this.#deleted.clear();
+    this.#seenUpTo = version;
+    for (const object of objects) changes.push(this.#replace(object));
+    return changes.filter((change) => change !== undefined);
+  }
+
   /** Forgets everything, as before the first list. */
   clear(): void {
     this.#entries.clear();
@@ -127,6 +138,12 @@ export class ObjectCache<T extends CachedObject, V> {
     const entry = this.#entries.get(name);
     if (entry !== undefined && !isNewer(resourceVersion, entry.version)) return undefined;
     if (this.#deleted.has(uid)) return undefined;
+    return this.#replace(object);
+  }
+
+  #replace(object: T): CacheChange<V> | undefined {
+    const { name, uid, resourceVersion } = object.metadata;
+    const entry = this.#entries.get(name);
     const value = this.#keep(object, entry?.uid === uid ? entry.value : undefined);
     this.#entries.set(name, { uid, version: resourceVersion, value });
     return this.#changed(name, value, entry?.value);

@@ -111,6 +111,19 @@ export class FakeApiServer {
     this.#compactedAt = String(this.#version);
   }
 
+  /** Takes a backup of everything; returns how to go back to it, which breaks every watch. */
+  backup(): () => void {
+    const objects = structuredClone(this.#objects);
+    const version = this.#version;
+    return () => {
+      this.#objects.clear();
+      for (const [collection, items] of objects) this.#objects.set(collection, items);
+      this.#version = version;
+      this.compact();
+      this.breakWatches();
+    };
+  }
+
   /** Tells every watch that asked for bookmarks how far it has come. */
   sendBookmarks(): void {
     for (const { stream, request } of this.#watches) {

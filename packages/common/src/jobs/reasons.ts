@@ -1,4 +1,4 @@
-/** Why a status is what it is: stable codes, documented in docs/KUBERNETES.md. */
+/** Why a status is what it is: stable codes, documented in docs/KUBERNETES.md and docs/LOCAL.md. */
 export const REASONS = [
   'ACCEPTED',
   'QUEUED',
@@ -12,7 +12,19 @@ export const REASONS = [
   'RUNNING',
   'COMPLETED',
   'TRAINING_FAILED',
+  'CONFIG_INVALID',
+  'DATASET_INVALID',
+  'DATASET_UNAVAILABLE',
+  'GPU_UNAVAILABLE',
+  'ENGINE_UNAVAILABLE',
+  'MODEL_UNAVAILABLE',
+  'MODEL_INCOMPATIBLE',
   'OUT_OF_MEMORY',
+  'LOSS_NOT_FINITE',
+  'CHECKPOINT_MISMATCH',
+  'UPLOAD_FAILED',
+  'STALLED',
+  'STOPPED',
   'POD_FAILED',
   'MAX_RESTARTS_REACHED',
   'DEADLINE_EXCEEDED',

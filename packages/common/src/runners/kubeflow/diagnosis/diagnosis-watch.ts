@@ -174,7 +174,7 @@ function toEventNote(event: EventObject): EventNote | undefined {
 }
 
 function toCrash({ finding }: PodNote): Diagnosis | undefined {
-  if (finding?.reason !== 'POD_FAILED' && finding?.reason !== 'OUT_OF_MEMORY') return undefined;
-  const { reason, detail, lastWords } = finding;
-  return { reason, detail, lastWords };
+  const hasCrashed = finding?.reason === 'POD_FAILED' || finding?.reason === 'OUT_OF_MEMORY';
+  if (finding === undefined || !(finding.when === 'failed' || hasCrashed)) return undefined;
+  return { reason: finding.reason, detail: finding.detail };
 }

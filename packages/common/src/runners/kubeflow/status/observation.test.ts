@@ -162,6 +162,12 @@ describe('toObservation', () => {
       'failed MAX_RESTARTS_REACHED: exit code 3 (after its last restart)',
     ],
     [
+      'for a cause that our own runtime names after restarts',
+      makeTrainJob().conditions({ Failed: { reason: 'ReachedMaxRestarts' } }),
+      failure('UPLOAD_FAILED', 'the bucket is gone'),
+      'failed UPLOAD_FAILED: the bucket is gone (after its last restart)',
+    ],
+    [
       'out of memory after restarts',
       makeTrainJob().conditions({ Failed: { reason: 'ReachedMaxRestarts' } }),
       failure('OUT_OF_MEMORY', 'no memory'),

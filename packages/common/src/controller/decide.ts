@@ -1,5 +1,5 @@
 import { isTerminal, type JobRecord, type JobState } from '../jobs/job.ts';
-import { isRunOf, type Observation, projectJob } from '../jobs/observation.ts';
+import { isChangeOf, isRunOf, type Observation, projectJob } from '../jobs/observation.ts';
 import { toDeleted, toObservedEnd } from './terminal-states.ts';
 
 /** What the controller does next for one job; at most one thing at a time. */
@@ -57,7 +57,7 @@ export function decide(
     return act({ do: 'write', state: toObservedEnd(record, seen, nowMs) });
   }
   const { state } = projectJob(record, seen, nowMs);
-  return state === record.state ? wait(undefined) : act({ do: 'write', state });
+  return isChangeOf(record, state) ? act({ do: 'write', state }) : wait(undefined);
 }
 
 /** What this version cannot read it leaves alone, apart from a run that must not go on. */

@@ -19,13 +19,10 @@ export type Observation =
       readonly startedAtMs: number | undefined;
       readonly endedAtMs: number | undefined;
       readonly progress: Progress | undefined;
-      /**
-       * What a process of the run said last, as it stands there: it may hold the job's credentials,
-       * so that nobody is shown it before those are masked.
-       */
-      readonly lastWords?: string | undefined;
       /** Whether it was looked into why it waits; without that, what the record says of it stands. */
       readonly isDiagnosed?: boolean;
+      /** Its sentence changes while status and reason stand, such as a place in a line. */
+      readonly hasLiveDetail?: boolean;
     };
 
 /** A job as it is answered: its record, brought up to date by what the runner sees. */
@@ -42,6 +39,11 @@ export type SeenRun = Extract<Observation, { exists: true }>;
 export function isRunOf(record: JobRecord, seen: Observation | undefined): seen is SeenRun {
   if (seen?.exists !== true) return false;
   return seen.recordUid === record.uid || seen.runId === record.runId;
+}
+
+/** Whether the state of a view is a change, worth a write and a callback, or only says it anew. */
+export function isChangeOf({ state }: JobRecord, next: JobState): boolean {
+  return next.status !== state.status || next.reason !== state.reason;
 }
 
 /**
@@ -76,6 +78,9 @@ export function projectJob(
     seen.status === state.status &&
     seen.isDiagnosed === false &&
     DIAGNOSED_REASONS.includes(state.reason);
+  if (isKnown && seen.hasLiveDetail) {
+    return { record, state: { ...state, detail: seen.detail }, progress };
+  }
   if (isKnown || isCoarser) return { record, state, progress };
   const { status, reason, detail } = seen;
   const next = {

@@ -13,7 +13,7 @@ const require = __createRequire(import.meta.url), __dirname = import.meta.dirnam
 
 /**
  * Writes all that one service needs besides Node into `outDir`, emptied before: `server.mjs`, the
- * chunks that it loads later, `healthcheck.mjs`, the docs page and the licences. Returns its size
+ * chunks that it loads later, `healthcheck.mjs`, the local runner's `run-shim.mjs`, the docs page and the licences. Returns its size
  * in bytes. Not minified and without source maps, so that stack traces can be read as they come.
  */
 export async function bundleService(folder, outDir) {
@@ -25,6 +25,7 @@ export async function bundleService(folder, outDir) {
     entryPoints: {
       server: `services/${folder}/src/server.ts`,
       healthcheck: 'scripts/healthcheck.mjs',
+      'run-shim': 'packages/common/src/runners/local/run-shim.mjs',
     },
     outdir: outDir,
     outExtension: { '.js': '.mjs' },

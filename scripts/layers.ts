@@ -10,7 +10,7 @@ export const levels = [
   ['jobs/'],
   ['kubernetes/'],
   ['stores/secrets/', 'stores/sqlite/', 'runners/kubeflow/trainjob/'],
-  ['runners/mock/', 'runners/kubeflow/status/'],
+  ['runners/mock/', 'runners/local/', 'runners/kubeflow/status/'],
   ['runners/kubeflow/diagnosis/'],
   ['runners/kubeflow/'],
   ['callbacks/http/'],

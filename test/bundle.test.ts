@@ -64,6 +64,7 @@ describe.each(services)('the image of $folder', ({ folder, port }) => {
       'LICENSE',
       'THIRD_PARTY_LICENSES',
       'healthcheck.mjs',
+      'run-shim.mjs',
       'server.mjs',
     ]);
     expect(await image.size()).toBeLessThan(MAX_BYTES);

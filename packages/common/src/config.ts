@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
+import { delimiter } from 'node:path';
 import { z } from 'zod';
 
 /** What the service's own code sets; everything else comes from the environment. */
@@ -120,11 +121,37 @@ export const SETTINGS = {
   },
   TRAINER_RATE_LIMIT_PER_MINUTE: integer(30_000, 0, 100_000_000),
   TRAINER_MAX_JOBS: integer(10_000, 1, 10_000_000),
-  TRAINER_JOB_RUNNER: choice('mock', ['mock', 'kubernetes', 'k8s']),
+  TRAINER_JOB_RUNNER: choice('mock', ['mock', 'local', 'kubernetes', 'k8s']),
   TRAINER_JOB_TTL_SECONDS: seconds(7 * 86_400, 0),
   TRAINER_TRAINJOB_TTL_SECONDS: seconds(86_400, 0),
   TRAINER_MOCK_SUBMITTED_SECONDS: seconds(2, 0),
   TRAINER_MOCK_RUNNING_SECONDS: seconds(30, 0),
+  TRAINER_LOCAL_STATE_DIR: { schema: text.default('.trainer'), accepts: 'a folder' },
+  TRAINER_LOCAL_ROOTS: {
+    schema: z
+      .string()
+      .transform((value) => value.split(delimiter).filter((folder) => folder !== ''))
+      .optional(),
+    accepts: `a folder, or several separated by "${delimiter}"`,
+  },
+  TRAINER_LOCAL_PYTHON: {
+    schema: text.default('python3'),
+    accepts: 'a Python that has the package trainer_runtime',
+  },
+  TRAINER_LOCAL_DEVICE: choice('auto', ['auto', 'cpu']),
+  TRAINER_LOCAL_CORES: {
+    schema: decimal(1, 4096).pipe(z.int()).optional(),
+    accepts: 'a whole number from 1 to 4096',
+  },
+  TRAINER_LOCAL_ENV_ALLOWED: {
+    schema: list.pipe(z.array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/))).optional(),
+    accepts: 'a name of a variable, or several separated by commas',
+  },
+  TRAINER_LOCAL_ALLOWED_HOSTS: {
+    schema: list.pipe(z.array(z.string().regex(HOST_PATTERN))).optional(),
+    accepts: 'host names separated by commas, with * as a wildcard: *.example.com',
+  },
+  TRAINER_GRACE_SECONDS: seconds(120, 0, 86_400),
   TRAINER_RUNTIME_NAME: optionalDnsName,
   TRAINER_RUNTIME_KIND: choice('ClusterTrainingRuntime', [
     'ClusterTrainingRuntime',
@@ -253,13 +280,23 @@ function toConfig(values: Values, defaults: ServiceDefaults) {
     corsOrigins: values.TRAINER_CORS_ORIGINS ?? [],
     rateLimitPerMinute: values.TRAINER_RATE_LIMIT_PER_MINUTE,
     maxJobs: values.TRAINER_MAX_JOBS,
-    runner: values.TRAINER_JOB_RUNNER === 'mock' ? ('mock' as const) : ('kubernetes' as const),
+    runner: values.TRAINER_JOB_RUNNER === 'k8s' ? 'kubernetes' : values.TRAINER_JOB_RUNNER,
     jobTtlMs: values.TRAINER_JOB_TTL_SECONDS,
     trainJobTtlMs: values.TRAINER_TRAINJOB_TTL_SECONDS,
     mock: Object.freeze({
       submittedMs: values.TRAINER_MOCK_SUBMITTED_SECONDS,
       runningMs: values.TRAINER_MOCK_RUNNING_SECONDS,
     }),
+    local: Object.freeze({
+      stateDir: values.TRAINER_LOCAL_STATE_DIR,
+      roots: values.TRAINER_LOCAL_ROOTS ?? [],
+      python: values.TRAINER_LOCAL_PYTHON,
+      device: values.TRAINER_LOCAL_DEVICE,
+      cores: values.TRAINER_LOCAL_CORES,
+      allowedVariables: values.TRAINER_LOCAL_ENV_ALLOWED ?? [],
+      allowedHosts: values.TRAINER_LOCAL_ALLOWED_HOSTS ?? [],
+    }),
+    graceMs: values.TRAINER_GRACE_SECONDS,
     runtime: Object.freeze({
       name: values.TRAINER_RUNTIME_NAME ?? defaults.runtimeName,
       kind: values.TRAINER_RUNTIME_KIND as string,
@@ -285,6 +322,16 @@ function toConfig(values: Values, defaults: ServiceDefaults) {
       proxyUrl: values.TRAINER_CALLBACK_PROXY,
     }),
   });
+}
+
+/** Those of the process's own variables that are named and set. */
+export function inheritEnvironment(
+  names: readonly string[],
+  env: Record<string, string | undefined> = process.env,
+): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+  );
 }
 
 /** The settings that together say who may call. */

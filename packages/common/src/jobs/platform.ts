@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
-import type { Secrets } from './job-environment.ts';
+import type { Violation } from '../errors.ts';
+import type { TrainingRequest } from '../requests/training-request.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { JobStore } from './job-store.ts';
 import type { Leadership } from './leadership.ts';
@@ -13,11 +14,11 @@ export interface Platform {
   readonly leadership: Leadership;
   /** Addresses of the platform's own API, which no webhook may point to. */
   readonly apiEndpoints: readonly { readonly address: string; readonly port: number }[];
-  /**
-   * Secret values of the operator's that jobs use beside their own, so that they are shown to nobody;
-   * undefined when they cannot be read.
-   */
-  readonly readSharedSecrets?: () => Promise<Secrets | undefined>;
+  /** What it alone refuses of a request that is otherwise valid; `reads` as rules have it. */
+  readonly limits?: {
+    readonly reads: readonly string[];
+    readonly check: (request: TrainingRequest) => readonly Violation[];
+  };
   /** Connects; harmless failures are retried behind it, and `behindForMs` of the parts tells of them. */
   open(): Promise<void>;
   /** Gives up leadership and connections; harmless when repeated. */

@@ -52,8 +52,7 @@ const BaseModelSchema = z
       'Credential for Hugging Face, in the container as `HF_TOKEN`',
     ),
   })
-  // Python's generated clients derive every class from pydantic's own BaseModel.
-  .meta({ id: 'ModelReference' });
+  .meta({ id: 'BaseModel' });
 
 const StorageAuthSchema = z
   .object({

@@ -1,3 +1,5 @@
+import { AddressPolicy } from '../callbacks/http/address-policy.ts';
+import { HostPattern, toBareHost } from '../callbacks/http/host-pattern.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { createSoleLeadership } from '../jobs/leadership.ts';
@@ -8,6 +10,11 @@ import { MockRunner } from '../runners/mock/mock-runner.ts';
 /** One line for each value of TRAINER_JOB_RUNNER. */
 const PLATFORMS: Record<Config['runner'], (parts: PlatformParts) => Promise<Platform>> = {
   mock: async ({ config, clock }) => createMemoryPlatform(config, clock),
+  local: async (parts) => {
+    // Nobody else pays for SQLite.
+    const { createLocalPlatform } = await import('../runners/local/create-local-platform.ts');
+    return createLocalPlatform(parts, createUrlRefusal(parts.config.local.allowedHosts));
+  },
   kubernetes: async (parts) => {
     // Nobody else pays for the Kubernetes client.
     const { createKubernetesPlatform } = await import(
@@ -34,5 +41,26 @@ function createMemoryPlatform(config: Config, clock: Clock): Platform {
       await runner.close();
       await store.close();
     },
+  };
+}
+
+/**
+ * Which addresses trainings of this machine may be sent to, as far as their text tells; the training
+ * runtime judges what it dials.
+ */
+function createUrlRefusal(allowedHosts: readonly string[]): (url: string) => string | undefined {
+  const policy = new AddressPolicy({
+    allowLoopback: false,
+    allowedHosts: undefined,
+    forbiddenEndpoints: [],
+  });
+  const allowed = allowedHosts.map((text) => new HostPattern(text));
+  return (text) => {
+    const url = URL.parse(text);
+    const port = Number(url?.port || (url?.protocol === 'http:' ? 80 : 443));
+    const host = toBareHost(url?.hostname ?? '');
+    if (allowed.some((pattern) => pattern.matches(host, port))) return undefined;
+    const refusal = policy.refuseUrl(text);
+    return refusal && `${refusal} (TRAINER_LOCAL_ALLOWED_HOSTS opens more)`;
   };
 }

@@ -62,7 +62,7 @@ const EXAMPLES: Record<string, Record<string, unknown>> = {
 };
 
 const RESTRICTED = [
-  ['ModelReference', 'provider', 'base_model.provider'],
+  ['BaseModel', 'provider', 'base_model.provider'],
   ['Customization', 'method', 'customization.method'],
 ] as const;
 

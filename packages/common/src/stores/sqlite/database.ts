@@ -22,7 +22,6 @@ export class Database {
   readonly #clock: Clock;
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
-  #failure: string | undefined;
   #cancelTruncation: (() => void) | undefined;
 
   /**
@@ -46,11 +45,6 @@ export class Database {
     } catch (error) {
       throw new Error(`The records in ${path} cannot be used: ${whyOf(error)}.`, { cause: error });
     }
-  }
-
-  /** Why the last write failed, as one sentence; undefined when it did not. */
-  get failure(): string | undefined {
-    return this.#failure;
   }
 
   /** @throws TrainerError CLUSTER_UNAVAILABLE */
@@ -82,7 +76,6 @@ export class Database {
       try {
         const result = work();
         this.#database.exec('COMMIT');
-        this.#failure = undefined;
         return result;
       } catch (error) {
         if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
@@ -136,9 +129,7 @@ export class Database {
     try {
       return work();
     } catch (error) {
-      const failure = toDatabaseFailure(error);
-      if (failure !== error) this.#failure = (failure as Error).message;
-      throw failure;
+      throw toDatabaseFailure(error);
     }
   }
 

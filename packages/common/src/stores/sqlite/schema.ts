@@ -28,8 +28,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE owners (
     backend TEXT PRIMARY KEY,
     token TEXT NOT NULL,
-    process TEXT NOT NULL,
-    term INTEGER NOT NULL
+    process TEXT NOT NULL
   ) STRICT;
 
   -- The line of all backends is the order of seq. slots are those that a run holds.

@@ -33,7 +33,7 @@ export class SqliteJobStore implements JobStore {
   }
 
   notReadyReason(): string | undefined {
-    return this.#isOpen ? this.#database.failure : 'The records have not been read yet.';
+    return this.#isOpen ? undefined : 'The records have not been read yet.';
   }
 
   behindForMs(): number {

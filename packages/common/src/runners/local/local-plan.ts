@@ -1,0 +1,70 @@
+import type { JsonObject } from '../../jobs/job.ts';
+import type { Variable } from '../../jobs/job-environment.ts';
+import type { PreparedJob } from '../../jobs/job-runner.ts';
+import type { JobSpec } from '../../jobs/job-spec.ts';
+import { redact } from '../../requests/credentials.ts';
+import { type SlotPool, toSlotCount } from './slot-pool.ts';
+
+/** What this runner keeps of a job; JSON without credentials. */
+export interface LocalPlan {
+  readonly variables: readonly Variable[];
+  /** GPUs that were asked for, over all nodes. */
+  readonly wanted: number;
+  readonly deadlineSeconds?: number | undefined;
+}
+
+/** What one machine makes of a job. Pure. */
+export function planLocally(
+  spec: JobSpec,
+  pool: SlotPool,
+  defaultImage: string | undefined,
+): Omit<PreparedJob, 'plan'> & { readonly plan: LocalPlan } {
+  const wanted = Math.max(1, spec.resourcesPerNode.gpus * spec.nodes);
+  const { variables, deadlineSeconds } = spec;
+  const processes = toSlotCount(wanted, pool);
+  return {
+    plan: { variables, wanted, ...(deadlineSeconds !== undefined && { deadlineSeconds }) },
+    secrets: {},
+    warnings: [...describeIgnored(spec, defaultImage), ...describePool(wanted, processes, pool)],
+    echo: redact({
+      runner: 'local',
+      device: pool.device,
+      processes,
+      deadline_seconds: deadlineSeconds ?? null,
+      env_names: variables.map(({ name }) => name),
+    }) as JsonObject,
+  };
+}
+
+function describePool(wanted: number, processes: number, { device }: SlotPool): string[] {
+  if (device === 'gpu' && processes >= wanted) return [];
+  const has = device === 'gpu' ? plural(processes, 'GPU') : 'no GPU';
+  const where = device === 'gpu' ? '' : ' on CPU cores';
+  const how = `${plural(processes, 'process', 'es')}${where}`;
+  return [
+    `resources.gpus is ${wanted}, and this machine has ${has}: the job trains in ${how} with the same batch, and takes longer`,
+  ];
+}
+
+function plural(count: number, word: string, ending = 's'): string {
+  return `${count} ${word}${count === 1 ? '' : ending}`;
+}
+
+/** Sentences on what only a cluster could do. */
+function describeIgnored(spec: JobSpec, defaultImage: string | undefined): string[] {
+  const { runtime_ref, resources_per_node, job_labels, job_annotations, queue_name } =
+    spec.clusterOptions;
+  const given: Record<string, unknown> = {
+    'extra_parameters.container_image': spec.image === defaultImage ? undefined : spec.image,
+    'extra_parameters.runtime_ref': runtime_ref,
+    'extra_parameters.resources_per_node': resources_per_node,
+    'extra_parameters.job_labels': job_labels,
+    'extra_parameters.job_annotations': job_annotations,
+    'extra_parameters.queue_name': queue_name,
+    'extra_parameters.num_nodes': spec.nodes > 1 ? spec.nodes : undefined,
+    'resources.gpu_type': spec.gpuType,
+  };
+  return Object.entries(given)
+    .filter(([, value]) => value !== undefined)
+    .map(([path]) => `${path} is ignored, since the job runs as processes of this machine`);
+}

@@ -1,0 +1,266 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../clock.ts';
+import type { JobRecord, JsonObject } from '../../jobs/job.ts';
+import type { Secrets } from '../../jobs/job-environment.ts';
+import type { JobRunner, PreparedJob, ReadSecrets, StartOutcome } from '../../jobs/job-runner.ts';
+import type { JobSpec } from '../../jobs/job-spec.ts';
+import type { Observation } from '../../jobs/observation.ts';
+import type { Database } from '../../stores/sqlite/database.ts';
+import { type LocalPlan, planLocally } from './local-plan.ts';
+import { type LocalRun, observeRun, toLocalRun } from './local-run.ts';
+import type { BackendOwner } from './owner.ts';
+import { findMarkedProcesses, isSameProcess } from './process-facts.mjs';
+import type { RunRow } from './run-row.ts';
+import { RunSupervisor, type RunSupervisorParts } from './run-supervisor.ts';
+import { RunTable } from './run-table.ts';
+import { chooseRuns } from './slot-pool.ts';
+
+export interface LocalRunnerParts extends Pick<RunSupervisorParts, 'pool' | 'limits' | 'settings'> {
+  readonly backend: string;
+  readonly database: Database;
+  /** Opened before the runner. */
+  readonly owner: BackendOwner;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The operator's own image, which no request has to do with. */
+  readonly defaultImage: string | undefined;
+  /** Reads the secrets of a job that an earlier process has put into the line. */
+  readonly readSecrets: (name: string, recordUid: string) => Promise<Secrets | undefined>;
+}
+
+const POLL_MS = 250;
+/** Runs that have ended only wait for their expiry. */
+const IDLE_POLL_MS = 2000;
+
+/**
+ * Jobs as processes of this machine. Each run is a folder with a shim of its own that outlives this
+ * process; who waits and who holds which card stands in the database that all services share.
+ */
+export class LocalRunner implements JobRunner {
+  readonly #parts: LocalRunnerParts;
+  readonly #table: RunTable;
+  readonly #supervisor: RunSupervisor;
+  readonly #runs = new Map<string, LocalRun>();
+  readonly #readers = new Map<string, ReadSecrets>();
+  readonly #listeners = new Set<(name: string) => void>();
+  #isOpen = false;
+  #cancelPoll: (() => void) | undefined;
+  #polling: Promise<void> | undefined;
+
+  constructor(parts: LocalRunnerParts) {
+    this.#parts = parts;
+    this.#table = new RunTable(parts.database);
+    this.#supervisor = new RunSupervisor({
+      ...parts,
+      table: this.#table,
+      readSecrets: (row) => this.#readSecrets(row),
+      onShimEnd: () => this.#pollIn(0),
+    });
+  }
+
+  /** Takes over what an earlier process has left, running or waiting. */
+  async open(): Promise<void> {
+    if (this.#isOpen) return;
+    this.#supervisor.removeOrphans();
+    for (const row of this.#table.listOf(this.#parts.backend)) {
+      const run = toLocalRun(row);
+      this.#runs.set(row.name, run);
+      await this.#supervisor.adopt(run);
+      await this.#look(run);
+    }
+    this.#isOpen = true;
+    this.#pollIn(0);
+  }
+
+  async close(): Promise<void> {
+    this.#isOpen = false;
+    this.#cancelPoll?.();
+    this.#listeners.clear();
+    await this.#polling;
+  }
+
+  notReadyReason(): string | undefined {
+    return this.#isOpen ? undefined : 'The runs of this machine have not been looked at yet.';
+  }
+
+  behindForMs(): number {
+    return this.#isOpen ? 0 : Number.POSITIVE_INFINITY;
+  }
+
+  async prepare(spec: JobSpec): Promise<PreparedJob> {
+    const { pool, defaultImage } = this.#parts;
+    const prepared = planLocally(spec, pool, defaultImage);
+    return { ...prepared, plan: prepared.plan as unknown as JsonObject };
+  }
+
+  async start(
+    { name, uid: recordUid }: JobRecord,
+    plan: JsonObject,
+    readSecrets: ReadSecrets,
+  ): Promise<StartOutcome> {
+    const { backend } = this.#parts;
+    const local = plan as unknown as LocalPlan;
+    const refusal = this.#supervisor.refuse(local, (await readSecrets()) ?? {});
+    if (refusal !== undefined) return { outcome: 'refused', detail: refusal };
+    const row = await this.#table.enqueue({ name, backend, recordUid }, local);
+    if (row.recordUid !== recordUid) {
+      return { outcome: 'later', detail: 'An earlier run of that name is still there' };
+    }
+    if (!this.#runs.has(name)) {
+      this.#readers.set(name, readSecrets);
+      this.#runs.set(name, toLocalRun(row));
+      this.#announce(name);
+      this.#pollIn(0);
+    }
+    return { outcome: 'started', runId: row.runId };
+  }
+
+  async stop({ name, uid }: JobRecord): Promise<void> {
+    const run = this.#runs.get(name);
+    if (run?.row.recordUid !== uid) return;
+    await takeTurn(run, async () => {
+      if (this.#runs.get(name) !== run) return;
+      const { row } = run;
+      if (row.state === 'queued') {
+        await this.#table.remove(row);
+        this.#forget(run);
+        return;
+      }
+      // Once this is kept, the run is stopped whatever becomes of this process.
+      if (row.state !== 'stopping') run.row = await this.#table.move(row, 'stopping');
+      this.#announce(name);
+    });
+    await this.#look(run);
+  }
+
+  getCached(name: string): Observation {
+    const run = this.#runs.get(name);
+    return run === undefined ? { exists: false } : observeRun(run, this.#parts.pool);
+  }
+
+  async observe(name: string): Promise<Observation> {
+    const run = this.#runs.get(name);
+    if (run !== undefined) await this.#look(run);
+    return this.getCached(name);
+  }
+
+  watch(listener: (name: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #readSecrets(row: RunRow): Promise<Secrets | undefined> {
+    const read = this.#readers.get(row.name);
+    return read === undefined ? this.#parts.readSecrets(row.name, row.recordUid) : read();
+  }
+
+  #pollIn(delayMs: number): void {
+    if (!this.#isOpen) return;
+    this.#cancelPoll?.();
+    this.#cancelPoll = this.#parts.clock.schedule(delayMs, () => {
+      this.#polling = (this.#polling ?? Promise.resolve()).then(() => this.#poll());
+    });
+  }
+
+  async #poll(): Promise<void> {
+    if (!this.#isOpen) return;
+    for (const run of [...this.#runs.values()]) await this.#look(run);
+    try {
+      await this.#fillSlots();
+    } catch (error) {
+      this.#parts.logger.warn({ err: error }, 'the line of jobs could not be looked at, retrying');
+    }
+    const states = [...this.#runs.values()].map(({ row }) => row.state);
+    if (states.length === 0) return;
+    this.#pollIn(states.every((state) => state === 'ended') ? IDLE_POLL_MS : POLL_MS);
+  }
+
+  /** Looks after one run and tells when it looks different; a failure is for the next time. */
+  async #look(run: LocalRun): Promise<void> {
+    const { name } = run.row;
+    await takeTurn(run, async () => {
+      if (this.#runs.get(name) !== run) return;
+      const before = this.#toSight(run);
+      try {
+        const isThere = await this.#supervisor.lookAfter(run);
+        run.failure = undefined;
+        if (!isThere) return this.#forget(run);
+      } catch (error) {
+        const { message } = error as Error;
+        if (message !== run.failure) {
+          this.#parts.logger.warn(
+            { job: name, err: error },
+            'run cannot be looked after, retrying',
+          );
+        }
+        run.failure = message;
+      }
+      if (this.#toSight(run) !== before) this.#announce(name);
+    });
+  }
+
+  /** Gives free slots to those whose turn it is. */
+  async #fillSlots(): Promise<void> {
+    const waiting = [...this.#runs.values()].filter(({ row }) => row.state === 'queued');
+    if (waiting.length === 0) return;
+    const { backend, owner, pool } = this.#parts;
+    const served = owner.listServed();
+    const choose = (rows: readonly RunRow[]) =>
+      chooseRuns(
+        rows,
+        backend,
+        pool,
+        (name) => served.has(name),
+        (row) => this.#isOver(row),
+      );
+    const rows = this.#table.listUnended();
+    const line = rows.filter(({ state }) => state === 'queued');
+    for (const [index, { name }] of line.entries()) {
+      const run = this.#runs.get(name);
+      if (run !== undefined) run.place = index + 1;
+    }
+    if (choose(rows).length === 0) return;
+    const claimed = await this.#table.claim(choose);
+    for (const row of claimed) {
+      const run = this.#runs.get(row.name);
+      if (run === undefined) continue;
+      await takeTurn(run, async () => {
+        run.row = row;
+      });
+      this.#announce(row.name);
+      await this.#look(run);
+    }
+  }
+
+  /** Whether a run of a service that is away has come to its end, or never began. */
+  #isOver(row: RunRow): boolean {
+    const folder = this.#supervisor.folderOf(row);
+    const facts = folder.readFacts();
+    if (facts === undefined || folder.readExit() !== undefined) return true;
+    return !isSameProcess(facts.process) && findMarkedProcesses(row.runId).length === 0;
+  }
+
+  /** What listeners are told of when it changes. */
+  #toSight(run: LocalRun): string {
+    const { row, startedAtMs, end } = run;
+    return [row.state === 'stopping', startedAtMs, end?.status].join();
+  }
+
+  #forget({ row }: LocalRun): void {
+    this.#runs.delete(row.name);
+    this.#readers.delete(row.name);
+    this.#announce(row.name);
+    this.#pollIn(0);
+  }
+
+  #announce(name: string): void {
+    for (const listener of this.#listeners) listener(name);
+  }
+}
+
+/** Does what changes a run after all that was asked for before. */
+function takeTurn(run: LocalRun, work: () => Promise<void>): Promise<void> {
+  const turn = run.turn.then(work);
+  run.turn = turn.catch(() => {});
+  return turn;
+}

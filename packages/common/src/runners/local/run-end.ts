@@ -1,0 +1,60 @@
+import type { Reason } from '../../jobs/reasons.ts';
+import { parseTerminationLine } from '../../jobs/termination-line.ts';
+import { lastLines, toOneLine } from '../../kubernetes/outside-text.ts';
+import type { JobStatus } from '../../requests/job-status.ts';
+import type { RunExit } from './run-folder.ts';
+
+export interface RunEnd {
+  readonly status: JobStatus;
+  readonly reason: Reason;
+  readonly detail: string;
+}
+
+/** What else tells of an end. */
+export interface EndWords {
+  /** Of the termination file. */
+  readonly termination: string;
+  readonly logTail: string;
+  readonly deadlineSeconds: number | undefined;
+}
+
+const TAIL_LINES = 3;
+
+/** How a run ended, for people. Pure. */
+export function toRunEnd(exit: RunExit, words: EndWords): RunEnd {
+  if (exit.code === 0) {
+    return { status: 'succeeded', reason: 'COMPLETED', detail: 'Training completed' };
+  }
+  const { reason, detail } = explain(exit, words);
+  return { status: 'failed', reason, detail: toOneLine(detail) };
+}
+
+function explain(
+  { code, signal, cause, message = '' }: RunExit,
+  { termination, logTail, deadlineSeconds }: EndWords,
+): { reason: Reason; detail: string } {
+  switch (cause) {
+    case 'deadline':
+      return {
+        reason: 'DEADLINE_EXCEEDED',
+        detail: `Its time limit of ${deadlineSeconds} seconds was reached while it was training`,
+      };
+    case 'unstartable':
+      return {
+        reason: 'ENGINE_UNAVAILABLE',
+        detail: `The Python of TRAINER_LOCAL_PYTHON cannot be started (${message})`,
+      };
+    case 'refused':
+      return { reason: 'CONFIG_INVALID', detail: message };
+    case 'lost':
+      return { reason: 'TRAINING_FAILED', detail: message };
+  }
+  const told = parseTerminationLine(termination);
+  if (told !== undefined) return { reason: told.reason, detail: told.sentence };
+  const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+  const tail = lastLines(logTail, TAIL_LINES);
+  return {
+    reason: 'TRAINING_FAILED',
+    detail: `The training ${how}${tail === '' ? '' : `: ${tail}`}`,
+  };
+}

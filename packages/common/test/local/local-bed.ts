@@ -1,0 +1,61 @@
+import { writeFileSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findMarkedProcesses } from '../../src/runners/local/process-facts.mjs';
+
+/** A machine of a test: folders of its own, and a program that stands in for the trainer. */
+export class LocalBed implements AsyncDisposable {
+  readonly folder: string;
+  /** The one folder that jobs may use. */
+  readonly root: string;
+  readonly stateDir: string;
+  readonly python: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+    this.root = join(folder, 'training');
+    this.stateDir = join(folder, 'state');
+    this.python = join(folder, 'python');
+  }
+
+  static async create(): Promise<LocalBed> {
+    const bed = new LocalBed(await mkdtemp(join(tmpdir(), 'local-')));
+    await mkdir(bed.root);
+    const trainer = fileURLToPath(new URL('./stand-in-trainer.mjs', import.meta.url));
+    await writeFile(bed.python, `#!/bin/sh\nexec '${process.execPath}' '${trainer}' "$@"\n`);
+    await chmod(bed.python, 0o755);
+    return bed;
+  }
+
+  /** The settings of a service on this machine. */
+  get env(): Record<string, string> {
+    return {
+      TRAINER_JOB_RUNNER: 'local',
+      TRAINER_LOCAL_DEVICE: 'cpu',
+      TRAINER_LOCAL_CORES: '16',
+      TRAINER_LOCAL_STATE_DIR: this.stateDir,
+      TRAINER_LOCAL_ROOTS: this.root,
+      TRAINER_LOCAL_PYTHON: this.python,
+      TRAINER_GRACE_SECONDS: '5',
+    };
+  }
+
+  runFolder(runId: string): string {
+    return join(this.stateDir, 'runs', runId);
+  }
+
+  /** Lets a trainer go on that waits. */
+  release(runId: string): void {
+    writeFileSync(join(this.runFolder(runId), 'work', 'release'), '');
+  }
+
+  isAlive(runId: string): boolean {
+    return findMarkedProcesses(runId).length > 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

@@ -31,6 +31,7 @@ it("accepts the guide's example", async () => {
   expect(body.metadata.warnings).toEqual([
     'customization.qlora is ignored, since customization.method is lora',
     'base_model.auth_token is ignored, since base_model.huggingface_token goes before it',
+    'resources.gpu_type is not mapped by TRAINER_GPU_TYPES, so the job may run on any node with GPUs',
   ]);
   const { train_job } = body.metadata.job_spec;
   expect(train_job.spec).toMatchObject({

@@ -6,7 +6,7 @@ import { buildJobSpec } from '../jobs/job-spec.ts';
 import { identifyRequest } from '../requests/asked-forms.ts';
 import { parseTrainingRequest } from '../requests/parse-training-request.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
-import { COMMON_RULES, checkRules, type Rule, secretsIn } from './rules.ts';
+import { COMMON_RULES, checkRules, nodesOfGpuType, type Rule, secretsIn } from './rules.ts';
 import { studioS3Layout } from './s3-layout.ts';
 
 /**
@@ -68,6 +68,7 @@ export abstract class BaseTrainerBackend {
 function settingRules(config: Config): readonly Rule[] {
   return [
     secretsIn(config.allowedSecrets),
+    nodesOfGpuType(config.gpuTypes),
     ...(config.s3Policy === 'studio' ? [studioS3Layout] : []),
   ];
 }

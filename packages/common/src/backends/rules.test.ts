@@ -6,6 +6,7 @@ import {
   checkRules,
   methodIn,
   methodNeeds,
+  nodesOfGpuType,
   providerIn,
   type Rule,
   secretsIn,
@@ -74,6 +75,52 @@ describe('rules of a backend', () => {
     expect(checkRules([providerIn('nemo')], parseValid(makeBody()), refused)).toEqual([]);
     const other = [{ path: 'base_model.provider_hint', message: '' }];
     expect(checkRules([providerIn('nemo')], parseValid(makeBody()), other)).toHaveLength(1);
+  });
+});
+
+describe('accelerators of the nodes', () => {
+  const named = (resources_per_node: unknown, more = {}) => ({
+    extra_parameters: { resources_per_node, ...more },
+  });
+
+  test.each<[Changes, string[]]>([
+    [named({ 'nvidia.com/gpu': 8 }), []],
+    [{ ...named({ 'nvidia.com/gpu': 8 }), 'resources.gpus': 8 }, []],
+    [{ ...named({ 'nvidia.com/gpu': 8 }, { num_nodes: 2 }), 'resources.gpus': 16 }, []],
+    [{ ...named({ cpu: 8 }), 'resources.gpus': 4 }, []],
+    [
+      { ...named({ 'nvidia.com/gpu': 8 }), 'resources.gpus': 4 },
+      [
+        'resources.gpus (4) contradicts extra_parameters.resources_per_node, which names 8 nvidia.com/gpu for each of 1 node.',
+      ],
+    ],
+    [
+      { ...named({ 'nvidia.com/mig-1g.10gb': 1 }, { num_nodes: 3 }), 'resources.gpus': 4 },
+      [
+        'resources.gpus (4) contradicts extra_parameters.resources_per_node, which names 1 nvidia.com/mig-1g.10gb for each of 3 nodes.',
+      ],
+    ],
+  ])('%j', (changes, sentences) => {
+    expect(check(COMMON_RULES, changes).map(({ message }) => message)).toEqual(sentences);
+  });
+
+  test('count for the rules of a service', () => {
+    expect(check([atLeastGpus(8)], named({ 'amd.com/gpu': 4 }, { num_nodes: 2 }))).toEqual([]);
+  });
+});
+
+describe('nodes of a gpu_type', () => {
+  const rule = nodesOfGpuType({ A100: { nodeSelector: { gpu: 'a100' } } });
+  const withNodes = (node_selector: unknown) => ({
+    'resources.gpu_type': 'A100',
+    extra_parameters: { node_selector },
+  });
+
+  test('are no others than those that the request selects', () => {
+    expect(check([rule], withNodes({ gpu: 'a100', zone: 'a' }))).toEqual([]);
+    expect(check([rule], withNodes({ gpu: 'h100' })).map(({ message }) => message)).toEqual([
+      'extra_parameters.node_selector.gpu (h100) contradicts resources.gpu_type A100, whose nodes have a100 there.',
+    ]);
   });
 });
 

@@ -1,3 +1,4 @@
+import type { GpuPlacement } from '../config.ts';
 import type { Violation } from '../errors.ts';
 import { isCredentialName } from '../requests/credential-names.ts';
 import { createSecretTest } from '../requests/credentials.ts';
@@ -7,6 +8,7 @@ import {
   isMetadataKey,
   OWN_PREFIX,
 } from '../requests/kubernetes-names.ts';
+import { findAccelerators } from '../requests/node-resources.ts';
 import { isAffected } from '../requests/parse-training-request.ts';
 import { RESERVED_VARIABLES } from '../requests/reserved-variables.ts';
 import type { METHODS, PROVIDERS, TrainingRequest } from '../requests/training-request.ts';
@@ -99,10 +101,25 @@ export function methodNeeds(method: Method, resource: 'gpus' | 'memory_gb', mini
   return { ...check, demand: { field, minimum, forMethod: method } };
 }
 
+const gpusAreThoseOfNodes = rule(
+  'resources.gpus',
+  ['extra_parameters.num_nodes', 'extra_parameters.resources_per_node'],
+  ({ resources, extra_parameters }) => {
+    const { num_nodes, resources_per_node } = extra_parameters;
+    const named = [...findAccelerators(resources_per_node)];
+    const count = named.reduce((sum, [, each]) => sum + each, 0);
+    if (named.length === 0 || resources.gpus === count * num_nodes) return undefined;
+    const kinds = named.map(([name, each]) => `${each} ${name}`).join(' and ');
+    return `resources.gpus (${resources.gpus}) contradicts extra_parameters.resources_per_node, which names ${kinds} for each of ${num_nodes === 1 ? '1 node' : `${num_nodes} nodes`}.`;
+  },
+);
+
 const gpusDivideOverNodes = rule(
   'resources.gpus',
   ['extra_parameters.num_nodes'],
   ({ resources, extra_parameters }) => {
+    // What the nodes name is judged by itself.
+    if (findAccelerators(extra_parameters.resources_per_node).size > 0) return undefined;
     if (resources.gpus % extra_parameters.num_nodes === 0) return undefined;
     return `resources.gpus (${resources.gpus}) must divide evenly by extra_parameters.num_nodes (${extra_parameters.num_nodes}).`;
   },
@@ -157,6 +174,24 @@ const kubernetesAcceptsEnv: Rule = {
     }),
 };
 
+/** A node selector may not name other nodes than the operator chose for the kind of GPU. */
+export function nodesOfGpuType(gpuTypes: Readonly<Record<string, GpuPlacement>>): Rule {
+  return {
+    reads: ['resources.gpu_type', 'extra_parameters.node_selector'],
+    check: ({ resources, extra_parameters }) => {
+      const { gpu_type = '' } = resources;
+      const chosen = Object.hasOwn(gpuTypes, gpu_type) ? gpuTypes[gpu_type]?.nodeSelector : {};
+      return Object.entries(extra_parameters.node_selector ?? {}).flatMap(([key, value]) => {
+        const other = chosen?.[key];
+        if (other === undefined || other === value) return [];
+        const path = `extra_parameters.node_selector.${key}`;
+        const message = `${path} (${value}) contradicts resources.gpu_type ${gpu_type}, whose nodes have ${other} there.`;
+        return [{ path, message }];
+      });
+    },
+  };
+}
+
 /** A variable may refer to a Secret only where the operator allows it, since pods may read them all. */
 export function secretsIn(allowed: readonly string[]): Rule {
   return {
@@ -191,6 +226,7 @@ const noSecretInPlainSight: Rule = {
 
 /** What every service demands, after its own rules. */
 export const COMMON_RULES: readonly Rule[] = [
+  gpusAreThoseOfNodes,
   gpusDivideOverNodes,
   kubernetesAcceptsMetadata,
   kubernetesAcceptsEnv,

@@ -19,6 +19,15 @@ describe('per node', () => {
       undefined,
     ],
     [
+      'the GPUs that each node names are the truth',
+      {
+        'extra_parameters.resources_per_node': { requests: { 'nvidia.com/gpu': 8 } },
+        'extra_parameters.num_nodes': 2,
+      },
+      { cpus: 8, memoryGb: 64, gpus: 8 },
+      8,
+    ],
+    [
       'processes as asked',
       { 'resources.gpus': 4, 'extra_parameters.num_proc_per_node': 2 },
       { cpus: 8, memoryGb: 64, gpus: 4 },
@@ -62,17 +71,30 @@ describe('sources that a platform may load', () => {
   const two = [0, 1].map((n) => ({ source: `s3://b/${n}`, format: 'csv' }));
 
   test.each<[string, Changes, object]>([
-    ['the only dataset', {}, { dataset: 's3://bucket/data.jsonl', model: undefined }],
-    ['none of several datasets', { datasets: two }, { dataset: undefined, model: undefined }],
+    ['the only dataset', {}, { dataset: 's3://bucket/data.jsonl', model: undefined, others: [] }],
+    [
+      'none of several datasets',
+      { datasets: two },
+      {
+        dataset: undefined,
+        model: undefined,
+        others: ['datasets[0].source', 'datasets[1].source'],
+      },
+    ],
     [
       'the model',
       { 'extra_parameters.model_uri': 'hf://o/m' },
-      { dataset: 's3://bucket/data.jsonl', model: 'hf://o/m' },
+      { dataset: 's3://bucket/data.jsonl', model: 'hf://o/m', others: [] },
     ],
     [
       'none that holds a credential',
       { 'datasets.0.source': 's3://u:p@b/x', 'extra_parameters.model_uri': 's3://b/m?sig=1' },
-      { dataset: undefined, model: undefined },
+      { dataset: undefined, model: undefined, others: ['datasets[0].source'] },
+    ],
+    [
+      'none of the weights',
+      { 'base_model.weights_url': 'https://h/w' },
+      { dataset: 's3://bucket/data.jsonl', model: undefined, others: ['base_model.weights_url'] },
     ],
   ])('are %s', (_, changes, sources) => {
     expect(specOf(changes).sources).toEqual(sources);

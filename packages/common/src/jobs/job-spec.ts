@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import { createSecretTest } from '../requests/credentials.ts';
-import type { ExtraParameters, MockScript, SecretVariable } from '../requests/extra-parameters.ts';
+import type { ExtraParameters, MockScript } from '../requests/extra-parameters.ts';
+import type { SecretVariable } from '../requests/trainer-variables.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
 import { buildJobEnvironment, type Secrets, type Variable, type Word } from './job-environment.ts';
 
@@ -16,7 +17,15 @@ export interface BackendTraits {
 /** What a request itself names in Kubernetes' words, for runners that know them. */
 export type ClusterOptions = Pick<
   ExtraParameters,
-  'runtime_ref' | 'resources_per_node' | 'job_labels' | 'job_annotations' | 'queue_name'
+  | 'runtime_ref'
+  | 'resources_per_node'
+  | 'job_labels'
+  | 'job_annotations'
+  | 'queue_name'
+  | 'priority_class_name'
+  | 'node_selector'
+  | 'tolerations'
+  | 'image_pull_secrets'
 > & {
   /** Variables whose values stand in Secrets of the cluster, by name. */
   readonly secret_variables: Readonly<Record<string, SecretVariable>>;
@@ -51,6 +60,8 @@ export interface JobSpec {
     /** Of the dataset, where there is exactly one. */
     readonly dataset?: string | undefined;
     readonly model?: string | undefined;
+    /** Where the request names addresses that only the training itself can load. */
+    readonly others?: readonly string[];
   };
   readonly clusterOptions: ClusterOptions;
   /** What a runner that only simulates is asked to play. */
@@ -74,7 +85,6 @@ export function buildJobSpec(
 ): SpecifiedJob {
   const { resources, extra_parameters: extra } = request;
   const { cpus, memory_gb, max_duration_minutes } = resources;
-  const { runtime_ref, resources_per_node, job_labels, job_annotations, queue_name } = extra;
   const gpus = resources.gpus / extra.num_nodes;
   const { secrets, ...environment } = buildJobEnvironment(request, {
     backend: backend.name,
@@ -95,11 +105,15 @@ export function buildJobSpec(
     deadlineSeconds: max_duration_minutes && max_duration_minutes * 60,
     sources: toSources(request),
     clusterOptions: {
-      runtime_ref,
-      resources_per_node,
-      job_labels,
-      job_annotations,
-      queue_name,
+      runtime_ref: extra.runtime_ref,
+      resources_per_node: extra.resources_per_node,
+      job_labels: extra.job_labels,
+      job_annotations: extra.job_annotations,
+      queue_name: extra.queue_name,
+      priority_class_name: extra.priority_class_name,
+      node_selector: extra.node_selector,
+      tolerations: extra.tolerations,
+      image_pull_secrets: extra.image_pull_secrets,
       secret_variables: toSecretVariables(extra.trainer_env),
     },
     simulation: extra.mock,
@@ -121,8 +135,14 @@ function toSources(request: TrainingRequest): JobSpec['sources'] {
   const { datasets, extra_parameters } = request;
   const [first, ...further] = datasets;
   const visible = (uri: string | undefined) => (holdsSecret(uri) ? undefined : uri);
+  const dataset = further.length === 0 ? visible(first?.source) : undefined;
+  const isWeightsUrl = request.base_model.weights_url !== undefined;
   return {
-    dataset: further.length === 0 ? visible(first?.source) : undefined,
+    dataset,
     model: visible(extra_parameters.model_uri),
+    others: [
+      ...(dataset === undefined ? datasets.map((_, index) => `datasets[${index}].source`) : []),
+      ...(isWeightsUrl ? ['base_model.weights_url'] : []),
+    ],
   };
 }

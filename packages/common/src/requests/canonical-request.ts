@@ -19,10 +19,11 @@ export function toAsked(
   request: TrainingRequest,
   shape: SchemaShape = REQUEST_FORMAT.shape,
 ): Json {
-  const { customization, tuning_parameters, extra_parameters, ...rest } = body;
+  const { customization, tuning_parameters, extra_parameters, datasets, ...rest } = body;
   const { gradient_checkpointing, ...tuning } = toOwnNames(asRecord(tuning_parameters));
   const asked = {
     ...rest,
+    datasets: Array.isArray(datasets) ? datasets.map(withoutAuto) : datasets,
     customization: oneSpelling(asRecord(customization), gradient_checkpointing),
     tuning_parameters: tuning,
     extra_parameters: toAskedExtras(asRecord(extra_parameters), request),
@@ -71,6 +72,12 @@ function oneSpelling(customization: Json, tuningCheckpointing: unknown): Json {
       dropout: lora_dropout ?? nested.dropout,
     },
   };
+}
+
+/** To leave the format out means the same. */
+function withoutAuto(dataset: unknown): unknown {
+  const { format, ...rest } = asRecord(dataset);
+  return format === 'auto' ? rest : dataset;
 }
 
 /** An empty list means the same as none. */

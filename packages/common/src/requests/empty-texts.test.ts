@@ -12,7 +12,13 @@ const withAllObjects = () =>
     'artifacts.auth': {},
     tuning_parameters: {},
     callbacks: {},
-    extra_parameters: { runtime_ref: { name: 'r' }, mock: {}, unsloth: {} },
+    extra_parameters: {
+      runtime_ref: { name: 'r' },
+      mock: {},
+      unsloth: {},
+      tolerations: [{ key: 'k' }],
+      image_pull_secrets: [{ name: 's' }],
+    },
   });
 
 function textFields({ fields, element }: SchemaShape, path: string[] = []): string[][] {
@@ -62,8 +68,9 @@ describe('an empty text is absent', () => {
     const required = PATHS.filter((path) => !isOptional(path)).map((path) => path.join('.'));
     expect(required).toEqual([
       ...['job_id', 'base_model.provider', 'base_model.model_name', 'datasets.0.source'],
-      ...['datasets.0.format', 'artifacts.log_uri', 'artifacts.output_uri'],
+      ...['artifacts.log_uri', 'artifacts.output_uri'],
       'extra_parameters.runtime_ref.name',
+      'extra_parameters.tolerations.0.key',
     ]);
     for (const name of required) {
       const [violation] = parseTrainingRequest(change(name.split('.'), '')).violations;

@@ -25,7 +25,25 @@ describe('accepted', () => {
     ['num_nodes', 4, 4],
     ['num_proc_per_node', 8, 8],
     ['resources_per_node', { cpu: 8, memory: '64Gi' }, { requests: eight, limits: eight }],
-    ['resources_per_node', { limits: { 'x.y/gpu': '2' } }, { limits: { 'x.y/gpu': '2' } }],
+    ['resources_per_node', { limits: { cpu: '2' } }, { limits: { cpu: '2' } }],
+    [
+      'resources_per_node',
+      { limits: { 'x.y/gpu': '2', cpu: 1 }, requests: null },
+      { requests: { 'x.y/gpu': '2' }, limits: { 'x.y/gpu': '2', cpu: '1' } },
+    ],
+    [
+      'resources_per_node',
+      { requests: { 'nvidia.com/gpu': 8 } },
+      { requests: { 'nvidia.com/gpu': '8' }, limits: { 'nvidia.com/gpu': '8' } },
+    ],
+    ['node_selector', { 'gpu.kind': 'a100', spot: true }, { 'gpu.kind': 'a100', spot: 'true' }],
+    [
+      'tolerations',
+      [{ key: 'gpu', operator: 'Exists', value: null, effect: 'NoSchedule' }],
+      [{ key: 'gpu', operator: 'Exists', effect: 'NoSchedule' }],
+    ],
+    ['image_pull_secrets', ['a', { name: 'b' }], ['a', 'b']],
+    ['priority_class_name', 'high', 'high'],
     ['resources_per_node', { requests: { cpu: '500m' } }, { requests: { cpu: '500m' } }],
     ['trainer_args', ['--a b', '$HOME', ''], ['--a b', '$HOME', '']],
     ['trainer_args', '--epochs 3', ['--epochs', '3']],
@@ -88,6 +106,17 @@ describe('refused', () => {
     ['num_proc_per_node', 'auto'],
     ['resources_per_node', { cpu: 'eight' }],
     ['resources_per_node', { cpu: -1 }],
+    ['resources_per_node', { requests: { memory: '64GB' } }],
+    ['resources_per_node', { 'nvidia.com/gpu': 0.5 }],
+    ['resources_per_node', { limits: { 'nvidia.com/mig-1g.10gb': '500m' } }],
+    ['resources_per_node', { requests: { 'amd.com/gpu': 1 }, limits: { 'amd.com/gpu': 2 } }],
+    ['tolerations', [{ operator: 'Exists' }]],
+    ['tolerations', [{ key: 'node-role.kubernetes.io/control-plane', operator: 'Exists' }]],
+    ['tolerations', [{ key: 'a', efect: 'NoSchedule' }]],
+    ['node_selector', { 'not/a/key': 'x' }],
+    ['node_selector', { gpu: 'not valid' }],
+    ['image_pull_secrets', ['Not Valid']],
+    ['priority_class_name', 'Not Valid'],
     ['resources_per_node', { requests: { cpu: '1' }, limit: { cpu: '1' } }],
     ['resources_per_node', []],
     ['trainer_command', { run: 1 }],
@@ -128,8 +157,31 @@ describe('refused', () => {
     const found = messages(name, given);
     expect(found).toHaveLength(1);
     expect(found[0]).toMatch(
-      new RegExp(`^extra_parameters\\.${name}\\S* (must|is required)\\b.*\\.$`),
+      new RegExp(`^extra_parameters\\.${name}\\S* (must|is required|\\(\\d+\\) must)\\b.*\\.$`),
     );
     expect(found[0]).not.toContain(SECRET);
   });
+});
+
+test('a bad quantity is told by its place, in words', () => {
+  expect(messages('resources_per_node', { requests: { memory: '64GB' } })).toEqual([
+    'extra_parameters.resources_per_node.requests.memory must be a Kubernetes quantity such as 8, "500m" or "64Gi".',
+  ]);
+  expect(messages('resources_per_node', { 'nvidia.com/gpu': 0.5, cpu: 'x' })).toEqual([
+    'extra_parameters.resources_per_node.nvidia.com/gpu must be a whole number, since a device is never shared.',
+    'extra_parameters.resources_per_node.cpu must be a Kubernetes quantity such as 8, "500m" or "64Gi".',
+  ]);
+  const unequal = { requests: { 'nvidia.com/gpu': 1 }, limits: { 'nvidia.com/gpu': 2 } };
+  expect(messages('resources_per_node', unequal)).toEqual([
+    'extra_parameters.resources_per_node.limits.nvidia.com/gpu (2) must equal the requests (1).',
+  ]);
+});
+
+test.each([
+  ['trainer_command', 'a | b'],
+  ['trainer_args', ['a\0']],
+  ['resources_per_node', { cpu: 'x' }],
+  ['trainer_env', [{ name: 'A', valueFrom: { secretKeyRef: { name: 's', key: '' } } }]],
+])('no refusal of %s shows a regular expression', (name, given) => {
+  expect(messages(name, given).join()).not.toMatch(/pattern|\^|\[\^?[a-z]-/);
 });

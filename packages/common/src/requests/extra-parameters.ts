@@ -1,113 +1,29 @@
 import { z } from 'zod';
 import { credential } from './credential-mark.ts';
 import { optional, withDefault } from './field.ts';
-
-const QUANTITY = /^(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/;
-
-const dnsName = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, {
-  error: 'must be a Kubernetes name: lower-case letters, digits, "-" and "."',
-});
-
-const quantity = z
-  .union([z.number().min(0).transform(String), z.string().regex(QUANTITY)], {
-    error: 'must be a Kubernetes quantity such as 8, "500m" or "64Gi"',
-  })
-  .meta({ examples: ['64Gi'] });
-const quantities = z.record(z.string().min(1), quantity);
-
-/** Labels, annotations and variables are texts; numbers and booleans are written as such. */
-const scalar = z.union([z.string(), z.number().transform(String), z.boolean().transform(String)], {
-  error: 'must be a text, a number or a boolean',
-});
-const scalars = z.record(z.string().min(1), scalar);
-
-/** Of words and variables; each is compared with each to find credentials in plain sight. */
-const MAX_ENTRIES = 1000;
+import { dnsName, MAX_ENTRIES, scalars } from './kubernetes-values.ts';
+import { nodeResources } from './node-resources.ts';
+import { imagePullSecrets, nodeSelector, tolerations } from './pod-options.ts';
+import { trainerVariables } from './trainer-variables.ts';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what must not be there.
 const NO_NUL = /^[^\x00]*$/;
 
+const wordShapes = 'must be a list of texts, one for each word';
 /** Words of a command line: a list, or one text that needs no shell to be split. */
 const words = z
   .union(
     [
-      z.array(z.string().regex(NO_NUL)).max(MAX_ENTRIES),
+      z.array(z.string().regex(NO_NUL, { error: 'must hold no NUL character' })).max(MAX_ENTRIES),
       z
         .string()
-        .regex(/^([^\s'"\\`|&;<>]+( +[^\s'"\\`|&;<>]+)*)?$/)
+        .regex(/^([^\s'"\\`|&;<>]+( +[^\s'"\\`|&;<>]+)*)?$/, { error: wordShapes })
         .transform((text) => (text === '' ? [] : text.split(/ +/))),
     ],
-    { error: 'must be a list of texts, one for each word' },
+    { error: wordShapes },
   )
   // Clients that build lists send an empty one for none.
   .transform((list) => (list.length === 0 ? undefined : list));
-
-/** A key of a Secret in the jobs' namespace, as Kubernetes spells it. */
-const secretKey = z.strictObject({
-  secretKeyRef: z.strictObject({ name: dnsName, key: z.string().regex(/^[-._a-zA-Z0-9]{1,253}$/) }),
-});
-/** A variable whose value stands in a Secret that the request does not bring. */
-export interface SecretVariable {
-  readonly valueFrom: z.output<typeof secretKey>;
-}
-const variable = z.union([...scalar.options, z.strictObject({ valueFrom: secretKey })]);
-
-const environment = z
-  .union(
-    [
-      z.record(z.string(), variable.nullable()),
-      z.array(
-        z.object({ name: z.string(), value: scalar.nullish(), valueFrom: secretKey.nullish() }),
-      ),
-    ],
-    {
-      error:
-        'must map names to texts, or be a list of {"name": …, "value": …}, where {"valueFrom": {"secretKeyRef": {"name": …, "key": …}}} may stand for a value',
-    },
-  )
-  .transform((given, context) => {
-    const pairs = Array.isArray(given)
-      ? given.map(({ name, value, valueFrom }): [string, string | SecretVariable] => {
-          if (valueFrom == null) return [name, value ?? ''];
-          if (value != null) {
-            const message = `must give ${name.slice(0, 80)} a value or a valueFrom, not both`;
-            context.addIssue({ code: 'custom', message });
-          }
-          return [name, { valueFrom }];
-        })
-      : Object.entries(given).filter(
-          (pair): pair is [string, string | SecretVariable] => pair[1] !== null,
-        );
-    for (const [name, value] of pairs) {
-      if (typeof value === 'string' && value.includes('\0')) {
-        const message = `must give ${name.slice(0, 80)} a value without NUL characters, which no variable can hold`;
-        context.addIssue({ code: 'custom', message });
-      }
-    }
-    if (pairs.length > MAX_ENTRIES) {
-      context.addIssue({ code: 'custom', message: `must hold at most ${MAX_ENTRIES} variables` });
-    }
-    if (new Set(pairs.map(([name]) => name)).size < pairs.length) {
-      context.addIssue({ code: 'custom', message: 'must not name a variable twice' });
-    }
-    return Object.fromEntries<string | SecretVariable>(pairs);
-  });
-
-const resourceShapes =
-  'must be {"requests": {…}, "limits": {…}} or one map of both, with quantities such as 8 or "64Gi"';
-/** `{requests, limits}`, or one flat map that is both. */
-const resourcesPerNode = z
-  .union(
-    [
-      z.strictObject(
-        { requests: quantities.optional(), limits: quantities.optional() },
-        { error: resourceShapes },
-      ),
-      quantities.transform((flat) => ({ requests: flat, limits: flat })),
-    ],
-    { error: resourceShapes },
-  )
-  .meta({ examples: [{ requests: { cpu: '8' }, limits: { 'nvidia.com/gpu': '2' } }] });
 
 const simulatedSeconds = z.number().min(0).max(31_536_000);
 
@@ -151,14 +67,14 @@ export const ExtraParametersSchema = z
     num_proc_per_node: optional(z.int().min(1).max(10_000)).describe(
       'Processes on each node; one for each of its GPUs when not given',
     ),
-    resources_per_node: optional(resourcesPerNode).describe(
+    resources_per_node: optional(nodeResources).describe(
       'Kubernetes resources of each node instead of those from `resources`',
     ),
     trainer_command: optional(words).describe(
       "Command instead of the runtime's own; `command` is another name of it",
     ),
     trainer_args: optional(words).describe('Arguments of the command'),
-    trainer_env: credential(optional(environment)).describe(
+    trainer_env: credential(optional(trainerVariables)).describe(
       'Variables of the training container; their values are treated as credentials',
     ),
     job_labels: optional(scalars).describe('Further labels of the TrainJob'),
@@ -181,6 +97,16 @@ export const ExtraParametersSchema = z
         error: 'must be the name of a Kueue LocalQueue: lower-case letters, digits, "-" and "."',
       }),
     ).describe('Kueue queue that the job waits in'),
+    priority_class_name: optional(dnsName).describe(
+      "Kueue's priority of the job; needs `queue_name`",
+    ),
+    node_selector: optional(nodeSelector).describe('Labels of the nodes that the job may run on'),
+    tolerations: optional(tolerations).describe(
+      "Taints that the job's nodes may have, each with its key",
+    ),
+    image_pull_secrets: optional(imagePullSecrets).describe(
+      "Secrets of the jobs' namespace that hold logins of image registries",
+    ),
     mock: optional(MockScriptSchema).describe(
       'What the mock runner plays; other runners ignore it',
     ),

@@ -33,6 +33,11 @@ function describe(issue: Issue): string {
     case 'invalid_key':
     case 'invalid_element':
       return 'holds a key or an element that is not allowed there';
+    case 'unrecognized_keys':
+      return `must hold no key named ${issue.keys.map(shorten).join(' or ')}`;
+    case 'invalid_format':
+      // zod's own sentence would show a regular expression.
+      return issue.message.startsWith('Invalid') ? 'must be written otherwise' : issue.message;
     default:
       return issue.message;
   }

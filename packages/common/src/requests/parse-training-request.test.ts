@@ -267,6 +267,31 @@ describe('warnings', () => {
     ]);
   });
 
+  test.each(['volumes', 'volumeMounts', 'security_context', 'affinity'])(
+    'name %s, which nobody acts on',
+    (name) => {
+      expect(warningsOf({ [`extra_parameters.${name}`]: [] })).toEqual([
+        `extra_parameters.${name} is not acted on; it belongs into the runtime`,
+      ]);
+    },
+  );
+
+  test('name a priority without a queue', () => {
+    const changes = { 'extra_parameters.priority_class_name': 'high' };
+    expect(warningsOf(changes)).toEqual([
+      'extra_parameters.priority_class_name is ignored without extra_parameters.queue_name, since only Kueue acts on it',
+    ]);
+    expect(warningsOf({ ...changes, 'extra_parameters.queue_name': 'q' })).toEqual([]);
+  });
+
+  test('name resources of a node that hold no GPU', () => {
+    const changes = { 'extra_parameters.resources_per_node': { cpu: 4 } };
+    expect(warningsOf({ ...changes, 'resources.gpus': 2 })).toEqual([
+      'extra_parameters.resources_per_node names no GPU, so the pods get none',
+    ]);
+    expect(warningsOf({ ...changes, 'resources.gpus': 0 })).toEqual([]);
+  });
+
   test('name a second token, which is not used', () => {
     const changes = { 'base_model.auth_token': 'one', 'base_model.huggingface_token': 'two' };
     expect(warningsOf(changes)).toEqual([
@@ -326,7 +351,7 @@ describe('violations', () => {
     [
       'datasets.0.format',
       'xml',
-      'datasets[0].format must be one of jsonl, parquet, csv, hf, nemo.',
+      'datasets[0].format must be one of jsonl, parquet, csv, hf, nemo, auto.',
     ],
     ['datasets.0.streaming', 1, 'datasets[0].streaming must be true or false.'],
     ['datasets.0.auth', SECRET, 'datasets[0].auth must be a JSON object.'],

@@ -3,6 +3,8 @@ import { MAX_VIOLATIONS, type Violation } from '../errors.ts';
 import { type CredentialFields, findCredentialFields } from './credential-fields.ts';
 import { toViolation } from './format-issue.ts';
 import { assertPlainObject } from './json-shape.ts';
+import { findAccelerators } from './node-resources.ts';
+import { IGNORED_POD_FIELDS } from './pod-options.ts';
 import { readShape, type SchemaShape } from './schema-shape.ts';
 import { type TrainingRequest, TrainingRequestSchema } from './training-request.ts';
 import { createUnknownKeyFinder } from './unknown-keys.ts';
@@ -63,7 +65,11 @@ export function parseTrainingRequest(body: unknown): ParsedRequest {
 }
 
 function describeIgnored(body: Record<string, unknown>, request: TrainingRequest): string[] {
-  return [...describeQlora(body, request), ...describeTokens(request)];
+  return [
+    ...describeQlora(body, request),
+    ...describeTokens(request),
+    ...describePodFields(request),
+  ];
 }
 
 function describeTokens({ base_model }: TrainingRequest): string[] {
@@ -71,6 +77,24 @@ function describeTokens({ base_model }: TrainingRequest): string[] {
   const isDropped = auth_token !== undefined && huggingface_token !== undefined;
   if (!isDropped || auth_token === huggingface_token) return [];
   return ['base_model.auth_token is ignored, since base_model.huggingface_token goes before it'];
+}
+
+function describePodFields({ resources, extra_parameters: extra }: TrainingRequest): string[] {
+  const { resources_per_node, priority_class_name, queue_name } = extra;
+  const hasGpus = resources_per_node === undefined || findAccelerators(resources_per_node).size > 0;
+  return [
+    ...Object.keys(extra)
+      .filter((name) => IGNORED_POD_FIELDS.has(name))
+      .map((name) => `extra_parameters.${name} is not acted on; it belongs into the runtime`),
+    ...(priority_class_name === undefined || queue_name !== undefined
+      ? []
+      : [
+          'extra_parameters.priority_class_name is ignored without extra_parameters.queue_name, since only Kueue acts on it',
+        ]),
+    ...(hasGpus || resources.gpus === 0
+      ? []
+      : ['extra_parameters.resources_per_node names no GPU, so the pods get none']),
+  ];
 }
 
 function describeQlora(body: Record<string, unknown>, request: TrainingRequest): string[] {

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { credential } from './credential-mark.ts';
-import { ExtraParametersSchema } from './extra-parameters.ts';
+import { DATASET_FORMATS, tellFormat } from './dataset-format.ts';
+import { type ExtraParameters, ExtraParametersSchema } from './extra-parameters.ts';
 import { optional, rewritten, section, withDefault } from './field.ts';
 import { JobIdSchema, JobStatusSchema } from './job-status.ts';
+import { findAccelerators } from './node-resources.ts';
 import { renameTuning } from './tuning-names.ts';
 
 export const PROVIDERS = [
@@ -165,8 +167,8 @@ const CustomizationSchema = z
 
 const ResourcesSchema = z
   .object({
-    gpus: withDefault(z.int().min(0).max(100_000), 1).describe(
-      'GPUs of the whole job, over all its nodes; must divide evenly by `num_nodes`',
+    gpus: optional(z.int().min(0).max(100_000)).describe(
+      'GPUs of the whole job, over all its nodes; must divide evenly by `num_nodes`. What `resources_per_node` names when not given, else 1',
     ),
     gpu_type: optional(text.max(63)).describe(
       'Kind of GPU, as the operator of the service names it',
@@ -184,14 +186,26 @@ const DatasetSchema = z
     source: location.describe(
       'URI or path, such as `s3://bucket/data.jsonl` or `hf://org/dataset`',
     ),
-    format: z
-      .enum(['jsonl', 'parquet', 'csv', 'hf', 'nemo'])
-      .describe('How the dataset is written'),
+    format: optional(z.enum([...DATASET_FORMATS, 'auto'])).describe(
+      'How the dataset is written; `auto`, and none, are told by the extension or the scheme of the source',
+    ),
     split: optional(text).describe('Part of the dataset, such as `train`'),
     streaming: withDefault(z.boolean(), false).describe('Read while training instead of before'),
     auth: optional(StorageAuthSchema).describe('Credentials for the dataset'),
   })
-  .meta({ id: 'Dataset' });
+  .meta({ id: 'Dataset' })
+  .transform(({ format: given, ...rest }, context) => {
+    const format = given === undefined || given === 'auto' ? tellFormat(rest.source) : given;
+    if (format === undefined) {
+      context.addIssue({
+        code: 'custom',
+        path: ['format'],
+        message: `cannot be told from the source; it must be one of ${DATASET_FORMATS.join(', ')}`,
+      });
+      return z.NEVER;
+    }
+    return { ...rest, format };
+  });
 
 const ArtifactsSchema = z
   .object({
@@ -279,12 +293,21 @@ export const TrainingRequestSchema = z
       });
     }
     const gradient_checkpointing = own ?? fromTuning ?? true;
+    const { resources, extra_parameters } = rest;
     return {
       ...rest,
+      resources: { ...resources, gpus: resources.gpus ?? countGpus(extra_parameters) },
       customization: { ...customization, gradient_checkpointing },
       tuning_parameters: tuning,
     };
   });
+
+/** The GPUs of a job that does not say how many: as many as its nodes name, else one. */
+function countGpus({ resources_per_node, num_nodes }: ExtraParameters): number {
+  const counts = [...findAccelerators(resources_per_node).values()];
+  if (counts.length === 0) return 1;
+  return counts.reduce((sum, count) => sum + count, 0) * num_nodes;
+}
 
 /** A request as a client may write it. */
 export type TrainingRequestInput = z.input<typeof TrainingRequestSchema>;

@@ -279,10 +279,83 @@ describe('gpu_type', () => {
     expect(specOf({ 'resources.gpu_type': type }, { env })).not.toHaveProperty('runtimePatches');
   });
 
-  test('is nothing to tell of where types are not set up or none is asked for', () => {
-    expect(warningsOf('L4', {})).toEqual([]);
+  test('is told where types are not set up', () => {
+    expect(warningsOf('L4', {})).toEqual([
+      'resources.gpu_type is not mapped by TRAINER_GPU_TYPES, so the job may run on any node with GPUs',
+    ]);
+  });
+
+  test('is nothing to tell of where none is asked for', () => {
     expect(warningsOf(null)).toEqual([]);
     expect(warningsOf('A100')).toEqual([]);
+  });
+});
+
+describe('what initializers leave to the training', () => {
+  const two = ['s3://b/a.csv', 's3://b/b.csv'].map((source) => ({ source }));
+
+  test.each<[string, Changes, string[]]>([
+    ['gs://', { 'datasets.0.source': 'gs://b/a.jsonl' }, ['datasets[0].source must be loaded']],
+    [
+      'a second dataset',
+      { datasets: two },
+      ['datasets[0].source and datasets[1].source must be loaded'],
+    ],
+    [
+      'weights elsewhere',
+      { 'base_model.weights_url': 'https://h/w' },
+      ['base_model.weights_url must be loaded'],
+    ],
+    [
+      'a model elsewhere',
+      { 'extra_parameters.model_uri': 'gs://b/m' },
+      ['extra_parameters.model_uri must be loaded'],
+    ],
+    ['nothing', { 'extra_parameters.model_uri': 'hf://o/m' }, []],
+  ])('is told: %s', (_, changes, sentences) => {
+    const { warnings } = render(changes);
+    expect(warnings).toEqual(sentences.map((sentence) => expect.stringContaining(sentence)));
+    expect(render(changes, {}, { steps: [] }).warnings).toEqual([]);
+  });
+});
+
+describe('where pods run', () => {
+  const A100 = { nodeSelector: { gpu: 'a100' }, tolerations: [{ key: 'gpu' }] };
+  const options = { env: { TRAINER_GPU_TYPES: JSON.stringify({ A100 }) } };
+  const changes = {
+    'resources.gpu_type': 'A100',
+    extra_parameters: {
+      node_selector: { zone: 'a' },
+      tolerations: [{ key: 'spot', operator: 'Exists' }],
+      image_pull_secrets: ['registry'],
+      queue_name: 'team',
+      priority_class_name: 'high',
+    },
+  };
+
+  test('is what request and operator say together', () => {
+    const { manifest, warnings } = render(changes, options, {
+      podPatchField: 'podTemplateOverrides',
+      steps: [],
+    });
+    expect(manifest.spec.podTemplateOverrides).toEqual([
+      {
+        targetJobs: [{ name: 'node' }],
+        spec: {
+          nodeSelector: { gpu: 'a100', zone: 'a' },
+          tolerations: [{ key: 'gpu' }, { key: 'spot', operator: 'Exists' }],
+          imagePullSecrets: [{ name: 'registry' }],
+        },
+      },
+    ]);
+    expect(manifest.metadata.labels['kueue.x-k8s.io/priority-class']).toBe('high');
+    expect(warnings).toEqual([]);
+  });
+
+  test('is told where the release lacks a field', () => {
+    const { manifest, warnings } = render(changes, options, { podPatchField: 'podSpecOverrides' });
+    expect(JSON.stringify(manifest)).not.toContain('imagePullSecrets');
+    expect(warnings).toEqual([expect.stringContaining('image_pull_secrets is ignored')]);
   });
 });
 

@@ -5,6 +5,7 @@ import {
   BACKEND_LABEL,
   JOB_ID_ANNOTATION,
   JOB_ID_HASH_LABEL,
+  PRIORITY_LABEL,
   QUEUE_LABEL,
 } from '../../../kubernetes/labels.ts';
 import { OWN_PREFIX } from '../../../requests/kubernetes-names.ts';
@@ -76,7 +77,7 @@ export function renderTrainJob(
   capabilities: ClusterCapabilities,
 ): RenderedTrainJob {
   const name = toJobName(spec.backend, spec.jobId);
-  const { job_labels, job_annotations, queue_name } = spec.clusterOptions;
+  const { job_labels, job_annotations, queue_name, priority_class_name } = spec.clusterOptions;
   const environment = buildPodEnvironment(spec, {
     secretName: name,
     defaultSecret: settings.defaultCredentialsSecret,
@@ -93,7 +94,10 @@ export function renderTrainJob(
       namespace: settings.jobsNamespace,
       labels: {
         ...job_labels,
-        ...(queue_name !== undefined && { [QUEUE_LABEL]: queue_name }),
+        ...(queue_name !== undefined && {
+          [QUEUE_LABEL]: queue_name,
+          ...(priority_class_name !== undefined && { [PRIORITY_LABEL]: priority_class_name }),
+        }),
         [BACKEND_LABEL]: spec.backend,
         [JOB_ID_HASH_LABEL]: toJobIdHash(spec.backend, spec.jobId),
       },
@@ -112,7 +116,7 @@ export function renderTrainJob(
         ...(processesPerNode !== undefined && { numProcPerNode: processesPerNode }),
         resourcesPerNode: toResourcesPerNode(spec),
       },
-      ...buildPodPatch(settings, toPlacement(spec, settings), capabilities),
+      ...buildPodPatch(spec, settings, capabilities),
     },
   };
   return { manifest, warnings: describeUnused(spec, settings, capabilities) };
@@ -120,22 +124,57 @@ export function renderTrainJob(
 
 /** Sentences about settings of the request that this cluster will not act on. */
 function describeUnused(
-  { gpuType, deadlineSeconds }: JobSpec,
+  { gpuType, deadlineSeconds, sources, clusterOptions }: JobSpec,
   { gpuTypes }: TrainJobSettings,
-  { hasActiveDeadline }: ClusterCapabilities,
+  { hasActiveDeadline, podPatchField, steps }: ClusterCapabilities,
 ): string[] {
   const known = Object.keys(gpuTypes);
   const isMapped = gpuType === undefined || Object.hasOwn(gpuTypes, gpuType);
+  const list = known.length > 0 ? `one of ${known.join(', ')}` : 'mapped by TRAINER_GPU_TYPES';
+  const hasNoPullSecrets = podPatchField === 'podSpecOverrides';
   return [
-    ...(isMapped || known.length === 0
+    ...describeUnloaded(sources, steps),
+    ...(hasNoPullSecrets && clusterOptions.image_pull_secrets !== undefined
+      ? [
+          'extra_parameters.image_pull_secrets is ignored, since this release of Kubeflow Trainer has no field for it',
+        ]
+      : []),
+    ...(isMapped
       ? []
-      : [
-          `resources.gpu_type is not one of ${known.join(', ')}, so the job may run on any node with GPUs`,
-        ]),
+      : [`resources.gpu_type is not ${list}, so the job may run on any node with GPUs`]),
     ...(deadlineSeconds === undefined || hasActiveDeadline
       ? []
       : ['resources.max_duration_minutes is ignored, since this cluster cannot limit a TrainJob']),
   ];
+}
+
+/** What a runtime with initializers leaves to the training itself. */
+function describeUnloaded(sources: JobSpec['sources'], steps: readonly string[]): string[] {
+  const { dataset, model, others = [] } = sources;
+  const datasets = [
+    ...others.filter((path) => path.startsWith('datasets')),
+    ...(dataset === undefined || isLoadable(dataset) ? [] : ['datasets[0].source']),
+  ];
+  const models = [
+    ...others.filter((path) => path.startsWith('base_model')),
+    ...(model === undefined || isLoadable(model) ? [] : ['extra_parameters.model_uri']),
+  ];
+  return [
+    ...(steps.includes(DATASET_STEP) && datasets.length > 0
+      ? [
+          `${datasets.join(' and ')} must be loaded by the training itself, since the runtime's initializer loads exactly one dataset, from s3:// or hf:// without a credential in the address`,
+        ]
+      : []),
+    ...(steps.includes(MODEL_STEP) && models.length > 0
+      ? [
+          `${models.join(' and ')} must be loaded by the training itself, since the runtime's initializer loads extra_parameters.model_uri only, from s3:// or hf://`,
+        ]
+      : []),
+  ];
+}
+
+function isLoadable(uri: string): boolean {
+  return /^(s3|hf):\/\//.test(uri);
 }
 
 function toPlacement(
@@ -151,13 +190,13 @@ function buildInitializer(
   { steps }: ClusterCapabilities,
   environment: PodEnvironment,
 ) {
-  const isLoadable = (uri: string | undefined, step: string): uri is string =>
-    uri !== undefined && /^(s3|hf):\/\//.test(uri) && steps.includes(step);
+  const isLoadedBy = (step: string, uri: string | undefined): uri is string =>
+    uri !== undefined && isLoadable(uri) && steps.includes(step);
   const parts = {
-    ...(isLoadable(sources.dataset, DATASET_STEP) && {
+    ...(isLoadedBy(DATASET_STEP, sources.dataset) && {
       dataset: toInitializer(sources.dataset, environment.dataset),
     }),
-    ...(isLoadable(sources.model, MODEL_STEP) && {
+    ...(isLoadedBy(MODEL_STEP, sources.model) && {
       model: toInitializer(sources.model, environment.model),
     }),
   };
@@ -171,14 +210,23 @@ function toInitializer(storageUri: string, env: PodEnvironment['dataset']) {
 
 /** Where the pods run and as whom, in the spelling of the cluster's release. */
 function buildPodPatch(
-  { trainingServiceAccount: serviceAccount }: TrainJobSettings,
-  placement: GpuPlacement | undefined,
+  spec: JobSpec,
+  settings: TrainJobSettings,
   { podPatchField, steps }: ClusterCapabilities,
 ) {
+  const { trainingServiceAccount: serviceAccount } = settings;
+  const placement = toPlacement(spec, settings);
+  const { node_selector, tolerations, image_pull_secrets: pullSecrets } = spec.clusterOptions;
+  const hasPullSecrets = pullSecrets !== undefined && podPatchField !== 'podSpecOverrides';
   const training = {
     ...(serviceAccount !== undefined && { serviceAccountName: serviceAccount }),
-    ...(placement?.nodeSelector && { nodeSelector: placement.nodeSelector }),
-    ...(placement?.tolerations && { tolerations: placement.tolerations }),
+    ...((placement?.nodeSelector ?? node_selector) && {
+      nodeSelector: { ...node_selector, ...placement?.nodeSelector },
+    }),
+    ...((placement?.tolerations ?? tolerations) && {
+      tolerations: [...(placement?.tolerations ?? []), ...(tolerations ?? [])],
+    }),
+    ...(hasPullSecrets && { imagePullSecrets: pullSecrets.map((name) => ({ name })) }),
   };
   const loading = serviceAccount === undefined ? {} : { serviceAccountName: serviceAccount };
   const pods = [

@@ -46,6 +46,10 @@ need_ps_and_curl() {
 has() { command -v "$1" >/dev/null; }
 
 apt_install() {
+  if [ -n "$HERE" ]; then
+    echo "This needs $* of Debian, or the like: install it first." >&2
+    return 1
+  fi
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
 }

@@ -52,6 +52,16 @@ describe('a schema of 3.1 becomes one of 3.0', () => {
       { type: 'object', additionalProperties: {} },
     ],
     [
+      'an object or a list',
+      { anyOf: [{ type: 'object' }, { type: 'array', items: {} }], description: 'd' },
+      { description: 'd' },
+    ],
+    [
+      'an enum with a default',
+      { type: 'string', enum: ['a', 'b'], default: 'a', description: 'd' },
+      { type: 'string', enum: ['a', 'b'], description: 'd (default: a)' },
+    ],
+    [
       'an excluded bound',
       { type: 'number', exclusiveMinimum: 0 },
       { type: 'number', minimum: 0, exclusiveMinimum: true },

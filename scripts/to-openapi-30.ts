@@ -10,7 +10,8 @@ const UNKNOWN_TO_30 = ['propertyNames', 'const', 'examples', 'type'];
 /**
  * The same API in OpenAPI 3.0, for tools that cannot read 3.1: null is `nullable`, bounds that are
  * excluded are flags, one of several examples is left. It allows all that the original allows, and
- * more in two places: names of free maps, and objects of several shapes, are not checked.
+ * more where generators fail: names of free maps, objects of several shapes, and what is either an
+ * object or something else are not checked.
  */
 export function toOpenApi30(description: Node): unknown {
   const info = description.info as Node;
@@ -56,8 +57,14 @@ function toSchema(node: Node): Node {
   const named = types.filter((type) => type !== 'null');
   if (named.length > 0) schema.type = named[0];
   if (types.length > named.length) schema.nullable = true;
-  if (Array.isArray(schema.anyOf)) return withoutNull(schema);
-  return schema;
+  return withoutEnumDefault(Array.isArray(schema.anyOf) ? withoutNull(schema) : schema);
+}
+
+/** Generators write the default of an enum as a constant that they forget to define. */
+function withoutEnumDefault(schema: Node): Node {
+  if (schema.enum === undefined || schema.default === undefined) return schema;
+  const { default: fallback, description, ...rest } = schema;
+  return { ...rest, description: `${description ?? ''} (default: ${fallback})`.trim() };
 }
 
 /** `anyOf` with null among its alternatives says what `nullable` says. */
@@ -76,10 +83,11 @@ function withoutNull({ anyOf, ...rest }: Node): Node {
   return { ...only, ...rest, ...nullable };
 }
 
-/** Generators tell alternatives apart by their types; objects of several shapes become any object. */
+/** Generators tell alternatives apart by their types, and none of them by a map beside a list. */
 function toOneOf(alternatives: readonly Node[]): Node {
   const types = new Set(alternatives.map(({ type }) => type));
-  if (types.size === alternatives.length && !types.has(undefined)) return { oneOf: alternatives };
   if (types.size === 1 && types.has('object')) return { type: 'object', additionalProperties: {} };
+  if (types.has('object')) return {};
+  if (types.size === alternatives.length && !types.has(undefined)) return { oneOf: alternatives };
   throw new Error(`generators cannot tell these apart: ${JSON.stringify(alternatives)}`);
 }

@@ -23,7 +23,7 @@ it('is committed as it is served', async () => {
   expect(committed, 'docs/openapi.json is stale: npm run openapi').toBe(await describeApi());
 });
 
-const PROVIDERS = ['BaseModel', 'provider'] as const;
+const PROVIDERS = ['ModelReference', 'provider'] as const;
 const METHODS = ['Customization', 'method'] as const;
 
 /** The values that a description names for a field. */
@@ -63,7 +63,7 @@ it('is the union of what the services take and say', async () => {
   }
   expect(description.servers).toEqual(bodies.flatMap(({ servers }) => servers));
   const rest = ({ components, paths }: typeof description) => {
-    const { BaseModel: _, Customization: __, ...schemas } = components.schemas;
+    const { ModelReference: _, Customization: __, ...schemas } = components.schemas;
     const { examples: ___, ...media } =
       paths['/train'].post.requestBody.content['application/json'];
     return { schemas, media, responses: paths['/train'].post.responses };
@@ -137,9 +137,9 @@ it('has no list of types beyond one type and null, and no object for a default',
 });
 
 it('has the defaults that the services fill in', () => {
-  const { Resources, BaseModel } = description.components.schemas;
+  const { Resources, ModelReference } = description.components.schemas;
   expect(Resources.properties.memory_gb.default).toBe(64);
-  expect(BaseModel.properties.revision.default).toBe('main');
+  expect(ModelReference.properties.revision.default).toBe('main');
 });
 
 const requests = services.flatMap(({ backend }) => {

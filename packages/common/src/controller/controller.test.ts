@@ -60,7 +60,7 @@ afterEach(() => controller.close());
 
 async function create(overrides: Partial<JobRecord> = {}): Promise<JobRecord> {
   const draft = makeRecord({ id: 'job-1', createdAtMs: clock.now(), ...overrides });
-  const secrets = { HF_TOKEN: 'secret' };
+  const secrets = { HF_TOKEN: 'hf_0123456789' };
   const payload = { ...makePlannedJob(), callback: undefined, secrets };
   const created = await store.create(draft, payload);
   if (created.outcome !== 'created') throw new Error(created.outcome);
@@ -165,6 +165,28 @@ describe('a run', () => {
     await clock.advance(SECOND);
     expect(stateOf(record)).toEqual(end);
     expect(runner.calls).toEqual([]);
+  });
+
+  it.each(['POD_FAILED', 'TRAINING_FAILED'] as const)(
+    'is quoted (%s) only without the credentials of its job',
+    async (reason) => {
+      const record = await createRunning();
+      const lastWords = 'HF_TOKEN=hf_0123456789\nloss is nan';
+      const status = reason === 'POD_FAILED' ? 'running' : 'failed';
+      runner.show(record, { status, reason, detail: 'It fails', lastWords });
+      await clock.advance(0);
+      const detail = 'It fails: HF_TOKEN=[redacted] / loss is nan';
+      expect(stateOf(record)).toMatchObject({ status, reason, detail });
+    },
+  );
+
+  it('that only the cache has lost is quoted without credentials, too', async () => {
+    const record = await createRunning();
+    runner.stale.set(record.name, { exists: false });
+    const end = { status: 'failed', reason: 'POD_FAILED', detail: 'It failed' } as const;
+    runner.show(record, { ...end, lastWords: 'hf_0123456789 is wrong' });
+    await clock.advance(10 * SECOND);
+    expect(stateOf(record)).toMatchObject({ detail: 'It failed: [redacted] is wrong' });
   });
 
   it('that goes on after its end is stopped', async () => {

@@ -3,11 +3,11 @@ import type { Clock } from '../clock.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
 import { isTerminal, type JobRecord, type JobState } from '../jobs/job.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
-import type { JobStore } from '../jobs/job-store.ts';
 import type { Leadership } from '../jobs/leadership.ts';
-import { isRunOf } from '../jobs/observation.ts';
+import { isRunOf, type Observation } from '../jobs/observation.ts';
 import { WorkQueue } from '../work-queue.ts';
 import { type DecideSettings, type Decision, decide } from './decide.ts';
+import { LastWords, type LastWordsParts } from './last-words.ts';
 import { toPlanChange } from './plan-change.ts';
 import { toObservedEnd, toRefused, toUnplanned } from './terminal-states.ts';
 
@@ -19,8 +19,7 @@ export interface RecordSink {
   clear(): void;
 }
 
-export interface ControllerParts {
-  readonly store: JobStore;
+export interface ControllerParts extends LastWordsParts {
   readonly runner: JobRunner;
   readonly leadership: Leadership;
   readonly deliveries: RecordSink;
@@ -43,6 +42,7 @@ export class Controller {
   readonly #parts: ControllerParts;
   readonly #queue = new WorkQueue(CONCURRENCY, (name) => this.#reconcile(name));
   readonly #deadlines: DeadlineQueue;
+  readonly #lastWords: LastWords;
   /** When this process first saw a record that has no run yet, by name. */
   readonly #firstSeenAt = new Map<string, { readonly uid: string; readonly atMs: number }>();
   readonly #failures = new Map<string, number>();
@@ -50,6 +50,7 @@ export class Controller {
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
+    this.#lastWords = new LastWords(parts);
     this.#deadlines = new DeadlineQueue(parts.clock, (name) => this.#queue.add(name));
   }
 
@@ -120,15 +121,20 @@ export class Controller {
     }
     const nowMs = clock.now();
     const firstSeenAtMs = this.#firstSeen(record, nowMs);
-    const decision = decide(record, runner.getCached(name), firstSeenAtMs, nowMs, settings);
+    const seen = runner.getCached(name);
+    const decision = decide(record, seen, firstSeenAtMs, nowMs, settings);
     // Nothing is told before the run is noted, since until then the submission may still be refused.
     const isDecided = record.runId !== undefined || record.state.endedAtMs !== undefined;
     if (isDecided && record.unreadable === undefined) deliveries.offer(record);
     if (decision.requeueAtMs !== undefined) this.#deadlines.set(name, decision.requeueAtMs);
-    return this.#act(record, decision.action);
+    return this.#act(record, seen, decision.action);
   }
 
-  async #act(record: JobRecord, action: Decision['action']): Promise<boolean> {
+  async #act(
+    record: JobRecord,
+    seen: Observation | undefined,
+    action: Decision['action'],
+  ): Promise<boolean> {
     const { store, runner } = this.#parts;
     switch (action.do) {
       case 'nothing':
@@ -137,8 +143,10 @@ export class Controller {
         return this.#start(record);
       case 'note':
         return this.#write(record, () => store.update(record, { runId: action.runId }));
-      case 'write':
-        return this.#write(record, () => store.update(record, { state: action.state }));
+      case 'write': {
+        const state = await this.#lastWords.quote(record, action.state, seen);
+        return this.#write(record, () => store.update(record, { state }));
+      }
       case 'confirm-gone':
         return this.#confirmGone(record, action.state);
       case 'stop':
@@ -208,7 +216,8 @@ export class Controller {
       this.#requeueIn(1000, record);
       return false;
     }
-    const state = isRunOf(record, seen) ? toObservedEnd(record, seen, clock.now()) : gone;
+    const end = isRunOf(record, seen) ? toObservedEnd(record, seen, clock.now()) : gone;
+    const state = await this.#lastWords.quote(record, end, seen);
     return this.#write(record, () => store.update(record, { state }));
   }
 

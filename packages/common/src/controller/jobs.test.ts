@@ -284,6 +284,19 @@ describe('cancel', () => {
     expect(runner.calls).not.toContain(`stop ${name}`);
   });
 
+  it('quotes the end that it finds only without the credentials of the job', async () => {
+    await submit({
+      base_model: { provider: 'meta', model_name: 'm', huggingface_token: 'hf_0123456789' },
+    });
+    await jobs.close();
+    const end = { status: 'failed', reason: 'POD_FAILED', detail: 'It failed' } as const;
+    runner.show(only(), { ...end, lastWords: 'HF_TOKEN=hf_0123456789' });
+    const { view: before } = await jobs.get('job-1');
+    expect(JSON.stringify(before)).not.toContain('hf_0123456789');
+    const { view } = await jobs.cancel('job-1');
+    expect(view.state).toMatchObject({ ...end, detail: 'It failed: HF_TOKEN=[redacted]' });
+  });
+
   it('promises nothing when the run cannot be looked at', async () => {
     await submit();
     await jobs.close();

@@ -5,6 +5,7 @@ import { toJobName } from '../jobs/job-name.ts';
 import { isRunOf, type JobView, projectJob } from '../jobs/observation.ts';
 import { behindForMs, isStale } from '../jobs/staleness.ts';
 import { updateRecord } from '../jobs/update-record.ts';
+import { LastWords, type LastWordsParts } from './last-words.ts';
 import { type Submission, Submitter, type SubmitterParts } from './submitter.ts';
 import { toCancelled, toObservedEnd } from './terminal-states.ts';
 
@@ -16,7 +17,7 @@ export interface JobAnswer {
   readonly staleSinceMs?: number | undefined;
 }
 
-export interface JobsParts extends SubmitterParts {
+export interface JobsParts extends SubmitterParts, LastWordsParts {
   readonly backend: string;
 }
 
@@ -28,10 +29,12 @@ export class Jobs {
   readonly #parts: JobsParts;
   readonly #submitter: Submitter;
   readonly #firstTold = new LRUCache<string, number>({ max: MAX_FIRST_TOLD });
+  readonly #lastWords: LastWords;
 
   constructor(parts: JobsParts) {
     this.#parts = parts;
     this.#submitter = new Submitter(parts);
+    this.#lastWords = new LastWords(parts);
   }
 
   /** See Submitter. */
@@ -65,7 +68,9 @@ export class Jobs {
       isOurs = !hasEnded;
       const nowMs = clock.now();
       return {
-        state: hasEnded ? toObservedEnd(current, seen, nowMs) : toCancelled(current, seen, nowMs),
+        state: hasEnded
+          ? await this.#lastWords.quote(current, toObservedEnd(current, seen, nowMs), seen)
+          : toCancelled(current, seen, nowMs),
         // Written anew, it can be read again, so that the end is told.
         ...(current.unreadable?.includes('delivery') && { delivery: current.delivery }),
       };

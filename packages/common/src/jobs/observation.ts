@@ -19,6 +19,11 @@ export type Observation =
       readonly startedAtMs: number | undefined;
       readonly endedAtMs: number | undefined;
       readonly progress: Progress | undefined;
+      /**
+       * What a process of the run said last, as it stands there: it may hold the job's credentials,
+       * so that nobody is shown it before those are masked.
+       */
+      readonly lastWords?: string | undefined;
       /** Whether it was looked into why it waits; without that, what the record says of it stands. */
       readonly isDiagnosed?: boolean;
       /** Its sentence changes while status and reason stand, such as a place in a line. */

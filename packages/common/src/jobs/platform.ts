@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Violation } from '../errors.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
+import type { Secrets } from './job-environment.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { JobStore } from './job-store.ts';
 import type { Leadership } from './leadership.ts';
@@ -14,6 +15,11 @@ export interface Platform {
   readonly leadership: Leadership;
   /** Addresses of the platform's own API, which no webhook may point to. */
   readonly apiEndpoints: readonly { readonly address: string; readonly port: number }[];
+  /**
+   * Secret values of the operator's that jobs use beside their own, so that they are shown to nobody;
+   * undefined when they cannot be read.
+   */
+  readonly readSharedSecrets?: () => Promise<Secrets | undefined>;
   /** What it alone refuses of a request that is otherwise valid; `reads` as rules have it. */
   readonly limits?: {
     readonly reads: readonly string[];

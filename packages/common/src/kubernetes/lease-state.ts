@@ -20,7 +20,8 @@ export interface Sighting {
   readonly expiresAtMs: number;
 }
 
-export const LEASE_SECONDS = 10;
+/** As long as Kubernetes' own leader election, so that a slow API server leaves nobody without a leader. */
+export const LEASE_SECONDS = 15;
 
 /** The sighting of a Lease read at monotonic `nowMs`; an unchanged one keeps its first. */
 export function toSighting(lease: Lease, before: Sighting | undefined, nowMs: number): Sighting {

@@ -14,11 +14,19 @@ class OneLease implements Pick<ApiClient, 'call'> {
   lease: Lease | undefined;
   trouble: Trouble = 'none';
   calls = 0;
+  /** How long each call takes; one that takes longer than its time limit gets no answer. */
+  latencyMs = 0;
+  clock = new FakeClock();
   release: () => void = () => {};
   #version = 0;
 
-  async call<T>({ method, body, signal }: ApiRequest): Promise<T> {
+  async call<T>({ method, body, signal, timeoutMs = Infinity }: ApiRequest): Promise<T> {
     this.calls += 1;
+    if (this.latencyMs > 0) {
+      const takesMs = Math.min(this.latencyMs, timeoutMs);
+      await new Promise<void>((resolve) => this.clock.schedule(takesMs, resolve));
+      if (this.latencyMs > timeoutMs) throw new ApiError('no answer in time', {});
+    }
     if (this.trouble === 'no answer') throw new ApiError('no answer', {});
     if (this.trouble === 'hang') {
       await new Promise<void>((resolve, reject) => {
@@ -50,6 +58,7 @@ class OneLease implements Pick<ApiClient, 'call'> {
 
 function setUp(lease = new OneLease(), clock = new FakeClock(), identity = 'one') {
   const told: boolean[] = [];
+  lease.clock = clock;
   const leadership = new LeaseLeadership({
     client: lease as unknown as ApiClient,
     clock,
@@ -84,7 +93,7 @@ describe('LeaseLeadership', () => {
     await leadership.open();
     const before = leadership.nextSequence();
     lease.trouble = 'no answer';
-    await clock.advance(7999);
+    await clock.advance(12_999);
     expect(leadership.isLeader()).toBe(true);
     await clock.advance(1);
     expect(leadership.isLeader()).toBe(false);
@@ -96,10 +105,21 @@ describe('LeaseLeadership', () => {
     await leadership.close();
   });
 
+  it('goes on leading while every call takes four seconds', async () => {
+    const { lease, clock, leadership, told } = setUp();
+    await leadership.open();
+    lease.latencyMs = 4000;
+    await clock.advance(120_000);
+    expect(told).toEqual([true]);
+    expect(leadership.isLeader()).toBe(true);
+    lease.latencyMs = 0;
+    await leadership.close();
+  });
+
   it('does not wait for its timer to know that its time is up', async () => {
     const { clock, leadership, told } = setUp();
     await leadership.open();
-    clock.stall(7999);
+    clock.stall(12_999);
     expect(leadership.isLeader()).toBe(true);
     clock.stall(1);
     expect(leadership.isLeader()).toBe(false);
@@ -119,7 +139,7 @@ describe('LeaseLeadership', () => {
     lease.release();
     await clock.advance(0);
     lease.trouble = 'no answer';
-    await clock.advance(10_000 - 4500 - 1);
+    await clock.advance(15_000 - 4500 - 1);
     expect(leadership.isLeader()).toBe(true);
     await clock.advance(1);
     expect(leadership.isLeader()).toBe(false);
@@ -138,7 +158,7 @@ describe('LeaseLeadership', () => {
     lease.release();
     await opened;
     expect(leadership.isLeader()).toBe(true);
-    await clock.advance(8000 - 2500 - 1);
+    await clock.advance(13_000 - 2500 - 1);
     expect(leadership.isLeader()).toBe(true);
     await clock.advance(1);
     expect(leadership.isLeader()).toBe(false);
@@ -151,7 +171,7 @@ describe('LeaseLeadership', () => {
     await leadership.open();
     const before = leadership.nextSequence();
     lease.trouble = 'hang';
-    await clock.advance(9000);
+    await clock.advance(14_000);
     expect(leadership.isLeader()).toBe(false);
     lease.trouble = 'none';
     lease.release();
@@ -256,10 +276,10 @@ describe('LeaseLeadership', () => {
         await first.clock.advance(2000);
         await second.clock.advance(2000);
         first.lease.trouble = 'no answer';
-        first.clock.stall(7999);
+        first.clock.stall(12_999);
         const told = [first.leadership.nextSequence(), first.leadership.nextSequence()];
         first.lease.trouble = 'none';
-        await second.clock.advance(12_000);
+        await second.clock.advance(17_000);
         expect(second.leadership.isLeader()).toBe(true);
         const third = setUp(first.lease, new FakeClock(NOW_MS), 'three');
         for (let n = 0; n < 1000; n += 1) told.push(second.leadership.nextSequence());
@@ -282,9 +302,9 @@ describe('LeaseLeadership', () => {
       await second.clock.advance(2000);
       // The first may act until its next renewal, beside which nobody else may.
       expect([first.leadership.isLeader(), second.leadership.isLeader()]).toEqual([true, false]);
-      first.clock.stall(7999);
+      first.clock.stall(12_999);
       const before = first.leadership.nextSequence();
-      await second.clock.advance(9000);
+      await second.clock.advance(14_000);
       expect(second.leadership.isLeader()).toBe(true);
       expect(second.leadership.nextSequence()).toBeGreaterThan(before);
       await second.leadership.close();

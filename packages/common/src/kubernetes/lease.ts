@@ -32,12 +32,13 @@ export interface LeaseParts {
 const RENEW_MS = 2000;
 /** We stop this long before others may take over, for what was begun in the last moment. */
 const MARGIN_MS = 2000;
-const CALL_TIMEOUT_MS = 3000;
+/** Of the time that a renewal has, so that one whose answer is lost can be repeated. */
+const CALL_TIMEOUT_MS = (LEASE_SECONDS * 1000 - MARGIN_MS - RENEW_MS) / 2;
 const RELEASE_TIMEOUT_MS = 1000;
 
 /**
  * Leadership over one backend's jobs, held in one Lease: renewed every 2 s, given up by ourselves
- * 8 s after the last renewal, taken over by another replica 10 s after it last saw one.
+ * 13 s after the last renewal, taken over by another replica 15 s after it last saw one.
  */
 export class LeaseLeadership implements Leadership {
   readonly #parts: LeaseParts;

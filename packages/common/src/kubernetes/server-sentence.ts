@@ -1,4 +1,4 @@
-import { toOneLine } from './outside-text.ts';
+import { toOneLine } from '../jobs/outside-text.ts';
 
 /** Causes that pass by themselves, wherever in a chain of messages they are named. */
 const PASSING =

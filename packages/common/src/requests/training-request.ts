@@ -54,7 +54,8 @@ const BaseModelSchema = z
       'Credential for Hugging Face, in the container as `HF_TOKEN`',
     ),
   })
-  .meta({ id: 'BaseModel' });
+  // Python's generated clients derive every class from pydantic's own BaseModel.
+  .meta({ id: 'ModelReference' });
 
 const StorageAuthSchema = z
   .object({

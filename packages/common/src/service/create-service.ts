@@ -60,7 +60,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
   const platform = decorate.platform(
     await createPlatform({ backend: backend.name, config, clock, logger }),
   );
-  const { store, runner, leadership } = platform;
+  const { store, runner, leadership, readSharedSecrets } = platform;
   const policy = new AddressPolicy({
     allowLoopback: isLoopbackHost(config.host),
     allowedHosts: config.callbacks.allowedHosts,
@@ -82,7 +82,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     settings: config.callbacks,
   });
   const controller = new Controller({
-    ...{ store, runner, leadership, clock, logger },
+    ...{ store, runner, leadership, clock, logger, readSharedSecrets },
     deliveries: dispatcher,
     settings: {
       submitterGraceMs: SUBMITTER_GRACE_MS,
@@ -91,7 +91,10 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     },
   });
   const { maxJobs } = config;
-  const jobs = new Jobs({ backend: backend.name, store, runner, clock, logger, maxJobs });
+  const jobs = new Jobs({
+    backend: backend.name,
+    ...{ store, runner, clock, logger, maxJobs, readSharedSecrets },
+  });
   const app = await createApp({
     ...{ backend, config, tokens, logger, jobs, metrics },
     describedBackends: parts.describedBackends,

@@ -131,7 +131,8 @@ describe('KubeflowRunner on a real control plane', () => {
       expect(await untilSeen(runner, name, hasEnded)).toMatchObject({
         status: 'failed',
         reason: 'POD_FAILED',
-        detail: 'The container node failed with exit code 3: step 7 / loss is nan',
+        detail: 'The container node failed with exit code 3',
+        lastWords: 'step 7\nloss is nan',
       });
     });
 

@@ -62,7 +62,7 @@ const EXAMPLES: Record<string, Record<string, unknown>> = {
 };
 
 const RESTRICTED = [
-  ['BaseModel', 'provider', 'base_model.provider'],
+  ['ModelReference', 'provider', 'base_model.provider'],
   ['Customization', 'method', 'customization.method'],
 ] as const;
 

@@ -2,6 +2,7 @@ import type { Platform, PlatformParts } from '../../jobs/platform.ts';
 import { toEndpoints } from '../../kubernetes/api-endpoints.ts';
 import { createApiClient } from '../../kubernetes/http-client.ts';
 import { LeaseLeadership } from '../../kubernetes/lease.ts';
+import { readSharedSecrets } from '../../stores/secrets/read-shared-secrets.ts';
 import { SecretJobStore } from '../../stores/secrets/secret-job-store.ts';
 import { KubeflowRunner } from './kubeflow-runner.ts';
 import { trainJobPlanCodec } from './trainjob/plan.ts';
@@ -13,15 +14,20 @@ import { trainJobPlanCodec } from './trainjob/plan.ts';
  */
 export async function createKubernetesPlatform(parts: PlatformParts): Promise<Platform> {
   const { backend, config, clock, logger } = parts;
-  const client = await createApiClient({ clock, userAgent: `trainer-${backend}-api` });
+  const userAgent = `trainer-${backend}-api`;
+  const client = await createApiClient({ clock, userAgent });
+  // Whatever waits for a connection of the others must not keep the leader from renewing.
+  const leaseClient = await createApiClient({ clock, userAgent });
   const shared = { client, clock, logger, backend, namespace: config.jobsNamespace };
-  const leadership = new LeaseLeadership(shared);
+  const leadership = new LeaseLeadership({ ...shared, client: leaseClient });
   const store = new SecretJobStore({ ...shared, planCodec: trainJobPlanCodec });
   const runner = new KubeflowRunner({ ...shared, config, leadership });
   return {
     store,
     runner,
     leadership,
+    readSharedSecrets: () =>
+      readSharedSecrets({ ...shared, name: config.defaultCredentialsSecret }),
     apiEndpoints: await toEndpoints(client.endpoint()),
     open: async () => {
       await Promise.all([store.open(), runner.open(), leadership.open()]);
@@ -30,7 +36,7 @@ export async function createKubernetesPlatform(parts: PlatformParts): Promise<Pl
       // Leadership goes first, so that another replica need not wait for its lease to run out.
       await leadership.close();
       await Promise.all([runner.close(), store.close()]);
-      await client.close();
+      await Promise.all([client.close(), leaseClient.close()]);
     },
   };
 }

@@ -267,7 +267,7 @@ describe('KubeflowRunner', () => {
       trainer.end(record.name, 'Failed', 'FailedJobs', 'jobset failed');
       const wanted = {
         ...{ status: 'failed', reason: 'POD_FAILED' },
-        detail: 'The container node failed with exit code 3: loss is nan',
+        ...{ detail: 'The container node failed with exit code 3', lastWords: 'loss is nan' },
       };
       const hasEnded = (shown: Observation) => shown.exists && shown.status === 'failed';
       expect(await untilSeen(runner, record.name, hasEnded)).toMatchObject(wanted);

@@ -176,5 +176,6 @@ function toEventNote(event: EventObject): EventNote | undefined {
 function toCrash({ finding }: PodNote): Diagnosis | undefined {
   const hasCrashed = finding?.reason === 'POD_FAILED' || finding?.reason === 'OUT_OF_MEMORY';
   if (finding === undefined || !(finding.when === 'failed' || hasCrashed)) return undefined;
-  return { reason: finding.reason, detail: finding.detail };
+  const { reason, detail, lastWords } = finding;
+  return { reason, detail, lastWords };
 }

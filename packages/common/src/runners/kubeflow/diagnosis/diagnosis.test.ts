@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { makeEvent, makePod } from '../../../../test/make-pod.ts';
+import type { Diagnosis } from '../status/diagnoses.ts';
 import { diagnose } from './diagnosis.ts';
 
 const NO_ROOM =
@@ -9,12 +10,16 @@ const OVER_QUOTA =
 const REFUSED_JOB_SET =
   'TrainJob resources reconciliation failed: admission webhook "vjobset.kb.io" denied the request: JobSet.jobset.x-k8s.io "j" is invalid: <nil>: Internal error: invalid replicatedJob name';
 
+/** A finding with what the container said behind `|`, as it said it. */
+function say(found: Diagnosis | undefined): string | undefined {
+  if (found === undefined) return undefined;
+  const { reason, detail, lastWords } = found;
+  return `${reason}: ${detail}${lastWords === undefined ? '' : `|${lastWords}`}`;
+}
+
 function show(pods: Parameters<typeof diagnose>[0], events: Parameters<typeof diagnose>[1] = []) {
   const { waiting, failure } = diagnose(pods, events);
-  return {
-    waiting: waiting && `${waiting.reason}: ${waiting.detail}`,
-    failure: failure && `${failure.reason}: ${failure.detail}`,
-  };
+  return { waiting: say(waiting), failure: say(failure) };
 }
 
 describe('of pods that wait', () => {
@@ -35,7 +40,7 @@ describe('of pods that wait', () => {
       makePod().container({
         waiting: { reason: 'CreateContainerConfigError', message: 'secret "x" not found' },
       }),
-      'POD_BLOCKED: The container node cannot be started yet: secret "x" not found',
+      'POD_BLOCKED: The container node cannot be started yet|secret "x" not found',
     ],
     [
       'a container being made',
@@ -50,7 +55,7 @@ describe('of pods that wait', () => {
           { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } },
           { lastState: { terminated: { exitCode: 2, reason: 'Error', message: 'bad config' } } },
         ),
-      'POD_FAILED: The container node keeps failing with exit code 2: bad config',
+      'POD_FAILED: The container node keeps failing with exit code 2|bad config',
     ],
     [
       'one that was told to go',
@@ -79,7 +84,7 @@ describe('of pods that failed', () => {
     [
       'by its own exit code, with its last lines',
       makePod().failed({ exitCode: 3, reason: 'Error', message: 'a\nb\nc\n\nloss is nan\n' }),
-      'POD_FAILED: The container node failed with exit code 3: b / c / loss is nan',
+      'POD_FAILED: The container node failed with exit code 3|a\nb\nc\n\nloss is nan\n',
     ],
     [
       'by the reason that our own runtime names',
@@ -87,17 +92,17 @@ describe('of pods that failed', () => {
         ...{ exitCode: 3, reason: 'Error' },
         message: 'DATASET_INVALID: data.jsonl, line 2: messages is missing.\n',
       }),
-      'DATASET_INVALID: data.jsonl, line 2: messages is missing.',
+      'DATASET_INVALID: The container node failed with exit code 3|data.jsonl, line 2: messages is missing.',
     ],
     [
       'by a fault of our own runtime',
       makePod().failed({ exitCode: 1, reason: 'Error', message: 'INTERNAL: KeyError: x' }),
-      'TRAINING_FAILED: KeyError: x',
+      'TRAINING_FAILED: The container node failed with exit code 1|KeyError: x',
     ],
     [
       'by its exit code, where another program writes a line like ours',
       makePod().failed({ exitCode: 1, reason: 'Error', message: 'POD_BLOCKED: x' }),
-      'POD_FAILED: The container node failed with exit code 1: POD_BLOCKED: x',
+      'POD_FAILED: The container node failed with exit code 1|POD_BLOCKED: x',
     ],
     [
       'by a signal',
@@ -256,6 +261,25 @@ describe('of Events', () => {
         'failed calling webhook "mjobset.kb.io": connection refused',
       ),
       undefined,
+    ],
+    ...[
+      'services "j" already exists',
+      'TrainJob resources reconciliation failed: jobs.batch "j-node-0" already exists',
+      'jobsets.jobset.x-k8s.io "j" not found',
+      'Operation cannot be fulfilled on jobs.batch "j-node-0": the object has been modified; please apply your changes to the latest version and try again',
+    ].map((message): [string, ReturnType<typeof makeEvent>, undefined] => [
+      `what passes by itself: ${message.slice(0, 40)}`,
+      makeEvent('JobSet/j', 'JobCreationFailed', message),
+      undefined,
+    ]),
+    [
+      'an account that does not exist, which does not pass',
+      makeEvent(
+        'Job/j-node-0',
+        'FailedCreate',
+        'Error creating: pods "j" is forbidden: error looking up service account jobs/x: serviceaccount "x" not found',
+      ),
+      'RUNTIME_REJECTED: The cluster refuses what the runtime makes of the job: Error creating: pods "j" is forbidden: error looking up service account jobs/x: serviceaccount "x" not found',
     ],
     ['something else', makeEvent('JobSet/j', 'FailedJobs', 'one failed'), undefined],
     [

@@ -43,13 +43,16 @@ function firstFailure(findings: readonly PodFinding[]): Diagnosis | undefined {
   const [first, ...rest] = findings;
   if (first === undefined) return undefined;
   const cause = rest.reduce((a, b) => (b.atMs < a.atMs ? b : a), first);
-  return { reason: cause.reason, detail: cause.detail };
+  return toDiagnosis(cause);
 }
 
 function mostUrgent(found: readonly Diagnosis[]): Diagnosis | undefined {
   const rank = ({ reason }: Diagnosis) => URGENCY.indexOf(reason);
   const [first, ...rest] = found;
   if (first === undefined) return undefined;
-  const { reason, detail } = rest.reduce((a, b) => (rank(b) < rank(a) ? b : a), first);
-  return { reason, detail };
+  return toDiagnosis(rest.reduce((a, b) => (rank(b) < rank(a) ? b : a), first));
+}
+
+function toDiagnosis({ reason, detail, lastWords }: Diagnosis): Diagnosis {
+  return { reason, detail, lastWords };
 }

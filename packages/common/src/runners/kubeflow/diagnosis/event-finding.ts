@@ -1,6 +1,6 @@
+import { toOneLine } from '../../../jobs/outside-text.ts';
 import type { Reason } from '../../../jobs/reasons.ts';
 import { toMs } from '../../../kubernetes/conditions.ts';
-import { toOneLine } from '../../../kubernetes/outside-text.ts';
 import { hasPassingCause, quotaSentence } from '../../../kubernetes/server-sentence.ts';
 
 /** What is read of an Event (core `v1`). */
@@ -40,6 +40,10 @@ export const EVENT_SELECTOR = [
   ),
 ].join(',');
 
+/** Controllers that lag behind what they made themselves: they look again and go on. */
+const OWN_RACE =
+  /\b(services|jobs\.batch|jobsets\.jobset\.x-k8s\.io|pods|persistentvolumeclaims) "[^"]*" (already exists|not found)\b/;
+
 /** What an Event says is in a job's way; undefined when nothing. Pure. */
 export function explainEvent(event: EventObject): EventFinding | undefined {
   const { type, reason = '', message = '' } = event;
@@ -51,7 +55,7 @@ export function explainEvent(event: EventObject): EventFinding | undefined {
     case 'JobSet/PVCCreationFailed':
     case 'JobSet/HeadlessServiceCreationFailed':
     case 'Job/FailedCreate':
-      return hasPassingCause(message) ? undefined : { ...explainRefusal(message), atMs };
+      return passes(message) ? undefined : { ...explainRefusal(message), atMs };
     case 'Pod/FailedMount':
     case 'Pod/FailedAttachVolume':
     case 'Pod/FailedCreatePodSandBox':
@@ -63,6 +67,10 @@ export function explainEvent(event: EventObject): EventFinding | undefined {
     default:
       return undefined;
   }
+}
+
+function passes(message: string): boolean {
+  return hasPassingCause(message) || OWN_RACE.test(message);
 }
 
 function explainRefusal(message: string): Omit<EventFinding, 'atMs'> {

@@ -1,7 +1,7 @@
+import { toOneLine } from '../../../jobs/outside-text.ts';
 import type { Reason } from '../../../jobs/reasons.ts';
 import { parseTerminationLine } from '../../../jobs/termination-line.ts';
 import { type Condition, toMs } from '../../../kubernetes/conditions.ts';
-import { lastLines, toOneLine } from '../../../kubernetes/outside-text.ts';
 
 interface ContainerState {
   readonly waiting?: { readonly reason?: string; readonly message?: string };
@@ -51,6 +51,8 @@ export interface PodFinding {
   readonly when: 'waiting' | 'failed';
   readonly reason: Reason;
   readonly detail: string;
+  /** What the container said, which may hold anything that the job knows. */
+  readonly lastWords: string | undefined;
   /** When the container ended, for a failure; UNIX milliseconds. */
   readonly atMs: number;
 }
@@ -78,7 +80,8 @@ const CONFIG_REASONS = new Set([
   'RunContainerError',
 ]);
 const SIGNAL_BASE = 128;
-const TAIL_LINES = 3;
+/** What a termination message holds at most. */
+const MAX_LAST_WORDS = 4096;
 
 /** What is wrong with a pod, or was; undefined when nothing is. Pure. */
 export function explainPod(pod: PodObject): PodFinding | undefined {
@@ -131,6 +134,7 @@ function explainFailure(pod: PodObject, containers: readonly Container[]): PodFi
     detail: toOneLine(
       `A pod failed: ${[reason, message].filter(Boolean).join(', ') || 'no reason was given'}`,
     ),
+    lastWords: undefined,
     atMs: createdMs(pod),
   };
 }
@@ -143,44 +147,41 @@ function explainExit(
 ): PodFinding {
   const { exitCode = 0, signal, reason, message = '', finishedAt } = state?.terminated ?? {};
   const atMs = toMs(finishedAt) ?? createdMs(pod);
-  // Our own runtime names its reason; a restart that is to come may still mend it.
-  const told = name === TRAINING_CONTAINER ? parseTerminationLine(message) : undefined;
-  if (told !== undefined && reason !== 'OOMKilled' && when === 'failed') {
-    return { when, reason: told.reason, detail: toOneLine(told.sentence), atMs };
-  }
-  const tail = lastLines(message, TAIL_LINES);
-  const said = tail === '' ? '' : `: ${tail}`;
+  const lastWords = message.slice(-MAX_LAST_WORDS) || undefined;
   if (reason === 'OOMKilled') {
-    const detail = toOneLine(
-      `The container ${name} was killed because it ran out of memory${said}`,
-    );
+    const detail = toOneLine(`The container ${name} was killed because it ran out of memory`);
     // More memory for the training would not help a sidecar, which has a limit of its own.
-    return { when, reason: isSidecar ? 'POD_FAILED' : 'OUT_OF_MEMORY', detail, atMs };
+    const code = isSidecar ? 'POD_FAILED' : 'OUT_OF_MEMORY';
+    return { when, reason: code, detail, lastWords, atMs };
   }
   const killedBy = signal || (exitCode > SIGNAL_BASE ? exitCode - SIGNAL_BASE : 0);
   const how = killedBy > 0 ? `exit code ${exitCode} (signal ${killedBy})` : `exit code ${exitCode}`;
   const verb = when === 'failed' ? 'failed' : 'keeps failing';
-  const detail = toOneLine(`The container ${name} ${verb} with ${how}${said}`);
-  return { when, reason: 'POD_FAILED', detail, atMs };
+  const detail = toOneLine(`The container ${name} ${verb} with ${how}`);
+  // Our own runtime names its reason; a restart that is to come may still mend it.
+  const told = name === TRAINING_CONTAINER ? parseTerminationLine(message) : undefined;
+  if (told !== undefined && when === 'failed') {
+    return { when, reason: told.reason, detail, lastWords: told.sentence, atMs };
+  }
+  return { when, reason: 'POD_FAILED', detail, lastWords, atMs };
 }
 
 function explainWaiting(container: Container, pod: PodObject): PodFinding | undefined {
   const { reason = '', message } = container.state?.waiting ?? {};
   const atMs = createdMs(pod);
-  const say = (code: Reason, what: string): PodFinding => ({
-    when: 'waiting',
-    reason: code,
-    detail: toOneLine(message === undefined ? what : `${what}: ${message}`),
-    atMs,
-  });
+  const say = (code: Reason, detail: string, lastWords?: string): PodFinding => {
+    return { when: 'waiting', reason: code, detail: toOneLine(detail), lastWords, atMs };
+  };
   if (PULL_REASONS.has(reason)) {
-    return say('IMAGE_PULL_FAILED', `The image ${container.image ?? ''} cannot be pulled`);
+    const what = `The image ${container.image ?? ''} cannot be pulled`;
+    return say('IMAGE_PULL_FAILED', message === undefined ? what : `${what}: ${message}`);
   }
   if (reason === 'CrashLoopBackOff') {
     return explainExit(container, container.lastState, 'waiting', pod);
   }
   if (CONFIG_REASONS.has(reason)) {
-    return say('POD_BLOCKED', `The container ${container.name} cannot be started yet`);
+    // The message may quote the command, in which variables stand for credentials.
+    return say('POD_BLOCKED', `The container ${container.name} cannot be started yet`, message);
   }
   return undefined;
 }
@@ -194,6 +195,7 @@ function explainUnscheduled(pod: PodObject): PodFinding | undefined {
     when: 'waiting',
     reason: 'INSUFFICIENT_RESOURCES',
     detail: toOneLine(`No node can take the job yet: ${why || 'the scheduler gave no reason'}`),
+    lastWords: undefined,
     atMs: createdMs(pod),
   };
 }

@@ -5,6 +5,8 @@ export interface Diagnosis {
   readonly reason: Reason;
   /** One sentence, already safe to show. */
   readonly detail: string;
+  /** What a container said of it, which may hold anything that the job knows. */
+  readonly lastWords?: string | undefined;
 }
 
 /** What pods and Events tell of one job, at its start and at its end. */

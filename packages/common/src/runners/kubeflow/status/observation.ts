@@ -1,14 +1,14 @@
 import type { Observation } from '../../../jobs/observation.ts';
+import { toOneLine } from '../../../jobs/outside-text.ts';
 import type { Reason } from '../../../jobs/reasons.ts';
 import { type Condition, findTrue, toMs } from '../../../kubernetes/conditions.ts';
 import { QUEUE_LABEL } from '../../../kubernetes/labels.ts';
-import { toOneLine } from '../../../kubernetes/outside-text.ts';
 import { type Diagnoses, type Diagnosis, NO_DIAGNOSES } from './diagnoses.ts';
 import { toProgress } from './progress.ts';
 import { isTraining, type SeenTrainJob, splitJobs } from './train-job-object.ts';
 
 type Seen = Extract<Observation, { exists: true }>;
-type Said = Pick<Seen, 'status' | 'reason' | 'detail' | 'endedAtMs'>;
+type Said = Pick<Seen, 'status' | 'reason' | 'detail' | 'lastWords' | 'endedAtMs'>;
 
 const FAILURE_REASONS: Readonly<Record<string, Reason>> = {
   ReachedMaxRestarts: 'MAX_RESTARTS_REACHED',
@@ -102,6 +102,7 @@ function describeDeadline(
     status: 'failed',
     reason: 'DEADLINE_EXCEEDED',
     detail: toOneLine(detail),
+    lastWords: hasRun ? undefined : waiting?.lastWords,
     endedAtMs: endOf(condition),
   };
 }
@@ -121,6 +122,7 @@ function describeFailure(condition: Condition, failure: Diagnosis | undefined): 
     detail: toOneLine(
       isExhausted && failure !== undefined ? `${cause} (after its last restart)` : cause,
     ),
+    lastWords: failure?.lastWords,
     endedAtMs: endOf(condition),
   };
 }

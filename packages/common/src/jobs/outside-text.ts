@@ -3,7 +3,7 @@ import { REDACTED, replaceUrlSecrets } from '../requests/credentials.ts';
 export const MAX_DETAIL_LENGTH = 500;
 
 /**
- * A text of the cluster as one line of at most `maxLength` characters, without the user info and
+ * A text of others as one line of at most `maxLength` characters, without the user info and
  * queries of its URLs; fit for a status detail.
  */
 export function toOneLine(text: string, maxLength = MAX_DETAIL_LENGTH): string {

@@ -4,7 +4,15 @@
  * top-level files of its own level.
  */
 export const levels = [
-  ['error-codes.ts', 'errors.ts', 'clock.ts', 'deadline-queue.ts', 'work-queue.ts'],
+  [
+    'error-codes.ts',
+    'errors.ts',
+    'clock.ts',
+    'backoff.ts',
+    'emitter.ts',
+    'deadline-queue.ts',
+    'work-queue.ts',
+  ],
   ['config.ts', 'requests/'],
   ['logger.ts', 'metrics.ts'],
   ['jobs/'],

@@ -1,3 +1,4 @@
+import { Emitter } from '../src/emitter.ts';
 import type { JobRecord, JsonObject } from '../src/jobs/job.ts';
 import type { JobRunner, PreparedJob, ReadSecrets, StartOutcome } from '../src/jobs/job-runner.ts';
 import type { JobSpec } from '../src/jobs/job-spec.ts';
@@ -15,7 +16,7 @@ export class FakeRunner implements JobRunner {
   /** What `getCached` says although the place itself says otherwise, as a cache that lags behind. */
   readonly stale = new Map<string, Observation | undefined>();
   readonly #runs = new Map<string, Seen>();
-  readonly #listeners = new Set<(name: string) => void>();
+  readonly #changes = new Emitter<string>();
 
   /** Makes a run, or changes it. */
   show(record: Pick<JobRecord, 'name' | 'uid'>, change: Partial<Seen> = {}): void {
@@ -41,7 +42,7 @@ export class FakeRunner implements JobRunner {
   }
 
   announce(name: string): void {
-    for (const listener of this.#listeners) listener(name);
+    this.#changes.emit(name);
   }
 
   async open(): Promise<void> {}
@@ -90,7 +91,6 @@ export class FakeRunner implements JobRunner {
   }
 
   watch(listener: (name: string) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#changes.watch(listener);
   }
 }

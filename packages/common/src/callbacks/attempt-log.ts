@@ -1,8 +1,9 @@
+import type { Random } from '../backoff.ts';
 import type { DeliveryLog, JobRecord, Settlement } from '../jobs/job.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import type { PostResult } from './http/webhook-client.ts';
-import { judgeAttempt, type Random, toLeastAttempts, toRetryDelayMs } from './retry-policy.ts';
+import { judgeAttempt, toLeastAttempts, toRetryDelayMs } from './retry-policy.ts';
 
 /** At most this many attempts are kept, and their errors are short, so that a log fits 4 KiB. */
 const MAX_ATTEMPTS = 20;

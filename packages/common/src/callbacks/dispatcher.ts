@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Random } from '../backoff.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
 import type { CallbackTarget, JobRecord } from '../jobs/job.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
@@ -23,7 +24,7 @@ export interface DispatcherParts extends EventSenderParts {
   readonly store: JobStore;
   readonly runner: JobRunner;
   readonly logger: Logger;
-  readonly random: policy.Random;
+  readonly random: Random;
   readonly settings: {
     readonly intervalMs: number;
     readonly retryPeriodMs: number;

@@ -1,16 +1,12 @@
+import { type Backoff, type Random, toBackoffMs } from '../backoff.ts';
 import type { EventKind } from './event.ts';
 
-const FIRST_RETRY_MS = 1000;
-/** Of a delay, by jitter. */
-const SHORTEST = 0.75;
+/** The greatest factor of jitter. */
 const LONGEST = 1.25;
 const LEAST_ATTEMPTS = 10;
-const LONGEST_RETRY_MS = 4 * 3600_000;
+const RETRY: Backoff = { firstMs: 1000, longestMs: 4 * 3600_000, jitter: [0.75, LONGEST] };
 /** A receiver may ask for patience, not for silence until after the retries have ended. */
 const LONGEST_RETRY_AFTER_MS = 6 * 3600_000;
-
-/** A number from 0 to 1, as `Math.random` gives. */
-export type Random = () => number;
 
 /**
  * How long to wait after the `count`-th failure in a row (from 1): doubling from about a second to
@@ -23,12 +19,8 @@ export function toRetryDelayMs(
   random: Random,
   longestMs = Number.POSITIVE_INFINITY,
 ): number {
-  const plainMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(30, count - 1));
   const askedMs = Math.min(LONGEST_RETRY_AFTER_MS, retryAfterMs ?? 0);
-  return Math.max(
-    Math.min(longestMs, plainMs * (SHORTEST + random() * (LONGEST - SHORTEST))),
-    askedMs,
-  );
+  return Math.max(Math.min(longestMs, toBackoffMs(count, RETRY, random)), askedMs);
 }
 
 /**
@@ -36,7 +28,7 @@ export function toRetryDelayMs(
  * longest delays, ten at most. Time in which nobody asked says nothing about a receiver.
  */
 export function toLeastAttempts(periodMs: number): number {
-  const fitting = Math.floor(Math.log2(periodMs / (FIRST_RETRY_MS * LONGEST) + 1)) + 1;
+  const fitting = Math.floor(Math.log2(periodMs / (RETRY.firstMs * LONGEST) + 1)) + 1;
   return Math.min(LEAST_ATTEMPTS, fitting);
 }
 

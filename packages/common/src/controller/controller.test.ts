@@ -45,7 +45,7 @@ beforeEach(() => {
   leadership = new FakeLeadership();
   told = [];
   controller = new Controller({
-    ...{ store, runner, leadership, clock, settings: SETTINGS },
+    ...{ store, runner, leadership, clock, random: () => 0.5, settings: SETTINGS },
     deliveries: {
       takeOver: () => told.push('take over'),
       offer: ({ state }) => told.push(`offer ${state.status}`),

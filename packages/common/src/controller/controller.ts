@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { type Backoff, type Random, toBackoffMs } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
 import { isTerminal, type JobRecord, type JobState } from '../jobs/job.ts';
@@ -24,6 +25,7 @@ export interface ControllerParts extends LastWordsParts {
   readonly leadership: Leadership;
   readonly deliveries: RecordSink;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly settings: DecideSettings;
 }
@@ -31,8 +33,7 @@ export interface ControllerParts extends LastWordsParts {
 const CONCURRENCY = 32;
 /** More of them mean that nothing comes of what is decided. */
 const MAX_STEPS = 16;
-const FIRST_RETRY_MS = 500;
-const LAST_RETRY_MS = 30_000;
+const RETRY: Backoff = { firstMs: 500, longestMs: 30_000, jitter: [0.75, 1.25] };
 
 /**
  * The one place that acts on jobs after their submission. For every record that changes, whose run
@@ -93,7 +94,7 @@ export class Controller {
   }
 
   async #reconcile(name: string): Promise<void> {
-    const { leadership, clock, logger } = this.#parts;
+    const { leadership, clock, random, logger } = this.#parts;
     try {
       // Each step changes what the next one is decided on; a job needs a handful at most.
       let steps = 0;
@@ -105,9 +106,12 @@ export class Controller {
     } catch (error) {
       const count = (this.#failures.get(name) ?? 0) + 1;
       this.#failures.set(name, count);
-      const delayMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** (count - 1));
-      this.#deadlines.set(name, clock.now() + delayMs * (0.75 + Math.random() / 2));
-      logger.warn({ job: name, err: error, retry_in_ms: delayMs }, 'reconcile failed, retrying');
+      const delayMs = toBackoffMs(count, RETRY, random);
+      this.#deadlines.set(name, clock.now() + delayMs);
+      logger.warn(
+        { job: name, err: error, retry_in_ms: Math.round(delayMs) },
+        'reconcile failed, retrying',
+      );
     }
   }
 
@@ -180,7 +184,7 @@ export class Controller {
       const current = await store.getLive(record.name);
       if (current?.uid !== record.uid) return true;
       // Nothing can be made of what is left, unless somebody mends it.
-      this.#requeueIn(LAST_RETRY_MS, record);
+      this.#requeueIn(RETRY.longestMs, record);
       const state = toUnplanned(record, this.#parts.clock.now());
       if (state === record.state) return false;
       return this.#write(record, () => store.update(record, { state }));
@@ -199,7 +203,7 @@ export class Controller {
         this.#requeueIn(1000, record);
         return false;
       case 'forbidden':
-        this.#requeueIn(LAST_RETRY_MS, record);
+        this.#requeueIn(RETRY.longestMs, record);
         return false;
       case 'refused': {
         const state = toRefused(record, result.detail, this.#parts.clock.now());

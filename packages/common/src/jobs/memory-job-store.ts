@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Emitter } from '../emitter.ts';
 import type { JobDraft, JobPayload, JobRecord, PlannedJob } from './job.ts';
 import type { CreateOutcome, JobStore, RecordChange } from './job-store.ts';
 
@@ -11,12 +12,12 @@ interface Entry {
 /** Records in this process's memory: they end with it. */
 export class MemoryJobStore implements JobStore {
   readonly #entries = new Map<string, Entry>();
-  readonly #listeners = new Set<(name: string) => void>();
+  readonly #changes = new Emitter<string>();
 
   async open(): Promise<void> {}
 
   async close(): Promise<void> {
-    this.#listeners.clear();
+    this.#changes.clear();
   }
 
   notReadyReason(): string | undefined {
@@ -102,8 +103,7 @@ export class MemoryJobStore implements JobStore {
   }
 
   watch(listener: (name: string) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#changes.watch(listener);
   }
 
   #current({ name, uid, version }: JobRecord): Entry | undefined {
@@ -112,6 +112,6 @@ export class MemoryJobStore implements JobStore {
   }
 
   #announce(name: string): void {
-    for (const listener of this.#listeners) listener(name);
+    this.#changes.emit(name);
   }
 }

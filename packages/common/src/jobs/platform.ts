@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Random } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Violation } from '../errors.ts';
@@ -35,5 +36,6 @@ export interface PlatformParts {
   readonly backend: string;
   readonly config: Config;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
 }

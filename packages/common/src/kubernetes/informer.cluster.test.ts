@@ -51,6 +51,7 @@ function make(options: Partial<ListWatchOptions<ConfigMap, ConfigMap>> = {}) {
   const made = new Informer<ConfigMap, ConfigMap>({
     client,
     clock: systemClock,
+    random: Math.random,
     logger: pino({ level: 'silent' }),
     path,
     labelSelector: `suite=${label}`,

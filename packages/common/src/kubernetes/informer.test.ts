@@ -21,6 +21,7 @@ beforeEach(() => {
   const logger = pino({}, { write: (line: string) => logged.push(line) });
   cache = new Informer<CachedObject, string>({
     ...{ client: server.connect(), clock, logger, path: PATH },
+    random: () => 0.5,
     labelSelector: 'backend=meta',
     keep: ({ metadata }) => metadata.name,
   });

@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
+import { type Backoff, type Random, toBackoffMs } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
+import { Emitter } from '../emitter.ts';
 import { type ApiClient, ApiError, type ApiRequest } from './api-client.ts';
 import { BackgroundLoop } from './background-loop.ts';
 import {
@@ -14,6 +16,7 @@ import { pause } from './pause.ts';
 export interface ListWatchOptions<T extends CachedObject, V> {
   readonly client: ApiClient;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   /** The collection: `/api/v1/namespaces/jobs/secrets`. */
   readonly path: string;
@@ -39,8 +42,7 @@ const PAGE_SIZE = 250;
 const PAGE_TIMEOUT_MS = 30_000;
 const RESYNC_MS = 30 * 60_000;
 const WATCH_SECONDS = 600;
-const FIRST_RETRY_MS = 200;
-const LAST_RETRY_MS = 8000;
+const RETRY: Backoff = { firstMs: 200, longestMs: 8000, jitter: [0.5, 1] };
 /** A watch that held this long was a good one, so that the next break is retried soon again. */
 const HEALTHY_MS = 10_000;
 /** A watch that the server ends sooner than this is a break, else we would ask in a tight loop. */
@@ -53,7 +55,7 @@ const TOO_SHORT_MS = 1000;
 export class Informer<T extends CachedObject, V> {
   readonly #options: ListWatchOptions<T, V>;
   readonly #cache: ObjectCache<T, V>;
-  readonly #listeners = new Set<CacheListener<V>>();
+  readonly #changes = new Emitter<CacheChange<V>>();
   readonly #loop = new BackgroundLoop((signal, attempted) => this.#follow(signal, attempted));
   #isFollowing = false;
   /** How many lists in a row were older than what had been seen. */
@@ -113,8 +115,7 @@ export class Informer<T extends CachedObject, V> {
 
   /** Calls `listener` with every change, and with everything now and then; returns how to stop. */
   watch(listener: CacheListener<V>): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#changes.watch(listener);
   }
 
   async #follow(signal: AbortSignal, attempted: () => void): Promise<void> {
@@ -134,7 +135,7 @@ export class Informer<T extends CachedObject, V> {
         attempted();
         if (signal.aborted) return;
         if (clock.monotonic() - listedAtMs > HEALTHY_MS) failures = 0;
-        const delayMs = retryDelayMs(failures, error);
+        const delayMs = retryDelayMs(failures, error, this.#options.random);
         failures += 1;
         isResync = false;
         this.#isInterrupted = true;
@@ -196,13 +197,14 @@ export class Informer<T extends CachedObject, V> {
 
   /** Returns when it is time to list again; throws for every break. */
   async #watchUntilResync(signal: AbortSignal): Promise<void> {
-    const { clock, resyncMs = RESYNC_MS } = this.#options;
-    const resyncAtMs = clock.monotonic() + jitter(resyncMs);
+    const { clock, random, resyncMs = RESYNC_MS } = this.#options;
+    const resyncAtMs = clock.monotonic() + spread(resyncMs, random);
     try {
       while (clock.monotonic() < resyncAtMs) {
         const startedAtMs = clock.monotonic();
         const leftSeconds = Math.ceil((resyncAtMs - startedAtMs) / 1000);
-        await this.#watchOnce(signal, Math.min(leftSeconds, Math.ceil(jitter(WATCH_SECONDS))));
+        const watchSeconds = Math.ceil(spread(WATCH_SECONDS, random));
+        await this.#watchOnce(signal, Math.min(leftSeconds, watchSeconds));
         const endedAtMs = clock.monotonic();
         if (endedAtMs < resyncAtMs && endedAtMs - startedAtMs < TOO_SHORT_MS) {
           throw new ApiError('the server ended a watch at once', {});
@@ -266,7 +268,7 @@ export class Informer<T extends CachedObject, V> {
 
   #announce(change: CacheChange<V> | undefined): void {
     if (change === undefined) return;
-    for (const listener of this.#listeners) this.#guard(() => listener(change));
+    this.#changes.emit(change, (error) => this.#tellSkipped(error));
   }
 
   /** What others do with an object never breaks the watch. */
@@ -274,19 +276,23 @@ export class Informer<T extends CachedObject, V> {
     try {
       return work();
     } catch (error) {
-      this.#options.logger.error({ path: this.#options.path, err: error }, 'an object was skipped');
+      this.#tellSkipped(error);
       return undefined;
     }
   }
+
+  #tellSkipped(error: unknown): void {
+    this.#options.logger.error({ path: this.#options.path, err: error }, 'an object was skipped');
+  }
 }
 
-function retryDelayMs(failures: number, error: unknown): number {
+function retryDelayMs(failures: number, error: unknown, random: Random): number {
   const askedMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
-  const ownMs = jitter(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures));
-  return Math.max(ownMs, Math.min(askedMs, LAST_RETRY_MS));
+  const ownMs = toBackoffMs(failures + 1, RETRY, random);
+  return Math.max(ownMs, Math.min(askedMs, RETRY.longestMs));
 }
 
-/** Replicas that lost the server together must not come back together. */
-function jitter(value: number): number {
-  return value * (0.5 + Math.random() / 2);
+/** Replicas that began together must not go on asking together. */
+function spread(value: number, random: Random): number {
+  return value * (0.5 + random() / 2);
 }

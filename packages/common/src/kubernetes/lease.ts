@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
+import { Emitter } from '../emitter.ts';
 import type { Leadership } from '../jobs/leadership.ts';
 import { Sequence } from '../jobs/sequence.ts';
 import { type ApiClient, ApiError } from './api-client.ts';
@@ -45,7 +46,7 @@ export class LeaseLeadership implements Leadership {
   readonly #identity: string;
   readonly #collection: string;
   readonly #name: string;
-  readonly #listeners = new Set<(isLeader: boolean) => void>();
+  readonly #changes = new Emitter<boolean>();
   #lease: Lease | undefined;
   #sighting: Sighting | undefined;
   readonly #sequence: Sequence;
@@ -73,8 +74,7 @@ export class LeaseLeadership implements Leadership {
   }
 
   watch(listener: (isLeader: boolean) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#changes.watch(listener);
   }
 
   /** Starts competing; resolves after the first attempt, whatever became of it. */
@@ -231,13 +231,9 @@ export class LeaseLeadership implements Leadership {
   }
 
   #announce(isLeader: boolean): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(isLeader);
-      } catch (error) {
-        this.#warn(error, 'a listener of the leadership failed');
-      }
-    }
+    this.#changes.emit(isLeader, (error) => {
+      this.#warn(error, 'a listener of the leadership failed');
+    });
   }
 
   #warn(error: unknown, message: string): void {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { BaseTrainerBackend } from '../backends/base-trainer-backend.ts';
 import { type Rule, rule } from '../backends/rules.ts';
+import type { Random } from '../backoff.ts';
 import { Dispatcher } from '../callbacks/dispatcher.ts';
 import type { EventSenderParts } from '../callbacks/event-sender.ts';
 import { AddressPolicy } from '../callbacks/http/address-policy.ts';
@@ -25,6 +26,7 @@ export interface ServiceParts {
   readonly config: Config;
   readonly logger: Logger;
   readonly clock?: Clock;
+  readonly random?: Random;
   /** What the OpenAPI description is about; the service's own backend by default. */
   readonly describedBackends?: readonly BaseTrainerBackend[];
   /** Stand between the service and what it writes to or sends with, as failpoints do. */
@@ -54,11 +56,11 @@ const SUBMITTER_GRACE_MS = 10_000;
  * @throws Error with a sentence for people when a setting cannot work.
  */
 export async function createService(parts: ServiceParts): Promise<Service> {
-  const { backend, config, logger, clock = systemClock } = parts;
+  const { backend, config, logger, clock = systemClock, random = Math.random } = parts;
   const tokens = new Tokens(config);
   const { decorate = UNDECORATED } = parts;
   const platform = decorate.platform(
-    await createPlatform({ backend: backend.name, config, clock, logger }),
+    await createPlatform({ backend: backend.name, config, clock, random, logger }),
   );
   const { store, runner, leadership, readSharedSecrets } = platform;
   const policy = new AddressPolicy({
@@ -78,11 +80,11 @@ export async function createService(parts: ServiceParts): Promise<Service> {
       new WebhookClient({ policy, clock, proxyUrl: config.callbacks.proxyUrl }),
     ),
     signer: createSigner(config.callbacks.signingSecrets),
-    random: Math.random,
+    random,
     settings: config.callbacks,
   });
   const controller = new Controller({
-    ...{ store, runner, leadership, clock, logger, readSharedSecrets },
+    ...{ store, runner, leadership, clock, random, logger, readSharedSecrets },
     deliveries: dispatcher,
     settings: {
       submitterGraceMs: SUBMITTER_GRACE_MS,

@@ -110,6 +110,7 @@ export class KubeflowFixture {
     const runner = new KubeflowRunner({
       client,
       clock: systemClock,
+      random: Math.random,
       logger: pino({ level: 'silent' }),
       backend: BACKEND,
       config: makeConfig({

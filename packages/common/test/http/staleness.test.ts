@@ -17,7 +17,7 @@ let logged: { msg: string; behind_ms?: number }[];
 async function startReplica(): Promise<TestService> {
   const logger = pino({}, { write: (line: string) => logged.push(JSON.parse(line)) });
   const store = new SecretJobStore({
-    ...{ client: server.connect(), clock, logger, planCodec: jsonPlanCodec },
+    ...{ client: server.connect(), clock, random: () => 0.5, logger, planCodec: jsonPlanCodec },
     backend: 'test',
     namespace: 'jobs',
   });

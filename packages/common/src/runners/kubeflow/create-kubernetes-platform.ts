@@ -13,12 +13,12 @@ import { trainJobPlanCodec } from './trainjob/plan.ts';
  * @throws ConfigError when it describes none.
  */
 export async function createKubernetesPlatform(parts: PlatformParts): Promise<Platform> {
-  const { backend, config, clock, logger } = parts;
+  const { backend, config, clock, random, logger } = parts;
   const userAgent = `trainer-${backend}-api`;
   const client = await createApiClient({ clock, userAgent });
   // Whatever waits for a connection of the others must not keep the leader from renewing.
   const leaseClient = await createApiClient({ clock, userAgent });
-  const shared = { client, clock, logger, backend, namespace: config.jobsNamespace };
+  const shared = { client, clock, random, logger, backend, namespace: config.jobsNamespace };
   const leadership = new LeaseLeadership({ ...shared, client: leaseClient });
   const store = new SecretJobStore({ ...shared, planCodec: trainJobPlanCodec });
   const runner = new KubeflowRunner({ ...shared, config, leadership });

@@ -37,7 +37,7 @@ async function openRunner(
   clock: Clock = systemClock,
 ): Promise<KubeflowRunner> {
   const runner = new KubeflowRunner({
-    ...{ client: server.connect(), clock, backend: BACKEND, leadership },
+    ...{ client: server.connect(), clock, random: () => 0.5, backend: BACKEND, leadership },
     logger: pino({ level: 'silent' }),
     config: { ...makeConfig(), jobsNamespace: 'jobs' },
   });

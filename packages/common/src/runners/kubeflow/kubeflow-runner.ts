@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
+import type { Random } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
+import { Emitter } from '../../emitter.ts';
 import type { JobRecord, JsonObject } from '../../jobs/job.ts';
 import type { JobRunner, PreparedJob, StartOutcome } from '../../jobs/job-runner.ts';
 import type { JobSpec } from '../../jobs/job-spec.ts';
@@ -28,6 +30,7 @@ import { planTrainJob, type TrainJobPlan } from './trainjob/plan.ts';
 export interface KubeflowRunnerParts {
   readonly client: ApiClient;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly backend: string;
   readonly config: TrainJobSettings;
@@ -50,7 +53,7 @@ export class KubeflowRunner implements JobRunner {
   readonly #trainJobs: Informer<TrainJobObject, SeenTrainJob>;
   readonly #diagnoses: DiagnosisWatch;
   readonly #failures: FailureInquiry;
-  readonly #listeners = new Set<(name: string) => void>();
+  readonly #changes = new Emitter<string>();
   #isDiagnosing = false;
   #diagnosingSinceMs = Number.NEGATIVE_INFINITY;
   /** Leadership starts and ends the diagnosing, one after the other. */
@@ -59,16 +62,16 @@ export class KubeflowRunner implements JobRunner {
 
   constructor(parts: KubeflowRunnerParts) {
     this.#parts = parts;
-    const { config, backend, client, clock, logger } = parts;
+    const { config, backend, client, clock, random, logger } = parts;
     const namespace = config.jobsNamespace;
     this.#path = `/apis/${config.trainJobApiVersion}/namespaces/${namespace}/trainjobs`;
     this.#capabilities = new Capabilities(parts);
     this.#trainJobs = new Informer<TrainJobObject, SeenTrainJob>({
-      ...{ client, clock, logger, path: this.#path },
+      ...{ client, clock, random, logger, path: this.#path },
       labelSelector: `${BACKEND_LABEL}=${backend}`,
       keep: (trainJob, before) => toSeenTrainJob(trainJob, before, clock.now()),
     });
-    this.#diagnoses = new DiagnosisWatch({ client, clock, logger, namespace });
+    this.#diagnoses = new DiagnosisWatch({ client, clock, random, logger, namespace });
     this.#failures = new FailureInquiry({ client, logger, namespace });
     this.#trainJobs.watch(({ name, value }) => this.#follow(name, value));
     this.#diagnoses.watch((name) => {
@@ -86,7 +89,7 @@ export class KubeflowRunner implements JobRunner {
   async close(): Promise<void> {
     this.#unwatchLeadership?.();
     this.#setDiagnosing(false);
-    this.#listeners.clear();
+    this.#changes.clear();
     await Promise.all([this.#diagnosing, this.#trainJobs.close()]);
   }
 
@@ -178,8 +181,7 @@ export class KubeflowRunner implements JobRunner {
   }
 
   watch(listener: (name: string) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#changes.watch(listener);
   }
 
   #setDiagnosing(isWanted: boolean): void {
@@ -311,7 +313,7 @@ export class KubeflowRunner implements JobRunner {
   }
 
   #announce(name: string): void {
-    for (const listener of this.#listeners) listener(name);
+    this.#changes.emit(name);
   }
 }
 

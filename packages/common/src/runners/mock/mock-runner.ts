@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { Config } from '../../config.ts';
 import { DeadlineQueue } from '../../deadline-queue.ts';
+import { Emitter } from '../../emitter.ts';
 import type { JobRecord, JsonObject } from '../../jobs/job.ts';
 import type { JobRunner, PreparedJob, StartOutcome } from '../../jobs/job-runner.ts';
 import type { JobSpec } from '../../jobs/job-spec.ts';
@@ -23,7 +24,7 @@ export class MockRunner implements JobRunner {
   readonly #config: MockConfig;
   readonly #runs = new Map<string, MockRun>();
   readonly #changes: DeadlineQueue;
-  readonly #listeners = new Set<(name: string) => void>();
+  readonly #emitter = new Emitter<string>();
 
   constructor(config: MockConfig, clock: Clock) {
     this.#config = config;
@@ -35,7 +36,7 @@ export class MockRunner implements JobRunner {
 
   async close(): Promise<void> {
     this.#changes.clear();
-    this.#listeners.clear();
+    this.#emitter.clear();
   }
 
   notReadyReason(): string | undefined {
@@ -81,8 +82,7 @@ export class MockRunner implements JobRunner {
   }
 
   watch(listener: (name: string) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#emitter.watch(listener);
   }
 
   #toRun(record: JobRecord, plan: JsonObject): MockRun {
@@ -114,7 +114,7 @@ export class MockRunner implements JobRunner {
   }
 
   #announce(name: string): void {
-    for (const listener of this.#listeners) listener(name);
+    this.#emitter.emit(name);
   }
 }
 

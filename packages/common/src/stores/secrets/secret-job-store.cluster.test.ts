@@ -70,7 +70,7 @@ async function openStore(kubeconfigPath: string, backend = TEST_BACKEND) {
   const logger = pino({ level: 'warn' }, { write: (line: string) => logged.push(line) });
   const { namespace } = cluster;
   const store = new SecretJobStore({
-    ...{ client, clock: systemClock, logger, backend, namespace },
+    ...{ client, clock: systemClock, random: Math.random, logger, backend, namespace },
     planCodec: jsonPlanCodec,
   });
   await store.open();

@@ -20,7 +20,13 @@ let opened: SecretJobStore[];
 
 async function openStore(backend = TEST_BACKEND): Promise<SecretJobStore> {
   const logger = pino({ level: 'warn' }, { write: (line: string) => logged.push(line) });
-  const parts = { client: server.connect(), clock: systemClock, logger, namespace: 'jobs' };
+  const parts = {
+    client: server.connect(),
+    clock: systemClock,
+    random: () => 0.5,
+    logger,
+    namespace: 'jobs',
+  };
   const store = new SecretJobStore({ ...parts, backend, planCodec: jsonPlanCodec });
   opened.push(store);
   await store.open();

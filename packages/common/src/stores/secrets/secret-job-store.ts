@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
+import type { Random } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
 import { errors } from '../../errors.ts';
 import type { JobDraft, JobPayload, JobRecord, PlannedJob } from '../../jobs/job.ts';
@@ -30,6 +31,7 @@ import {
 export interface SecretJobStoreParts {
   readonly client: ApiClient;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly backend: string;
   readonly namespace: string;
@@ -71,12 +73,13 @@ export class SecretJobStore implements JobStore {
   });
 
   constructor(parts: SecretJobStoreParts) {
-    const { client, clock, logger, backend, namespace } = parts;
+    const { client, clock, random, logger, backend, namespace } = parts;
     this.#parts = parts;
     this.#path = `/api/v1/namespaces/${namespace}/secrets`;
     this.#cache = new Informer({
       client,
       clock,
+      random,
       logger,
       path: this.#path,
       labelSelector: `${BACKEND_LABEL}=${backend}`,

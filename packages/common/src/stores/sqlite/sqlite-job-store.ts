@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Emitter } from '../../emitter.ts';
 import type { JobDraft, JobPayload, JobRecord, PlannedJob, RunnerPlan } from '../../jobs/job.ts';
 import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
 import type { Database, Row } from './database.ts';
@@ -12,7 +13,7 @@ export class SqliteJobStore implements JobStore {
   readonly #database: Database;
   readonly #backend: string;
   readonly #records = new Map<string, JobRecord>();
-  readonly #listeners = new Set<(name: string) => void>();
+  readonly #changes = new Emitter<string>();
   #isOpen = false;
 
   /** `database` remains its maker's to close. */
@@ -29,7 +30,7 @@ export class SqliteJobStore implements JobStore {
   }
 
   async close(): Promise<void> {
-    this.#listeners.clear();
+    this.#changes.clear();
   }
 
   notReadyReason(): string | undefined {
@@ -139,8 +140,7 @@ export class SqliteJobStore implements JobStore {
   }
 
   watch(listener: (name: string) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#changes.watch(listener);
   }
 
   async #change(
@@ -190,7 +190,7 @@ export class SqliteJobStore implements JobStore {
   }
 
   #announce(name: string): void {
-    for (const listener of this.#listeners) listener(name);
+    this.#changes.emit(name);
   }
 }
 

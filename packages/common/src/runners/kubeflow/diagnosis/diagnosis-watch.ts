@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
+import type { Random } from '../../../backoff.ts';
 import type { Clock } from '../../../clock.ts';
+import { Emitter } from '../../../emitter.ts';
 import type { ApiClient } from '../../../kubernetes/api-client.ts';
 import { Informer } from '../../../kubernetes/informer.ts';
 import type { CacheChange } from '../../../kubernetes/object-store.ts';
@@ -41,6 +43,7 @@ interface JobNotes {
 export interface DiagnosisWatchParts {
   readonly client: ApiClient;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
   readonly namespace: string;
 }
@@ -56,7 +59,7 @@ export class DiagnosisWatch {
   readonly #pods: Informer<PodObject, PodNote>;
   readonly #events: Informer<EventObject, EventNote>;
   readonly #notes = new Map<string, JobNotes>();
-  readonly #listeners = new Set<(name: string) => void>();
+  readonly #changes = new Emitter<string>();
 
   constructor({ namespace, ...parts }: DiagnosisWatchParts) {
     const root = `/api/v1/namespaces/${namespace}`;
@@ -118,8 +121,7 @@ export class DiagnosisWatch {
   }
 
   watch(listener: (name: string) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#changes.watch(listener);
   }
 
   #noteChange(change: CacheChange<PodNote>, kind: 'pods'): void;
@@ -138,7 +140,7 @@ export class DiagnosisWatch {
     else group.set(name, value);
     if (value !== undefined && 'finding' in value) notes.crash = toCrash(value) ?? notes.crash;
     this.#dropEmpty(job, notes);
-    for (const listener of this.#listeners) listener(job);
+    this.#changes.emit(job);
   }
 
   #dropEmpty(name: string, { pods, events, crash }: JobNotes): void {

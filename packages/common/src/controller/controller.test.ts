@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeClock } from '../../test/fake-clock.ts';
 import { FakeRunner } from '../../test/fake-runner.ts';
 import { makePlannedJob, makeRecord } from '../../test/make-record.ts';
+import { Emitter } from '../emitter.ts';
 import type { JobRecord, JobState } from '../jobs/job.ts';
 import { MemoryJobStore } from '../jobs/memory-job-store.ts';
 import type { Observation } from '../jobs/observation.ts';
@@ -17,16 +18,15 @@ const SETTINGS = {
 
 class FakeLeadership {
   #isLeader = true;
-  readonly #listeners = new Set<(isLeader: boolean) => void>();
+  readonly #changes = new Emitter<boolean>();
   isLeader = () => this.#isLeader;
   nextSequence = () => 1;
   watch = (listener: (isLeader: boolean) => void) => {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#changes.watch(listener);
   };
   set(isLeader: boolean): void {
     this.#isLeader = isLeader;
-    for (const listener of this.#listeners) listener(isLeader);
+    this.#changes.emit(isLeader);
   }
 }
 

@@ -20,6 +20,7 @@ describeJobRunner('LocalRunner', async () => {
   const platform = await createLocalPlatform(
     {
       ...{ backend: 'meta', config: makeConfig(bed.env), clock: systemClock },
+      random: Math.random,
       logger: pino({ level: 'silent' }),
     },
     () => undefined,

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.ts';
+import { Emitter } from '../../emitter.ts';
 import type { JobRecord, JsonObject } from '../../jobs/job.ts';
 import type { Secrets } from '../../jobs/job-environment.ts';
 import type { JobRunner, PreparedJob, ReadSecrets, StartOutcome } from '../../jobs/job-runner.ts';
@@ -42,7 +43,7 @@ export class LocalRunner implements JobRunner {
   readonly #supervisor: RunSupervisor;
   readonly #runs = new Map<string, LocalRun>();
   readonly #readers = new Map<string, ReadSecrets>();
-  readonly #listeners = new Set<(name: string) => void>();
+  readonly #changes = new Emitter<string>();
   #isOpen = false;
   #cancelPoll: (() => void) | undefined;
   #polling: Promise<void> | undefined;
@@ -75,7 +76,7 @@ export class LocalRunner implements JobRunner {
   async close(): Promise<void> {
     this.#isOpen = false;
     this.#cancelPoll?.();
-    this.#listeners.clear();
+    this.#changes.clear();
     await this.#polling;
   }
 
@@ -145,8 +146,7 @@ export class LocalRunner implements JobRunner {
   }
 
   watch(listener: (name: string) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#changes.watch(listener);
   }
 
   #readSecrets(row: RunRow): Promise<Secrets | undefined> {
@@ -254,7 +254,7 @@ export class LocalRunner implements JobRunner {
   }
 
   #announce(name: string): void {
-    for (const listener of this.#listeners) listener(name);
+    this.#changes.emit(name);
   }
 }
 

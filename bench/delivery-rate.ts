@@ -115,6 +115,7 @@ async function addEndedJob(store: JobStore | undefined, receiverUrl: string, ind
     },
     delivery: NO_DELIVERY,
     areCredentialsGone: true,
+    webhookAuth: 'none',
   };
   await store?.create(draft, {
     asked: { first: {}, second: {} },

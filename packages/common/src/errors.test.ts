@@ -27,6 +27,7 @@ const ARGUMENTS: { [Name in keyof typeof errors]: Parameters<(typeof errors)[Nam
   jobConflict: [['a']],
   jobNameTaken: ['Something else has this name.'],
   nothingToReplay: ['x'],
+  webhookAuthGone: ['x'],
   bodyTooLarge: [],
   requestTooLarge: [96],
   recordTooLarge: [],

@@ -128,6 +128,11 @@ export const errors = {
       'REPLAY_REFUSED',
       `Job ${jobId} names no webhook, so there is nothing to send again.`,
     ),
+  webhookAuthGone: (jobId: string) =>
+    new TrainerError(
+      'REPLAY_REFUSED',
+      `The auth_header of job ${jobId} was deleted with its credentials, so nothing can be sent again.`,
+    ),
   bodyTooLarge: () =>
     new TrainerError(
       'PAYLOAD_TOO_LARGE',

@@ -174,6 +174,32 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
       expect(await replica.readPayload(record)).toStrictEqual(makePayload({ secrets: {} }));
     });
 
+    it('forgets the credentials of the callback, too, once that is settled', async () => {
+      const settled = { delivery: { ...makeDraft(id).delivery, settled: 'delivered' as const } };
+      const created = await store.create(makeDraft(id, settled), makePayload());
+      if (created.outcome !== 'created') throw new Error(created.outcome);
+      const bare = await store.purgeCredentials(created.record);
+      expect(bare).toMatchObject({ areCredentialsGone: true, webhookAuth: 'gone' });
+      const { callback } = makePayload();
+      const { authHeader: _, ...rest } = callback ?? {};
+      const kept = (await replica.readPayload(created.record))?.callback;
+      expect(kept).toEqual({ ...rest, authHeader: undefined });
+    });
+
+    it('forgets credentials wherever the request repeats them', async () => {
+      const first = { args: ['--token hf_secret', 'x'], api_key: 'short' };
+      const asked = { first, second: { ...first, nested: [{ url: 'a/aws_secret/b' }] } };
+      const created = await store.create(makeDraft(id), makePayload({ asked }));
+      if (created.outcome !== 'created') throw new Error(created.outcome);
+      await store.readPlan(created.record);
+      await store.purgeCredentials(created.record);
+      for (const each of [store, replica]) {
+        const left = await each.readPlan(created.record);
+        expect(JSON.stringify(left)).not.toMatch(/hf_secret|aws_secret|short/);
+        expect(left?.asked.first).toMatchObject({ args: ['[redacted]', 'x'] });
+      }
+    });
+
     it('deletes a record once, and says that it is gone ever after', async () => {
       const record = await create();
       expect(await store.delete(record)).toBe(true);

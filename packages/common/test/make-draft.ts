@@ -21,6 +21,7 @@ export function makeDraft(id: string, changes: Partial<JobDraft> = {}): JobDraft
     state: toAcceptedState(createdAtMs),
     delivery: NO_DELIVERY,
     areCredentialsGone: false,
+    webhookAuth: 'kept',
     ...changes,
   };
 }

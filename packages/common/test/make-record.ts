@@ -28,6 +28,7 @@ export function makeRecord(overrides: Partial<JobRecord> = {}): JobRecord {
     state: toAcceptedState(createdAtMs),
     delivery: { ...NO_DELIVERY, settled: 'unwanted' },
     areCredentialsGone: true,
+    webhookAuth: 'none',
     ...overrides,
   };
 }

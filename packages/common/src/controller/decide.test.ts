@@ -233,6 +233,45 @@ describe('a job that has ended', () => {
       },
     ],
     [
+      "has its webhook's credentials deleted once its last callback is settled",
+      {
+        record: ended('failed', { webhookAuth: 'kept' }),
+        seen: gone,
+        atMs: 100_000,
+        action: forget,
+      },
+    ],
+    [
+      "keeps its webhook's credentials until the others are due",
+      {
+        record: ended('failed', { webhookAuth: 'kept' }),
+        seen: gone,
+        atMs: 99_999,
+        action: nothing,
+        requeueAtMs: 100_000,
+      },
+    ],
+    [
+      "keeps its webhook's credentials until its last callback is settled",
+      {
+        record: ended('failed', { webhookAuth: 'kept', ...unsettled }),
+        seen: gone,
+        atMs: 100_000,
+        action: nothing,
+        requeueAtMs: 700_000,
+      },
+    ],
+    [
+      "is not asked again for its webhook's credentials",
+      {
+        record: ended('failed', { webhookAuth: 'gone' }),
+        seen: gone,
+        atMs: 100_000,
+        action: nothing,
+        requeueAtMs: 700_000,
+      },
+    ],
+    [
       'keeps its credentials until then',
       {
         record: ended('failed', { areCredentialsGone: false }),

@@ -102,7 +102,9 @@ function decideEnded(
     if (!endedByItself || nowMs >= runEndsAtMs) return act({ do: 'stop' });
   }
   if (nowMs >= recordEndsAtMs && isSettled) return act({ do: 'delete' });
-  if (nowMs >= runEndsAtMs && !record.areCredentialsGone && !isOwn && seen !== undefined) {
+  const isAuthDue = record.webhookAuth === 'kept' && isSettled;
+  const isPurgeDue = nowMs >= runEndsAtMs && (!record.areCredentialsGone || isAuthDue);
+  if (isPurgeDue && !isOwn && seen !== undefined) {
     return act({ do: 'purge-credentials' });
   }
   if (seen === undefined) return wait(nowMs + POLL_MS);

@@ -408,6 +408,35 @@ describe('get, while nobody leads', () => {
   });
 });
 
+describe('a callback', () => {
+  const callbacks = { webhook_url: 'https://studio.example/hook' };
+
+  async function end(webhook: Record<string, unknown>) {
+    await submit({ callbacks: webhook });
+    await jobs.close();
+    const delivery = { ...only().delivery, settled: 'delivered' as const };
+    const state = { ...only().state, status: 'failed' as const, endedAtMs: clock.now() };
+    const ended = (await store.update(only(), { delivery, state })) as JobRecord;
+    return (await store.purgeCredentials(ended)) as JobRecord;
+  }
+
+  it('is not sent again once its auth_header was deleted', async () => {
+    await end({ ...callbacks, auth_header: 'Bearer hook' });
+    await expect(jobs.replayCallback('job-1')).rejects.toMatchObject({
+      ...{ code: 'REPLAY_REFUSED', status: 409 },
+      message:
+        'The auth_header of job job-1 was deleted with its credentials, so nothing can be sent again.',
+    });
+    expect(only().delivery.settled).toBe('delivered');
+  });
+
+  it('is sent again when it never had one', async () => {
+    const { webhookAuth } = await end(callbacks);
+    expect(webhookAuth).toBe('none');
+    expect((await jobs.replayCallback('job-1')).delivery.settled).toBeUndefined();
+  });
+});
+
 it('says of an unknown job that it is unknown, whatever is asked', async () => {
   const unknown = { code: 'JOB_NOT_FOUND', message: 'No job nobody is known to this service.' };
   await expect(jobs.get('nobody')).rejects.toMatchObject(unknown);

@@ -88,12 +88,14 @@ export class Jobs {
 
   /**
    * Has the newest callback of a job sent again, also one that was settled.
-   * @throws TrainerError REPLAY_REFUSED when the job has no webhook, and as `get` does.
+   * @throws TrainerError REPLAY_REFUSED when the job has no webhook, or when what it is called with
+   *   was deleted; and as `get` does.
    */
   async replayCallback(jobId: string): Promise<JobRecord> {
     const { store, clock } = this.#parts;
     const record = await updateRecord(store, await this.#find(jobId), (current) => {
       if (!current.hasWebhook) throw errors.nothingToReplay(jobId);
+      if (current.webhookAuth === 'gone') throw errors.webhookAuthGone(jobId);
       const { attempts } = current.delivery;
       return { delivery: { ...NO_DELIVERY, attempts, replayedAtMs: clock.now() } };
     });

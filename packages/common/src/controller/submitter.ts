@@ -153,6 +153,7 @@ export class Submitter {
       state: toAcceptedState(nowMs),
       delivery: callback === undefined ? { ...NO_DELIVERY, settled: 'unwanted' } : NO_DELIVERY,
       areCredentialsGone: Object.keys(secrets).length === 0,
+      webhookAuth: callback?.authHeader === undefined ? 'none' : 'kept',
     };
     return { draft, payload: { asked, plan, echo, callback, secrets } };
   }

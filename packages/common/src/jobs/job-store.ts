@@ -44,7 +44,10 @@ export interface JobStore {
   readPlan(record: JobRecord): Promise<PlannedJob | undefined>;
   /** Applies `change` when the record still is as given; undefined when it is not, or is gone. */
   update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined>;
-  /** Deletes the training credentials, leaving all else; like `update` in its answer. */
+  /**
+   * Deletes the training credentials and, once the callback is settled, the webhook's, leaving all
+   * else (see `purgePayload`); like `update` in its answer.
+   */
   purgeCredentials(record: JobRecord): Promise<JobRecord | undefined>;
   /** Deletes the record when it still is as given; whether it is gone. */
   delete(record: JobRecord): Promise<boolean>;

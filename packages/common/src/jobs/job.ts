@@ -45,6 +45,9 @@ export interface DeliveryLog {
   readonly repeatAtMs: number | undefined;
 }
 
+export const WEBHOOK_AUTHS = ['none', 'kept', 'gone'] as const;
+export type WebhookAuth = (typeof WEBHOOK_AUTHS)[number];
+
 /** What we know of a job, apart from its payload. Without credentials. */
 export interface JobRecord extends Fingerprints {
   /** The caller's own id. */
@@ -69,6 +72,8 @@ export interface JobRecord extends Fingerprints {
   readonly delivery: DeliveryLog;
   /** The training credentials were deleted, some time after the job's end. */
   readonly areCredentialsGone: boolean;
+  /** Whether the webhook is called with an `auth_header`, and whether that is still kept. */
+  readonly webhookAuth: WebhookAuth;
   /**
    * What of the record cannot be read, where that matters: until it can, nothing is decided about
    * the job but that it is cancelled.

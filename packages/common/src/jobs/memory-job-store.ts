@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Emitter } from '../emitter.ts';
 import type { JobDraft, JobPayload, JobRecord, PlannedJob } from './job.ts';
 import type { CreateOutcome, JobStore, RecordChange } from './job-store.ts';
+import { purgePayload, toPurged } from './purge-payload.ts';
 
 interface Entry {
   record: JobRecord;
@@ -90,8 +91,10 @@ export class MemoryJobStore implements JobStore {
     const entry = this.#current(record);
     if (entry === undefined) return undefined;
     const payload = JSON.parse(entry.payload) as JobPayload;
-    entry.payload = JSON.stringify({ ...payload, secrets: {} });
-    return this.update(record, { areCredentialsGone: true });
+    const isSettled = record.delivery.settled !== undefined;
+    entry.payload = JSON.stringify({ ...payload, ...purgePayload(payload, isSettled) });
+    entry.record = { ...entry.record, ...toPurged(record) };
+    return this.update(record, {});
   }
 
   async delete(record: JobRecord): Promise<boolean> {

@@ -212,6 +212,60 @@ it('refuses what is larger than a Secret can be', async () => {
   await expect(create(payload)).rejects.toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
 });
 
+it('tells a full quota in its own words, as what refuses the job', async () => {
+  server.before = () => {
+    const serverMessage =
+      'secrets "x" is forbidden: exceeded quota: few, requested: count/secrets=1, used: count/secrets=5, limited: count/secrets=5';
+    throw new ApiError('refused', { status: 403, reason: 'Forbidden', serverMessage });
+  };
+  await expect(create()).rejects.toMatchObject({
+    code: 'SUBMISSION_REFUSED',
+    message:
+      'The quota few is exceeded: requested count/secrets=1, used count/secrets=5, limited to count/secrets=5',
+  });
+});
+
+describe('a purge', () => {
+  const textOf = ({ name }: JobRecord) => {
+    const secret = server.get(`${SECRETS}/${name}`);
+    return Object.values((secret?.data ?? {}) as Record<string, string>)
+      .map((value) => Buffer.from(value, 'base64').toString())
+      .join();
+  };
+
+  it('leaves no credential in the Secret once the callback is settled', async () => {
+    const asked = { first: { args: ['hf_secret'] }, second: { args: ['x=aws_secret'] } };
+    const record = await create(makePayload({ asked }));
+    const bare = (await store.purgeCredentials(record)) as JobRecord;
+    expect(textOf(bare)).not.toMatch(/hf_secret|aws_secret/);
+    expect(textOf(bare)).toMatch(/hook-secret/);
+    const delivery = { ...bare.delivery, settled: 'expired' as const };
+    const settled = (await store.update(bare, { delivery })) as JobRecord;
+    expect(await store.purgeCredentials(settled)).toMatchObject({ webhookAuth: 'gone' });
+    expect(textOf(bare)).not.toMatch(/hook-secret/);
+    expect(textOf(bare)).toMatch(/studio.example/);
+  });
+
+  it('takes what cannot be read, too, since it may hold anything', async () => {
+    const record = await create();
+    const data = { '.asked.json': btoa('{"hf_secret'), '.callback.json': btoa('{"hook-secret') };
+    server.patch(`${SECRETS}/${record.name}`, { data });
+    const current = (await store.getLive(record.name)) as JobRecord;
+    const delivery = { ...record.delivery, settled: 'expired' as const };
+    const settled = (await store.update(current, { delivery })) as JobRecord;
+    await store.purgeCredentials(settled);
+    expect(textOf(record)).not.toMatch(/secret/);
+  });
+
+  it('finds the auth_header of a record of the first release, which did not note it', async () => {
+    const record = await create();
+    server.patch(`${SECRETS}/${record.name}`, {
+      metadata: { annotations: { 'trainer.deepfinery/webhook-auth': null } },
+    });
+    expect(await store.getLive(record.name)).toMatchObject({ webhookAuth: 'kept' });
+  });
+});
+
 it('finds everything again after a restart, and nothing of other backends', async () => {
   const record = await create();
   await store.close();

@@ -9,9 +9,9 @@ import { type ApiClient, ApiError, type ApiRequest } from '../../kubernetes/api-
 import { toClusterFailure } from '../../kubernetes/cluster-failure.ts';
 import { Informer } from '../../kubernetes/informer.ts';
 import { BACKEND_LABEL } from '../../kubernetes/labels.ts';
+import { quotaSentence } from '../../kubernetes/server-sentence.ts';
 import { FreshReads } from './fresh-reads.ts';
 import {
-  credentialKeys,
   type ParsedData,
   type PlanCodec,
   parseData,
@@ -19,6 +19,7 @@ import {
   type SecretData,
   toData,
   toPlanData,
+  toPurgeData,
 } from './secret-payload.ts';
 import {
   parseRecord,
@@ -26,6 +27,7 @@ import {
   toAnnotationPatch,
   toAnnotations,
   toLabels,
+  toPurgeAnnotations,
 } from './secret-record.ts';
 
 export interface SecretJobStoreParts {
@@ -186,9 +188,11 @@ export class SecretJobStore implements JobStore {
   async purgeCredentials(record: JobRecord): Promise<JobRecord | undefined> {
     // Where somebody took the data away, there is only that to be said of it.
     const data = (await this.#readData(record)) ?? {};
+    const isSettled = record.delivery.settled !== undefined;
+    this.#plans.delete(toPlanKey(record));
     return this.#patch(record, {
-      metadata: { annotations: toAnnotationPatch({ areCredentialsGone: true }, record) },
-      data: Object.fromEntries(credentialKeys(data).map((key) => [key, null])),
+      metadata: { annotations: toPurgeAnnotations(record) },
+      data: toPurgeData(data, this.#parse(record, data), isSettled),
     });
   }
 
@@ -312,6 +316,9 @@ export class SecretJobStore implements JobStore {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const { status, reason, message } = error;
+      // A full quota is no fault of ours nor of the cluster's, and its sentence names what to do.
+      const quota = status === 403 ? quotaSentence(error.serverMessage ?? '') : undefined;
+      if (quota !== undefined) throw errors.submissionRefused(quota);
       if (status === undefined || !expected.includes(status)) {
         throw toClusterFailure(error, this.#parts.logger);
       }

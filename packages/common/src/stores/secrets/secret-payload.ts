@@ -6,6 +6,7 @@ import type {
   PlannedJob,
   RunnerPlan,
 } from '../../jobs/job.ts';
+import { purgePayload } from '../../jobs/purge-payload.ts';
 
 /** The type of our Secrets: tells them from others, in `kubectl get secrets` too. */
 export const SECRET_TYPE = 'trainer.deepfinery/job';
@@ -40,8 +41,7 @@ export function toData(payload: JobPayload, codec: PlanCodec): SecretData {
   const { asked, callback, secrets } = payload;
   return encodeTexts({
     ...secrets,
-    [ASKED]: JSON.stringify(asked.first),
-    ...(asked.second && { [ASKED_2]: JSON.stringify(asked.second) }),
+    ...toAskedTexts(asked),
     ...codec.encode(payload),
     ...(callback && { [CALLBACK]: JSON.stringify(callback) }),
   });
@@ -91,6 +91,31 @@ function toPlannedJob(data: SecretData, codec: PlanCodec): PlannedJob {
 /** Fields that a later version may have added are kept. */
 function toCallback(text: string): CallbackTarget {
   return CallbackSchema.parse(JSON.parse(text)) as CallbackTarget;
+}
+
+/** The patch of a record's data that purges the credentials: null removes a key. */
+export function toPurgeData(
+  data: SecretData,
+  { planned, callback, secrets }: ParsedData,
+  isCallbackSettled: boolean,
+): Readonly<Record<string, string | null>> {
+  const keys = Object.fromEntries(credentialKeys(data).map((key) => [key, null]));
+  // What cannot be read may hold anything.
+  const asked = planned?.asked ?? { first: {}, second: undefined };
+  const purged = purgePayload({ asked, callback, secrets }, isCallbackSettled);
+  return {
+    ...keys,
+    ...(ASKED in data && encodeTexts(toAskedTexts(purged.asked))),
+    ...(purged.callback && encodeTexts({ [CALLBACK]: JSON.stringify(purged.callback) })),
+    ...(purged.callback === undefined && isCallbackSettled && { [CALLBACK]: null }),
+  };
+}
+
+function toAskedTexts({ first, second }: JobPayload['asked']): Readonly<Record<string, string>> {
+  return {
+    [ASKED]: JSON.stringify(first),
+    ...(second && { [ASKED_2]: JSON.stringify(second) }),
+  };
 }
 
 /** The keys of what a training needs to know to log in elsewhere. */

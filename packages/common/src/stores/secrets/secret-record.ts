@@ -8,9 +8,12 @@ import {
   NO_DELIVERY,
   type Settlement,
   toAcceptedState,
+  WEBHOOK_AUTHS,
+  type WebhookAuth,
 } from '../../jobs/job.ts';
 import { toJobIdHash, toJobName } from '../../jobs/job-name.ts';
 import type { RecordChange } from '../../jobs/job-store.ts';
+import { toPurged } from '../../jobs/purge-payload.ts';
 import type { Reason } from '../../jobs/reasons.ts';
 import { BACKEND_LABEL, JOB_ID_ANNOTATION, JOB_ID_HASH_LABEL } from '../../kubernetes/labels.ts';
 import type { CachedObject } from '../../kubernetes/object-store.ts';
@@ -47,6 +50,7 @@ const WEBHOOK_ORIGIN = `${OWN_PREFIX}webhook-origin`;
 const RUN_ID = `${OWN_PREFIX}run-id`;
 const STATE = `${OWN_PREFIX}state`;
 const DELIVERY = `${OWN_PREFIX}delivery`;
+const WEBHOOK_AUTH = `${OWN_PREFIX}webhook-auth`;
 const CREDENTIALS = `${OWN_PREFIX}credentials`;
 const PLAN_REVISION = `${OWN_PREFIX}plan-revision`;
 
@@ -101,11 +105,18 @@ export function toAnnotations(draft: JobDraft): Record<string, string> {
     [CREATED_AT]: String(draft.createdAtMs),
     [WEBHOOK]: String(draft.hasWebhook),
     [WEBHOOK_ORIGIN]: toShortOrigin(draft),
+    [WEBHOOK_AUTH]: draft.webhookAuth,
     ...toAnnotationPatch(draft, draft),
   };
   // Only a patch knows null; in a new object the API server would make a text of it.
   const set = Object.entries(annotations).filter((entry) => entry[1] !== null);
   return Object.fromEntries(set) as Record<string, string>;
+}
+
+/** The annotations that a purge of the credentials sets. */
+export function toPurgeAnnotations(record: JobRecord): AnnotationPatch {
+  const { webhookAuth } = toPurged(record);
+  return { [CREDENTIALS]: 'gone', [WEBHOOK_AUTH]: webhookAuth };
 }
 
 /** The annotations that a change of `current` sets or removes. */
@@ -182,6 +193,7 @@ export function parseRecord(
       settled: hasWebhook ? undefined : 'unwanted',
     }),
     areCredentialsGone: annotations[CREDENTIALS] === 'gone',
+    webhookAuth: toWebhookAuth(annotations[WEBHOOK_AUTH], hasWebhook),
   };
   const missing = unreadable.filter((part) => ESSENTIAL.includes(part));
   if (missing.length === 0) return { record, unreadable };
@@ -196,6 +208,11 @@ function toUnreadable({ state }: JobRecord, parts: readonly string[]): JobState 
   if (isTerminal(state.status)) return state;
   const detail = `The record of this job cannot be read (${parts.join(', ')}), so that it can only be cancelled`;
   return { ...state, reason: 'RECORD_UNREADABLE', detail };
+}
+
+/** The first release did not note it, so that there may be one. */
+function toWebhookAuth(text: string | undefined, hasWebhook: boolean): WebhookAuth {
+  return WEBHOOK_AUTHS.find((known) => known === text) ?? (hasWebhook ? 'kept' : 'none');
 }
 
 /** None where it is too long, since it can be read from the payload as well. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Emitter } from '../../emitter.ts';
 import type { JobDraft, JobPayload, JobRecord, PlannedJob, RunnerPlan } from '../../jobs/job.ts';
 import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
+import { purgePayload, toPurged } from '../../jobs/purge-payload.ts';
 import type { Database, Row } from './database.ts';
 import { readRecord, writeRecord } from './record-text.ts';
 
@@ -114,8 +115,15 @@ export class SqliteJobStore implements JobStore {
   }
 
   async purgeCredentials(record: JobRecord): Promise<JobRecord | undefined> {
-    const purged = await this.#change(record, { areCredentialsGone: true }, () => {
-      this.#database.run("UPDATE payloads SET secrets = '{}' WHERE uid = ?", record.uid);
+    const payload = await this.readPayload(record);
+    const purged = await this.#change(record, toPurged(record), () => {
+      if (payload === undefined) return;
+      const { asked, callback } = purgePayload(payload, record.delivery.settled !== undefined);
+      this.#database.run(
+        "UPDATE payloads SET secrets = '{}', asked = ?, callback = ? WHERE uid = ?",
+        ...[JSON.stringify(asked), callback === undefined ? null : JSON.stringify(callback)],
+        record.uid,
+      );
     });
     this.#database.truncateLog();
     return purged;

@@ -1,0 +1,45 @@
+import { REDACTED, redact } from '../requests/credentials.ts';
+import type { CallbackTarget, JobPayload, JobRecord } from './job.ts';
+
+/** Shorter values would be found in harmless texts. */
+const MIN_SECRET_LENGTH = 6;
+
+type Purged = Pick<JobPayload, 'asked' | 'callback' | 'secrets'>;
+
+/** What a record says once its credentials are purged. */
+export function toPurged({
+  webhookAuth,
+  delivery,
+}: JobRecord): Pick<JobRecord, 'areCredentialsGone' | 'webhookAuth'> {
+  const isDue = webhookAuth === 'kept' && delivery.settled !== undefined;
+  return { areCredentialsGone: true, webhookAuth: isDue ? 'gone' : webhookAuth };
+}
+
+/**
+ * What is left of a job's payload when its credentials are due: no secret value, no text of the
+ * request that repeats one, and no `authHeader` once the callback needs none any more.
+ */
+export function purgePayload(payload: Purged, isCallbackSettled: boolean): Purged {
+  const { asked, callback, secrets } = payload;
+  const values = Object.values(secrets).filter(({ length }) => length >= MIN_SECRET_LENGTH);
+  return {
+    asked: withoutTexts(redact(asked), values) as JobPayload['asked'],
+    callback: isCallbackSettled ? callback && withoutAuth(callback) : callback,
+    secrets: {},
+  };
+}
+
+function withoutAuth(callback: CallbackTarget): CallbackTarget {
+  return { ...callback, authHeader: undefined };
+}
+
+function withoutTexts(value: unknown, secrets: readonly string[]): unknown {
+  if (typeof value === 'string') {
+    return secrets.some((secret) => value.includes(secret)) ? REDACTED : value;
+  }
+  if (Array.isArray(value)) return value.map((item) => withoutTexts(item, secrets));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, child]) => [key, withoutTexts(child, secrets)]),
+  );
+}

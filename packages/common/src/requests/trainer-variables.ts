@@ -5,11 +5,9 @@ import { dnsName, MAX_ENTRIES, scalar } from './kubernetes-values.ts';
 const secretKey = z.strictObject({
   secretKeyRef: z.strictObject({
     name: dnsName,
-    key: z
-      .string()
-      .regex(/^[-._a-zA-Z0-9]{1,253}$/, {
-        error: 'must be a key of a Secret: letters, digits, "-", "_" and "."',
-      }),
+    key: z.string().regex(/^[-._a-zA-Z0-9]{1,253}$/, {
+      error: 'must be a key of a Secret: letters, digits, "-", "_" and "."',
+    }),
   }),
 });
 /** A variable whose value stands in a Secret that the request does not bring. */

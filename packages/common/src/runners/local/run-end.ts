@@ -1,6 +1,6 @@
+import { lastLines, toOneLine } from '../../jobs/outside-text.ts';
 import type { Reason } from '../../jobs/reasons.ts';
 import { parseTerminationLine } from '../../jobs/termination-line.ts';
-import { lastLines, toOneLine } from '../../jobs/outside-text.ts';
 import type { JobStatus } from '../../requests/job-status.ts';
 import type { RunExit } from './run-folder.ts';
 

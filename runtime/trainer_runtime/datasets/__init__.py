@@ -1,0 +1,1 @@
+"""Rows to train on: fetched, detected, validated and loaded."""

@@ -74,9 +74,10 @@ def test_chunks_give_what_the_whole_gives(parts: list[bytes], cuts: list[int]) -
     text = b"".join(parts)
     stream = masker.stream()
     edges = sorted({0, len(text), *(min(cut, len(text)) for cut in cuts)})
-    out = b"".join(
-        stream.feed(text[a:b]) for a, b in zip(edges, edges[1:], strict=False)
-    ) + stream.flush()
+    out = (
+        b"".join(stream.feed(text[a:b]) for a, b in zip(edges, edges[1:], strict=False))
+        + stream.flush()
+    )
     assert out == masker.mask_bytes(text)
     for secret in (b"abcdefgh", b"ghijklmn", b"aaaaaaaa"):
         assert secret not in out
@@ -105,7 +106,9 @@ def test_invalid_utf8_passes_unchanged() -> None:
 
 
 def test_what_the_environment_holds() -> None:
-    request = {"extra_parameters": {"trainer_env_names": ["MY_OPTION", "NOTE", "WANDB_API_KEY", "N"]}}
+    request = {
+        "extra_parameters": {"trainer_env_names": ["MY_OPTION", "NOTE", "WANDB_API_KEY", "N"]}
+    }
     environ = {
         "TRAINING_REQUEST_JSON": json.dumps(request),
         "TRAINING_OUTPUT_URI": "https://writer:pass-word-1@host/x?sig=signature%2B99",

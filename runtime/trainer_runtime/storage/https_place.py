@@ -2,7 +2,6 @@
 
 import base64
 import http.client
-import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -86,7 +85,7 @@ class HttpsPlace(Place):
 
         try:
             self._retry.run(fetch)
-            os.replace(part, local)
+            part.replace(local)
         finally:
             part.unlink(missing_ok=True)
 

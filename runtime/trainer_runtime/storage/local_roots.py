@@ -24,7 +24,7 @@ class LocalRoots:
         return LocalRoots(tuple(Path(os.path.realpath(part)) for part in folders))
 
     def resolve(self, path: Path) -> Path:
-        """`path` with links and `..` resolved. Raises `RunError` CONFIG_INVALID outside the roots."""
+        """`path` with links and `..` resolved; outside the roots `RunError` CONFIG_INVALID."""
         try:
             real = Path(os.path.realpath(path))
         except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What a location says: its scheme and parts, how it is shown, and the job's own folder below it."""
+"""What a location says: scheme and parts, how it is shown, and the job's own folder below it."""
 
 import re
 from dataclasses import dataclass

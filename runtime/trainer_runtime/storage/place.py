@@ -3,6 +3,7 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,7 +90,7 @@ class Place(ABC):
             digests[name] = FileDigest(path.stat().st_size, sha256_file(path))
         return digests
 
-    def download_tree(self, prefix: str, local_dir: Path) -> list[str]:
+    def download_tree(self, prefix: str, local_dir: Path) -> tuple[str, ...]:
         """Copies every file below `prefix`; answers their relative paths."""
         names = []
         for entry in self.list(prefix):
@@ -101,12 +102,14 @@ class Place(ABC):
                 raise RunError(self.code, sentence) from None
             self.download_file(entry.path, local_dir / name)
             names.append(name)
-        return names
+        return tuple(names)
 
     def check_writable(self) -> None:
         """Writes and removes a small file, so that a refusal is known before the work is done."""
         self.write(_PROBE_NAME, b"This file may be deleted.\n")
-        self.delete(_PROBE_NAME)
+        # Whoever may write but not delete leaves it there, and can train nevertheless.
+        with suppress(RunError):
+            self.delete(_PROBE_NAME)
 
 
 def join(prefix: str, name: str) -> str:

@@ -23,12 +23,12 @@ def publish_tree(
     An earlier manifest there is withdrawn first. Doing it again after a fault sends only what is
     not there yet. Raises `RunError` with the place's code.
     """
-    place.delete(join(prefix, MANIFEST_NAME))
+    _withdraw(place, prefix)
     digests = place.upload_tree(local_dir, prefix)
     digests.pop(MANIFEST_NAME, None)
-    stored = {entry.path: entry.size for entry in place.list(prefix)}
+    stored = _list_if_allowed(place, prefix)
     for name, digest in digests.items():
-        if stored.get(join(prefix, name)) != digest.size:
+        if stored is not None and stored.get(join(prefix, name)) != digest.size:
             sentence = f"{join(place.uri, join(prefix, name))} is not what was uploaded."
             raise RunError(place.code, sentence, may_come_back=True)
     files = {name: {"size": d.size, "sha256": d.sha256} for name, d in digests.items()}
@@ -36,6 +36,26 @@ def publish_tree(
     text = json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False)
     place.write(join(prefix, MANIFEST_NAME), text.encode())
     return manifest
+
+
+def _withdraw(place: Place, prefix: str) -> None:
+    """Takes the manifest away. Whoever may not delete can go on only where there is none."""
+    name = join(prefix, MANIFEST_NAME)
+    try:
+        place.delete(name)
+    except RunError as error:
+        if error.may_come_back or place.exists(name):
+            raise
+
+
+def _list_if_allowed(place: Place, prefix: str) -> dict[str, int] | None:
+    """Sizes by path; None for credentials that may write but not look."""
+    try:
+        return {entry.path: entry.size for entry in place.list(prefix)}
+    except RunError as error:
+        if error.may_come_back:
+            raise
+        return None
 
 
 def read_complete(place: Place, prefix: str = "") -> dict[str, Any] | None:

@@ -1,0 +1,101 @@
+"""An https server with a certificate of the test's own."""
+
+import contextlib
+import datetime
+import http.server
+import ipaddress
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@dataclass
+class HttpsServer:
+    """`answers` maps a path to (status, headers, body) or to a callable that gives one."""
+
+    port: int
+    certificate: Path
+    answers: dict[str, Answer | Callable[[], Answer]] = field(default_factory=dict)
+    #: (method, path, headers) of every request.
+    requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    #: Bytes of the body after which the connection is cut, once each.
+    cuts: list[int] = field(default_factory=list)
+
+    def url(self, path: str, host: str = "localhost") -> str:
+        return f"https://{host}:{self.port}{path}"
+
+
+@contextlib.contextmanager
+def run_https_server(folder: Path) -> Iterator[HttpsServer]:
+    certificate = _make_certificate(folder)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    shared = HttpsServer(int(server.server_address[1]), certificate)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            shared.requests.append((self.command, self.path, dict(self.headers)))
+            found = shared.answers.get(self.path, (404, {}, b""))
+            status, headers, body = found() if callable(found) else found
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command == "HEAD":
+                return
+            if shared.cuts and body:
+                body = body[: shared.cuts.pop(0)]
+            self.wfile.write(body)
+            self.close_connection = True
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server.RequestHandlerClass = Handler
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, folder / "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield shared
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _make_certificate(folder: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.DNSName("data.example")]
+    names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    encoding, no_encryption = serialization.Encoding.PEM, serialization.NoEncryption()
+    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, no_encryption)
+    (folder / "key.pem").write_bytes(private)
+    path = folder / "certificate.pem"
+    path.write_bytes(certificate.public_bytes(encoding))
+    return path

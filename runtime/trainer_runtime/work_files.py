@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TextIO
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class WorkFiles:
 def write_json(path: Path, value: Any) -> None:
     """Replaces `path` atomically; mode 0600."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", encoding="utf-8", opener=_private) as file:
+    with open_private(temporary, "w") as file:
         json.dump(value, file, ensure_ascii=False)
     temporary.replace(path)
 
@@ -90,7 +90,7 @@ def read_json(path: Path) -> Any:
 def append_json(path: Path, value: dict[str, Any]) -> None:
     """Appends one line in one write, so that no reader sees half of one."""
     line = json.dumps(value, ensure_ascii=False) + "\n"
-    with path.open("a", encoding="utf-8", opener=_private) as file:
+    with open_private(path, "a") as file:
         file.write(line)
 
 
@@ -125,5 +125,7 @@ class JsonLines:
                 yield value
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def open_private(path: Path, mode: Literal["w", "a"]) -> TextIO:
+    """Opens a text file that, where it is new, only its owner may read."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if mode == "w" else os.O_APPEND)
+    return os.fdopen(os.open(path, flags, 0o600), mode, encoding="utf-8")

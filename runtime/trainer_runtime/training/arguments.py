@@ -38,7 +38,7 @@ def trainer_arguments(plan: Plan, output: Path, *, rows: int, configuration: typ
         "bf16": plan.precision == "bf16",
         "fp16": plan.precision == "fp16",
         "use_cpu": plan.device == "cpu",
-        "gradient_checkpointing": plan.gradient_checkpointing,
+        _name_of(names, "activation_checkpointing"): plan.gradient_checkpointing,
         "logging_steps": plan.logging_steps or default_logging_steps(plan, rows),
         "logging_nan_inf_filter": False,
         # When to save is decided by the run, in minutes; see callback.
@@ -61,7 +61,7 @@ def trainer_arguments(plan: Plan, output: Path, *, rows: int, configuration: typ
         "max_length": plan.max_length if plan.packing else None,
         "packing": plan.packing,
         "eval_packing": False,
-        "gradient_checkpointing_kwargs": {"use_reentrant": False},
+        _name_of(names, "activation_checkpointing_kwargs"): {"use_reentrant": False},
         "prediction_loss_only": True,
         "logging_first_step": True,
         "average_tokens_across_devices": True,
@@ -77,6 +77,11 @@ def default_logging_steps(plan: Plan, rows: int) -> int:
     """1 up to `MAX_LOGGED_STEPS` steps, then what keeps the points below that."""
     steps = plan.max_steps or plan.epochs * max(1, -(-rows // plan.batch.size))
     return max(1, -(-steps // MAX_LOGGED_STEPS))
+
+
+def _name_of(names: set[str], name: str) -> str:
+    """`gradient_checkpointing…` in versions before it was renamed."""
+    return name if name in names else name.replace("activation", "gradient")
 
 
 def _warmup(plan: Plan, names: set[str]) -> dict[str, float]:

@@ -14,7 +14,9 @@ import torch
 _OPTIMIZER_BYTES = {"adamw_bnb_8bit": 2, "paged_adamw_8bit": 0}
 
 
-def check_memory(trainer: Any, rows: Sequence[dict[str, list[int]]], *, optimizer: str) -> None:
+def check_memory(
+    trainer: Any, rows: Sequence[dict[str, list[int]]], *, optimizer: str, checkpoints_activations: bool
+) -> None:
     """Runs `rows` (input_ids, labels) through the model once; weights, gradients, metrics and
     random state are as before. What the optimiser will keep is held meanwhile.
 
@@ -30,10 +32,8 @@ def check_memory(trainer: Any, rows: Sequence[dict[str, list[int]]], *, optimize
         if device.type == "cuda":
             size = _OPTIMIZER_BYTES.get(optimizer, 8) * count
             held = torch.empty(size, dtype=torch.uint8, device=device)
-        if trainer.args.gradient_checkpointing:
-            model.gradient_checkpointing_enable(
-                gradient_checkpointing_kwargs=trainer.args.gradient_checkpointing_kwargs
-            )
+        if checkpoints_activations:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
         model.train()
         batch = trainer._prepare_inputs(trainer.data_collator(list(rows)))
         with trainer.compute_loss_context_manager():

@@ -1,0 +1,50 @@
+"""How a run's end is told to whoever started the container."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from trainer_runtime.reasons import RunError
+from trainer_runtime.work_files import open_private
+
+#: Of one line in the termination file.
+MAX_CHARACTERS: Final = 500
+#: Of the compact result there, in bytes.
+MAX_RESULT_BYTES: Final = 1024
+
+
+def write_end(path: Path | None, text: str) -> None:
+    """Writes the termination file at once; the file itself may be a mount that cannot be replaced."""
+    if path is None:
+        return
+    try:
+        with open_private(path, "w") as file:
+            file.write(text)
+    except OSError:
+        pass  # The log has the same words.
+
+
+def end_line(error: RunError, mask: Any = lambda text: text) -> str:
+    """`CODE: sentence` in one line of at most `MAX_CHARACTERS`."""
+    sentence = " ".join(mask(error.sentence).split())
+    return f"{error.code}: {sentence}"[:MAX_CHARACTERS]
+
+
+def compact_result(result: dict[str, Any]) -> str:
+    """The result's small part, at most `MAX_RESULT_BYTES` of JSON: what is largest goes first."""
+    compact = {
+        key: result[key]
+        for key in ("model_uri", "method", "steps", "loss", "eval_loss", "comparison")
+        if result.get(key) is not None
+    }
+    if isinstance(compact.get("comparison"), dict):
+        compact["comparison"] = {
+            key: value for key, value in compact["comparison"].items() if key != "prompts"
+        }
+    for droppable in ("comparison", "eval_loss", "loss", "method", "steps"):
+        text = json.dumps(compact, ensure_ascii=False, separators=(",", ":"))
+        if len(text.encode()) <= MAX_RESULT_BYTES:
+            return text
+        compact.pop(droppable, None)
+    return json.dumps(compact, ensure_ascii=False, separators=(",", ":"))
+

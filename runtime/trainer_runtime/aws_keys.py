@@ -45,12 +45,14 @@ class KeySource:
         on_secret: Callable[..., None] = lambda *_: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         renew_before: timedelta = RENEW_BEFORE,
+        retries: int = 4,
     ) -> None:
         self._credentials = credentials
         self._code = code
         self._on_secret = on_secret
         self._now = now
         self._renew_before = renew_before
+        self._retries = retries
         self._lock = threading.Lock()
         self._keys: S3Keys | None = None
         self._machine: Any = None
@@ -70,6 +72,12 @@ class KeySource:
                 except RunError as error:
                     self.failure = error
                     raise
+                except Exception as error:  # noqa: BLE001 - a profile or a metadata server at fault
+                    sentence = (
+                        f"The AWS keys of this machine cannot be had ({type(error).__name__})."
+                    )
+                    self.failure = RunError(self._code, sentence, may_come_back=True)
+                    raise self.failure from None
                 secrets = (self._keys["access_key_id"], self._keys["secret_access_key"])
                 self._on_secret(*secrets, self._keys["token"] or "")
             keys = self._keys.copy()
@@ -152,9 +160,7 @@ class KeySource:
                 sentence = f"The keys to assume the role {role_arn} with have expired."
             else:
                 word = code if code.isalnum() else "no reason given"
-                sentence = (
-                    f"AWS does not let these credentials assume the role {role_arn} ({word})."
-                )
+                sentence = f"These credentials may not assume the role {role_arn} ({word})."
             raise RunError(self._code, sentence, status=6) from None
         except BotoCoreError as error:
             kind = type(error).__name__
@@ -166,7 +172,9 @@ class KeySource:
         import botocore.session
         from botocore.config import Config
 
-        config: dict[str, Any] = {"retries": {"mode": "standard", "max_attempts": 5}}
+        config: dict[str, Any] = {
+            "retries": {"mode": "standard", "total_max_attempts": self._retries + 1}
+        }
         if keys is None:
             config["signature_version"] = botocore.UNSIGNED
             keys = (None, None, None)
@@ -216,5 +224,6 @@ def _to_keys(answer: dict[str, Any]) -> S3Keys:
         "access_key_id": keys["AccessKeyId"],
         "secret_access_key": keys["SecretAccessKey"],
         "token": keys["SessionToken"],
-        "expires_at": keys["Expiration"],
+        # obstore takes the one UTC of the standard library, not dateutil's.
+        "expires_at": keys["Expiration"].astimezone(UTC),
     }

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 class CuttingProxy:
     """Forwards to `target_port`; connections are cut while `cuts` lasts.
 
-    `cut_after` is how many bytes towards the server pass before a cut; `cuts` how many are left.
-    `requests` holds the first bytes of what each connection sent.
+    `cut_after` is how many bytes towards the server pass before a cut; `cuts` how many are left;
+    `cut_answers_after` and `answer_cuts` the same for what comes back. `sent` holds the beginning
+    of each piece that was sent, in which the requests' lines can be found.
     """
 
     def __init__(self, target_port: int) -> None:
@@ -19,6 +20,8 @@ class CuttingProxy:
         self.port = int(self._listener.getsockname()[1])
         self.cut_after = 1 << 60
         self.cuts = 0
+        self.cut_answers_after = 1 << 60
+        self.answer_cuts = 0
         self.was_cut = 0
         self.sent = bytearray()
         self._lock = threading.Lock()
@@ -43,7 +46,7 @@ class CuttingProxy:
                 with self._lock:
                     self._open |= {client, server}
                 threading.Thread(target=self._upstream, args=(client, server), daemon=True).start()
-                threading.Thread(target=_pump, args=(server, client), daemon=True).start()
+                threading.Thread(target=self._answers, args=(server, client), daemon=True).start()
 
     def _upstream(self, client: socket.socket, server: socket.socket) -> None:
         passed = 0
@@ -63,12 +66,20 @@ class CuttingProxy:
                 server.sendall(data)
         _cut(server)
 
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    _cut(sink)
+    def _answers(self, server: socket.socket, client: socket.socket) -> None:
+        passed = 0
+        with contextlib.suppress(OSError):
+            while data := server.recv(65536):
+                passed += len(data)
+                with self._lock:
+                    is_cut = passed > self.cut_answers_after and self.answer_cuts > 0
+                    self.answer_cuts -= is_cut
+                    self.was_cut += is_cut
+                if is_cut:
+                    break
+                client.sendall(data)
+        _cut(client)
+        _cut(server)
 
 
 def _cut(connection: socket.socket) -> None:

@@ -216,7 +216,7 @@ class _Check:
                     number += 1
                     continue
                 number += 1
-                if type(row) is dict:
+                if not isinstance(row, RowFault):
                     if normalise is None:
                         shape = detect_shape(row)
                         if shape is None:

@@ -54,7 +54,7 @@ def _is_array(file: Any) -> bool:
 def _read_lines(file: Any) -> Iterator[Numbered]:
     readline: Callable[[int], bytes] = file.readline
     decoder = json.JSONDecoder()
-    scan, decode = decoder.scan_once, decoder.decode
+    scan, decode = decoder.raw_decode, decoder.decode
     number = 0
     while line := readline(MAX_ROW_BYTES):
         number += 1
@@ -65,7 +65,7 @@ def _read_lines(file: Any) -> Iterator[Numbered]:
         row: Any
         try:
             text = line.decode()
-            row, end = scan(text, 0) if text[0] == "{" else (None, 0)
+            row, end = scan(text) if text[0] == "{" else (None, 0)
             if len(text) - end > 1:
                 # Something stands before or after: the careful way knows what may.
                 row = decode(text)
@@ -73,8 +73,6 @@ def _read_lines(file: Any) -> Iterator[Numbered]:
                 row = RowFault("must be a JSON object")
             elif b"\\ud" in line or b"\\uD" in line:
                 row = whole_characters(row)
-        except StopIteration:
-            row = RowFault("is not JSON")
         except UnicodeDecodeError:
             row = RowFault("is not UTF-8")
         except json.JSONDecodeError as error:

@@ -24,10 +24,11 @@ class Places:
         *,
         masker: Masker | None = None,
         retry: RetryPolicy | None = None,
+        policy: AddressPolicy | None = None,
     ) -> None:
         self.environ = environ
         self.roots = LocalRoots.from_environ(environ)
-        self._policy = AddressPolicy.from_environ(environ)
+        self._policy = policy or AddressPolicy.from_environ(environ)
         self._masker = masker or Masker()
         self._retry = retry or RetryPolicy()
 

@@ -3,7 +3,7 @@
 Every field of a request is used here or named in `Plan.warnings`; `request_fields` has the table.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from trainer_runtime.contract import Customization, Evaluation, Job
@@ -80,6 +80,8 @@ class Plan:
     max_grad_norm: float
     packing: bool
     optimizer: str
+    #: Unsloth's own gradient checkpointing.
+    optimize_long_context: bool
     adam: tuple[float, float, float]
     evaluation: EvaluationPlan | None
     track: bool
@@ -136,6 +138,7 @@ def build_plan(
         )
     if adapter is not None and "peft" not in machine.packages:
         raise RunError("ENGINE_UNAVAILABLE", "An adapter needs the package peft, which is not installed.")
+    quantization = _apply_unsloth(job, engine, quantization, warnings)
     _warn_of_the_rest(job, warnings)
     track = wants_tracking and "wandb" in machine.packages
     if wants_tracking and not track:
@@ -162,6 +165,7 @@ def build_plan(
         max_grad_norm=float(settings["max_grad_norm"]),
         packing=settings["packing"],
         optimizer=settings["optim"],
+        optimize_long_context=job.unsloth is not None and job.unsloth.optimize_long_context,
         adam=(settings["adam_beta1"], settings["adam_beta2"], settings["adam_epsilon"]),
         evaluation=_plan_evaluation(job.evaluation, has_evaluation_rows, warnings),
         track=track,
@@ -246,6 +250,31 @@ def _plan_quantization(
             "customization.precision int8 needs an adapter: weights of 8 bits cannot be trained"
         )
     return QuantizationPlan(8, "", False, "")
+
+
+def _apply_unsloth(
+    job: Job, engine: str, quantization: QuantizationPlan | None, warnings: list[str]
+) -> QuantizationPlan | None:
+    """The options of the hf-unsloth service that concern weights and memory."""
+    options = job.unsloth
+    if options is None:
+        return quantization
+    if options.optimize_long_context and engine != "unsloth":
+        warnings.append(
+            f"extra_parameters.unsloth.optimize_long_context acts with Unsloth alone; {engine} trains"
+        )
+    if quantization is None or quantization.bits != 4:
+        if options.quantization != "bnb-nf4":
+            warnings.append("extra_parameters.unsloth.quantization acts with method qlora alone")
+        return quantization
+    kinds = {"bnb-nf4": "nf4", "bnb-fp4": "fp4"}
+    if options.quantization not in kinds:
+        warnings.append(
+            "extra_parameters.unsloth.quantization is neither bnb-nf4 nor bnb-fp4 and is ignored"
+        )
+    elif kinds[options.quantization] == "fp4":
+        return replace(quantization, quant_type="fp4")
+    return quantization
 
 
 def _choose_precision(asked: str, machine: Machine, device: str, warnings: list[str]) -> str:

@@ -66,7 +66,7 @@ SETTINGS: Final[dict[str, Setting]] = {
         "Fills each sequence with several rows, which do not see one another",
     ),
     "optim": Setting(
-        "adamw_torch", "one of " + ", ".join(OPTIMIZERS), lambda v: v in OPTIMIZERS,
+        "adamw_torch_fused", "one of " + ", ".join(OPTIMIZERS), lambda v: v in OPTIMIZERS,
         "The optimiser",
     ),
     "adam_beta1": Setting(

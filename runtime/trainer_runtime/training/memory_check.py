@@ -33,7 +33,9 @@ def check_memory(
             size = _OPTIMIZER_BYTES.get(optimizer, 8) * count
             held = torch.empty(size, dtype=torch.uint8, device=device)
         if checkpoints_activations:
-            model.gradient_checkpointing_enable({"use_reentrant": False})
+            # Renamed in transformers 5.2x; the older name goes away in 6.
+            enable = getattr(model, "activation_checkpointing_enable", None)
+            (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})
         model.train()
         batch = trainer._prepare_inputs(trainer.data_collator(list(rows)))
         with trainer.compute_loss_context_manager():

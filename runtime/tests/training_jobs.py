@@ -1,0 +1,134 @@
+"""Runs jobs the way a container does: `python -m trainer_runtime` with a `TRAINING_*` environment."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+RUNTIME = Path(__file__).parent.parent
+
+
+@dataclass
+class JobRun:
+    """One run of a job: where it works, where its result goes, how it ended."""
+
+    folder: Path
+    request: dict[str, Any]
+    environment: dict[str, str] = field(default_factory=dict)
+    backend: str = "meta"
+    status: int | None = None
+    log: str = ""
+
+    @property
+    def output(self) -> Path:
+        return Path(self.request["artifacts"]["output_uri"]) / self.request["job_id"]
+
+    @property
+    def work(self) -> Path:
+        return self.folder / "work"
+
+    @property
+    def end(self) -> str:
+        """What stands in the termination file."""
+        path = self.folder / "end"
+        return path.read_text() if path.exists() else ""
+
+    @property
+    def code(self) -> str:
+        return self.end.partition(":")[0]
+
+    def losses(self) -> dict[int, float]:
+        """Step → loss, of the result, else of the working folder."""
+        path = self.output / "metrics.jsonl"
+        lines = (path if path.exists() else self.work / "metrics.jsonl").read_text().splitlines()
+        rows = [json.loads(line) for line in lines]
+        return {row["step"]: row["loss"] for row in rows if "loss" in row}
+
+    def json(self, name: str) -> Any:
+        """A JSON file of the result."""
+        return json.loads((self.output / name).read_text())
+
+    def variables(self) -> dict[str, str]:
+        """The whole environment of the first process."""
+        kept = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "TMPDIR", "LD_LIBRARY_PATH")
+        return {
+            **{name: os.environ[name] for name in kept if name in os.environ},
+            "PYTHONPATH": str(RUNTIME),
+            "OMP_NUM_THREADS": "1",
+            "TRAINING_JOB_ID": self.request["job_id"],
+            "TRAINING_BACKEND": self.backend,
+            "TRAINING_REQUEST_JSON": json.dumps(self.request),
+            "TRAINER_DEVICE": "cpu",
+            "TRAINER_COMPARISON": "off",
+            "TRAINER_WORK_DIR": str(self.work),
+            "TRAINER_WORKSPACE": str(self.folder / "workspace"),
+            "TRAINER_TERMINATION_FILE": str(self.folder / "end"),
+            "TRAINER_STATUS_FILE": str(self.folder / "status.json"),
+            **self.environment,
+        }
+
+    def start(self) -> "subprocess.Popen[str]":
+        """Starts it; output is one text stream."""
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "trainer_runtime"],
+            env=self.variables(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+
+    def run(self, timeout: float = 300) -> "JobRun":
+        """Runs it to its end."""
+        process = self.start()
+        try:
+            self.log, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            self.log, _ = process.communicate()
+            raise AssertionError(f"the run did not end:\n{self.log[-3000:]}") from None
+        self.status = process.returncode
+        return self
+
+
+def build_request(
+    folder: Path, model: Path | str, rows: Path | str, job_id: str = "job-1", **sections: Any
+) -> dict[str, Any]:
+    """A normalised request for the tiny model; each section is merged over the default."""
+    request: dict[str, Any] = {
+        "job_id": job_id,
+        "base_model": {
+            "provider": "huggingface",
+            "model_name": str(model),
+            "revision": "main",
+        },
+        "customization": {
+            "method": "lora",
+            "lora": {"rank": 8, "target_modules": [], "alpha": 16, "dropout": 0.0},
+            "trainable_layers": [],
+            "precision": "fp32",
+            "gradient_checkpointing": False,
+        },
+        "resources": {"gpus": 1, "cpus": 1, "memory_gb": 4},
+        "datasets": [{"source": str(rows), "format": "jsonl", "streaming": False}],
+        "artifacts": {
+            "log_uri": str(folder / "logs"),
+            "output_uri": str(folder / "output"),
+        },
+        "tuning_parameters": {
+            "learning_rate": 5e-3,
+            "batch_size": 8,
+            "num_epochs": 1,
+            "warmup_ratio": 0.1,
+            "max_sequence_length": 128,
+            "weight_decay": 0.0,
+        },
+        "extra_parameters": {"num_nodes": 1},
+    }
+    for name, section in sections.items():
+        value = request.get(name)
+        request[name] = {**value, **section} if isinstance(value, dict) else section
+    return request

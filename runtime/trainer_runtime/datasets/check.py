@@ -27,7 +27,13 @@ from trainer_runtime.datasets.held_out import (
     find_threshold,
     row_hash,
 )
-from trainer_runtime.datasets.problems import FileFault, Problem, ProblemList, RowFault
+from trainer_runtime.datasets.problems import (
+    FileFault,
+    Problem,
+    ProblemList,
+    RowFault,
+    to_printable,
+)
 from trainer_runtime.datasets.row_readers import Numbered, read_rows
 from trainer_runtime.datasets.row_shapes import (
     EXPECTED,
@@ -297,7 +303,7 @@ class _Check:
             rejected=len(self.rejected),
             files=tuple(self.files),
             warnings=tuple(warnings),
-            ignored_fields=tuple(sorted(self.ignored)),
+            ignored_fields=tuple(to_printable(name[:100]) for name in sorted(self.ignored)),
             streaming=any(dataset.streaming for dataset in job.datasets),
             sha256=self._digest(threshold),
             seed=self.seed,

@@ -9,6 +9,11 @@ from trainer_runtime.reasons import RunError
 _SENTENCE_CHARS: Final = 420
 
 
+def to_printable(text: str) -> str:
+    """`text` on one line, without control characters: names in a file may hold any."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "�" for c in text)
+
+
 class RowFault(Exception):
     """One row is wrong: `field` is a path in it (`messages[1].role`) or empty."""
 
@@ -38,7 +43,8 @@ class Problem:
 
     def __str__(self) -> str:
         where = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{where}: {self.field} {self.reason}" if self.field else f"{where}: {self.reason}"
+        what = f"{self.field} {self.reason}" if self.field else self.reason
+        return to_printable(f"{where}: {what}")
 
     def to_json(self) -> dict[str, Any]:
         """The four fields as they stand in `rejected.jsonl`."""

@@ -76,7 +76,7 @@ def _read_lines(file: Any) -> Iterator[Numbered]:
         except UnicodeDecodeError:
             row = RowFault("is not UTF-8")
         except json.JSONDecodeError as error:
-            row = RowFault(f"is not JSON (column {error.colno}: {error.msg})")
+            row = RowFault(f"is not JSON (character {error.pos + 1}: {error.msg})")
         except ValueError:
             row = RowFault("holds a number that is too long")
         except RecursionError:

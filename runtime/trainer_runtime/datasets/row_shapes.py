@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from trainer_runtime.datasets.conversations import read_conversation
-from trainer_runtime.datasets.problems import RowFault
+from trainer_runtime.datasets.problems import RowFault, to_printable
 
 Row = dict[str, Any]
 Normalise = Callable[[Mapping[str, Any]], Row]
@@ -96,7 +96,8 @@ def detect_shape(row: Mapping[str, Any]) -> str | None:
 def name_fields(names: Any) -> str:
     """The names of a row's fields for a sentence, cut to a readable length."""
     shown = [name if len(name) <= 40 else f"{name[:40]}…" for name in map(str, list(names)[:9])]
-    return ", ".join(shown[:8]) + (", …" if len(shown) > 8 else "") if shown else "none"
+    text = ", ".join(shown[:8]) + (", …" if len(shown) > 8 else "")
+    return to_printable(text) if shown else "none"
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:

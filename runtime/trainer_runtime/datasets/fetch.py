@@ -19,7 +19,9 @@ from trainer_runtime.storage.places import Places
 
 #: Where Kubeflow's initializer puts a job's one dataset.
 INITIALIZED: Final = Path("/workspace/dataset")
-_HUB_NAME: Final = re.compile(r"^[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?$")
+_HUB_NAME: Final = re.compile(
+    r"^[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?(@[\w.-]{1,96})?$"
+)
 
 
 class DatasetOrder(Protocol):

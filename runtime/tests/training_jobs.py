@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ class JobRun:
         kept = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "TMPDIR", "LD_LIBRARY_PATH")
         return {
             **{name: os.environ[name] for name in kept if name in os.environ},
-            "PYTHONPATH": str(RUNTIME),
+            "PYTHONPATH": f"{RUNTIME}:{RUNTIME / 'tests' / 'faults'}",
             "OMP_NUM_THREADS": "1",
             "TRAINING_JOB_ID": self.request["job_id"],
             "TRAINING_BACKEND": self.backend,
@@ -92,6 +93,46 @@ class JobRun:
             raise AssertionError(f"the run did not end:\n{self.log[-3000:]}") from None
         self.status = process.returncode
         return self
+
+
+@dataclass
+class PausedRun:
+    """A run that waits after a certain step, so that a test can act at a known place."""
+
+    job: JobRun
+    process: "subprocess.Popen[str]"
+    flag: Path
+
+    def go_on(self) -> None:
+        self.flag.with_name(self.flag.name + ".go").touch()
+
+    def finish(self, timeout: float = 300) -> JobRun:
+        """Lets it run to its end."""
+        self.go_on()
+        self.job.log, _ = self.process.communicate(timeout=timeout)
+        self.job.status = self.process.returncode
+        return self.job
+
+    def training_pids(self) -> list[int]:
+        """Of the training processes, by rank."""
+        return [int(path.read_text()) for path in sorted((self.job.work / "pids").iterdir())]
+
+
+def pause_at(job: JobRun, step: int, timeout: float = 300) -> PausedRun:
+    """Starts `job` and returns when it waits after `step`."""
+    flag = job.folder / f"paused-at-{step}"
+    for stale in (flag, flag.with_name(flag.name + ".go")):
+        stale.unlink(missing_ok=True)
+    job.environment["TEST_FAULT"] = f"pause:{step}:{flag}"
+    process = job.start()
+    deadline = time.monotonic() + timeout
+    while not flag.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            raise AssertionError(f"the run did not come to step {step}:\n{process.communicate()[0]}")
+        time.sleep(0.02)
+    del job.environment["TEST_FAULT"]
+    return PausedRun(job, process, flag)
 
 
 def build_request(

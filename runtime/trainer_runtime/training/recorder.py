@@ -70,7 +70,7 @@ class Recorder:
             if known is None or isinstance(value, bool) or not isinstance(value, int | float):
                 continue
             line[known] = float(value) if math.isfinite(value) else None
-        if len(line) > 2:
+        if line.keys() - {"step", "time", "epoch"}:
             self._write(lambda: append_json(self._files.metrics, line))
 
     def keep_metrics(self, checkpoint: Path) -> None:

@@ -88,6 +88,20 @@ def test_a_storage_that_fails_is_told_once_and_loses_nothing(tmp_path: Path) -> 
     assert read_all(place) == b"0\n1\n2\n3\n4\n"
 
 
+def test_closing_waits_no_longer_than_it_may(tmp_path: Path) -> None:
+    is_let_go = threading.Event()
+
+    class Hanging(FilePlace):
+        def write(self, path: str, data: bytes) -> None:
+            is_let_go.wait(30)
+
+    archive = open_archive(Hanging(tmp_path, roots=LocalRoots(), code="UPLOAD_FAILED"))
+    archive.append("x\n")
+    archive.close(timeout_seconds=0.01)
+    assert not is_let_go.is_set()
+    is_let_go.set()
+
+
 def test_an_interval_writes_without_being_asked(tmp_path: Path) -> None:
     written = threading.Event()
 

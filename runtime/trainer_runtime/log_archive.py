@@ -65,12 +65,12 @@ class LogArchive:
         while self._thread.is_alive() and not done.wait(0.1):
             pass
 
-    def close(self) -> None:
-        """Writes the rest and ends; closing twice is harmless."""
+    def close(self, timeout_seconds: float | None = None) -> None:
+        """Writes the rest and ends, at the latest after `timeout_seconds`; twice is harmless."""
         with self._lock:
             self._buffer += self._stream.flush()
         self._orders.put(None)
-        self._thread.join()
+        self._thread.join(timeout_seconds)
 
     def _work(self) -> None:
         due = time.monotonic() + self._interval_seconds

@@ -109,7 +109,9 @@ def run_runtime(
         for line in (work / "metrics.jsonl").read_text().splitlines():
             value = json.loads(line)
             if value.get("loss") is not None:
-                rows.append([value["step"], value["time"], value.get("num_tokens", 0), value["loss"]])
+                rows.append(
+                    [value["step"], value["time"], value.get("num_tokens", 0), value["loss"]]
+                )
                 peak = max(peak, value.get("gpu_memory_gb", 0.0))
     end_file = folder / f"{name}-end"
     end = end_file.read_text() if end_file.exists() else ""
@@ -152,7 +154,7 @@ def run_plain(setup: Setup, folder: Path, name: str) -> Measured:
 def _measure(
     rows: list[list[float]], started: float, status: int, end: str, peak: float, seconds: float
 ) -> Measured:
-    """The pace without the first fifth of the steps, in which kernels are chosen and caches fill."""
+    """The pace without the first fifth of the steps, in which kernels are chosen."""
     first = rows[0][1] - started if rows else float("nan")
     pace = tokens = float("nan")
     warm = max(1, len(rows) // 5)
@@ -166,4 +168,6 @@ def _measure(
 def tail(folder: Path, name: str, lines: int = 15) -> str:
     """The end of a run's log, to say what went wrong."""
     path = folder / f"{name}.log"
-    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
+    return (
+        "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
+    )

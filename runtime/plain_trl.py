@@ -34,7 +34,9 @@ class StepTimes(TrainerCallback):
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if logs and "loss" in logs:
-            self.rows.append([state.global_step, time.time(), logs.get("num_tokens", 0), logs["loss"]])
+            self.rows.append(
+                [state.global_step, time.time(), logs.get("num_tokens", 0), logs["loss"]]
+            )
 
 
 def main():
@@ -63,7 +65,11 @@ def main():
         peft_config=None
         if is_full
         else LoraConfig(
-            r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
+            r=16,
+            lora_alpha=32,
+            lora_dropout=0.0,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
         ),
         args=SFTConfig(
             output_dir=f"{settings['out']}-trl",

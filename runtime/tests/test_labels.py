@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("transformers")
 
+from tiny_model import TEMPLATE, UNMARKED_TEMPLATE
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from tiny_model import TEMPLATE, UNMARKED_TEMPLATE
 from trainer_runtime.encoded_dataset import EncodingFacts
 from trainer_runtime.labels import RowEncoder
 from trainer_runtime.reasons import RunError

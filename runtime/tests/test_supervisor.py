@@ -278,7 +278,9 @@ def test_a_published_folder_is_found(tmp_path: Path) -> None:
 # --- reports
 
 
-def run_reporter(service: Any, files: WorkFiles, log: RunLog, **more: Any) -> tuple[Any, list[Order]]:
+def run_reporter(
+    service: Any, files: WorkFiles, log: RunLog, **more: Any
+) -> tuple[Any, list[Order]]:
     orders: list[Order] = []
     reporter = Reporter(
         RunState(files),

@@ -49,9 +49,7 @@ def test_no_training_outlives_its_first_process(make_job: Callable[..., JobRun])
 
 
 def test_a_step_that_holds_the_interpreter_shows_its_stack(make_job: Callable[..., JobRun]) -> None:
-    job = make_job(
-        environment={"TEST_FAULT": "hold-gil:2:3", "TRAINER_STACKS_SECONDS": "1"}
-    ).run()
+    job = make_job(environment={"TEST_FAULT": "hold-gil:2:3", "TRAINER_STACKS_SECONDS": "1"}).run()
     assert job.status == 0, job.log
     assert "Timeout (0:00:01)!" in job.log
     assert "sitecustomize.py" in job.log  # where it hangs

@@ -32,7 +32,8 @@ SCRIPT = textwrap.dedent(
         processing_class=AutoTokenizer.from_pretrained(model_name),
         train_dataset=load_dataset("json", data_files=rows, split="train"),
         peft_config=None if method == "full" else LoraConfig(
-            r=8, lora_alpha=16, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"),
+            r=8, lora_alpha=16, lora_dropout=0.0, target_modules="all-linear",
+            task_type="CAUSAL_LM"),
         args=SFTConfig(
             output_dir=out + "/trl", learning_rate=5e-3 if method != "full" else 1e-3,
             per_device_train_batch_size=4, gradient_accumulation_steps=2, num_train_epochs=2,
@@ -40,7 +41,8 @@ SCRIPT = textwrap.dedent(
             max_length=128, assistant_only_loss=True, activation_checkpointing=False, bf16=False,
             use_cpu=True, logging_steps=1, save_strategy="no", report_to=[], seed=42, data_seed=42))
     trainer.train()
-    losses = {entry["step"]: entry["loss"] for entry in trainer.state.log_history if "loss" in entry}
+    logged = [entry for entry in trainer.state.log_history if "loss" in entry]
+    losses = {entry["step"]: entry["loss"] for entry in logged}
     json.dump(losses, open(out + "/losses.json", "w"))
     """
 )

@@ -52,9 +52,7 @@ LOAD = textwrap.dedent(
 
 
 @pytest.fixture(scope="module")
-def trained(
-    tmp_path_factory: pytest.TempPathFactory, chat_file: Path
-) -> tuple[JobRun, Path]:
+def trained(tmp_path_factory: pytest.TempPathFactory, chat_file: Path) -> tuple[JobRun, Path]:
     """A LoRA job of ten epochs with a comparison, on a model whose template marks no answers."""
     folder = tmp_path_factory.mktemp("result")
     model = make_model(folder / "model", template=UNMARKED_TEMPLATE)
@@ -135,7 +133,7 @@ def test_held_out_rows_are_evaluated_and_never_trained_on(trained: tuple[JobRun,
     assert (run["dataset"]["rows"], run["dataset"]["evaluation_rows"]) == (48, 8)
     assert run["training"]["tokens"]["train"]["rows"] == 48
     lines = [json.loads(line) for line in (job.output / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines if "eval_loss" in line][0] == 20
+    assert next(line["step"] for line in lines if "eval_loss" in line) == 20
 
 
 def test_the_card_shows_how_to_load_and_serve_it(trained: tuple[JobRun, Path]) -> None:

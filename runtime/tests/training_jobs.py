@@ -1,4 +1,4 @@
-"""Runs jobs the way a container does: `python -m trainer_runtime` with a `TRAINING_*` environment."""
+"""Runs jobs as a container does: `python -m trainer_runtime` in a `TRAINING_*` environment."""
 
 import json
 import os
@@ -129,7 +129,9 @@ def pause_at(job: JobRun, step: int, timeout: float = 300) -> PausedRun:
     while not flag.exists():
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
-            raise AssertionError(f"the run did not come to step {step}:\n{process.communicate()[0]}")
+            raise AssertionError(
+                f"the run did not come to step {step}:\n{process.communicate()[0]}"
+            )
         time.sleep(0.02)
     del job.environment["TEST_FAULT"]
     return PausedRun(job, process, flag)

@@ -85,7 +85,5 @@ def prompt_of(row: Mapping[str, Any], tokenizer: Any, *, wraps_turns: bool) -> s
         return None
     if wraps_turns and tokenizer.chat_template:
         turns = [{"role": "user", "content": row["prompt"]}]
-        return str(
-            tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        )
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
     return str(row["prompt"])

@@ -167,7 +167,9 @@ def read_job(environ: Mapping[str, str]) -> Job:
     """
     text = environ.get("TRAINING_REQUEST_JSON")
     if not text:
-        raise RunError("CONFIG_INVALID", "TRAINING_REQUEST_JSON is not set: nothing says what to do.")
+        raise RunError(
+            "CONFIG_INVALID", "TRAINING_REQUEST_JSON is not set: nothing says what to do."
+        )
     job, violations = parse_job(
         parse_json_object(text, "TRAINING_REQUEST_JSON"),
         backend=environ.get("TRAINING_BACKEND", ""),

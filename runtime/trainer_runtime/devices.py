@@ -9,7 +9,16 @@ from pathlib import Path
 from trainer_runtime.operator_settings import cpu_count
 
 _MAJOR, _MINOR = 75, 76  # CUdevice_attribute COMPUTE_CAPABILITY_MAJOR and _MINOR of the CUDA driver
-_PACKAGES = ("torch", "transformers", "trl", "peft", "bitsandbytes", "unsloth", "nemo_automodel", "wandb")
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "bitsandbytes",
+    "unsloth",
+    "nemo_automodel",
+    "wandb",
+)
 
 
 @dataclass(frozen=True)

@@ -113,7 +113,11 @@ class Fields:
         value = self.values.get(key)
         if value in (None, ""):
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
             self.refuse(key, "must be a number")
             return None
         rules = (

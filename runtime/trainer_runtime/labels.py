@@ -45,7 +45,8 @@ class RowEncoder:
         if not getattr(tokenizer, "is_fast", False):
             raise RunError(
                 "MODEL_INCOMPATIBLE",
-                "The model's tokenizer has no fast form (tokenizer.json), which tells where a text's tokens stand.",
+                "The model's tokenizer has no fast form (tokenizer.json), which tells where a "
+                "text's tokens stand.",
             )
         self._tokenizer = tokenizer
         self._max_length = max_length
@@ -113,12 +114,10 @@ class RowEncoder:
         else:
             ids, mask = self._mask_by_prefix(messages, tools)
         self._extend_to_end_of_turn(ids, mask)
-        return ids, [
-            token if learnt else IGNORED for token, learnt in zip(ids, mask, strict=True)
-        ]
+        return ids, [token if learnt else IGNORED for token, learnt in zip(ids, mask, strict=True)]
 
     def _extend_to_end_of_turn(self, ids: list[int], mask: list[bool]) -> None:
-        """A template may leave the token that ends a turn outside of its marks: it must be learnt."""
+        """A template may leave the end of a turn outside of its marks: it must be learnt."""
         if self.end_of_turn is None:
             return
         for index in range(1, len(ids)):
@@ -171,7 +170,7 @@ class RowEncoder:
         tools: Any,
         cursor: int,
     ) -> tuple[int, int] | None:
-        """Characters of `full` in which the answer `index` stands; None when that cannot be told."""
+        """Characters of `full` in which answer `index` stands; None when that cannot be told."""
         prefix = self._render(messages[:index], tools, add_generation_prompt=True)
         until = self._render(messages[: index + 1], tools)
         if full.startswith(until) and until.startswith(prefix):
@@ -189,7 +188,11 @@ class RowEncoder:
         return start, end
 
     def _render(
-        self, messages: Sequence[Mapping[str, Any]], tools: Any, *, add_generation_prompt: bool = False
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Any,
+        *,
+        add_generation_prompt: bool = False,
     ) -> str:
         return str(
             self._tokenizer.apply_chat_template(

@@ -1,4 +1,4 @@
-"""`trainable_layers` and LoRA's targets as names of a model's modules. Pure: names in, names out."""
+"""`trainable_layers` and LoRA's targets as names of a model's modules. Pure."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final

@@ -31,7 +31,10 @@ def _front_matter(name: str, revision: str, is_adapter: bool) -> str:
     lines = ["---"]
     # A path is no name that others could look up.
     if "/" in name and not name.startswith(("/", ".", "file:")):
-        lines += [f"base_model: {name}", f"base_model_relation: {'adapter' if is_adapter else 'finetune'}"]
+        lines += [
+            f"base_model: {name}",
+            f"base_model_relation: {'adapter' if is_adapter else 'finetune'}",
+        ]
     lines += [
         f"library_name: {'peft' if is_adapter else 'transformers'}",
         "pipeline_tag: text-generation",
@@ -71,7 +74,8 @@ def _serving(name: str, plan: Plan) -> str:
     text = (
         "```bash\n"
         f"vllm serve {name} --enable-lora --max-lora-rank {rank} --lora-modules tuned=./model\n"
-        "```\n\nAsk for the model `tuned`; a server that does not know the name answers with the base model."
+        "```\n\nAsk for the model `tuned`; a server that does not know the name answers with "
+        "the base model."
     )
     if plan.adapter.fields.get("modules_to_save"):
         text += (
@@ -91,8 +95,15 @@ def _training_rows(
         ("precision", plan.precision),
         ("steps", result.get("steps")),
         ("epochs", result.get("epochs")),
-        ("rows a step", f"{plan.batch.size} ({plan.batch.micro} × {plan.batch.accumulation} × {plan.batch.processes})"),
-        ("learning rate", f"{plan.learning_rate:g} ({plan.scheduler}, warm-up {plan.warmup_ratio:g})"),
+        (
+            "rows a step",
+            f"{plan.batch.size} ({plan.batch.micro} × {plan.batch.accumulation} × "
+            f"{plan.batch.processes})",
+        ),
+        (
+            "learning rate",
+            f"{plan.learning_rate:g} ({plan.scheduler}, warm-up {plan.warmup_ratio:g})",
+        ),
         ("weight decay", plan.weight_decay),
         ("greatest length", f"{plan.max_length} tokens"),
         ("seed", plan.seed),

@@ -55,7 +55,7 @@ class OperatorSettings:
     #: Read before each report, so that a service that moved is found again; before `reports_url`.
     reports_url_file: Path | None
     reports_token: str | None
-    #: Seconds without a step after which every thread's stack is written to the log; None: adaptive.
+    #: Seconds without a step until every thread's stack is logged; None: adaptive.
     stacks_seconds: float | None
     #: Minutes without a step that end the job with STALLED; None never does.
     stall_minutes: float | None
@@ -67,7 +67,7 @@ class OperatorSettings:
 
 
 def read_operator_settings(environ: Mapping[str, str]) -> OperatorSettings:
-    """The settings; raises `RunError` CONFIG_INVALID that names the variable and what it accepts."""
+    """The settings; raises `RunError` CONFIG_INVALID with the variable and what it accepts."""
     termination = _path(environ, "TRAINER_TERMINATION_FILE")
     if termination is None and _KUBERNETES_TERMINATION_FILE.exists():
         termination = _KUBERNETES_TERMINATION_FILE

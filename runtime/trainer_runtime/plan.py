@@ -16,10 +16,31 @@ from trainer_runtime.reasons import RunError
 from trainer_runtime.settings import read_settings
 
 _SERVICE_KEYS = frozenset(
-    "runtime_ref tolerations node_selector image_pull_secrets priority_class_name container_image "
-    "num_nodes num_proc_per_node resources_per_node trainer_command command trainer_args trainer_env "
-    "job_labels job_annotations model_uri executor unsloth queue_name mock evaluation bad_rows "
-    "resume_from".split()
+    [
+        "runtime_ref",
+        "tolerations",
+        "node_selector",
+        "image_pull_secrets",
+        "priority_class_name",
+        "container_image",
+        "num_nodes",
+        "num_proc_per_node",
+        "resources_per_node",
+        "trainer_command",
+        "command",
+        "trainer_args",
+        "trainer_env",
+        "job_labels",
+        "job_annotations",
+        "model_uri",
+        "executor",
+        "unsloth",
+        "queue_name",
+        "mock",
+        "evaluation",
+        "bad_rows",
+        "resume_from",
+    ]
 )
 
 
@@ -134,15 +155,20 @@ def build_plan(
     if quantization is not None and "bitsandbytes" not in machine.packages:
         raise RunError(
             "ENGINE_UNAVAILABLE",
-            f"Weights of {quantization.bits} bits need the package bitsandbytes, which is not installed.",
+            f"Weights of {quantization.bits} bits need the package bitsandbytes, which is not "
+            "installed.",
         )
     if adapter is not None and "peft" not in machine.packages:
-        raise RunError("ENGINE_UNAVAILABLE", "An adapter needs the package peft, which is not installed.")
+        raise RunError(
+            "ENGINE_UNAVAILABLE", "An adapter needs the package peft, which is not installed."
+        )
     quantization = _apply_unsloth(job, engine, quantization, warnings)
     _warn_of_the_rest(job, warnings)
     track = wants_tracking and "wandb" in machine.packages
     if wants_tracking and not track:
-        warnings.append("WANDB_API_KEY is set, but wandb is not installed: nothing is tracked there")
+        warnings.append(
+            "WANDB_API_KEY is set, but wandb is not installed: nothing is tracked there"
+        )
     return Plan(
         engine=engine,
         device=device,
@@ -174,7 +200,7 @@ def build_plan(
 
 
 def choose_device(job: Job, machine: Machine, operator: OperatorSettings) -> str:
-    """"gpu" or "cpu". A promised GPU that is not there raises `RunError` GPU_UNAVAILABLE: a large
+    """ "gpu" or "cpu". A promised GPU that is not there raises `RunError` GPU_UNAVAILABLE: a large
     model on CPUs would be running for weeks."""
     if operator.device == "cpu" or job.resources.gpus == 0:
         return "cpu"
@@ -222,7 +248,9 @@ def _plan_adapter(
         if name == "target_modules":
             given = () if given == "all-linear" else tuple(given)
         if given != value and value != defaults[name]:
-            warnings.append(f"customization.peft.config.{name} goes before the field of customization")
+            warnings.append(
+                f"customization.peft.config.{name} goes before the field of customization"
+            )
         chosen[name] = given
     return AdapterPlan(
         rank=chosen["r"],
@@ -238,7 +266,9 @@ def _plan_quantization(
 ) -> QuantizationPlan | None:
     if customization.qlora is not None:
         if customization.precision == "int8":
-            warnings.append("customization.precision int8 is ignored: qlora keeps weights in 4 bits")
+            warnings.append(
+                "customization.precision int8 is ignored: qlora keeps weights in 4 bits"
+            )
         qlora = customization.qlora
         return QuantizationPlan(
             4, qlora.bnb_4bit_quant_type, qlora.use_double_quant, qlora.bnb_4bit_compute_dtype
@@ -261,7 +291,8 @@ def _apply_unsloth(
         return quantization
     if options.optimize_long_context and engine != "unsloth":
         warnings.append(
-            f"extra_parameters.unsloth.optimize_long_context acts with Unsloth alone; {engine} trains"
+            f"extra_parameters.unsloth.optimize_long_context acts with Unsloth alone; {engine} "
+            "trains"
         )
     if quantization is None or quantization.bits != 4:
         if options.quantization != "bnb-nf4":
@@ -297,7 +328,9 @@ def _plan_evaluation(
 ) -> EvaluationPlan | None:
     if not has_rows:
         if asked is not None:
-            warnings.append("extra_parameters.evaluation finds no rows to evaluate on and is ignored")
+            warnings.append(
+                "extra_parameters.evaluation finds no rows to evaluate on and is ignored"
+            )
         return None
     if asked is None:
         return EvaluationPlan(every=None, early_stopping_patience=None, keep="last")
@@ -309,7 +342,8 @@ def _warn_of_the_rest(job: Job, warnings: list[str]) -> None:
     for index, dataset in enumerate(job.datasets):
         if dataset.streaming:
             warnings.append(
-                f"datasets[{index}].streaming: the rows are fetched before the training and read from disk"
+                f"datasets[{index}].streaming: the rows are fetched before the training and "
+                "read from disk"
             )
     for key in job.extra_parameters:
         if key not in _SERVICE_KEYS:

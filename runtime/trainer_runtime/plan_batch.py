@@ -29,25 +29,29 @@ def choose_batch(job: Job, processes: int, warnings: list[str]) -> Batch:
     accumulation = job.unsloth.gradient_accumulation if job.unsloth is not None else None
     if micro is not None and accumulation is not None and micro * accumulation * processes != asked:
         warnings.append(
-            "tuning_parameters.micro_batch_size goes before extra_parameters.unsloth.gradient_accumulation"
+            "tuning_parameters.micro_batch_size goes before "
+            "extra_parameters.unsloth.gradient_accumulation"
         )
     if asked < processes:
         warnings.append(
-            f"batch_size {asked} is less than the {processes} processes: {processes} rows a step are taken"
+            f"batch_size {asked} is less than the {processes} processes: {processes} rows a "
+            "step are taken"
         )
         return Batch(processes, 1, 1, processes)
     per_process = asked // processes
     if micro is not None:
         if micro > per_process:
             warnings.append(
-                f"micro_batch_size {micro} is more than a process's part of batch_size: {per_process} is taken"
+                f"micro_batch_size {micro} is more than a process's part of batch_size: "
+                f"{per_process} is taken"
             )
             micro = per_process
         accumulation = per_process // micro
     elif accumulation is not None:
         if accumulation > per_process:
             warnings.append(
-                f"gradient_accumulation {accumulation} is more than a process's part of batch_size: "
+                f"gradient_accumulation {accumulation} is more than a process's part of "
+                "batch_size: "
                 f"{per_process} is taken"
             )
             accumulation = per_process
@@ -58,6 +62,7 @@ def choose_batch(job: Job, processes: int, warnings: list[str]) -> Batch:
     size = micro * accumulation * processes
     if size != asked:
         warnings.append(
-            f"batch_size {asked} cannot be split over {processes} process(es): {size} rows a step are taken"
+            f"batch_size {asked} cannot be split over {processes} process(es): {size} rows a "
+            "step are taken"
         )
     return Batch(size, micro, accumulation, processes)

@@ -79,8 +79,8 @@ FIELDS: Final[tuple[Field, ...]] = (
     _service("resources.max_duration_minutes", "The job's deadline"),
     _used("datasets[].source", "Read before the training"),
     _used("datasets[].format", "How its files are read"),
-    _used("datasets[].split", "Which part; further ones named validation, eval or test are evaluated on"),
-    _warned("datasets[].streaming", "All rows are on disk before the training, and read from there"),
+    _used("datasets[].split", "Which part; further ones named eval or test are evaluated on"),
+    _warned("datasets[].streaming", "All rows are on disk before the training"),
     *(_used(f"datasets[].auth.{name}", _AUTH) for name in _AUTH_NAMES),
     _used("artifacts.log_uri", "The masked log, in pieces"),
     _used("artifacts.output_uri", "Everything that the run leaves, below the job's id"),
@@ -111,25 +111,30 @@ FIELDS: Final[tuple[Field, ...]] = (
     _service("extra_parameters.trainer_env", "Variables of the container"),
     _service("extra_parameters.job_labels", "Of the TrainJob"),
     _service("extra_parameters.job_annotations", "Of the TrainJob"),
-    _used("extra_parameters.model_uri", "What an initializer left in /workspace/model, else read from there"),
+    _used("extra_parameters.model_uri", "Read, where no initializer left it in /workspace/model"),
     _service("extra_parameters.executor", "Launcher of trainer_args"),
     _warned(
         "extra_parameters.unsloth.optimize_long_context",
         "Unsloth's alone",
         ("unsloth", "used", "Unsloth's own gradient checkpointing"),
     ),
-    _used("extra_parameters.unsloth.quantization", "`bnb-nf4` or `bnb-fp4` with `qlora`; anything else is a warning"),
+    _used(
+        "extra_parameters.unsloth.quantization",
+        "`bnb-nf4` or `bnb-fp4` with `qlora`, else a warning",
+    ),
     _used("extra_parameters.unsloth.gradient_accumulation", "Steps whose gradients are added up"),
     _service("extra_parameters.queue_name", "Kueue's queue"),
     _service("extra_parameters.mock", "The mock runner's"),
     _used("extra_parameters.evaluation.dataset", "This dataset's rows are held out"),
     _used("extra_parameters.evaluation.share", "This share of the rows is held out"),
     _used("extra_parameters.evaluation.every", "Steps between evaluations; else each epoch"),
-    _used("extra_parameters.evaluation.early_stopping_patience", "Evaluations without a better loss until it ends"),
+    _used(
+        "extra_parameters.evaluation.early_stopping_patience", "Evaluations without a better loss"
+    ),
     _used("extra_parameters.evaluation.keep", "`best` or `last`"),
     _used("extra_parameters.bad_rows", "`fail`, or `skip` up to 1 % of the rows"),
     _used("extra_parameters.resume_from", "A job's id, its folder, or a checkpoint"),
-)  # fmt: skip
+)
 
 ENGINES: Final = ("trl", "unsloth", "nemo")
 

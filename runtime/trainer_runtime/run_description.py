@@ -33,4 +33,3 @@ class RunDescription:
     def read(files: WorkFiles) -> "RunDescription":
         value = read_json(files.run)
         return RunDescription(**{**value, "plan": Plan.from_json(value["plan"])})
-

@@ -102,7 +102,9 @@ def read_settings(extra: Mapping[str, Any]) -> tuple[dict[str, Any], list[str], 
         setting = SETTINGS.get(key)
         if setting is None:
             shown = key if len(key) <= 80 else f"{key[:80]}…"
-            warnings.append(f"tuning_parameters.{shown} is no setting of this trainer and is ignored")
+            warnings.append(
+                f"tuning_parameters.{shown} is no setting of this trainer and is ignored"
+            )
         elif setting.is_valid(value):
             values[key] = value
         else:

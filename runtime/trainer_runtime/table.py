@@ -1,7 +1,7 @@
 """The table of settings, for machines and for people.
 
-    python -m trainer_runtime.table --json       what runtime/settings.json holds
-    python -m trainer_runtime.table --markdown   the table of docs/TRAINING.md
+python -m trainer_runtime.table --json       what runtime/settings.json holds
+python -m trainer_runtime.table --markdown   the table of docs/TRAINING.md
 """
 
 import json
@@ -41,7 +41,8 @@ def build_table() -> dict[str, Any]:
         "exit_statuses": {"storage_may_come_back": RETRYABLE_STATUS, "sigterm": SIGTERM_STATUS},
         "operator_variables": list(READ_NAMES),
         "rules": [
-            "customization.precision int8 with method full is refused: 8-bit weights cannot be trained",
+            "customization.precision int8 with method full is refused: 8-bit weights cannot be "
+            "trained",
         ],
     }
 

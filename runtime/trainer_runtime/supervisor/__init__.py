@@ -1,1 +1,1 @@
-"""The first process of the container: light, it checks, starts the training, uploads and reports."""
+"""The first process of the container: it checks, starts the training, uploads and reports."""

@@ -14,7 +14,7 @@ MAX_RESULT_BYTES: Final = 1024
 
 
 def write_end(path: Path | None, text: str) -> None:
-    """Writes the termination file at once; the file itself may be a mount that cannot be replaced."""
+    """Writes the termination file in place: it may be a mount that cannot be replaced."""
     if path is None:
         return
     try:
@@ -47,4 +47,3 @@ def compact_result(result: dict[str, Any]) -> str:
             return text
         compact.pop(droppable, None)
     return json.dumps(compact, ensure_ascii=False, separators=(",", ":"))
-

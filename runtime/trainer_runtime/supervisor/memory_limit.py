@@ -7,7 +7,7 @@ _V1 = Path("/sys/fs/cgroup/memory")
 
 
 def count_kills(v2: Path = _V2, v1: Path = _V1) -> int | None:
-    """How often the kernel killed in this container's control group; None where that is not told."""
+    """How often the kernel killed in this control group; None where that is not told."""
     for path in (v2 / "memory.events", v1 / "memory.oom_control"):
         try:
             lines = path.read_text().splitlines()

@@ -115,7 +115,9 @@ def _download_from_hub(name: str, revision: str, token: str | None) -> Path:
             f"The hub's model {name} is gated: the token's account must accept its terms.",
         ) from error
     except RevisionNotFoundError as error:
-        raise RunError("MODEL_UNAVAILABLE", f"The hub's model {name} has no such revision.") from error
+        raise RunError(
+            "MODEL_UNAVAILABLE", f"The hub's model {name} has no such revision."
+        ) from error
     except RepositoryNotFoundError as error:
         raise RunError(
             "MODEL_UNAVAILABLE",
@@ -123,7 +125,8 @@ def _download_from_hub(name: str, revision: str, token: str | None) -> Path:
         ) from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         raise RunError(
-            "MODEL_UNAVAILABLE", f"The model {name} cannot be loaded from the hub ({type(error).__name__})."
+            "MODEL_UNAVAILABLE",
+            f"The model {name} cannot be loaded from the hub ({type(error).__name__}).",
         ) from error
 
 

@@ -57,14 +57,17 @@ def open_output(
     log_place = places.artifacts(locate_for_job(job.artifacts.log_uri, job.job_id))
     log.archive_to(
         LogArchive(
-            log_place, log.masker, on_failure=lambda sentence: warn(f"The log stays here: {sentence}")
+            log_place,
+            log.masker,
+            on_failure=lambda sentence: warn(f"The log stays here: {sentence}"),
         )
     )
     credentials = artifacts_credentials(environ)
     if credentials.is_session_without_role:
         sentence = (
             "The storage's session keys cannot be renewed: when they end before the training does, "
-            "its result cannot be uploaded, and a job with fresh keys goes on from the last checkpoint"
+            "its result cannot be uploaded, and a job with fresh keys goes on from the last "
+            "checkpoint"
         )
         log.say(f"warning: {sentence}")
         warn(sentence)

@@ -3,6 +3,7 @@
 A service that is away never stops a training. Its answers carry orders.
 """
 
+import contextlib
 import json
 import threading
 import time
@@ -56,10 +57,8 @@ class Target:
         """The URL to post to now; None where reports go nowhere."""
         base = self._url
         if self._url_file is not None:
-            try:
+            with contextlib.suppress(OSError):
                 base = self._url_file.read_text().strip() or base
-            except OSError:
-                pass
         if base is None or self._is_stream or base.rstrip("/").endswith("/reports"):
             return base
         return f"{base.rstrip('/')}/train/{quote(self._job_id, safe='')}/reports"
@@ -184,7 +183,9 @@ class Reporter:
             "remaining_seconds": snapshot.remaining_seconds,
             "metrics": [to_point(line) for line in new],
             "checkpoints": snapshot.checkpoints,
-            "warnings": [mask(text)[:500] for text in snapshot.warnings[self._warnings_sent :][:20]],
+            "warnings": [
+                mask(text)[:500] for text in snapshot.warnings[self._warnings_sent :][:20]
+            ],
             "sent_up_to": self._sent_up_to,
         }
         if with_tail:
@@ -221,7 +222,9 @@ class Reporter:
             self._is_away = True
             code = getattr(error, "code", None)
             why = f"HTTP {code}" if code else type(error).__name__
-            self._log.say(f"warning: the service does not take reports ({why}); the training goes on")
+            self._log.say(
+                f"warning: the service does not take reports ({why}); the training goes on"
+            )
 
 
 def to_point(line: dict[str, Any]) -> dict[str, Any]:

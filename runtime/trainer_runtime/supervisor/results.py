@@ -15,10 +15,21 @@ from trainer_runtime.storage import MANIFEST_NAME, FileDigest, Place
 from trainer_runtime.supervisor.run_state import RunState
 from trainer_runtime.work_files import WorkFiles
 
-_PACKAGES = (
-    "torch transformers trl peft accelerate datasets tokenizers safetensors bitsandbytes unsloth "
-    "nemo_automodel numpy obstore"
-).split()
+_PACKAGES = [
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "accelerate",
+    "datasets",
+    "tokenizers",
+    "safetensors",
+    "bitsandbytes",
+    "unsloth",
+    "nemo_automodel",
+    "numpy",
+    "obstore",
+]
 
 
 class ResultUpload:
@@ -151,4 +162,3 @@ def _without_query(uri: str) -> str:
         return uri
     host, slash, path = rest.partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
-

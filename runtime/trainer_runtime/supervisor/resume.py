@@ -96,7 +96,8 @@ def _compare(folder: Path, mine: dict[str, Any], say: Callable[[str], None]) -> 
     theirs = read_json(folder / FINGERPRINT)
     if not isinstance(theirs, dict):
         raise RunError(
-            "CHECKPOINT_MISMATCH", "The checkpoint does not say what it was made of (fingerprint.json)."
+            "CHECKPOINT_MISMATCH",
+            "The checkpoint does not say what it was made of (fingerprint.json).",
         )
     broken = differing(mine, theirs, "must")
     if broken:

@@ -63,9 +63,7 @@ class Run:
         self._log = log
         self._files = WorkFiles(operator.work_dir)
         self._state = RunState(self._files)
-        self._stops = Stops(
-            self._files, operator.grace_seconds, say=log.say, leave=self._leave
-        )
+        self._stops = Stops(self._files, operator.grace_seconds, say=log.say, leave=self._leave)
         self._ending = threading.Lock()
         self._reporter: Reporter | None = None
         self._processes: TrainingProcesses | None = None
@@ -136,7 +134,9 @@ class Run:
         is_first = rank == 0
         machine = inspect_machine()
         device = choose_device(job, machine, self._operator)
-        output = open_output(job, places, self._operator, self._environ, self._log, self._state.warn)
+        output = open_output(
+            job, places, self._operator, self._environ, self._log, self._state.warn
+        )
         if is_first:
             output.claim()
             if (done := output.read_finished()) is not None:
@@ -251,9 +251,7 @@ class Run:
             return summary
         raise self._failed(status, outcome, kills)
 
-    def _look_after(
-        self, training: TrainingProcesses, uploads: CheckpointUploads | None
-    ) -> int:
+    def _look_after(self, training: TrainingProcesses, uploads: CheckpointUploads | None) -> int:
         seen = 0
         phase = ""
         while True:
@@ -286,7 +284,9 @@ class Run:
         failure = uploads.finish(self._stops.seconds_left()) if uploads is not None else None
         if failure is not None and not self._stops.is_signal:
             return failure
-        where = "" if failure is not None else f"; a checkpoint of step {summary['step']} is uploaded"
+        where = (
+            "" if failure is not None else f"; a checkpoint of step {summary['step']} is uploaded"
+        )
         return self._stops.to_error(f"at step {summary['step']} of {summary['max_steps']}{where}")
 
     def _failed(self, status: int, outcome: Any, kills: int | None) -> RunError:
@@ -421,4 +421,3 @@ class Run:
             self._reporter.close(result)
         self._log.close()
         return 0 if error is None else error.exit_status
-

@@ -20,7 +20,9 @@ class Agreement:
 
     def __init__(self, stop_file: Path, device: torch.device) -> None:
         self._stop_file = stop_file
-        self._is_distributed = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+        self._is_distributed = (
+            dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+        )
         # The backend's own device: NCCL reduces on GPUs only.
         self._flag = torch.zeros(1, dtype=torch.int32, device=device)
 

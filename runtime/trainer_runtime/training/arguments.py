@@ -11,7 +11,9 @@ from trainer_runtime.reasons import RunError
 MAX_LOGGED_STEPS = 2000
 
 
-def trainer_arguments(plan: Plan, output: Path, *, rows: int, configuration: type) -> dict[str, Any]:
+def trainer_arguments(
+    plan: Plan, output: Path, *, rows: int, configuration: type
+) -> dict[str, Any]:
     """Arguments for `configuration` (`SFTConfig` or a class of its kind) that do what `plan` says.
 
     Raises `RunError` ENGINE_UNAVAILABLE when the installed class lacks a field that is needed.

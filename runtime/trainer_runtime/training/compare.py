@@ -9,7 +9,7 @@ import os
 import sys
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import torch
 
@@ -32,7 +32,7 @@ def compare(files: WorkFiles, model_dir: Path) -> Comparison:
     run = RunDescription.read(files)
     facts = DatasetFacts.from_json(run.dataset)
     held_out = files.encoded / "evaluation.arrow"
-    kind, role = ("held-out", "evaluation") if held_out.exists() else ("training", "train")
+    role: Literal["train", "evaluation"] = "evaluation" if held_out.exists() else "train"
     encoded = Dataset.from_file(str(files.encoded / f"{role}.arrow"))
     rows = [encoded[index] for index in range(min(MAX_ROWS, len(encoded)))]
     tokenizer = load_tokenizer(model_dir)
@@ -49,7 +49,7 @@ def compare(files: WorkFiles, model_dir: Path) -> Comparison:
     tuned_answers = [_answer(tuned, tokenizer, prompt, model_dir) for prompt in prompts]
     return Comparison(
         rows=len(rows),
-        rows_kind=kind,
+        rows_kind="held-out" if role == "evaluation" else "training",
         base_loss=base_loss,
         tuned_loss=tuned_loss,
         prompts=tuple(prompts),

@@ -38,7 +38,9 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error)
     return isinstance(error, RuntimeError) and (
-        "not enough memory" in text or "can't allocate memory" in text or "CUDA out of memory" in text
+        "not enough memory" in text
+        or "can't allocate memory" in text
+        or "CUDA out of memory" in text
     )
 
 
@@ -50,11 +52,14 @@ def _describe_memory(plan: Plan | None) -> str:
         where = f"the {device.total_memory / 2**30:.0f} GiB of the {device.name}"
     if plan is None:
         return f"The training does not fit into {where}."
-    advice = ["a smaller micro_batch_size" if plan.batch.micro > 1 else "a smaller max_sequence_length"]
+    advice = [
+        "a smaller micro_batch_size" if plan.batch.micro > 1 else "a smaller max_sequence_length"
+    ]
     if not plan.gradient_checkpointing:
         advice.append("gradient_checkpointing")
     advice.append("method lora" if plan.adapter is None else "method qlora")
     return (
-        f"{plan.batch.micro} row(s) of up to {plan.max_length} tokens at a time do not fit into {where}: "
+        f"{plan.batch.micro} row(s) of up to {plan.max_length} tokens at a time do not fit "
+        f"into {where}: "
         f"{', '.join(advice[:-1])} or {advice[-1]} needs less."
     )

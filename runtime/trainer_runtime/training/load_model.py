@@ -20,10 +20,14 @@ def load_tokenizer(folder: Path | str) -> Any:
             str(folder), trust_remote_code=False, local_files_only=True
         )
     except (OSError, ValueError, ImportError, KeyError) as error:
-        raise RunError("MODEL_INCOMPATIBLE", f"The model's tokenizer cannot be loaded: {first_line(error)}") from error
+        raise RunError(
+            "MODEL_INCOMPATIBLE", f"The model's tokenizer cannot be loaded: {first_line(error)}"
+        ) from error
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token_id is None:
-            raise RunError("MODEL_INCOMPATIBLE", "The model's tokenizer names no token that ends a text.")
+            raise RunError(
+                "MODEL_INCOMPATIBLE", "The model's tokenizer names no token that ends a text."
+            )
         # Labels say what carries loss, so that padding with the end token hides no end.
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "right"
@@ -53,7 +57,9 @@ def load_model(folder: Path | str, plan: Plan) -> Any:
     except torch.OutOfMemoryError:
         raise
     except (OSError, ValueError, ImportError, KeyError) as error:
-        raise RunError("MODEL_INCOMPATIBLE", f"The model cannot be loaded: {first_line(error)}") from error
+        raise RunError(
+            "MODEL_INCOMPATIBLE", f"The model cannot be loaded: {first_line(error)}"
+        ) from error
     model.config.use_cache = False
     return model
 

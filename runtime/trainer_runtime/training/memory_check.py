@@ -15,7 +15,11 @@ _OPTIMIZER_BYTES = {"adamw_bnb_8bit": 2, "paged_adamw_8bit": 0}
 
 
 def check_memory(
-    trainer: Any, rows: Sequence[dict[str, list[int]]], *, optimizer: str, checkpoints_activations: bool
+    trainer: Any,
+    rows: Sequence[dict[str, list[int]]],
+    *,
+    optimizer: str,
+    checkpoints_activations: bool,
 ) -> None:
     """Runs `rows` (input_ids, labels) through the model once; weights, gradients, metrics and
     random state are as before. What the optimiser will keep is held meanwhile.

@@ -166,7 +166,8 @@ class Training:
         )
         print(
             f"training {trained:,} of {sum(p.numel() for p in parameters):,} parameters with "
-            f"{self._plan.engine} on {trainer.args.device}, {self._plan.precision}, {self._plan.batch}",
+            f"{self._plan.engine} on {trainer.args.device}, {self._plan.precision}, "
+            f"{self._plan.batch}",
             flush=True,
         )
 
@@ -220,9 +221,7 @@ class Training:
 
     def _summarise(self, trainer: Any, callback: RunCallback) -> dict[str, Any]:
         losses = [
-            (entry["step"], entry["loss"])
-            for entry in trainer.state.log_history
-            if "loss" in entry
+            (entry["step"], entry["loss"]) for entry in trainer.state.log_history if "loss" in entry
         ]
         return {
             "step": trainer.state.global_step,

@@ -30,7 +30,9 @@ class Tracker(TrainerCallback):
             act(self._tracked)
         except Exception as error:  # noqa: BLE001 - a tracker's failure never ends a job
             self._tracked = None
-            self._recorder.warn(f"Weights & Biases failed ({type(error).__name__}); nothing more is sent")
+            self._recorder.warn(
+                f"Weights & Biases failed ({type(error).__name__}); nothing more is sent"
+            )
 
 
 def create_tracker(run: RunDescription, recorder: Recorder) -> Tracker | None:

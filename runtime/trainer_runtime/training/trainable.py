@@ -50,7 +50,8 @@ def choose_targets(
         _tell(unmatched, chosen, "customization.target_modules", warnings)
         if _has_head(model, chosen):
             raise RunError(
-                "CONFIG_INVALID", "customization.target_modules names the model's head, which takes no adapter here."
+                "CONFIG_INVALID",
+                "customization.target_modules names the model's head, which takes no adapter here.",
             )
     else:
         chosen = linear

@@ -184,6 +184,7 @@ class KeySource:
             "sts",
             region_name=self._credentials.region or "us-east-1",
             endpoint_url=self._credentials.sts_endpoint,
+            verify=self._credentials.ca_file,
             aws_access_key_id=key_id,
             aws_secret_access_key=secret,
             aws_session_token=token,

@@ -28,6 +28,8 @@ class Credentials:
     region: str | None = None
     s3_endpoint: str | None = None
     sts_endpoint: str | None = None
+    #: A file with further certificates to trust at the S3 endpoint.
+    ca_file: str | None = None
     #: For https: a bearer token, or a login.
     token: str | None = field(default=None, repr=False)
     username: str | None = field(default=None, repr=False)
@@ -71,6 +73,7 @@ def _read(environ: Mapping[str, str], login: str, account: str) -> Credentials:
         region=get(f"{login}_AWS_REGION") or get("AWS_REGION") or get("AWS_DEFAULT_REGION"),
         s3_endpoint=get("AWS_ENDPOINT_URL_S3") or shared_endpoint,
         sts_endpoint=get("AWS_ENDPOINT_URL_STS") or shared_endpoint,
+        ca_file=get("AWS_CA_BUNDLE") or get("SSL_CERT_FILE"),
         token=get(f"{login}_TOKEN"),
         username=get(f"{login}_USERNAME"),
         password=get(f"{login}_PASSWORD"),

@@ -36,7 +36,7 @@ class HttpsServer:
 
 @contextlib.contextmanager
 def run_https_server(folder: Path) -> Iterator[HttpsServer]:
-    certificate = _make_certificate(folder)
+    certificate = make_certificate(folder)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     shared = HttpsServer(int(server.server_address[1]), certificate)
 
@@ -63,7 +63,7 @@ def run_https_server(folder: Path) -> Iterator[HttpsServer]:
 
     server.RequestHandlerClass = Handler
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, folder / "key.pem")
+    context.load_cert_chain(folder / "server.pem", folder / "key.pem")
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -75,27 +75,44 @@ def run_https_server(folder: Path) -> Iterator[HttpsServer]:
         thread.join()
 
 
-def _make_certificate(folder: Path) -> Path:
+def make_certificate(folder: Path) -> Path:
+    """Writes server.pem and key.pem for localhost; answers ca.pem, which vouches for them."""
+    authority_key = ec.generate_private_key(ec.SECP256R1())
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
+    authority = _name("an authority of the test")
+    own = _build(authority, authority, authority_key, is_authority=True).sign(
+        authority_key, hashes.SHA256()
+    )
     names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.DNSName("data.example")]
     names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
     certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        _build(_name("localhost"), authority, key, is_authority=False)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
+        .sign(authority_key, hashes.SHA256())
     )
     encoding, no_encryption = serialization.Encoding.PEM, serialization.NoEncryption()
     private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, no_encryption)
     (folder / "key.pem").write_bytes(private)
-    path = folder / "certificate.pem"
-    path.write_bytes(certificate.public_bytes(encoding))
-    return path
+    (folder / "server.pem").write_bytes(certificate.public_bytes(encoding))
+    (folder / "ca.pem").write_bytes(own.public_bytes(encoding))
+    return folder / "ca.pem"
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _build(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, *, is_authority: bool
+) -> x509.CertificateBuilder:
+    now = datetime.datetime.now(datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+    )

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -54,6 +55,17 @@ class S3Server:
         _client(self.endpoint).create_bucket(Bucket=name)
         return name
 
+    def open_to_all(self, bucket: str) -> None:
+        """Lets anyone read what is in `bucket`."""
+        statement = {
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": f"arn:aws:s3:::{bucket}/*",
+        }
+        policy = json.dumps({"Statement": [statement]})
+        _client(self.endpoint).put_bucket_policy(Bucket=bucket, Policy=policy)
+
 
 def build_versitygw() -> Path:
     """The server's binary. Skips the test, by name, where there is no Go to build it with."""
@@ -79,8 +91,8 @@ def build_versitygw() -> Path:
 
 
 @contextlib.contextmanager
-def run_versitygw(folder: Path) -> Iterator[S3Server]:
-    """A server over `folder` with the accounts root and stranger."""
+def run_versitygw(folder: Path, certificate: tuple[Path, Path] | None = None) -> Iterator[S3Server]:
+    """A server over `folder` with the accounts root and stranger; `certificate` and its key."""
     binary = build_versitygw()
     buckets, accounts, sidecar = folder / "buckets", folder / "accounts", folder / "meta"
     for path in (buckets, accounts, sidecar):
@@ -88,9 +100,14 @@ def run_versitygw(folder: Path) -> Iterator[S3Server]:
     port = free_port()
     command = [str(binary), "--port", f"127.0.0.1:{port}", "--access", ROOT.access]
     command += ["--secret", ROOT.secret, "--region", REGION, "--iam-dir", str(accounts), "--quiet"]
+    if certificate is not None:
+        command += ["--cert", str(certificate[0]), "--key", str(certificate[1])]
     # Metadata beside the files: not every test machine's file system has extended attributes.
     command += ["posix", "--sidecar", str(sidecar), str(buckets)]
     with running(command, port):
+        if certificate is not None:
+            yield S3Server(f"https://localhost:{port}", buckets)
+            return
         endpoint = f"http://127.0.0.1:{port}"
         admin = [str(binary), "admin", "--access", ROOT.access, "--secret", ROOT.secret]
         admin += ["--region", REGION, "--endpoint-url", endpoint]

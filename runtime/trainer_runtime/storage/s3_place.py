@@ -61,14 +61,17 @@ class S3Place(Place):
             config["endpoint"] = endpoint
         if has_keys:
             config["credential_provider"] = keys
+        client: dict[str, Any] = {
+            "allow_http": bool(endpoint) and str(endpoint).startswith("http:"),
+            # For one request, which moves one part at most.
+            "timeout": timedelta(seconds=retry.request_seconds),
+        }
+        if credentials.ca_file:
+            client["root_certificate"] = _read_certificates(credentials.ca_file)
         store = S3Store(
             location.bucket,
             **config,
-            client_options={
-                "allow_http": bool(endpoint) and str(endpoint).startswith("http:"),
-                # For one request, which moves one part at most.
-                "timeout": timedelta(seconds=retry.request_seconds),
-            },
+            client_options=client,
             retry_config={
                 "max_retries": retry.request_retries,
                 "retry_timeout": timedelta(seconds=retry.request_seconds),
@@ -224,3 +227,11 @@ class S3Place(Place):
                 raise to_run_error(error, self.code, action, join(self.uri, path)) from None
 
         return self._retry.run(attempt)
+
+
+def _read_certificates(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        sentence = "The certificates that AWS_CA_BUNDLE or SSL_CERT_FILE names cannot be read."
+        raise RunError("CONFIG_INVALID", sentence) from error

@@ -14,6 +14,7 @@ from trainer_runtime.checkpoints import find_last_complete, mark_complete, remov
 from trainer_runtime.masking import Masker
 from trainer_runtime.reasons import RunError
 from trainer_runtime.storage import Places, publish_tree, read_complete
+from trainer_runtime.storage.address_policy import AddressPolicy
 from trainer_runtime.supervisor.ends import compact_result, end_line, write_end
 from trainer_runtime.supervisor.log import RunLog
 from trainer_runtime.supervisor.memory_limit import count_kills, limit_bytes
@@ -22,6 +23,7 @@ from trainer_runtime.supervisor.processes import training_environment
 from trainer_runtime.supervisor.reports import Order, Reporter, Target, write_status
 from trainer_runtime.supervisor.resume import find_last
 from trainer_runtime.supervisor.run_state import RunState
+from trainer_runtime.supervisor.stream import StatusStream
 from trainer_runtime.supervisor.uploads import CheckpointUploads
 from trainer_runtime.work_files import JsonLines, WorkFiles, append_json, emit, write_json
 
@@ -359,12 +361,20 @@ def test_a_stream_gets_the_same_without_a_credential(tmp_path: Path) -> None:
     log, _ = make_log()
     with serve_reports() as service, serve_reports() as stream:
         reporter, _ = run_reporter(
-            service, files, log, stream=Target("x", url=stream.url + "/here", is_stream=True)
+            service, files, log, stream=StatusStream(f"{stream.url}/here", AddressPolicy())
         )
         stream.wait_for(lambda _: True)
         reporter.close()
         assert stream.paths[0] == "/here"
         assert "Authorization" not in stream.headers[0]
+
+
+def test_a_stream_may_not_lead_inside(tmp_path: Path) -> None:
+    with serve_reports() as stream:
+        guarded = StatusStream(stream.url, AddressPolicy(is_public_only=True))
+        with pytest.raises(PermissionError):
+            guarded.post(b"{}")
+        assert stream.reports == []
 
 
 def test_the_address_is_read_before_each_report(tmp_path: Path) -> None:

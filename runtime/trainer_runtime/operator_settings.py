@@ -13,6 +13,7 @@ from trainer_runtime.reasons import RunError
 
 #: Every name that this package reads and no request may set.
 READ_NAMES: Final = (
+    "TRAINER_ADDRESS_POLICY",
     "TRAINER_ATTEMPT",
     "TRAINER_CHECKPOINT_MINUTES",
     "TRAINER_COMPARISON",
@@ -20,6 +21,9 @@ READ_NAMES: Final = (
     "TRAINER_ENGINE_FALLBACK",
     "TRAINER_GRACE_SECONDS",
     "TRAINER_JOB_UID",
+    "TRAINER_LOCAL_ALLOWED_HOSTS",
+    "TRAINER_LOCAL_ROOTS",
+    "TRAINER_PARENT_PID",
     "TRAINER_PROCESSES",
     "TRAINER_REPORTS_TOKEN",
     "TRAINER_REPORTS_URL",

@@ -65,8 +65,8 @@ def _find(job: Job, places: Places, work_dir: Path, workspace: Path, token: str 
 
 
 def _fetch(places: Places, uri: str, folder: Path) -> Path:
-    place = places.model(uri)
     if not uri.startswith("https://"):
+        place = places.model(uri)
         for entry in place.list():
             path = Path(entry.path)
             if any(path.match(pattern) for pattern in PATTERNS) and not any(
@@ -74,19 +74,25 @@ def _fetch(places: Places, uri: str, folder: Path) -> Path:
             ):
                 place.download_file(entry.path, folder / entry.path)
         return folder
-    for name in _NAMES:
-        if place.exists(name):
-            place.download_file(name, folder / name)
-    if place.exists(_INDEX):
-        place.download_file(_INDEX, folder / _INDEX)
+    for name in (*_NAMES, _INDEX):
+        place = places.model(_below(uri, name))
+        if place.exists(""):
+            place.download_file("", folder / name)
+    if (folder / _INDEX).exists():
         shards = set(json.loads((folder / _INDEX).read_text())["weight_map"].values())
     else:
         shards = {"model.safetensors"}
     for shard in sorted(shards):
         if "/" in shard or not shard.endswith(".safetensors"):
             raise RunError("MODEL_INCOMPATIBLE", f"{_INDEX} names a file outside its folder.")
-        place.download_file(shard, folder / shard)
+        places.model(_below(uri, shard)).download_file("", folder / shard)
     return folder
+
+
+def _below(url: str, name: str) -> str:
+    """A file in the folder at `url`; a query (a signature for the whole folder) goes with it."""
+    base, mark, query = url.partition("?")
+    return f"{base.rstrip('/')}/{name}{mark}{query}"
 
 
 def _download_from_hub(name: str, revision: str, token: str | None) -> Path:

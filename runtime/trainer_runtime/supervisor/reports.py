@@ -4,10 +4,10 @@ A service that is away never stops a training. Its answers carry orders.
 """
 
 import contextlib
+import http.client
 import json
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 from trainer_runtime.supervisor.log import RunLog
 from trainer_runtime.supervisor.run_state import RunState, Snapshot
+from trainer_runtime.supervisor.stream import StatusStream
+from trainer_runtime.work_files import write_json
 
 INTERVAL_SECONDS: Final = 5.0
 LOG_TAIL_SECONDS: Final = 30.0
@@ -44,14 +46,11 @@ class Target:
         url: str | None,
         url_file: Path | None = None,
         token: str | None = None,
-        is_stream: bool = False,
     ) -> None:
-        """A stream gets the same reports at `url` itself, without a credential."""
         self._job_id = job_id
         self._url = url
         self._url_file = url_file
         self._token = token
-        self._is_stream = is_stream
 
     def address(self) -> str | None:
         """The URL to post to now; None where reports go nowhere."""
@@ -59,7 +58,7 @@ class Target:
         if self._url_file is not None:
             with contextlib.suppress(OSError):
                 base = self._url_file.read_text().strip() or base
-        if base is None or self._is_stream or base.rstrip("/").endswith("/reports"):
+        if base is None or base.rstrip("/").endswith("/reports"):
             return base
         return f"{base.rstrip('/')}/train/{quote(self._job_id, safe='')}/reports"
 
@@ -74,7 +73,7 @@ class Target:
         request = urllib.request.Request(address, data=body, headers=headers, method="POST")
         with _OPENER.open(request, timeout=_TIMEOUT_SECONDS) as answer:
             text = answer.read(1 << 20)
-        value = json.loads(text) if text.strip() and not self._is_stream else {}
+        value = json.loads(text) if text.strip() else {}
         return value if isinstance(value, dict) else {}
 
 
@@ -99,7 +98,7 @@ class Reporter:
         *,
         attempt: int,
         on_order: Callable[[Order], None],
-        stream: Target | None = None,
+        stream: StatusStream | None = None,
         on_snapshot: Callable[[Snapshot], None] = lambda _snapshot: None,
         interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
@@ -157,7 +156,7 @@ class Reporter:
             self._post_to_stream(body)
         try:
             answer = self._target.post(body)
-        except (OSError, ValueError, urllib.error.HTTPError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             self._tell_away(error)
             return False
         self._is_away = False
@@ -214,7 +213,7 @@ class Reporter:
         assert self._stream is not None
         try:
             self._stream.post(body)
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):
             return  # One attempt each; the reports are the truth.
 
     def _tell_away(self, error: Exception) -> None:
@@ -242,8 +241,6 @@ def write_status(path: Path | None, snapshot: Snapshot) -> None:
     """Replaces the status file: percentage, remaining seconds, step, newest metrics."""
     if path is None:
         return
-    from trainer_runtime.work_files import write_json
-
     value = {
         "phase": snapshot.phase,
         "step": snapshot.step,

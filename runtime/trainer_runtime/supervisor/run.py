@@ -24,6 +24,7 @@ from trainer_runtime.plan import Plan, build_plan, choose_device
 from trainer_runtime.reasons import RunError
 from trainer_runtime.run_description import RunDescription
 from trainer_runtime.storage import Place, Places
+from trainer_runtime.storage.address_policy import AddressPolicy
 from trainer_runtime.supervisor.ends import compact_result, end_line, write_end
 from trainer_runtime.supervisor.log import RunLog
 from trainer_runtime.supervisor.memory_limit import count_kills, limit_bytes
@@ -35,6 +36,7 @@ from trainer_runtime.supervisor.results import ResultUpload
 from trainer_runtime.supervisor.resume import fetch_checkpoint
 from trainer_runtime.supervisor.run_state import RunState
 from trainer_runtime.supervisor.stops import Stops
+from trainer_runtime.supervisor.stream import StatusStream
 from trainer_runtime.supervisor.uploads import CheckpointUploads
 from trainer_runtime.work_files import WorkFiles, read_json
 
@@ -124,7 +126,9 @@ class Run:
             target,
             attempt=self._operator.attempt,
             on_order=self._obey,
-            stream=None if stream is None else Target(job.job_id, url=stream, is_stream=True),
+            stream=None
+            if stream is None
+            else StatusStream(stream, AddressPolicy.from_environ(self._environ)),
             on_snapshot=lambda snapshot: write_status(self._operator.status_file, snapshot),
         )
 

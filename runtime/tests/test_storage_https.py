@@ -1,9 +1,12 @@
 """Sources behind https://, served with a certificate of the test's own."""
 
+import base64
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers.connect_proxy import run_connect_proxy
 from servers.https_server import HttpsServer, run_https_server
 
 from trainer_runtime.reasons import RunError
@@ -139,6 +142,30 @@ def test_a_name_is_resolved_once_and_what_was_checked_is_dialled(server: HttpsSe
     rebinding = AddressPolicy(True, (), lambda host, port: ["93.184.216.34", "127.0.0.1"])
     with pytest.raises(PermissionError):
         rebinding.addresses("data.example", 443)
+
+
+def test_the_operators_proxy(server: HttpsServer) -> None:
+    with run_connect_proxy() as proxy:
+        name = f"data.example:{server.port}"
+        proxy.names[name] = ("127.0.0.1", server.port)
+        environ = {"HTTPS_PROXY": f"http://me:pass%2Dword@127.0.0.1:{proxy.port}"}
+        url = server.url("/rows.jsonl", host="data.example")
+        # This machine cannot resolve the name, and need not.
+        policy = AddressPolicy(True, (), unknown_name)
+        assert Places(environ, retry=FAST, policy=policy).dataset(0, url).read() == DATA
+        login = "Basic " + base64.b64encode(b"me:pass-word").decode()
+        assert proxy.asked == [(name, login)]
+        # What it can resolve may not be private, proxy or not.
+        policy = AddressPolicy(True, (), lambda host, port: ["10.0.0.1"])
+        with pytest.raises(RunError, match="not public"):
+            Places(environ, retry=FAST, policy=policy).dataset(0, url).read()
+        environ["NO_PROXY"] = "localhost"
+        assert open_url(server.url("/rows.jsonl"), **environ).read() == DATA
+        assert len(proxy.asked) == 1
+
+
+def unknown_name(host: str, port: int) -> list[str]:
+    raise socket.gaierror("unknown name")
 
 
 def test_https_is_only_read(server: HttpsServer) -> None:

@@ -184,6 +184,7 @@ def test_complete_never_stands_beside_missing_files(
 def test_remove_takes_complete_first(
     place: Place, tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tree / "0-sorts-first").touch()
     publish_tree(place, tree, "old")
     deleted: list[str] = []
     delete = type(place).delete
@@ -224,6 +225,34 @@ def test_two_jobs_at_once_for_one_place(place: Place) -> None:
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["claimed"] + ["refused"] * 5
+
+
+def test_two_jobs_at_once_with_one_output(place: Place, tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+
+    def run_job(job_id: str) -> None:
+        try:
+            own = place.child(job_id)
+            claim(own, job_id, f"uid-of-{job_id}")
+            folder = tmp_path / "local" / job_id
+            folder.mkdir(parents=True)
+            for number in range(10):
+                (folder / f"{number}.bin").write_bytes(job_id.encode() * 1000)
+            publish_tree(own, folder, "model")
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run_job, args=(f"job-{n}",)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    for number in range(3):
+        back = tmp_path / "back" / str(number)
+        manifest = fetch_tree(place.child(f"job-{number}"), "model", back)
+        assert len(manifest["files"]) == 10
+        assert (back / "9.bin").read_bytes() == f"job-{number}".encode() * 1000
 
 
 def test_writable(place: Place) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import http.client
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,14 +12,13 @@ from urllib.parse import urljoin, urlsplit
 from trainer_runtime.credentials import Credentials
 from trainer_runtime.reasons import RunError
 from trainer_runtime.storage.address_policy import AddressPolicy
+from trainer_runtime.storage.guarded_connection import GuardedConnection, Proxies
 from trainer_runtime.storage.locations import show
 from trainer_runtime.storage.place import Entry, Place
 from trainer_runtime.storage.retry_policy import RetryPolicy
 
 _MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-#: Without a byte for this long, the server is gone.
-_TIMEOUT_SECONDS: Final = 60.0
 _CHUNK: Final = 1 << 20
 
 
@@ -37,8 +35,10 @@ class HttpsPlace(Place):
         *,
         code: str,
         policy: AddressPolicy,
+        proxies: Proxies,
         retry: RetryPolicy,
     ) -> None:
+        self._proxies = proxies
         self._url = url
         self._credentials = credentials
         self._policy = policy
@@ -118,7 +118,9 @@ class HttpsPlace(Place):
             parts = urlsplit(url)
             if parts.scheme != "https" or not parts.hostname:
                 raise RunError(self.code, f"{self.uri} leads to an address that is not https://.")
-            connection = _GuardedConnection(parts.hostname, parts.port or 443, self._policy)
+            connection = GuardedConnection(
+                parts.hostname, parts.port or 443, self._policy, self._proxies
+            )
             try:
                 target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
                 headers = {"User-Agent": "trainer-runtime", "Accept-Encoding": "identity"}
@@ -178,28 +180,3 @@ class HttpsPlace(Place):
             raise RunError(
                 "CONFIG_INVALID", f"{self.uri} is no address that can be read."
             ) from None
-
-
-class _GuardedConnection(http.client.HTTPSConnection):
-    """Resolves once, asks the policy, and dials what it allowed: no name is resolved twice."""
-
-    def __init__(self, host: str, port: int, policy: AddressPolicy) -> None:
-        super().__init__(host, port, timeout=_TIMEOUT_SECONDS, context=ssl.create_default_context())
-        self._policy = policy
-
-    def connect(self) -> None:
-        failure: OSError = OSError("no address")
-        for address in self._policy.addresses(self.host, self.port):
-            try:
-                plain = socket.create_connection((address, self.port), self.timeout)
-            except OSError as error:
-                failure = error
-                continue
-            context: ssl.SSLContext = self._context  # type: ignore[attr-defined]
-            try:
-                self.sock = context.wrap_socket(plain, server_hostname=self.host)
-            except BaseException:
-                plain.close()
-                raise
-            return
-        raise failure

@@ -7,6 +7,7 @@ from trainer_runtime.masking import Masker
 from trainer_runtime.reasons import RunError
 from trainer_runtime.storage.address_policy import AddressPolicy
 from trainer_runtime.storage.file_place import FilePlace
+from trainer_runtime.storage.guarded_connection import Proxies
 from trainer_runtime.storage.https_place import HttpsPlace
 from trainer_runtime.storage.local_roots import LocalRoots
 from trainer_runtime.storage.locations import parse_path, parse_s3, scheme_of, show
@@ -61,6 +62,13 @@ class Places:
             add = self._masker.add
             return S3Place.open(location, credentials, code=code, on_secret=add, retry=self._retry)
         if scheme == "https":
-            return HttpsPlace(uri, credentials, code=code, policy=self._policy, retry=self._retry)
+            return HttpsPlace(
+                uri,
+                credentials,
+                code=code,
+                policy=self._policy,
+                proxies=Proxies.from_environ(self.environ),
+                retry=self._retry,
+            )
         sentence = f"{scheme}:// addresses are not supported; use s3://, https:// or a path."
         raise RunError("CONFIG_INVALID", sentence)

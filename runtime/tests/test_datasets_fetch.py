@@ -120,6 +120,11 @@ def test_what_an_initializer_brought_comes_first(tmp_path: Path) -> None:
     assert texts(check(two[0], work_dir=tmp_path, initialized=brought, environ=environ)) == ["a"]
 
 
+def test_a_name_without_its_format_is_a_path(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="is not there.*for a dataset of the Hub give the format hf"):
+        check("org/data", work_dir=tmp_path)
+
+
 def test_an_empty_initializer_folder_is_passed_over(tmp_path: Path) -> None:
     brought = tmp_path / "dataset"
     brought.mkdir()

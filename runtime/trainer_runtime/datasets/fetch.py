@@ -81,7 +81,10 @@ def fetch_dataset(
     if place.stat() is not None:
         name = PurePosixPath(place.uri).name
         return Fetched((_bring(place, "", name, work_dir),))
-    return _fetch_folder(place, dataset.format, split, work_dir)
+    hint = ""
+    if isinstance(place, FilePlace) and _HUB_NAME.match(dataset.source):
+        hint = "; for a dataset of the Hub give the format hf"
+    return _fetch_folder(place, dataset.format, split, work_dir, hint)
 
 
 def fetch_initialized(
@@ -96,10 +99,12 @@ def fetch_initialized(
     return _fetch_folder(place, "auto", split, work_dir)
 
 
-def _fetch_folder(place: Place, asked: str, split: Split | None, work_dir: Path) -> Fetched:
+def _fetch_folder(
+    place: Place, asked: str, split: Split | None, work_dir: Path, hint: str = ""
+) -> Fetched:
     names = [entry.path for entry in place.list() if is_data_file(entry.path)]
     if not names:
-        sentence = f"{place.uri} is not there, or holds no JSONL, JSON, CSV or Parquet file."
+        sentence = f"{place.uri} is not there, or holds no JSONL, JSON, CSV or Parquet file{hint}."
         raise RunError("DATASET_UNAVAILABLE", sentence)
     of_format = [name for name in names if format_of_name(name) == asked]
     chosen, warning = select_files(of_format or names, split, place.uri)

@@ -1,4 +1,4 @@
-"""Makes jobs of data sets for tests, without the rest of a request."""
+"""Makes jobs of datasets for tests, without the rest of a request."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -112,7 +112,7 @@ def test_what_an_initializer_brought_comes_first(tmp_path: Path) -> None:
     order = DatasetOrder("s3://nobody/has/this.jsonl", "jsonl")
     facts = check(order, work_dir=tmp_path, initialized=brought)
     assert texts(facts) == ["brought"]
-    # An initializer works for exactly one data set.
+    # An initializer works for exactly one dataset.
     two = [write_jsonl(tmp_path / f"{n}.jsonl", [{"text": n}]) for n in "ab"]
     assert texts(check(*two, work_dir=tmp_path, initialized=brought)) == ["a", "b"]
     # On a machine that jobs share, the folder is not the job's own.
@@ -121,7 +121,9 @@ def test_what_an_initializer_brought_comes_first(tmp_path: Path) -> None:
 
 
 def test_a_name_without_its_format_is_a_path(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="is not there.*for a dataset of the Hub give the format hf"):
+    with pytest.raises(
+        RunError, match=r"is not there.*for a dataset of the Hub give the format hf"
+    ):
         check("org/data", work_dir=tmp_path)
 
 

@@ -28,7 +28,7 @@ def environ_of_request(request: Mapping[str, Any], around: Mapping[str, str]) ->
     entries = datasets if isinstance(datasets, list) else []
     auths = [_section(entry, "auth") if isinstance(entry, dict) else {} for entry in entries]
     artifacts = _section(_section(request, "artifacts"), "auth")
-    # The artifacts' account is everyone's; without one the first data set's is.
+    # The artifacts' account is everyone's; without one the first dataset's is.
     shared = next((auth for auth in (artifacts, *auths[:1]) if _has_account(auth)), {})
     if shared:
         for name in _AWS_FIELDS.values():

@@ -1,4 +1,4 @@
-"""As much of the Hugging Face Hub as downloading a data set's files needs."""
+"""As much of the Hugging Face Hub as downloading a dataset's files needs."""
 
 import contextlib
 import hashlib
@@ -15,7 +15,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class HubServer:
-    """`repos` maps a data set's name to its files; `private` ones want `token`, `gated` refuse."""
+    """`repos` maps a dataset's name to its files; `private` ones want `token`, `gated` refuse."""
 
     port: int
     repos: dict[str, dict[str, bytes]] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from trainer_runtime.masking import Masker
 from trainer_runtime.reasons import RunError
 from trainer_runtime.storage import Places, publish_tree, read_complete
 from trainer_runtime.storage.address_policy import AddressPolicy
-from trainer_runtime.supervisor.ends import compact_result, end_line, write_end
+from trainer_runtime.supervisor.ends import compact_result, end_line, fit_result, write_end
 from trainer_runtime.supervisor.log import RunLog
 from trainer_runtime.supervisor.memory_limit import count_kills, limit_bytes
 from trainer_runtime.supervisor.model_folder import check_model_files, has_chat_template, is_path
@@ -73,6 +73,16 @@ def test_the_compact_result_keeps_the_place(tmp_path: Path) -> None:
     assert len(text.encode()) <= 1024
     assert json.loads(text)["model_uri"] == result["model_uri"]
     assert json.loads(text)["steps"] == 5
+
+
+def test_a_reported_result_is_never_too_large() -> None:
+    files = {f"model/{index:05}.safetensors": 1 for index in range(900)}
+    prompts = [{"prompt": "é" * 9000}]
+    result = {"model_uri": "/x", "files": files, "comparison": {"base_loss": 1, "prompts": prompts}}
+    fitted = fit_result(result)
+    assert len(json.dumps(fitted, ensure_ascii=False).encode()) <= 15 * 1024
+    assert (fitted["model_uri"], fitted["comparison"]["base_loss"]) == ("/x", 1)
+    assert fit_result({"model_uri": "/x", "files": {"a": 1}})["files"] == {"a": 1}
 
 
 # --- files between the processes

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -25,6 +26,34 @@ def test_two_processes_train_as_one_does(make_job: Callable[..., JobRun]) -> Non
         "accumulation": 1,
         "processes": 2,
     }
+
+
+def test_two_nodes_train_as_one_does(make_job: Callable[..., JobRun]) -> None:
+    """Two first processes, as two pods have them; only the first node has the result."""
+    tuning = {"num_epochs": 1, "batch_size": 8, "micro_batch_size": 4}
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    jobs = []
+    for rank in ("0", "1"):
+        launched = {
+            "PET_NNODES": "2",
+            "PET_NPROC_PER_NODE": "1",
+            "PET_NODE_RANK": rank,
+            "PET_MASTER_ADDR": "127.0.0.1",
+            "PET_MASTER_PORT": port,
+        }
+        job = make_job(f"node-{rank}", tuning_parameters=tuning, environment=launched)
+        # One job, two pods: the same request, another working folder.
+        job.request = {**job.request, "job_id": "two-nodes"}
+        jobs.append((job, job.start()))
+    for job, process in jobs:
+        job.log, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, job.log
+    losses = jobs[0][0].losses()
+    assert len(losses) == 6
+    assert losses[6] < losses[1]
+    assert jobs[0][0].json("run.json")["plan"]["batch"]["processes"] == 2
 
 
 def test_a_save_may_take_longer_than_torchrun_would_wait(make_job: Callable[..., JobRun]) -> None:

@@ -11,6 +11,8 @@ from trainer_runtime.work_files import open_private
 MAX_CHARACTERS: Final = 500
 #: Of the compact result there, in bytes.
 MAX_RESULT_BYTES: Final = 1024
+#: Of the whole result in a report, in bytes; the service takes 16 KiB.
+MAX_REPORTED_BYTES: Final = 15 * 1024
 
 
 def write_end(path: Path | None, text: str) -> None:
@@ -28,6 +30,20 @@ def end_line(error: RunError, mask: Any = lambda text: text) -> str:
     """`CODE: sentence` in one line of at most `MAX_CHARACTERS`."""
     sentence = " ".join(mask(error.sentence).split())
     return f"{error.code}: {sentence}"[:MAX_CHARACTERS]
+
+
+def fit_result(result: dict[str, Any]) -> dict[str, Any]:
+    """The result for a report: prompts, then the list of files, go where it would be too large."""
+    fitted = dict(result)
+    if _size(fitted) > MAX_REPORTED_BYTES and isinstance(fitted.get("comparison"), dict):
+        fitted["comparison"] = {**fitted["comparison"], "prompts": []}
+    if _size(fitted) > MAX_REPORTED_BYTES:
+        fitted.pop("files", None)
+    return fitted
+
+
+def _size(value: dict[str, Any]) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode())
 
 
 def compact_result(result: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The base model's files on this machine: found or fetched, and looked at before anything loads."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,6 +97,8 @@ def _below(url: str, name: str) -> str:
 
 
 def _download_from_hub(name: str, revision: str, token: str | None) -> Path:
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,

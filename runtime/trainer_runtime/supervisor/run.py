@@ -25,7 +25,7 @@ from trainer_runtime.reasons import RunError
 from trainer_runtime.run_description import RunDescription
 from trainer_runtime.storage import Place, Places
 from trainer_runtime.storage.address_policy import AddressPolicy
-from trainer_runtime.supervisor.ends import compact_result, end_line, write_end
+from trainer_runtime.supervisor.ends import compact_result, end_line, fit_result, write_end
 from trainer_runtime.supervisor.log import RunLog
 from trainer_runtime.supervisor.memory_limit import count_kills, limit_bytes
 from trainer_runtime.supervisor.model_folder import find_model, has_chat_template
@@ -422,6 +422,6 @@ class Run:
         )
         write_end(self._operator.termination_file, line)
         if self._reporter is not None:
-            self._reporter.close(result)
+            self._reporter.close(None if result is None else fit_result(result))
         self._log.close()
         return 0 if error is None else error.exit_status

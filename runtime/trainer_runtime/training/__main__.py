@@ -1,5 +1,6 @@
 """One training process: `python -m trainer_runtime.training WORK_DIR`, alone or under torchrun."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -16,10 +17,18 @@ def main() -> int:
     pids.mkdir(exist_ok=True)
     (pids / os.environ.get("LOCAL_RANK", "0")).write_text(str(os.getpid()))
 
-    from trainer_runtime.training.run import run_training
+    from trainer_runtime.run_description import RunDescription
     from trainer_runtime.work_files import WorkFiles
 
-    return run_training(WorkFiles(folder))
+    files = WorkFiles(folder)
+    if RunDescription.read(files).plan.engine == "unsloth":
+        # It patches transformers and trl, and must come before them; what fails is told later.
+        with contextlib.suppress(ImportError, RuntimeError, NotImplementedError):
+            import unsloth  # noqa: F401
+
+    from trainer_runtime.training.run import run_training
+
+    return run_training(files)
 
 
 if __name__ == "__main__":

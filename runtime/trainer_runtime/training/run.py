@@ -33,7 +33,8 @@ def run_training(files: WorkFiles) -> int:
     try:
         run = RunDescription.read(files)
         summary = Training(run, files).run()
-        if is_first_rank():
+        # Each node's first process waits for it.
+        if int(os.environ.get("LOCAL_RANK", "0")) == 0:
             write_json(files.outcome, {"code": None, "sentence": "", "summary": summary})
     except BaseException as error:  # noqa: BLE001 - whatever it is, the outcome must say so
         failure = to_run_error(error, run.plan if run else None)

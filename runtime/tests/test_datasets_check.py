@@ -111,6 +111,19 @@ def test_skip_takes_no_broken_file(tmp_path: Path) -> None:
         check(source, work_dir=tmp_path, bad_rows="skip")
 
 
+def test_skip_works_in_lines_called_json(tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "rows.json", texts(200))
+    source.write_text(source.read_text() + '{"text": \n{"text": "last"}\n')
+    facts = check(source, work_dir=tmp_path, bad_rows="skip")
+    assert (facts.rows, facts.rejected) == (201, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_file_whose_reading_fails(tmp_path: Path) -> None:
+    with pytest.raises(DatasetInvalid, match=r"mem: cannot be read \(Input/output error\)"):
+        check(DatasetOrder("/proc/self/mem", "jsonl"), work_dir=tmp_path)
+
+
 def test_facts_cross_to_another_process(tmp_path: Path) -> None:
     facts = check(write_jsonl(tmp_path / "rows.jsonl", texts(5)), work_dir=tmp_path)
     again = DatasetFacts.from_json(json.loads(json.dumps(facts.to_json())))

@@ -91,6 +91,12 @@ def test_whole_lines_pass_at_once() -> None:
     assert Masker(["topsecretvalue"]).stream().feed(b"step 1 tops\n") == b"step 1 tops\n"
 
 
+def test_each_line_of_a_key_file() -> None:
+    masker = Masker(["-----BEGIN-----\nMIIEvQIBADANBgkqhkiG9w0\n-----END-----\n"])
+    assert masker.mask_text("> MIIEvQIBADANBgkqhkiG9w0 <") == f"> {MASK} <"
+    assert masker.mask_text("END") == "END"
+
+
 def test_keys_added_later_are_masked() -> None:
     masker = Masker()
     stream = masker.stream()

@@ -41,7 +41,8 @@ class Masker:
     def add(self, *secrets: str) -> None:
         """Masks these from now on, too (keys that were issued while running)."""
         with self._lock:
-            known = self._secrets | {text for text in secrets if len(text) >= MIN_SECRET_LENGTH}
+            texts = {part for text in secrets for part in _parts(text)}
+            known = self._secrets | {text for text in texts if len(text) >= MIN_SECRET_LENGTH}
             if known == self._secrets:
                 return
             needles = {form for secret in known for form in _forms(secret)}
@@ -142,6 +143,14 @@ def _url_secrets(text: str) -> set[str]:
         written += [pair.partition("=")[2] for pair in parts.query.split("&")]
         secrets |= {value for value in [*found, *written] if value}
     return secrets
+
+
+def _parts(secret: str) -> list[str]:
+    """The secret, and each line of one that has several (a key file), as logs show them alone."""
+    lines = [line.strip() for line in secret.splitlines()]
+    if len(lines) < 2:
+        return [secret]
+    return [secret, *(line for line in lines if len(line) >= _LOOKS_SECRET_LENGTH)]
 
 
 def _forms(secret: str) -> set[bytes]:

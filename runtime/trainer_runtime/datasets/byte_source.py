@@ -17,7 +17,7 @@ from trainer_runtime.datasets.problems import FileFault
 #: as large; a file that becomes more is made to fill memory or disk.
 FREE_BYTES: Final = 1 << 30
 MAX_FACTOR: Final = 200
-_BUFFER_BYTES: Final = 1 << 18
+BUFFER_BYTES: Final = 1 << 18
 _MAGIC: Final = (
     (b"\x1f\x8b", "gzip"),
     (b"BZh", "bzip2"),
@@ -33,7 +33,7 @@ _BROKEN: Final = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipF
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """The file's bytes, decompressed; any fault of them is a `FileFault`."""
-    with path.open("rb") as raw:
+    with path.open("rb", buffering=BUFFER_BYTES) as raw:
         kind = find_compression(raw.read(8))
         raw.seek(0)
         if kind is None:
@@ -43,7 +43,7 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
         try:
             with _open_compressed(raw, kind) as inner:
                 bounded = _BoundedReader(inner, limit)
-                yield cast(BinaryIO, io.BufferedReader(bounded, _BUFFER_BYTES))
+                yield cast(BinaryIO, io.BufferedReader(bounded, BUFFER_BYTES))
         except _BROKEN as error:
             if isinstance(error, UnicodeError):
                 raise
@@ -113,7 +113,7 @@ class _XzReader:
         while True:
             if self._decompressor.eof:
                 return self._next_stream(size)
-            data = self._raw.read(_BUFFER_BYTES) if self._decompressor.needs_input else b""
+            data = self._raw.read(BUFFER_BYTES) if self._decompressor.needs_input else b""
             if not data and self._decompressor.needs_input:
                 raise EOFError
             out = self._decompressor.decompress(data, size)
@@ -122,7 +122,7 @@ class _XzReader:
 
     def _next_stream(self, size: int) -> bytes:
         """xz files may stand one after the other in one file."""
-        rest = (self._decompressor.unused_data or self._raw.read(_BUFFER_BYTES)).lstrip(b"\0")
+        rest = (self._decompressor.unused_data or self._raw.read(BUFFER_BYTES)).lstrip(b"\0")
         if not rest:
             return b""
         self._decompressor = lzma.LZMADecompressor(memlimit=256 << 20)

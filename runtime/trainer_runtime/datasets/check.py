@@ -121,6 +121,8 @@ class _Check:
             found = read_rows(source.path, chosen, scratch=self.work_dir)
             read = self.rows.read_file(source.name, found, role, first, end)
             total, good, bad = total + read.rows, good + read.good, bad + read.bad
+            if digest.exception() is not None:
+                continue  # Nor can its rows be read, which was told.
             self.files.append(
                 FileFacts(
                     name=source.name,

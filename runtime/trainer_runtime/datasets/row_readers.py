@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from trainer_runtime.datasets.byte_source import open_bytes
+from trainer_runtime.datasets.byte_source import BUFFER_BYTES, open_bytes
 from trainer_runtime.datasets.csv_rows import read_csv
 from trainer_runtime.datasets.json_values import read_json, whole_characters
 from trainer_runtime.datasets.limits import MAX_ROW_BYTES, TOO_LONG
@@ -40,15 +40,25 @@ def read_rows(path: Path, file_format: str, *, scratch: Path) -> Iterator[Number
             buffered.read(3)
         if file_format in ("csv", "tsv"):
             yield from read_csv(buffered, "\t" if file_format == "tsv" else None)
-        elif file_format == "json" or _is_array(buffered):
-            yield from read_json(buffered)
-        else:
+        elif _holds_lines(buffered, file_format):
             yield from _read_lines(buffered)
+        else:
+            yield from read_json(buffered)
 
 
-def _is_array(file: Any) -> bool:
-    """Whether JSON Lines are in truth one JSON array, as many tools write them."""
-    return bool(file.peek(64).lstrip()[:1] == b"[")
+def _holds_lines(file: Any, file_format: str) -> bool:
+    """Whether there is one object a line, whatever the file is called: tools mix the two up.
+
+    Lines can be read on after a bad one, an array or objects over several lines cannot.
+    """
+    start = file.peek(BUFFER_BYTES).lstrip()
+    if file_format == "jsonl":
+        return not start.startswith(b"[")
+    line, newline, _ = start.partition(b"\n")
+    try:
+        return bool(newline) and isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _read_lines(file: Any) -> Iterator[Numbered]:

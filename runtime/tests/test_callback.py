@@ -1,0 +1,119 @@
+"""Evaluation, early stopping and the best model, without a training."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+from trainer_runtime.plan import EvaluationPlan
+from trainer_runtime.reasons import RunError
+from trainer_runtime.training.agreement import Agreement, Wish
+from trainer_runtime.training.callback import RunCallback, StopRequested
+from trainer_runtime.training.hangs import HangWatch
+from trainer_runtime.training.recorder import Recorder
+from trainer_runtime.training.tracking import Tracker
+from trainer_runtime.work_files import JsonLines, WorkFiles
+
+
+def make_callback(folder: Path, evaluation: EvaluationPlan | None, **more: Any) -> Any:
+    files = WorkFiles(folder)
+    saved: list[Path] = []
+    callback = RunCallback(
+        files=files,
+        recorder=Recorder(files, is_first=True),
+        agreement=Agreement(files.stop, torch.device("cpu")),
+        hangs=HangWatch(60),
+        checkpoint_minutes=more.get("minutes", 0),
+        evaluation=evaluation,
+        fingerprint={},
+        save_model=saved.append,
+    )
+    return callback, saved, files
+
+
+def state(step: int, last: int = 100) -> Any:
+    return SimpleNamespace(global_step=step, max_steps=last, epoch=0.5)
+
+
+def control() -> Any:
+    return SimpleNamespace(should_save=False, should_training_stop=False, should_evaluate=True)
+
+
+def test_it_stops_when_the_loss_no_longer_falls(tmp_path: Path) -> None:
+    callback, saved, _ = make_callback(tmp_path, EvaluationPlan(5, 2, "best"))
+    stops = []
+    for step, loss in ((5, 3.0), (10, 2.0), (15, 2.5), (20, 2.1)):
+        now = callback.on_evaluate(None, state(step), control(), metrics={"eval_loss": loss})
+        stops.append(now.should_training_stop)
+    assert stops == [False, False, False, True]
+    assert (callback.best_loss, callback.best_step, callback.stopped_early) == (2.0, 10, True)
+    assert saved == [tmp_path / "best"] * 2
+
+
+def test_the_last_model_is_kept_without_a_word(tmp_path: Path) -> None:
+    callback, saved, _ = make_callback(tmp_path, EvaluationPlan(5, None, "last"))
+    for step, loss in ((5, 3.0), (10, 4.0), (15, 5.0)):
+        now = callback.on_evaluate(None, state(step), control(), metrics={"eval_loss": loss})
+        assert not now.should_training_stop
+    assert saved == []
+
+
+def test_a_stop_saves_except_at_the_last_step(tmp_path: Path) -> None:
+    callback, _, files = make_callback(tmp_path, None)
+    files.stop.write_text("order")
+    now = callback.on_step_end(None, state(7), control())
+    assert (now.should_save, now.should_training_stop, now.should_evaluate) == (True, True, False)
+    assert callback.was_stopped
+    last, _, _ = make_callback(tmp_path, None)
+    now = last.on_step_end(None, state(100), control())
+    assert not now.should_save and not last.was_stopped
+    with pytest.raises(StopRequested):
+        callback.on_prediction_step(None, state(7), control())
+
+
+def test_a_checkpoint_is_due_by_time(tmp_path: Path) -> None:
+    callback, _, _ = make_callback(tmp_path, None, minutes=1e-9)
+    assert callback.on_step_end(None, state(7), control()).should_save
+    never, _, _ = make_callback(tmp_path, None, minutes=0)
+    assert not never.on_step_end(None, state(7), control()).should_save
+
+
+def test_wishes_are_ordered() -> None:
+    assert max(Wish.GO_ON, Wish.SAVE, Wish.STOP) is Wish.STOP
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
+    callback, _, files = make_callback(tmp_path, None)
+    callback.on_log(None, state(3), control(), logs={"loss": 1.5, "train_runtime": 3.0})
+    with pytest.raises(RunError) as caught:
+        callback.on_log(None, state(4), control(), logs={"loss": float("nan")})
+    assert caught.value.code == "LOSS_NOT_FINITE"
+    lines = list(JsonLines(files.metrics).read_new())
+    assert [line["loss"] for line in lines] == [1.5, None]
+    assert "train_runtime" not in lines[0]
+
+
+def test_a_tracker_that_fails_ends_nothing(tmp_path: Path) -> None:
+    files = WorkFiles(tmp_path)
+    calls: list[str] = []
+
+    class Broken:
+        def log(self, _logs: Any, step: int) -> None:
+            calls.append(f"log {step}")
+            raise ConnectionError("away")
+
+        def finish(self) -> None:
+            calls.append("finish")
+
+    tracker = Tracker(Broken(), Recorder(files, is_first=True))
+    tracker.on_log(None, state(1), control(), logs={"loss": 1.0})
+    tracker.on_log(None, state(2), control(), logs={"loss": 1.0})
+    tracker.on_train_end(None, state(2), control())
+    assert calls == ["log 1"]
+    [event] = list(JsonLines(files.events).read_new())
+    assert event["type"] == "warning" and "nothing more is sent" in event["message"]

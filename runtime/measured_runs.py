@@ -51,6 +51,7 @@ def run_runtime(
     environment: dict[str, str] | None = None,
     tuning: dict[str, Any] | None = None,
     extra: dict[str, Any] | None = None,
+    timeout: float | None = None,
 ) -> Measured:
     """A job of the runtime, from its first process on."""
     work = folder / f"{name}-work"
@@ -93,15 +94,8 @@ def run_runtime(
         **(environment or {}),
     }
     started = time.time()
-    with (folder / f"{name}.log").open("wb") as log:
-        status = subprocess.run(
-            [sys.executable, "-P", "-m", "trainer_runtime"],
-            env=variables,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            check=False,
-        ).returncode
+    command = [sys.executable, "-P", "-m", "trainer_runtime"]
+    status = _run(command, folder, name, variables, timeout)
     seconds = time.time() - started
     rows: list[list[float]] = []
     peak = 0.0
@@ -118,7 +112,7 @@ def run_runtime(
     return _measure(rows, started, status, end, peak, seconds)
 
 
-def run_plain(setup: Setup, folder: Path, name: str) -> Measured:
+def run_plain(setup: Setup, folder: Path, name: str, timeout: float | None = None) -> Measured:
     """The same training by `plain_trl.py`."""
     out = folder / f"{name}.json"
     settings = {
@@ -136,19 +130,33 @@ def run_plain(setup: Setup, folder: Path, name: str) -> Measured:
     }
     (folder / f"{name}-settings.json").write_text(json.dumps(settings))
     started = time.time()
-    with (folder / f"{name}.log").open("wb") as log:
-        status = subprocess.run(
-            [sys.executable, "-P", RUNTIME / "plain_trl.py", folder / f"{name}-settings.json"],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            check=False,
-        ).returncode
+    script, arguments = str(RUNTIME / "plain_trl.py"), str(folder / f"{name}-settings.json")
+    command = [sys.executable, "-P", script, arguments]
+    status = _run(command, folder, name, dict(os.environ), timeout)
     seconds = time.time() - started
     if not out.exists():
         return _measure([], started, status, "", 0.0, seconds)
     told = json.loads(out.read_text())
     return _measure(told["steps"], started, status, "", told["peak_bytes"] / 1e9, seconds)
+
+
+def _run(
+    command: list[str], folder: Path, name: str, variables: dict[str, str], timeout: float | None
+) -> int:
+    """The exit status; 124 when `timeout` seconds were not enough."""
+    with (folder / f"{name}.log").open("wb") as log:
+        try:
+            return subprocess.run(
+                command,
+                env=variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                check=False,
+                timeout=timeout,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return 124
 
 
 def _measure(

@@ -16,7 +16,7 @@ _SCHEMA = pa.schema([("input_ids", pa.list_(pa.int32())), ("labels", pa.list_(pa
 
 @dataclass
 class EncodingFacts:
-    """Counts over the rows of one role. Lengths are in tokens, before rows were cut."""
+    """Counts over the rows of one role. Lengths are in tokens, as they are trained on."""
 
     rows: int = 0
     #: Rows cut to the greatest length.
@@ -27,6 +27,8 @@ class EncodingFacts:
     trained_tokens: int = 0
     longest: int = 0
     longest_index: int = 0
+    #: Of all rows, those that are left out included.
+    longest_before_cut: int = 0
     #: `file:line` of the first rows of each kind.
     truncated_rows: list[str] = field(default_factory=list)
     masked_rows: list[str] = field(default_factory=list)
@@ -51,6 +53,7 @@ class EncodingFacts:
 
     def count(self, row: EncodedRow, name: str) -> bool:
         """Notes one row; whether it is trained on."""
+        self.longest_before_cut = max(self.longest_before_cut, row.full_length)
         if row.is_truncated:
             self.truncated += 1
             if len(self.truncated_rows) < _NAMED_ROWS:

@@ -259,5 +259,5 @@ def _device_name(device: str) -> str:
 def _nothing_left(counted: EncodingFacts, max_length: int) -> str:
     return (
         f"Nothing is left to learn: all {counted.masked} rows hold no token of an answer within "
-        f"max_sequence_length {max_length}; the longest has {counted.longest or 'more'} tokens."
+        f"max_sequence_length {max_length}; the longest has {counted.longest_before_cut} tokens."
     )

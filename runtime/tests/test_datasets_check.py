@@ -98,10 +98,10 @@ def test_skip_takes_one_percent(tmp_path: Path) -> None:
 
 
 def test_skip_takes_no_more(tmp_path: Path) -> None:
-    source = write_jsonl(tmp_path / "rows.jsonl", [*texts(98), {"text": ""}, {"text": ""}])
-    with pytest.raises(DatasetInvalid, match=r"2 of the 100 rows of datasets\[0\] are bad") as info:
+    source = write_jsonl(tmp_path / "rows.jsonl", [*texts(197), *[{"text": ""}] * 3])
+    with pytest.raises(DatasetInvalid, match=r"3 of the 200 rows of datasets\[0\] are bad") as info:
         check(source, work_dir=tmp_path, bad_rows="skip")
-    assert len(info.value.problems) == 2
+    assert len(info.value.problems) == 3
 
 
 def test_skip_takes_no_broken_file(tmp_path: Path) -> None:

@@ -399,3 +399,28 @@ def test_the_address_is_read_before_each_report(tmp_path: Path) -> None:
 
 def test_signal_numbers_are_what_the_exit_status_says() -> None:
     assert 128 + signal.SIGTERM == 143
+
+
+def test_what_an_initializer_left_is_used_first(tmp_path: Path) -> None:
+    import dataclasses
+
+    from test_plan import build_request
+
+    from trainer_runtime.contract import parse_job
+    from trainer_runtime.supervisor.model_folder import find_model
+
+    model = tmp_path / "workspace" / "model"
+    model.mkdir(parents=True)
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        (model / name).write_text("{}")
+    request = build_request(tmp_path, "org/model", "s3://b/x.jsonl")
+    job, _ = parse_job(request, backend="meta")
+    job = dataclasses.replace(job, model_uri="hf://org/model")
+    found = find_model(
+        job,
+        Places.from_environ({}),
+        work_dir=tmp_path,
+        workspace=tmp_path / "workspace",
+        token=None,
+    )
+    assert found == model

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 from collections.abc import Callable
@@ -42,10 +43,12 @@ def test_no_training_outlives_its_first_process(make_job: Callable[..., JobRun])
     job = make_job()
     paused = pause_at(job, 2)
     [pid] = paused.training_pids()
+    training = os.pidfd_open(pid)
     os.kill(paused.process.pid, signal.SIGKILL)
     paused.process.communicate(timeout=60)
-    # Its log's pipe is closed only when the training process has ended, too.
-    assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text()
+    ended, _, _ = select.select([training], [], [], 60)
+    assert ended == [training]
+    os.close(training)
 
 
 def test_a_step_that_holds_the_interpreter_shows_its_stack(make_job: Callable[..., JobRun]) -> None:

@@ -107,6 +107,27 @@ def test_a_checkpoint_cut_in_half_is_never_gone_on_from(make_job: Callable[..., 
     assert min(job.losses()) == 1
 
 
+def test_a_stop_within_an_evaluation_saves_too(make_job: Callable[..., JobRun]) -> None:
+    job = make_job(
+        "evaluating",
+        tuning_parameters={"num_epochs": 2},
+        extra_parameters={"evaluation": {"share": 0.2, "every": 3, "keep": "best"}},
+    )
+    paused = pause_at(job, 3, in_evaluation=True)
+    paused.process.send_signal(signal.SIGTERM)
+    wait_for_file(job.work / "stop")
+    paused.finish()
+    assert job.status == 143, job.log
+    assert job.json("checkpoints/checkpoint-3/COMPLETE.json")["step"] == 3
+    shutil.rmtree(job.work)
+    job.run()
+    assert job.status == 0, job.log
+    assert "going on after step 3" in job.log
+    summary = job.json("run.json")["summary"]
+    assert summary["step"] == summary["max_steps"]
+    assert summary["best_step"] > 3
+
+
 def wait_for_file(path: Path, timeout: float = 60) -> None:
     """Returns when `path` is there."""
     import time

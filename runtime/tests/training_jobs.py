@@ -118,12 +118,15 @@ class PausedRun:
         return [int(path.read_text()) for path in sorted((self.job.work / "pids").iterdir())]
 
 
-def pause_at(job: JobRun, step: int, timeout: float = 300) -> PausedRun:
-    """Starts `job` and returns when it waits after `step`."""
+def pause_at(
+    job: JobRun, step: int, timeout: float = 300, *, in_evaluation: bool = False
+) -> PausedRun:
+    """Starts `job` and returns when it waits after `step`, or in the evaluation after it."""
     flag = job.folder / f"paused-at-{step}"
     for stale in (flag, flag.with_name(flag.name + ".go")):
         stale.unlink(missing_ok=True)
-    job.environment["TEST_FAULT"] = f"pause:{step}:{flag}"
+    kind = "pause-evaluation" if in_evaluation else "pause"
+    job.environment["TEST_FAULT"] = f"{kind}:{step}:{flag}"
     process = job.start()
     deadline = time.monotonic() + timeout
     while not flag.exists():

@@ -1,6 +1,7 @@
 """Faults that a test asks for in `TEST_FAULT`, put into the training process as it starts.
 
 `pause:STEP:PATH`       touches PATH after step STEP and waits until PATH.go is there
+`pause-evaluation:STEP:PATH` the same within the evaluation after step STEP
 `hold-gil:STEP:SECONDS` holds the interpreter's lock after step STEP
 `slow-save:SECONDS`     makes each save take so long
 `allocate:STEP`         asks for more memory than any machine has
@@ -37,18 +38,19 @@ def _install(callback: Any, kind: str, *words: str) -> None:
 
         callback.complete_checkpoint = slow
         return
-    after_step = callback.on_step_end
+    name = "on_prediction_step" if kind == "pause-evaluation" else "on_step_end"
+    after_step = getattr(callback, name)
 
-    def on_step_end(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+    def hooked(self: Any, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
         if state.global_step == int(words[0]):
             _act(kind, words)
         return after_step(self, args, state, control, **kwargs)
 
-    callback.on_step_end = on_step_end
+    setattr(callback, name, hooked)
 
 
 def _act(kind: str, words: tuple[str, ...]) -> None:
-    if kind == "pause":
+    if kind.startswith("pause"):
         flag = Path(words[1])
         if os.environ.get("LOCAL_RANK", "0") == "0":
             flag.touch()

@@ -2,9 +2,6 @@
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,24 +22,19 @@ from trainer_runtime.reasons import RunError
 from trainer_runtime.run_description import RunDescription
 from trainer_runtime.storage import Place, Places
 from trainer_runtime.storage.address_policy import AddressPolicy
+from trainer_runtime.supervisor.compare_process import compare_uploaded
 from trainer_runtime.supervisor.ends import compact_result, end_line, fit_result, write_end
 from trainer_runtime.supervisor.log import RunLog
-from trainer_runtime.supervisor.memory_limit import count_kills, limit_bytes
 from trainer_runtime.supervisor.model_folder import find_model, has_chat_template
 from trainer_runtime.supervisor.output import open_output
-from trainer_runtime.supervisor.processes import TrainingProcesses, training_environment
 from trainer_runtime.supervisor.reports import Order, Reporter, Target, write_status
 from trainer_runtime.supervisor.results import ResultUpload
 from trainer_runtime.supervisor.resume import fetch_checkpoint
 from trainer_runtime.supervisor.run_state import RunState
 from trainer_runtime.supervisor.stops import Stops
 from trainer_runtime.supervisor.stream import StatusStream
-from trainer_runtime.supervisor.uploads import CheckpointUploads
-from trainer_runtime.work_files import WorkFiles, read_json
-
-#: How often the training's files are looked at, in seconds.
-_POLL_SECONDS = 0.5
-_COMPARISON_SECONDS = 900.0
+from trainer_runtime.supervisor.training_stage import TrainingStage
+from trainer_runtime.work_files import WorkFiles
 
 
 def run_job(environ: Mapping[str, str]) -> int:
@@ -68,7 +60,7 @@ class Run:
         self._stops = Stops(self._files, operator.grace_seconds, say=log.say, leave=self._leave)
         self._ending = threading.Lock()
         self._reporter: Reporter | None = None
-        self._processes: TrainingProcesses | None = None
+        self._stage: TrainingStage | None = None
 
     def execute(self) -> int:
         """Every step; whatever happens ends with one line in the termination file."""
@@ -177,7 +169,21 @@ class Run:
             checkpoint_minutes=output.checkpoint_minutes(self._operator.checkpoint_minutes),
             stacks_seconds=self._operator.stacks_seconds,
         ).write(self._files)
-        summary = self._train(output.place if is_first else None, machine, processes, nodes)
+        self._stage = TrainingStage(
+            self._files,
+            self._environ,
+            self._log,
+            self._state,
+            self._stops,
+            stall_minutes=self._operator.stall_minutes,
+            on_news=self._wake,
+        )
+        summary = self._stage.run(
+            output.place.child("checkpoints") if is_first else None,
+            processes=processes,
+            nodes=nodes,
+            cores=machine.cpus,
+        )
         if not is_first:
             return None
         return self._publish(job, plan, facts, output.place, summary, checkpoint)
@@ -221,103 +227,6 @@ class Run:
             )
         return model
 
-    def _train(
-        self, output: Place | None, machine: Machine, processes: int, nodes: int
-    ) -> dict[str, Any]:
-        """Starts the training and looks after it until it ends; its summary."""
-        kills = count_kills()
-        self._state.set_phase("training")
-        training = TrainingProcesses(
-            self._files.folder,
-            self._environ,
-            self._log,
-            processes=processes,
-            nodes=nodes,
-            cores=machine.cpus,
-        )
-        self._processes = training
-        self._stops.begin_training(training)
-        uploads = None
-        if output is not None:
-            uploads = CheckpointUploads(
-                output.child("checkpoints"), self._files, self._state, self._log.say
-            )
-        status = self._look_after(training, uploads)
-        self._processes = None
-        self._stops.end_training()
-        outcome = read_json(self._files.outcome)
-        if isinstance(outcome, dict) and outcome["code"] is None and status == 0:
-            summary = dict(outcome["summary"])
-            if summary["stopped"]:
-                raise self._stopped(summary, uploads)
-            if uploads is not None:
-                uploads.finish()
-            return summary
-        raise self._failed(status, outcome, kills)
-
-    def _look_after(self, training: TrainingProcesses, uploads: CheckpointUploads | None) -> int:
-        seen = 0
-        phase = ""
-        while True:
-            status = training.wait(_POLL_SECONDS)
-            self._state.refresh()
-            for name, step in self._state.saved[seen:]:
-                if uploads is not None:
-                    uploads.add(name, step)
-            is_news = len(self._state.saved) > seen or self._state.snapshot().phase != phase
-            seen, phase = len(self._state.saved), self._state.snapshot().phase
-            if is_news and self._reporter is not None:
-                self._reporter.wake()
-            if status is not None:
-                return status
-            limit = self._operator.stall_minutes
-            quiet = self._state.seconds_without_change()
-            if limit is not None and quiet is not None and quiet > limit * 60:
-                self._log.say(f"no step for {quiet:.0f} s; stacks of the training processes follow")
-                training.kill_after_stacks()
-                training.wait()
-                raise RunError(
-                    "STALLED",
-                    f"No step for {limit:g} minutes after step {self._state.snapshot().step}; "
-                    "the stacks are in the log.",
-                )
-
-    def _stopped(self, summary: dict[str, Any], uploads: CheckpointUploads | None) -> RunError:
-        """The end of a run that was told to stop, once its checkpoint is at the output."""
-        self._state.set_phase("uploading")
-        failure = uploads.finish(self._stops.seconds_left()) if uploads is not None else None
-        if failure is not None and not self._stops.is_signal:
-            return failure
-        where = (
-            "" if failure is not None else f"; a checkpoint of step {summary['step']} is uploaded"
-        )
-        return self._stops.to_error(f"at step {summary['step']} of {summary['max_steps']}{where}")
-
-    def _failed(self, status: int, outcome: Any, kills: int | None) -> RunError:
-        """What a training process that did not end well means."""
-        killed = count_kills()
-        if killed is not None and kills is not None and killed > kills:
-            limit = limit_bytes()
-            shown = f"{limit / 2**30:.1f} GiB" if limit else "what the machine has"
-            return RunError(
-                "OUT_OF_MEMORY",
-                f"The training needed more memory than its limit of {shown}: "
-                "resources.memory_gb raises it; a smaller micro_batch_size needs less.",
-            )
-        if self._stops.was_killed:
-            return self._stops.to_error("without a checkpoint of the last steps")
-        if isinstance(outcome, dict) and outcome.get("code"):
-            return RunError(str(outcome["code"]), str(outcome["sentence"]))
-        if status < 0:
-            name = signal.Signals(-status).name
-            return RunError(
-                "INTERNAL",
-                f"The training process was ended by {name}"
-                + (" (the machine may have had no memory left)." if name == "SIGKILL" else "."),
-                status=137 if name == "SIGKILL" else None,
-            )
-        return RunError("INTERNAL", f"The training process exited with {status}; see the log.")
-
     def _publish(
         self,
         job: Job,
@@ -346,39 +255,13 @@ class Run:
     def _compare(self, place: Place) -> dict[str, Any] | None:
         """The uploaded model beside its base; a failure of it is a warning only."""
         self._enter("evaluating")
-        folder = self._files.folder / "uploaded-model"
-        shutil.rmtree(folder, ignore_errors=True)
-        place.download_tree("model", folder)
-        environment = training_environment(self._environ)
-        environment["TRAINER_PARENT_PID"] = str(os.getpid())
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "trainer_runtime.training.compare",
-            str(self._files.folder),
-            str(folder),
-        ]
-        process = subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        assert process.stdout is not None
-        pump = threading.Thread(target=self._log.pump, args=(process.stdout,), daemon=True)
-        pump.start()
         try:
-            process.wait(_COMPARISON_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        pump.join(10)
-        shutil.rmtree(folder, ignore_errors=True)
-        comparison = read_json(self._files.folder / "comparison.json")
-        if not isinstance(comparison, dict):
+            comparison = compare_uploaded(place, self._files, self._environ, self._log)
+        except RunError as error:
+            # Keys that may write and not read are enough for a result.
+            self._log.say(error.sentence)
+            comparison = None
+        if comparison is None:
             self._warn("The comparison with the base model could not be made; see the log")
             return None
         for sentence in comparison["verdict"]:
@@ -387,6 +270,9 @@ class Run:
 
     def _enter(self, phase: str) -> None:
         self._state.set_phase(phase)
+        self._wake()
+
+    def _wake(self) -> None:
         if self._reporter is not None:
             self._reporter.wake()
 
@@ -396,10 +282,9 @@ class Run:
 
     def _obey(self, order: Order) -> None:
         """An order of the service, from the reports' thread."""
-        processes = self._processes
         if order.do == "stacks":
-            if processes is not None:
-                processes.dump_stacks()
+            if self._stage is not None:
+                self._stage.dump_stacks()
             return
         self._stops.on_order(save=order.save)
 

@@ -111,6 +111,15 @@ def test_the_files_themselves_are_valid(suffix: str, tmp_path: Path) -> None:
     assert check(source, work_dir=tmp_path).rows == 20
 
 
+def test_names_of_files_are_no_way_into_a_sentence(tmp_path: Path) -> None:
+    source = tmp_path / "rows\n\x1b[31mCODE: fake.jsonl"
+    source.write_bytes(b"{}")
+    with pytest.raises(DatasetInvalid) as caught:
+        check(source, work_dir=tmp_path)
+    assert caught.value.sentence.isprintable()
+    assert all(str(problem).isprintable() for problem in caught.value.problems)
+
+
 def test_names_of_fields_are_no_way_into_a_sentence(tmp_path: Path) -> None:
     row = {"x\n\x1b[31mCODE: fake\x00" + "y" * 5000: 1, **{f"k{n}": 1 for n in range(500)}}
     read("jsonl", _lines([row]))

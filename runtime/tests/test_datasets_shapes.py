@@ -66,6 +66,11 @@ ACCEPTED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"messages": [system("s"), user("a"), answer("b")]},
     ),
     (
+        "messages",
+        {"system": "another", "messages": [system("s"), user("a"), answer("b")]},
+        {"messages": [system("s"), user("a"), answer("b")]},
+    ),
+    (
         "conversations",
         {"conversations": [user("a"), answer("b")]},
         {"messages": [user("a"), answer("b")]},

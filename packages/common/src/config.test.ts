@@ -49,6 +49,7 @@ test('without any setting, the defaults of the contract hold', () => {
     s3Endpoint: undefined,
     s3Region: undefined,
     s3Policy: 'off',
+    s3AllowedPrefixes: [],
     gpuTypes: {},
     dashboardUrlTemplate: undefined,
     defaultContainerImage: undefined,
@@ -97,6 +98,11 @@ describe('accepted', () => {
     ['TRAINER_ALLOWED_SECRETS', 'a, b.c', { allowedSecrets: ['a', 'b.c'] }],
     ['TRAINER_S3_POLICY', 'studio', { s3Policy: 'studio' }],
     [
+      'TRAINER_S3_ALLOWED_PREFIXES',
+      's3://a/b/,hf://',
+      { s3AllowedPrefixes: ['s3://a/b/', 'hf://'] },
+    ],
+    [
       'TRAINER_DASHBOARD_URL_TEMPLATE',
       'https://d/{namespace}/{name}?id={job_id}',
       { dashboardUrlTemplate: 'https://d/{namespace}/{name}?id={job_id}' },
@@ -135,6 +141,7 @@ describe('a bad value is named with what is accepted', () => {
     ['TRAINER_S3_ENDPOINT', 'https://minio/?a=b', 'an http(s) URL without user name'],
     ['TRAINER_S3_ENDPOINT', 'https://', 'an http(s) URL without user name'],
     ['TRAINER_ALLOWED_SECRETS', 'a_b', 'one name of a Secret'],
+    ['TRAINER_S3_ALLOWED_PREFIXES', 'bucket', 'one address such as'],
     ['TRAINER_S3_POLICY', 'on', 'one of off, studio'],
     ['TRAINER_GPU_TYPES', '{', 'a JSON object that maps a gpu_type'],
     ['TRAINER_GPU_TYPES', '[]', 'a JSON object that maps a gpu_type'],

@@ -192,6 +192,10 @@ export const SETTINGS = {
   },
   TRAINER_S3_REGION: optionalText,
   TRAINER_S3_POLICY: choice('off', ['off', 'studio']),
+  TRAINER_S3_ALLOWED_PREFIXES: {
+    schema: list.pipe(z.array(z.string().regex(/^[a-z][a-z0-9+.-]*:\/\/[^\s?#]*$/))).optional(),
+    accepts: 'one address such as s3://bucket/folder/ or hf://, or several separated by commas',
+  },
   TRAINER_GPU_TYPES: json(
     z.record(z.string(), GpuPlacementSchema),
     'a JSON object that maps a gpu_type to {"nodeSelector": {…}, "tolerations": […]}',
@@ -310,6 +314,7 @@ function toConfig(values: Values, defaults: ServiceDefaults) {
     s3Endpoint: values.TRAINER_S3_ENDPOINT,
     s3Region: values.TRAINER_S3_REGION,
     s3Policy: values.TRAINER_S3_POLICY,
+    s3AllowedPrefixes: values.TRAINER_S3_ALLOWED_PREFIXES ?? [],
     gpuTypes: values.TRAINER_GPU_TYPES ?? {},
     dashboardUrlTemplate: values.TRAINER_DASHBOARD_URL_TEMPLATE,
     defaultContainerImage: values.DEFAULT_CONTAINER_IMAGE,

@@ -69,7 +69,7 @@ function settingRules(config: Config): readonly Rule[] {
   return [
     secretsIn(config.allowedSecrets),
     nodesOfGpuType(config.gpuTypes),
-    ...(config.s3Policy === 'studio' ? [studioS3Layout] : []),
+    ...(config.s3Policy === 'studio' ? [studioS3Layout(config.s3AllowedPrefixes)] : []),
   ];
 }
 

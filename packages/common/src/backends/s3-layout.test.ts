@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Changes, makeBody, makeGuideBody, parseValid } from '../../test/builders.ts';
 import { studioS3Layout } from './s3-layout.ts';
 
@@ -8,12 +8,14 @@ const GOOD = {
   'artifacts.log_uri': `${ROOT}/logs/job/`,
   'artifacts.output_uri': `${ROOT}/results/`,
 };
-const check = (changes: Changes) =>
-  studioS3Layout.check(parseValid(makeBody({ ...GOOD, ...changes })));
+const check = (changes: Changes, prefixes: readonly string[] = []) =>
+  studioS3Layout(prefixes).check(parseValid(makeBody({ ...GOOD, ...changes })));
+const pathsOf = (changes: Changes, prefixes?: readonly string[]) =>
+  check(changes, prefixes).map(({ path }) => path);
 
 test('takes the layout of Training Studio, as in the guide', () => {
   expect(check({})).toEqual([]);
-  expect(studioS3Layout.check(parseValid(makeGuideBody()))).toEqual([]);
+  expect(studioS3Layout().check(parseValid(makeGuideBody()))).toEqual([]);
 });
 
 test.each([
@@ -56,4 +58,69 @@ test.each([
     'artifacts.output_uri': `${root}/results/`,
   });
   expect(others[1]?.message).toContain('as artifacts.log_uri.');
+});
+
+describe('the Studio\u2019s further forms', () => {
+  const MODEL = 's3://deepfinery-trained-models/my-model-1764106730023';
+
+  test.each<[string, Changes]>([
+    [
+      'a folder for each model',
+      { 'artifacts.output_uri': MODEL, 'artifacts.log_uri': `${MODEL}/logs/` },
+    ],
+    [
+      'the input of a bucket without an account',
+      { 'datasets.0.source': 's3://deepfinery-training-data/training-input/a.jsonl' },
+    ],
+    [
+      'the input of an account',
+      { 'datasets.0.source': 's3://deepfinery-training-data-123/training-input/a.jsonl' },
+    ],
+    ['the input of a project', { 'datasets.0.source': `${ROOT}/training-input/a.jsonl` }],
+    [
+      'the same project in the bucket without an account',
+      { 'datasets.0.source': `${ROOT.replace('-123', '')}/ingestion/a.jsonl` },
+    ],
+    ['results of the project', { 'extra_parameters.resume_from': `${ROOT}/results/job-1/` }],
+    ['a job of the project', { 'extra_parameters.resume_from': 'job-1' }],
+    ['a model of the project', { 'extra_parameters.model_uri': `${ROOT}/results/job-1/model/` }],
+  ])('takes %s', (_, changes) => {
+    expect(check(changes)).toEqual([]);
+  });
+
+  test.each<[string, Changes]>([
+    ['artifacts.output_uri', { 'artifacts.output_uri': 's3://deepfinery-trained-models/' }],
+    ['artifacts.output_uri', { 'artifacts.output_uri': `${MODEL}/../other-1/` }],
+    ['datasets[0].source', { 'datasets.0.source': `${MODEL}/a.jsonl` }],
+    ['datasets[0].source', { 'datasets.0.source': 's3://deepfinery-training-data/other/a.jsonl' }],
+    ['base_model.weights_url', { 'base_model.weights_url': 'https://elsewhere.test/w' }],
+    ['extra_parameters.model_uri', { 'extra_parameters.model_uri': 'hf://org/model' }],
+    ['extra_parameters.resume_from', { 'extra_parameters.resume_from': 's3://other/job-1' }],
+    ['extra_parameters.resume_from', { 'extra_parameters.resume_from': '..' }],
+    [
+      'extra_parameters.resume_from',
+      { 'extra_parameters.resume_from': `${ROOT.replace('u-1', 'u-2')}/results/job-1/` },
+    ],
+  ])('refuses %s elsewhere: %j', (path, changes) => {
+    expect(pathsOf(changes)).toEqual([path]);
+  });
+});
+
+describe('prefixes that the operator allows', () => {
+  const changes = { 'extra_parameters.model_uri': 's3://models/base/llama' };
+
+  test('are taken, as whole folders', () => {
+    expect(pathsOf(changes, ['s3://models/base'])).toEqual([]);
+    expect(pathsOf(changes, ['s3://models/base/'])).toEqual([]);
+    expect(pathsOf(changes, ['s3://models/ba'])).toEqual(['extra_parameters.model_uri']);
+    expect(pathsOf({ 'extra_parameters.model_uri': 'hf://org/model' }, ['hf://'])).toEqual([]);
+    expect(
+      pathsOf({ 'extra_parameters.model_uri': 's3://models/base/../x' }, ['s3://models/base']),
+    ).toEqual(['extra_parameters.model_uri']);
+  });
+
+  test('open no other user\u2019s project', () => {
+    const other = { 'extra_parameters.model_uri': 's3://models/users/u-2/projects/p_1/m' };
+    expect(pathsOf(other, ['s3://models/'])).toEqual(['extra_parameters.model_uri']);
+  });
 });

@@ -1,4 +1,4 @@
-import { lastLines, toOneLine } from '../../jobs/outside-text.ts';
+import { toOneLine } from '../../jobs/outside-text.ts';
 import type { Reason } from '../../jobs/reasons.ts';
 import { parseTerminationLine } from '../../jobs/termination-line.ts';
 import type { JobStatus } from '../../requests/job-status.ts';
@@ -8,6 +8,8 @@ export interface RunEnd {
   readonly status: JobStatus;
   readonly reason: Reason;
   readonly detail: string;
+  /** See Observation. */
+  readonly lastWords?: string | undefined;
 }
 
 /** What else tells of an end. */
@@ -18,21 +20,19 @@ export interface EndWords {
   readonly deadlineSeconds: number | undefined;
 }
 
-const TAIL_LINES = 3;
-
 /** How a run ended, for people. Pure. */
 export function toRunEnd(exit: RunExit, words: EndWords): RunEnd {
   if (exit.code === 0) {
     return { status: 'succeeded', reason: 'COMPLETED', detail: 'Training completed' };
   }
-  const { reason, detail } = explain(exit, words);
-  return { status: 'failed', reason, detail: toOneLine(detail) };
+  const { reason, detail, lastWords } = explain(exit, words);
+  return { status: 'failed', reason, detail: toOneLine(detail), lastWords };
 }
 
 function explain(
   { code, signal, cause, message = '' }: RunExit,
   { termination, logTail, deadlineSeconds }: EndWords,
-): { reason: Reason; detail: string } {
+): Omit<RunEnd, 'status'> {
   switch (cause) {
     case 'deadline':
       return {
@@ -50,11 +50,10 @@ function explain(
       return { reason: 'TRAINING_FAILED', detail: message };
   }
   const told = parseTerminationLine(termination);
-  if (told !== undefined) return { reason: told.reason, detail: told.sentence };
   const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
-  const tail = lastLines(logTail, TAIL_LINES);
   return {
-    reason: 'TRAINING_FAILED',
-    detail: `The training ${how}${tail === '' ? '' : `: ${tail}`}`,
+    reason: told?.reason ?? 'TRAINING_FAILED',
+    detail: `The training ${how}`,
+    lastWords: told?.sentence ?? logTail,
   };
 }

@@ -2,6 +2,9 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Config } from './config.ts';
 import { redact } from './requests/credentials.ts';
 
+/** Lines are written together, and at the latest after this time; also at any exit but kill -9. */
+const STANDARD_OUTPUT = { dest: 1, sync: false, minLength: 4096, periodicFlush: 100 };
+
 interface LoggedRequest {
   readonly method?: string;
   readonly url?: string;
@@ -15,7 +18,7 @@ interface LoggedRequest {
 export function createLogger(
   backend: string,
   { logLevel }: Pick<Config, 'logLevel'>,
-  destination: DestinationStream = pino.destination(1),
+  destination: DestinationStream = pino.destination(STANDARD_OUTPUT),
 ): Logger {
   const options = {
     level: logLevel,

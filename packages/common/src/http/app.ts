@@ -67,7 +67,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   registerJsonBody(app);
   registerClosing(app);
   registerRequestMetrics(app, metrics);
-  await registerHeaders(app);
+  registerHeaders(app);
   registerExpectations(app);
   registerHostCheck(app, config, tokens);
   await registerCors(app, config.corsOrigins);

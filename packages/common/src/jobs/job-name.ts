@@ -1,9 +1,13 @@
 import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 
 /** Pods append up to 30 characters to a TrainJob's name, and must fit 63. */
 export const MAX_NAME_LENGTH = 33;
 const HASH_LENGTH = 20;
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** A name is asked for several times in each request about its job. */
+const names = new LRUCache<string, string>({ max: 10_000, memoMethod: writeName });
 
 /**
  * The name of a job's record and TrainJob: a readable prefix and a hash of backend and job id. An
@@ -11,21 +15,29 @@ const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
  * SHA-256, never the same for two.
  */
 export function toJobName(backend: string, jobId: string): string {
-  const prefix = `${backend}-${jobId}`
+  return names.memo(toKey(backend, jobId));
+}
+
+/** The hash inside the name, which is also a label's value. */
+export function toJobIdHash(backend: string, jobId: string): string {
+  return toJobName(backend, jobId).slice(-HASH_LENGTH);
+}
+
+/** Neither part can hold a NUL, so two different pairs never make one text. */
+function toKey(backend: string, jobId: string): string {
+  return `${backend}\0${jobId}`;
+}
+
+function writeName(key: string): string {
+  const prefix = key
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replace(/^[^a-z]+/, '')
     .slice(0, MAX_NAME_LENGTH - HASH_LENGTH - 1)
     .replace(/-+$/, '');
-  return `${prefix || 'job'}-${toJobIdHash(backend, jobId)}`;
-}
-
-/** The hash inside the name, which is also a label's value. */
-export function toJobIdHash(backend: string, jobId: string): string {
-  // Neither part can hold a NUL, so two different pairs never make one text.
-  const digest = hash('sha256', `${backend}\0${jobId}`, 'buffer');
+  const digest = hash('sha256', key, 'buffer');
   let text = '';
   // Five bits a character: a byte's lower bits are as good as any.
   for (const byte of digest.subarray(0, HASH_LENGTH)) text += ALPHABET[byte & 31];
-  return text;
+  return `${prefix || 'job'}-${text}`;
 }

@@ -6,12 +6,17 @@ export const TOKEN_HEADER = 'x-trainer-token';
 
 /** A hook that lets through only requests with a known token, in either of the two headers. */
 export function createAuthenticate(tokens: Tokens) {
-  return async (request: FastifyRequest): Promise<void> => {
-    if (tokens.isOpen) return;
-    const given = readToken(request);
-    if (given === undefined) throw errors.tokenMissing();
-    if (!tokens.includes(given)) throw errors.tokenWrong();
+  return (request: FastifyRequest, _reply: unknown, _body: unknown, done: Done): void => {
+    done(tokens.isOpen ? undefined : refuse(request, tokens));
   };
+}
+
+type Done = (error?: Error) => void;
+
+function refuse(request: FastifyRequest, tokens: Tokens): Error | undefined {
+  const given = readToken(request);
+  if (given === undefined) return errors.tokenMissing();
+  return tokens.includes(given) ? undefined : errors.tokenWrong();
 }
 
 /** Clients that only rename their Authorization header send the scheme in ours too. */

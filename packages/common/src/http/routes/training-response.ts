@@ -14,6 +14,8 @@ const MAX_REMEMBERED_LENGTH = 16 * 1024 * 1024;
 const Summary = z.compile(TrainingResponseSchema.omit({ metadata: true }));
 const Metadata = z.compile(TrainingResponseSchema.shape.metadata);
 
+const json = JSON.stringify;
+
 /** A TrainingResponse whose metadata are JSON already: most of it, and the same in every answer. */
 export type DescribedJob = Omit<TrainingResponse, 'metadata'> & { readonly metadata: string };
 
@@ -62,10 +64,15 @@ export class TrainingResponses {
  */
 export function writeTrainingResponse({ metadata, ...summary }: DescribedJob): string {
   const checked = Summary.parse(summary);
-  const members = Object.entries(checked)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `"${key}":${JSON.stringify(value)}`);
-  return `{${members.join()},"metadata":${metadata}}`;
+  const staleSince =
+    checked.stale_since === undefined ? '' : `"stale_since":${json(checked.stale_since)},`;
+  return (
+    `{"job_id":${json(checked.job_id)},"backend_job_id":${json(checked.backend_job_id)},` +
+    `"status":${json(checked.status)},"reason":${json(checked.reason)},` +
+    `"detail":${json(checked.detail)},"progress":${json(checked.progress)},` +
+    `"timestamps":${json(checked.timestamps)},"dashboard_url":${json(checked.dashboard_url)},` +
+    `${staleSince}"metadata":${metadata}}`
+  );
 }
 
 function toKey({ uid, planRevision }: JobRecord): string {

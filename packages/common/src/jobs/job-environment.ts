@@ -1,6 +1,6 @@
 import { errors } from '../errors.ts';
 import { isCredentialWord } from '../requests/credential-words.ts';
-import { createSecretTest, withoutCredentials } from '../requests/credentials.ts';
+import { withoutCredentials } from '../requests/credentials.ts';
 import type { StorageAuth, TrainingRequest } from '../requests/training-request.ts';
 
 /** A variable of the training's environment: its value, or the key of a secret value. */
@@ -59,15 +59,16 @@ type Credentials = Readonly<Partial<Record<AwsName, string>>>;
 type Env = Readonly<Record<string, unknown>>;
 
 /**
- * Everything that a training finds in its environment, and what of it is secret.
+ * Everything that a training finds in its environment, and what of it is secret; `holdsSecret` is
+ * that of the request.
  * @throws TrainerError PAYLOAD_TOO_LARGE when the normalised request exceeds 96 KiB.
  */
 export function buildJobEnvironment(
   request: TrainingRequest,
+  holdsSecret: (value: unknown) => boolean,
   parts: EnvironmentParts,
 ): JobEnvironment {
   assertFits(request);
-  const holdsSecret = createSecretTest(request);
   const secrets: Record<string, string> = {};
   const variables = new Map<string, Variable>();
 
@@ -84,22 +85,24 @@ export function buildJobEnvironment(
   const visible = withoutCredentials(request);
   // What holds no secret as a whole, as nearly always, need not be looked through part by part.
   const isClean = !holdsSecret(visible);
-  const part = (name: string, value: unknown) => {
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
-    plain(name, text, !isClean && holdsSecret(value));
-  };
+  // The whole is put together from its sections, each of which is needed as a text too.
+  const texts = toTexts(visible);
+  const section = (name: string, key: keyof typeof visible) =>
+    plain(name, texts[key], !isClean && holdsSecret(visible[key]));
+  const address = (name: string, value: string | undefined) =>
+    plain(name, value, !isClean && holdsSecret(value));
 
   plain('TRAINING_JOB_ID', request.job_id);
   plain('TRAINING_BACKEND', parts.backend);
-  plain('TRAINING_REQUEST_JSON', JSON.stringify(visible), !isClean);
-  part('TRAINING_BASE_MODEL_JSON', visible.base_model);
-  part('TRAINING_RESOURCES_JSON', visible.resources);
-  part('TRAINING_CUSTOMIZATION_JSON', visible.customization);
-  part('TRAINING_TUNING_PARAMETERS_JSON', visible.tuning_parameters);
-  part('TRAINING_DATASETS_JSON', visible.datasets);
-  part('TRAINING_LOG_URI', visible.artifacts.log_uri);
-  part('TRAINING_OUTPUT_URI', visible.artifacts.output_uri);
-  part('TRAINING_STATUS_STREAM_URL', visible.artifacts.status_stream_url);
+  plain('TRAINING_REQUEST_JSON', joinMembers(texts), !isClean);
+  section('TRAINING_BASE_MODEL_JSON', 'base_model');
+  section('TRAINING_RESOURCES_JSON', 'resources');
+  section('TRAINING_CUSTOMIZATION_JSON', 'customization');
+  section('TRAINING_TUNING_PARAMETERS_JSON', 'tuning_parameters');
+  section('TRAINING_DATASETS_JSON', 'datasets');
+  address('TRAINING_LOG_URI', visible.artifacts.log_uri);
+  address('TRAINING_OUTPUT_URI', visible.artifacts.output_uri);
+  address('TRAINING_STATUS_STREAM_URL', visible.artifacts.status_stream_url);
   for (const [name, value] of Object.entries(parts.env)) {
     // What is JSON is judged by its keys too.
     if (holdsSecret(parseJson(value))) secret(name, value);
@@ -140,6 +143,20 @@ export function buildJobEnvironment(
     ),
     secrets,
   };
+}
+
+/** The JSON of each member that has one. */
+function toTexts<T extends object>(value: T): { readonly [K in keyof T]?: string } {
+  const texts: { [K in keyof T]?: string } = {};
+  for (const key of Object.keys(value) as (keyof T)[]) {
+    if (value[key] !== undefined) texts[key] = JSON.stringify(value[key]);
+  }
+  return texts;
+}
+
+/** The JSON of an object whose members are JSON already. */
+function joinMembers(texts: Readonly<Record<string, string | undefined>>): string {
+  return `{${Object.entries(texts).map(([key, text]) => `${JSON.stringify(key)}:${text}`)}}`;
 }
 
 function assertFits(request: TrainingRequest): void {

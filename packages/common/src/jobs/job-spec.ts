@@ -86,7 +86,8 @@ export function buildJobSpec(
   const { resources, extra_parameters: extra } = request;
   const { cpus, memory_gb, max_duration_minutes } = resources;
   const gpus = resources.gpus / extra.num_nodes;
-  const { secrets, ...environment } = buildJobEnvironment(request, {
+  const holdsSecret = createSecretTest(request);
+  const { secrets, ...environment } = buildJobEnvironment(request, holdsSecret, {
     backend: backend.name,
     env: backend.env,
     command: extra.trainer_command ?? backend.command,
@@ -103,7 +104,7 @@ export function buildJobSpec(
     resourcesPerNode: { cpus, memoryGb: memory_gb, gpus },
     gpuType: resources.gpu_type,
     deadlineSeconds: max_duration_minutes && max_duration_minutes * 60,
-    sources: toSources(request),
+    sources: toSources(request, holdsSecret),
     clusterOptions: {
       runtime_ref: extra.runtime_ref,
       resources_per_node: extra.resources_per_node,
@@ -130,8 +131,10 @@ function toSecretVariables(
   );
 }
 
-function toSources(request: TrainingRequest): JobSpec['sources'] {
-  const holdsSecret = createSecretTest(request);
+function toSources(
+  request: TrainingRequest,
+  holdsSecret: (value: unknown) => boolean,
+): JobSpec['sources'] {
   const { datasets, extra_parameters } = request;
   const [first, ...further] = datasets;
   const visible = (uri: string | undefined) => (holdsSecret(uri) ? undefined : uri);

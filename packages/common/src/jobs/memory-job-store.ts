@@ -2,12 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { Emitter } from '../emitter.ts';
 import type { JobDraft, JobPayload, JobRecord, PlannedJob } from './job.ts';
 import type { CreateOutcome, JobStore, RecordChange } from './job-store.ts';
+import { toJsonText } from './json-text.ts';
 import { purgePayload, toPurged } from './purge-payload.ts';
 
 interface Entry {
   record: JobRecord;
-  /** Held as one text: a tenth of the memory of the objects, and read a few times per job. */
+  /** Held as texts: a tenth of the memory of the objects, and read a few times per job. */
   payload: string;
+  /** Of the payload; the same text as in answers. */
+  echo: string;
 }
 
 /** Records in this process's memory: they end with it. */
@@ -33,7 +36,7 @@ export class MemoryJobStore implements JobStore {
     const existing = this.#entries.get(draft.name);
     if (existing !== undefined) return { outcome: 'exists', record: existing.record };
     const record: JobRecord = { ...draft, uid: randomUUID(), version: '1' };
-    this.#entries.set(record.name, { record, payload: JSON.stringify(payload) });
+    this.#entries.set(record.name, { record, ...toTexts(payload) });
     this.#announce(record.name);
     return { outcome: 'created', record };
   }
@@ -61,7 +64,7 @@ export class MemoryJobStore implements JobStore {
   async readPayload(record: JobRecord): Promise<JobPayload | undefined> {
     const entry = this.#entries.get(record.name);
     if (entry?.record.uid !== record.uid) return undefined;
-    return JSON.parse(entry.payload) as JobPayload;
+    return toPayload(entry);
   }
 
   async readPlan(record: JobRecord): Promise<PlannedJob | undefined> {
@@ -78,8 +81,7 @@ export class MemoryJobStore implements JobStore {
     let { planRevision } = entry.record;
     if (prepared !== undefined) {
       planRevision += 1;
-      const payload = JSON.parse(entry.payload) as JobPayload;
-      entry.payload = JSON.stringify({ ...payload, ...prepared });
+      Object.assign(entry, toTexts({ ...toPayload(entry), ...prepared }));
     }
     const version = String(Number(record.version) + 1);
     entry.record = { ...entry.record, ...changed, planRevision, version };
@@ -90,9 +92,9 @@ export class MemoryJobStore implements JobStore {
   async purgeCredentials(record: JobRecord): Promise<JobRecord | undefined> {
     const entry = this.#current(record);
     if (entry === undefined) return undefined;
-    const payload = JSON.parse(entry.payload) as JobPayload;
+    const payload = toPayload(entry);
     const isSettled = record.delivery.settled !== undefined;
-    entry.payload = JSON.stringify({ ...payload, ...purgePayload(payload, isSettled) });
+    Object.assign(entry, toTexts({ ...payload, ...purgePayload(payload, isSettled) }));
     entry.record = { ...entry.record, ...toPurged(record) };
     return this.update(record, {});
   }
@@ -117,4 +119,12 @@ export class MemoryJobStore implements JobStore {
   #announce(name: string): void {
     this.#changes.emit(name);
   }
+}
+
+function toTexts({ echo, ...payload }: JobPayload): Pick<Entry, 'payload' | 'echo'> {
+  return { payload: JSON.stringify(payload), echo: toJsonText(echo) };
+}
+
+function toPayload({ payload, echo }: Entry): JobPayload {
+  return { ...JSON.parse(payload), echo: JSON.parse(echo) };
 }

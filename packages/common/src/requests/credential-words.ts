@@ -12,6 +12,8 @@ const FLAG = /^--?([A-Za-z][\w.-]*)$/;
 export function isCredentialWord(word: string, previous: unknown): boolean {
   const flag = typeof previous === 'string' ? FLAG.exec(previous)?.[1] : undefined;
   if (flag !== undefined && /^[^-$]/.test(word) && isCredentialName(flag)) return true;
+  // Nearly every word is but a word, and this is far cheaper than looking for an assignment.
+  if (!/[=:\s]/.test(word)) return false;
   for (const [, named = '', assigned = named] of word.matchAll(ASSIGNMENT)) {
     if (isCredentialName(assigned)) return true;
   }

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { findCredentialFields, namesOf } from './credential-fields.ts';
 import { readShape } from './schema-shape.ts';
 import { type TrainingRequest, TrainingRequestSchema } from './training-request.ts';
@@ -76,7 +77,14 @@ const MARKED = new Set(namesOf(findCredentialFields(readShape(TrainingRequestSch
 const FREE_NAME =
   /(^|[-_.])(secret|password|passwd|credentials?|authorization|api[-_]?key|(access|private|secret)[-_]?key|(?<!(pad|eos|bos|unk|sep|cls|mask|special|max)[-_])token)$/i;
 
+/** Asked of every text of every request, and the names are few. */
+const knownNames = new LRUCache<string, boolean>({ max: 2000, memoMethod: judgeName });
+
 function isCredential(key: string): boolean {
+  return key.length > 64 ? judgeName(key) : knownNames.memo(key);
+}
+
+function judgeName(key: string): boolean {
   const name = key.slice(-64).replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2');
   return MARKED.has(key) || FREE_NAME.test(name);
 }

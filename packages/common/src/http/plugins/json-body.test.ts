@@ -33,13 +33,7 @@ test.each<[string, string | Buffer, string]>([
   ['a fragment', '{"a":', 'The body is not valid JSON'],
   ['two objects', '{}{}', 'The body is not valid JSON'],
   ['single quotes', "{'a': 1}", 'The body is not valid JSON'],
-  ['a list', '[]', 'The body must be one JSON object.'],
-  ['null', 'null', 'The body must be one JSON object.'],
-  ['a text', '"x"', 'The body must be one JSON object.'],
   ['bytes that are no UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 'is not valid UTF-8.'],
-  ['a prototype', '{"a":{"__proto__":{"x":1}}}', 'must not hold a key named __proto__'],
-  ['deep lists', `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, 'nested deeper than 64'],
-  ['an endless number', '{"a":1e999}', 'a number that is too large'],
 ])('%s is refused in one sentence', async (_, payload, sentence) => {
   const answer = await post(payload);
   expect(answer.status).toBe(400);

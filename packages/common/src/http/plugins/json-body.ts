@@ -1,14 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance } from 'fastify';
 import { errors } from '../../errors.ts';
-import { assertPlainObject } from '../../requests/json-shape.ts';
 import { assertExactIntegers, examineJson } from '../../requests/json-text.ts';
 
 export const MAX_BODY_BYTES = 256 * 1024;
 
 /**
  * Reads JSON bodies. Not Fastify's own parser, since the messages of `JSON.parse` repeat the text
- * around the fault, which may be a credential.
+ * around the fault, which may be a credential. What the JSON holds is for the route to judge.
  */
 export function registerJsonBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
@@ -50,7 +49,6 @@ function parseJson(bytes: Buffer): unknown {
     const place = examineJson(text).fault;
     throw errors.bodyNotJson(place && `(line ${place.line} column ${place.column})`);
   }
-  assertPlainObject(body);
   assertExactIntegers(text);
   return body;
 }

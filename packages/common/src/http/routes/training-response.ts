@@ -5,6 +5,7 @@ import type { Config } from '../../config.ts';
 import type { JobAnswer } from '../../controller/jobs.ts';
 import type { JobRecord } from '../../jobs/job.ts';
 import { toJobSummary } from '../../jobs/job-summary.ts';
+import { toJsonText } from '../../jobs/json-text.ts';
 import { type TrainingResponse, TrainingResponseSchema } from '../../requests/training-response.ts';
 import { toStaleSince } from './stale-since.ts';
 
@@ -12,7 +13,7 @@ import { toStaleSince } from './stale-since.ts';
 const MAX_REMEMBERED_LENGTH = 16 * 1024 * 1024;
 
 const Summary = z.compile(TrainingResponseSchema.omit({ metadata: true }));
-const Metadata = z.compile(TrainingResponseSchema.shape.metadata);
+const Metadata = z.compile(TrainingResponseSchema.shape.metadata.omit({ job_spec: true }));
 
 const json = JSON.stringify;
 
@@ -51,8 +52,9 @@ export class TrainingResponses {
   async #describeMetadata({ view, readPlan }: JobAnswer): Promise<string> {
     const { backend, warnings } = view.record;
     const planned = await readPlan();
-    const job_spec = planned?.echo ?? {};
-    const text = JSON.stringify(Metadata.parse({ backend, warnings, job_spec }));
+    const checked = Metadata.parse({ backend, warnings });
+    const jobSpec = planned === undefined ? '{}' : toJsonText(planned.echo);
+    const text = `{"backend":${json(checked.backend)},"warnings":${json(checked.warnings)},"job_spec":${jobSpec}}`;
     if (planned !== undefined) this.#metadata.set(toKey(view.record), text);
     return text;
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import type { Config } from '../../config.ts';
 import { DeadlineQueue } from '../../deadline-queue.ts';
@@ -15,6 +16,8 @@ import {
   type TrainJobSettings,
 } from '../kubeflow/trainjob/manifest.ts';
 import { type MockRun, nextMockChange, observeMockRun } from './mock-timeline.ts';
+
+const Script = z.compile(MockScriptSchema);
 
 type MockConfig = Pick<Config, 'mock'> & TrainJobSettings;
 
@@ -87,7 +90,7 @@ export class MockRunner implements JobRunner {
 
   #toRun(record: JobRecord, plan: JsonObject): MockRun {
     const nowMs = this.#clock.now();
-    const script = MockScriptSchema.parse(plan);
+    const script = Script.parse(plan);
     const startsAtMs = nowMs + toMs(script.submitted_seconds, this.#config.mock.submittedMs);
     const runningMs =
       script.outcome === 'never'

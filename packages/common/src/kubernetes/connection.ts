@@ -3,6 +3,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import type { Clock } from '../clock.ts';
 import { ConfigError } from '../config.ts';
+import { loadKubeConfig } from './load-kube-config.ts';
 
 /** What one call needs to reach the API server as ourselves. */
 export interface Access {
@@ -46,7 +47,7 @@ export class Connection {
 
   /** @throws ConfigError when nothing describes a cluster, or what does cannot be read. */
   static async open(clock: Clock, kubeconfigPath?: string): Promise<Connection> {
-    const load = () => loadConfig(kubeconfigPath);
+    const load = () => loadKubeConfig(kubeconfigPath);
     const config = await load().catch((error: unknown) => {
       if (error instanceof ConfigError) throw error;
       throw new ConfigError(`The kubeconfig cannot be read: ${(error as Error).message}`);
@@ -141,21 +142,6 @@ function currentCluster(config: KubeConfig) {
   const cluster = config.getCurrentCluster();
   if (cluster === null) throw new ConfigError('The kubeconfig has no current cluster.');
   return cluster;
-}
-
-async function loadConfig(kubeconfigPath: string | undefined): Promise<KubeConfig> {
-  // Costs most of a second and 90 MB, so that only the Kubernetes mode pays for it.
-  const { KubeConfig: Loader } = await import('@kubernetes/client-node');
-  const config = new Loader();
-  if (kubeconfigPath === undefined) config.loadFromDefault();
-  else config.loadFromFile(kubeconfigPath);
-  // What the library falls back to when it finds nothing at all.
-  if (config.getCurrentCluster()?.server === 'http://localhost:8080') {
-    throw new ConfigError(
-      'No Kubernetes cluster is configured: run inside one, or set KUBECONFIG to a kubeconfig file.',
-    );
-  }
-  return config;
 }
 
 function createDispatcher(tls: Record<string, unknown>, proxyUrl: string | undefined): Dispatcher {

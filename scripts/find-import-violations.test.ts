@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 /** The violations of a small repository of these files, beside which it is faultless. */
-async function violationsWith(files: Record<string, string>): Promise<string[]> {
+async function violationsWith(files: Record<string, string>, levels = LEVELS): Promise<string[]> {
   const root = await mkdtemp(join(tmpdir(), 'import-rules-'));
   made.push(root);
   const all = {
@@ -45,7 +45,7 @@ async function violationsWith(files: Record<string, string>): Promise<string[]> 
   }
   await link(root, 'services/a-api', 'common', 'packages/common');
   await link(root, 'packages/common', 'testbed', 'testbed');
-  return findImportViolations(root, LEVELS);
+  return findImportViolations(root, levels);
 }
 
 /** Lets a package import another by name. */
@@ -90,6 +90,14 @@ test('a cycle is named once, even one of types on one level', async () => {
 test.each(['helpers.ts', 'local/runner.ts'])('%s without a level is named', async (file) => {
   expect(await violationsWith({ [`${COMMON}/${file}`]: 'export {};' })).toEqual([
     `${COMMON}/${file} has no level: add it to scripts/layers.ts.`,
+  ]);
+});
+
+test('a level that nothing has is named', async () => {
+  const levels = [...LEVELS, ['service/'], ['gone.ts']];
+  expect(await violationsWith({}, levels)).toEqual([
+    'scripts/layers.ts gives service/ a level, but there is no such file or folder.',
+    'scripts/layers.ts gives gone.ts a level, but there is no such file or folder.',
   ]);
 });
 

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cruise, type ICruiseResult, type IViolation } from 'dependency-cruiser';
-import { buildImportRules, hasLevel } from './import-rules.ts';
+import { buildImportRules, findStaleLevels, hasLevel } from './import-rules.ts';
 
 const FOLDERS = ['packages', 'services', 'testbed', 'bench', 'chaos', 'test', 'scripts'];
 
-/** One sentence for each import in the repository at `root` that breaks a rule, and each file without a level. */
+/** One sentence for each import in the repository at `root` that breaks a rule, each file without a level, and each level without a file. */
 export async function findImportViolations(
   root: string,
   levels: readonly string[][],
@@ -14,7 +14,13 @@ export async function findImportViolations(
   const homeless = modules
     .filter(({ source }) => !hasLevel(source, levels) && !source.endsWith('.test.ts'))
     .map(({ source }) => `${source} has no level: add it to scripts/layers.ts.`);
-  return [...new Set([...homeless, ...summary.violations.map(toSentence)])];
+  const stale = findStaleLevels(
+    levels,
+    modules.map(({ source }) => source),
+  ).map(
+    (entry) => `scripts/layers.ts gives ${entry} a level, but there is no such file or folder.`,
+  );
+  return [...new Set([...homeless, ...stale, ...summary.violations.map(toSentence)])];
 }
 
 async function cruiseRepository(root: string, levels: readonly string[][]): Promise<ICruiseResult> {

@@ -54,6 +54,14 @@ export function hasLevel(file: string, levels: readonly string[][]): boolean {
   return !file.startsWith(COMMON) || new RegExp(anyOf(levels.flat())).test(file);
 }
 
+/** The entries of the level table that none of these files is or lies in. */
+export function findStaleLevels(levels: readonly string[][], files: readonly string[]): string[] {
+  return levels.flat().filter((entry) => {
+    const path = `${COMMON}${entry}`;
+    return !files.some((file) => (isFolder(entry) ? file.startsWith(path) : file === path));
+  });
+}
+
 function levelRule(entry: string, index: number, levels: readonly string[][]): IForbiddenRuleType {
   const ownFolder = isFolder(entry) ? [entry] : (levels[index] ?? []).filter((e) => !isFolder(e));
   const allowed = [...levels.slice(0, index).flat(), ...ownFolder];

@@ -23,11 +23,12 @@ export type Outcome = 'succeeded' | 'failed' | 'never';
  */
 export class FakeTrainer {
   readonly #server: FakeApiServer;
-  readonly #trainJobs: string;
+  /** The path of the TrainJobs. */
+  readonly collection: string;
 
   constructor(server: FakeApiServer, namespace: string, runtimes: readonly string[]) {
     this.#server = server;
-    this.#trainJobs = `${TRAINER_API}/namespaces/${namespace}/trainjobs`;
+    this.collection = `${TRAINER_API}/namespaces/${namespace}/trainjobs`;
     this.installSchema(SPEC_FIELDS);
     for (const name of runtimes) {
       const replicatedJobs = [{ name: 'node' }];
@@ -57,7 +58,7 @@ export class FakeTrainer {
   }
 
   path(name: string): string {
-    return `${this.#trainJobs}/${name}`;
+    return `${this.collection}/${name}`;
   }
 
   get(name: string): ApiObject | undefined {

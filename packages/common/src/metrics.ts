@@ -5,7 +5,7 @@ import { JOB_STATUSES, type JobStatus } from './requests/job-status.ts';
 export interface Metrics {
   readonly registry: Registry;
   readonly observeRequest: (method: string, route: string, status: number, seconds: number) => void;
-  readonly deliveries: Counter<'outcome'>;
+  readonly countDelivery: (outcome: string) => void;
 }
 
 /** All three are asked at every scrape, so that counting costs nothing in between. */
@@ -51,6 +51,13 @@ export function createMetrics(
     buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10],
     registers: [registry],
   });
+  const deliveries = new Counter({
+    name: 'trainer_callback_attempts_total',
+    help: 'POSTs to webhooks, by outcome',
+    labelNames: ['outcome'],
+    registers: [registry],
+  });
+  const deliveryChildren = new Map<string, ReturnType<typeof deliveries.labels>>();
   // Hashing labels costs more than counting, and there are few of them.
   const children = new Map<string, ReturnType<typeof requestSeconds.labels>>();
   return {
@@ -61,11 +68,10 @@ export function createMetrics(
       children.set(key, child);
       child.observe(seconds);
     },
-    deliveries: new Counter({
-      name: 'trainer_callback_attempts_total',
-      help: 'POSTs to webhooks, by outcome',
-      labelNames: ['outcome'],
-      registers: [registry],
-    }),
+    countDelivery: (outcome) => {
+      const child = deliveryChildren.get(outcome) ?? deliveries.labels(outcome);
+      deliveryChildren.set(outcome, child);
+      child.inc();
+    },
   };
 }

@@ -46,7 +46,7 @@ export class EventSender {
     });
     // Says nothing about the receiver, and the next leader tries it at once.
     if (this.#isClosed && result.status === undefined) return undefined;
-    metrics.deliveries.inc({ outcome: judgeAttempt(result.status, kind) });
+    metrics.countDelivery(judgeAttempt(result.status, kind));
     return result;
   }
 

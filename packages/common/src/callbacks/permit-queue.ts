@@ -1,6 +1,6 @@
 import { DeadlineQueue } from '../deadline-queue.ts';
+import { Fifo } from '../fifo.ts';
 import type { EventKind } from './event.ts';
-import { Fifo } from './fifo.ts';
 import type { PostResult } from './http/webhook-client.ts';
 import { OriginLimiter, type OriginLimiterOptions, toShare } from './origin-limiter.ts';
 

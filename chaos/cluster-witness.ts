@@ -16,6 +16,7 @@ interface Seen {
     readonly phase?: string;
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
   };
+  readonly spec?: { readonly holderIdentity?: string };
 }
 
 export const TRAINER_API = '/apis/trainer.kubeflow.org/v1alpha1';
@@ -36,6 +37,8 @@ export class ClusterWitness {
   readonly #overlaps = new Set<string>();
   readonly #bare = new Set<string>();
   readonly #looks = new Set<Promise<void>>();
+  readonly #takeoversMs: number[] = [];
+  #leader: string | undefined;
 
   constructor(client: ApiClient, namespace: string) {
     this.#client = client;
@@ -50,6 +53,11 @@ export class ClusterWitness {
         this.#names.set(owner, seen.metadata.name);
       }),
       this.#follow('/api/v1', 'pods', (seen, isGone) => this.#notePod(seen, isGone)),
+      this.#follow('/apis/coordination.k8s.io/v1', 'leases', ({ spec }) => {
+        if (!spec?.holderIdentity || spec.holderIdentity === this.#leader) return;
+        this.#leader = spec.holderIdentity;
+        this.#takeoversMs.push(Date.now());
+      }),
     ];
   }
 
@@ -68,6 +76,11 @@ export class ClusterWitness {
   /** Names of jobs that ran although their record or its credentials were gone. */
   ranWithoutCredentials(): readonly string[] {
     return [...this.#bare];
+  }
+
+  /** When another replica became the leader, UNIX milliseconds. */
+  takeoversMs(): readonly number[] {
+    return this.#takeoversMs;
   }
 
   async list(apiPath: string, resource: string): Promise<readonly Seen[]> {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Answer,
   type Received,
@@ -15,8 +16,8 @@ const fails =
 
 /**
  * Every way in which receivers fail, each of an origin of its own. Once for each event: after five
- * failures in a row one POST in 30 s is let through, and with more of them the events that pile up
- * behind it would take hours, as they may by the guarantee, but not here.
+ * failures in a row an origin has a pause of 30 s, and with more of them what piles up behind its
+ * pauses would take hours, as it may by the guarantee, but not here.
  */
 const BEHAVIOURS = {
   well: () => 200,
@@ -26,10 +27,15 @@ const BEHAVIOURS = {
   resetting: fails('reset', 1),
   slow: fails('hang', 1),
   dripping: fails('drip', 1),
+  /** Answers well, but see `UNHURRIED_MS`. */
+  unhurried: () => 200,
   /** As Training Studio answers to a status that it does not know. */
   particular: (_, { json }) => (json.status === 'submitted' ? 400 : 200),
   gone: (_, { json }) => (isEnd(json.status) ? 410 : 200),
 } satisfies Record<string, Behaviour>;
+
+/** What this receiver takes to write an update down, which an end must not overtake meanwhile. */
+const UNHURRIED_MS = 3000;
 
 export type BehaviourName = keyof typeof BEHAVIOURS | 'down';
 
@@ -40,6 +46,7 @@ export interface SeenEnd {
   readonly webhookId: string;
   readonly body: string;
   readonly answer: Answer;
+  readonly atMs: number;
 }
 
 /** Receivers of callbacks that misbehave, and what of every job's end has reached them. */
@@ -48,6 +55,8 @@ export class Receivers {
   readonly #ends = new Map<string, SeenEnd[]>();
   readonly #attempts = new Map<string, number>();
   readonly #heardOf = new Set<string>();
+  readonly #cutOffsMs = new Map<string, number[]>();
+  readonly #lastStatuses = new Map<string, string>();
   #isDown = true;
 
   static async start(): Promise<Receivers> {
@@ -81,29 +90,46 @@ export class Receivers {
     return this.#heardOf.has(jobId);
   }
 
+  /** When updates of a job were left without an answer, UNIX milliseconds. */
+  cutOffsMs(jobId: string): readonly number[] {
+    return this.#cutOffsMs.get(jobId) ?? [];
+  }
+
+  /** What a receiver shows of a job that writes down whatever it accepts last. */
+  lastStatusOf(jobId: string): string | undefined {
+    return this.#lastStatuses.get(jobId);
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#receivers.values()].map((receiver) => receiver.close()));
   }
 
   async #add(name: BehaviourName, behave: Behaviour): Promise<void> {
-    const answers = (received: Received) => {
+    const answers = async (received: Received) => {
       const webhookId = String(received.headers['webhook-id']);
       const count = (this.#attempts.get(webhookId) ?? 0) + 1;
       this.#attempts.set(webhookId, count);
-      this.#heardOf.add(String(received.json.job_id));
+      const jobId = String(received.json.job_id);
+      const status = String(received.json.status);
+      this.#heardOf.add(jobId);
       const answer = behave(count, received);
-      if (isEnd(received.json.status)) this.#noteEnd(received, webhookId, answer);
+      if (isEnd(status)) this.#noteEnd(received, webhookId, answer);
+      else if (typeof answer === 'string') {
+        this.#cutOffsMs.set(jobId, [...this.cutOffsMs(jobId), received.receivedAtMs]);
+      }
+      if (name === 'unhurried' && !isEnd(status)) await sleep(UNHURRIED_MS);
+      if (answer === 200) this.#lastStatuses.set(jobId, status);
       return answer;
     };
     this.#receivers.set(name, await startWebhookReceiver({ answers }));
   }
 
-  #noteEnd({ json, body }: Received, webhookId: string, answer: Answer): void {
+  #noteEnd({ json, body, receivedAtMs: atMs }: Received, webhookId: string, answer: Answer): void {
     const jobId = String(json.job_id);
     const ends = this.#ends.get(jobId) ?? [];
     this.#ends.set(jobId, ends);
     const { status, reason } = json;
-    ends.push({ status: String(status), reason: String(reason), webhookId, body, answer });
+    ends.push({ status: String(status), reason: String(reason), webhookId, body, answer, atMs });
   }
 }
 

@@ -1,7 +1,7 @@
 import { type ClusterWitness, TRAINER_API } from './cluster-witness.ts';
 import type { Fleet } from './fleet.ts';
 import { isPossibleEnd } from './possible-ends.ts';
-import type { Receivers, SeenEnd } from './receivers.ts';
+import { isEnd, type Receivers, type SeenEnd } from './receivers.ts';
 import type { AcceptedJob, RefusedJob, Workload } from './workload.ts';
 
 export interface Verdict {
@@ -12,8 +12,13 @@ export interface Verdict {
   readonly lost: readonly string[];
   /** Accepted ends beyond the first of a job. */
   readonly repeats: number;
-  /** Jobs with more of those than processes died between sending the end and noting that. */
+  /**
+   * Jobs with more of those than processes died between sending the end and recording that, and
+   * one more where an event before the end was cut off.
+   */
   readonly repeatedForNothing: readonly string[];
+  /** Jobs whose receiver accepted something else after their end. */
+  readonly notEndedLast: readonly string[];
   /** Jobs that were told two different ends, ids or bodies. */
   readonly contradicting: readonly string[];
   /** Jobs that were told an end that cannot follow from what was asked of them. */
@@ -28,6 +33,12 @@ export interface Verdict {
   readonly withoutCredentials: readonly string[];
   readonly orphans: readonly string[];
 }
+
+/** How long an attempt may take, and how long after a cut the end is repeated; see docs/CALLBACKS.md. */
+const ATTEMPT_MS = 15_000;
+const REPEAT_AFTER_MS = 15_000;
+/** How late a watch may tell, or a receiver read. */
+const SEEN_LATE_MS = 2000;
 
 /** Judges a run by what receivers and cluster saw, not by what the service says of itself. */
 export async function judge(
@@ -54,7 +65,14 @@ export async function judge(
     lost: jobs.filter((job) => !isTold(job, receivers)).map(({ id }) => id),
     repeats: jobs.reduce((sum, job) => sum + repeatsOf(job), 0),
     repeatedForNothing: jobs
-      .filter((job) => repeatsOf(job) > (cutShort.get(job.name) ?? 0))
+      .filter((job) => {
+        const hasCut = hasCutBeforeEnd(job, receivers, witness);
+        return repeatsOf(job) > (cutShort.get(job.name) ?? 0) + (hasCut ? 1 : 0);
+      })
+      .map(({ id }) => id),
+    notEndedLast: jobs
+      .filter((job) => isTold(job, receivers) && job.behaviour !== 'gone')
+      .filter(({ id }) => !isEnd(receivers.lastStatusOf(id)))
       .map(({ id }) => id),
     contradicting: jobs
       .filter(({ id }) => {
@@ -76,6 +94,25 @@ export async function judge(
     withoutCredentials: witness.ranWithoutCredentials(),
     orphans: await findOrphans(witness),
   };
+}
+
+/**
+ * Whether an attempt at a job's end came so soon after a takeover, or after an update that was left
+ * without an answer, that what was cut off then might still be written after it.
+ */
+function hasCutBeforeEnd(
+  { id }: AcceptedJob,
+  receivers: Receivers,
+  witness: ClusterWitness,
+): boolean {
+  const isSoonAfter = (startedAtMs: number, withinMs: number) =>
+    receivers.endsOf(id).some(({ atMs }) => {
+      return atMs > startedAtMs - SEEN_LATE_MS && atMs < startedAtMs + withinMs + SEEN_LATE_MS;
+    });
+  return (
+    witness.takeoversMs().some((atMs) => isSoonAfter(atMs, REPEAT_AFTER_MS)) ||
+    receivers.cutOffsMs(id).some((atMs) => isSoonAfter(atMs, ATTEMPT_MS + REPEAT_AFTER_MS))
+  );
 }
 
 /** Whether the end of a job has reached its receiver, or was refused by it for good. */

@@ -69,7 +69,7 @@ describe('LeaseLeadership on the real API server', () => {
     expect(spec?.holderIdentity ?? '').toBe('');
   });
 
-  it('never has two leaders when one is cut off, and the next within 15 s', async () => {
+  it('never has two leaders when one is cut off, and the next within 18 s', async () => {
     const proxy = await FaultProxy.open(cluster.server);
     const [cut, other] = await Promise.all([makeReplica('cut', proxy.url), makeReplica('cut')]);
     await cut.leadership.open();
@@ -84,7 +84,7 @@ describe('LeaseLeadership on the real API server', () => {
     });
     await leads(other);
     stop();
-    expect(performance.now() - cutAtMs).toBeLessThan(15_000);
+    expect(performance.now() - cutAtMs).toBeLessThan(18_000);
     expect(overlaps).toBe(0);
     expect(cut.leadership.isLeader()).toBe(false);
     expect(other.leadership.nextSequence()).toBeGreaterThan(before);

@@ -311,6 +311,19 @@ describe('LeaseLeadership', () => {
       await first.leadership.close();
     });
 
+    it('also when it lost the race for a new Lease that is deleted soon after', async () => {
+      const first = setUp(new OneLease(), new FakeClock(NOW_MS + 5000), 'one');
+      const second = setUp(first.lease, new FakeClock(NOW_MS), 'two');
+      await Promise.all([first.leadership.open(), second.leadership.open()]);
+      const leaders = [first, second].filter(({ leadership }) => leadership.isLeader());
+      expect(leaders).toEqual([first]);
+      first.lease.lease = undefined;
+      await second.clock.advance(2000);
+      expect(second.leadership.isLeader()).toBe(false);
+      await second.leadership.close();
+      await first.leadership.close();
+    });
+
     it('and does not follow a clock that is wrong by more than a day', async () => {
       const { lease, clock, leadership } = setUp();
       const renewTime = new Date(clock.now() + 2 * DAY_MS).toISOString();

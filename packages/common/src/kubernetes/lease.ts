@@ -114,10 +114,7 @@ export class LeaseLeadership implements Leadership {
     const lease = await this.#read(signal);
     const { clock } = this.#parts;
     const isOurs = lease?.spec?.holderIdentity === this.#identity;
-    if (lease !== undefined) {
-      this.#sighting = toSighting(lease, this.#sighting, clock.monotonic());
-      if (!isOurs) this.#sequence.skipTo(toNumberedUntilMs(lease) ?? 0);
-    }
+    if (lease !== undefined) this.#see(lease);
     // Who held a Lease that was deleted leads until its next renewal, or until its time is up.
     const isExpired = clock.monotonic() >= (this.#sighting?.expiresAtMs ?? 0);
     const isToBeMadeAgain = lease === undefined && this.isLeader();
@@ -128,6 +125,13 @@ export class LeaseLeadership implements Leadership {
     } else {
       this.#lose();
     }
+  }
+
+  /** Takes note of until when somebody else holds the Lease, and numbers what it tells. */
+  #see(lease: Lease): void {
+    this.#sighting = toSighting(lease, this.#sighting, this.#parts.clock.monotonic());
+    if (lease.spec?.holderIdentity === this.#identity) return;
+    this.#sequence.skipTo(toNumberedUntilMs(lease) ?? 0);
   }
 
   async #renew(lease: Lease, signal: AbortSignal): Promise<boolean> {
@@ -147,7 +151,12 @@ export class LeaseLeadership implements Leadership {
     const startedAtMs = clock.monotonic();
     const wanted = toAcquired(lease, this.#identity, this.#sequence.reachedMs());
     const acquired = await this.#write(wanted, signal);
-    if (acquired === undefined) return;
+    if (acquired === undefined) {
+      // Who came first may lose its Lease before our next look.
+      const winner = await this.#read(signal);
+      if (winner !== undefined) this.#see(winner);
+      return;
+    }
     this.#lease = acquired;
     this.#lead(startedAtMs);
     if (clock.monotonic() >= this.#deadlineMs) return;

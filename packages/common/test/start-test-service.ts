@@ -7,7 +7,7 @@ import { createService, type ServiceParts } from '../src/service/create-service.
 
 /** A backend that demands nothing. */
 export class TestBackend extends BaseTrainerBackend {
-  readonly name: string = 'test';
+  readonly name = 'test';
   readonly title = 'Test API';
   readonly example = makeRequest();
   readonly defaults = { port: 0, runtimeName: 'test-runtime' };

@@ -52,11 +52,9 @@ export class DeliveryState {
     this.nextHeartbeatAtMs = nextHeartbeatAtMs;
   }
 
-  /** When a final event that is sent at `atMs` has to be repeated, so that it comes last. */
-  repeatAtMs(atMs: number): number | undefined {
-    if (this.cutOffAtMs === undefined) return undefined;
-    const repeatAtMs = this.cutOffAtMs + REPEAT_AFTER_MS;
-    return atMs < repeatAtMs ? repeatAtMs : undefined;
+  /** When a final event that is sent before has to be repeated, so that it comes last. */
+  get repeatAtMs(): number | undefined {
+    return this.cutOffAtMs === undefined ? undefined : this.cutOffAtMs + REPEAT_AFTER_MS;
   }
 
   /**

@@ -144,11 +144,13 @@ describe('leadership', () => {
   it('is needed to send anything', async () => {
     const bed = startDispatcher();
     const record = await bed.addJob('job');
+    const readPayload = vi.spyOn(bed.store, 'readPayload');
     bed.loseLeadership();
     bed.dispatcher.offer(record);
     await bed.clock.advance(60_000);
     await bed.close();
     expect(bed.posts).toEqual([]);
+    expect(readPayload).not.toHaveBeenCalled();
   });
 
   it.each([
@@ -302,6 +304,23 @@ describe('a takeover', () => {
     await bed.untilPosts(16);
     await bed.clock.advance(1000);
     expect(bed.posts).toHaveLength(16);
+    const webhookUrl = 'https://other.test/';
+    const other = { ...CALLBACK, webhookUrl };
+    bed.dispatcher.offer(await bed.addJob('other', { webhookOrigin: undefined }, other));
+    await bed.untilPosts(17);
+    expect(bed.posts[16]?.url).toBe(webhookUrl);
+    await bed.close();
+  });
+
+  it('also concerns what comes into the cache only after it', async () => {
+    const bed = startDispatcher();
+    await bed.clock.advance(1000);
+    bed.takeOver();
+    const record = await bed.addJob('job');
+    bed.dispatcher.offer(record);
+    await bed.untilPosts(1);
+    await bed.answer(0, DELIVERED);
+    expect(bed.peek(record)?.delivery.nextAttemptAtMs).toBe(NOW_MS + 16_000);
     await bed.close();
   });
 });
@@ -336,6 +355,7 @@ describe('the events of a job', () => {
     await bed.answer(0, FAILED);
     expect(bed.posts).toHaveLength(2);
     expect(bed.event(1)).toMatchObject({ reason: 'QUEUED' });
+    await bed.clock.advance(2000);
     await bed.answer(1, DELIVERED);
     await bed.clock.advance(50_000);
     // The first is overtaken, and its retry with it.
@@ -553,6 +573,83 @@ describe('an end', () => {
   });
 });
 
+describe('an update', () => {
+  it('that failed is replaced by the next heartbeat, however long its receiver asked to wait', async () => {
+    const bed = startDispatcher();
+    const record = await bed.addJob('job', LIVE);
+    bed.dispatcher.offer(record);
+    await bed.untilPosts(1);
+    await bed.answer(0, makePostResult(503, { retryAfterMs: 600_000 }));
+    await bed.clock.advance(53_000);
+    expect(bed.posts).toHaveLength(1);
+    await bed.clock.advance(7000);
+    expect(bed.posts).toHaveLength(2);
+    expect(bed.id(1)).not.toBe(bed.id(0));
+    await bed.close();
+  });
+
+  it('that may not be sent is not tried again', async () => {
+    const bed = startDispatcher();
+    const record = await bed.addJob('job', LIVE);
+    bed.dispatcher.offer(record);
+    await bed.untilPosts(1);
+    await bed.answer(0, makePostResult(undefined, { isRefused: true }));
+    await bed.clock.advance(53_000);
+    expect(bed.posts).toHaveLength(1);
+    await bed.close();
+  });
+
+  it('that is asked for again long after a takeover is sent at once', async () => {
+    const bed = startDispatcher();
+    const record = await bed.addJob('job', LIVE);
+    await bed.clock.advance(1000);
+    bed.takeOver();
+    await bed.clock.advance(60_000);
+    const delivery = { ...NO_DELIVERY, replayedAtMs: bed.clock.now() };
+    const replayed = await bed.store.update(record, { delivery });
+    if (replayed !== undefined) bed.dispatcher.offer(replayed);
+    await bed.untilPosts(1);
+    await bed.close();
+  });
+
+  it('comes when its own job is due, not when a namesake before it was', async () => {
+    const bed = startDispatcher();
+    const record = await bed.addJob('job', LIVE);
+    bed.dispatcher.offer(record);
+    await bed.untilPosts(1);
+    await bed.answer(0, DELIVERED);
+    await bed.clock.advance(50_000);
+    await bed.store.delete(record);
+    bed.dispatcher.forget(record.name);
+    bed.dispatcher.offer(await bed.addJob('job', { ...LIVE, createdAtMs: bed.clock.now() }));
+    await bed.untilPosts(2);
+    await bed.answer(1, DELIVERED);
+    await bed.clock.advance(50_000);
+    expect(bed.posts).toHaveLength(2);
+    await bed.close();
+  });
+});
+
+describe('the circuit of a receiver', () => {
+  it.each([
+    ['updates', LIVE],
+    ['final events', {}],
+  ])('is opened by %s that fail', async (_, changes) => {
+    const bed = startDispatcher();
+    for (let n = 0; n < 5; n += 1) {
+      bed.dispatcher.offer(await bed.addJob(`job-${n}`, changes));
+      await bed.untilPosts(n + 1);
+      await bed.answer(n, makePostResult(500, { retryAfterMs: 3600_000 }));
+    }
+    bed.dispatcher.offer(await bed.addJob('last', { createdAtMs: bed.clock.now() }));
+    await bed.clock.advance(29_999);
+    expect(bed.posts).toHaveLength(5);
+    await bed.clock.advance(1);
+    expect(bed.posts).toHaveLength(6);
+    await bed.close();
+  });
+});
+
 describe('a 410 to an update', () => {
   it('settles for good, also when a newer state has come meanwhile', async () => {
     const bed = startDispatcher();
@@ -582,6 +679,18 @@ describe('a 410 to an update', () => {
     await bed.close();
     expect(bed.posts).toHaveLength(1);
   });
+});
+
+it('loses no permit to a job that has nothing to send', async () => {
+  const bed = startDispatcher();
+  const filtered = { ...CALLBACK, eventFilter: ['succeeded' as const] };
+  for (let n = 0; n < 20; n += 1) {
+    bed.dispatcher.offer(await bed.addJob(`job-${n}`, LIVE, filtered));
+    await bed.clock.advance(0);
+  }
+  bed.dispatcher.offer(await bed.addJob('last'));
+  await bed.untilPosts(1);
+  await bed.close();
 });
 
 it('loses no permit to a job that was deleted while it waited for one', async () => {

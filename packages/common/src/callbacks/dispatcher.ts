@@ -147,7 +147,7 @@ export class Dispatcher {
   /** Does what is due for a job now: records what was sent, or lines up for its next event. */
   #wake(name: string): void {
     const state = this.#states.get(name);
-    if (state === undefined || this.#isClosed || !this.#parts.leadership.isLeader()) return;
+    if (state === undefined || this.#isClosed) return;
     if (state.isBusy) {
       state.isDue = true;
       return;
@@ -294,7 +294,7 @@ export class Dispatcher {
     permit.release(result);
     if (result === undefined) return;
     const { replayedAtMs } = record.delivery;
-    const attempt = { atMs, result, replayedAtMs, repeatAtMs: state.repeatAtMs(atMs) };
+    const attempt = { atMs, result, replayedAtMs, repeatAtMs: state.repeatAtMs };
     state.unrecorded = [...state.unrecorded, attempt];
     await this.#record(state, record);
   }
@@ -317,8 +317,7 @@ export class Dispatcher {
     if (this.#states.get(record.name) !== state) return;
     const { settled, nextAttemptAtMs } = recorded?.delivery ?? {};
     if (recorded === undefined || settled !== undefined) this.forget(record.name);
-    else if (nextAttemptAtMs === undefined) state.isDue = true;
-    else this.#deadlines.set(record.name, nextAttemptAtMs);
+    else if (nextAttemptAtMs !== undefined) this.#deadlines.set(record.name, nextAttemptAtMs);
   }
 
   /** Somebody took out of the record where its final event was to go; it must not be kept for ever. */

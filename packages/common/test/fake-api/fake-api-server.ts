@@ -87,11 +87,6 @@ export class FakeApiServer {
     return structuredClone(this.#create(path, { method: 'POST', path: collection, body: object }));
   }
 
-  /** Stores an object of another server's as it was there, with its uid. */
-  restore(collection: string, object: ApiObject): void {
-    this.#store({ ...parseApiPath(collection), name: object.metadata.name }, object, undefined);
-  }
-
   /** Changes any part of an object, as a controller of the cluster or an administrator would. */
   patch(path: string, patch: object): ApiObject {
     const at = parseApiPath(path);

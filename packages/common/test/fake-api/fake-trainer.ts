@@ -23,12 +23,11 @@ export type Outcome = 'succeeded' | 'failed' | 'never';
  */
 export class FakeTrainer {
   readonly #server: FakeApiServer;
-  /** The path of the TrainJobs. */
-  readonly collection: string;
+  readonly #trainJobs: string;
 
   constructor(server: FakeApiServer, namespace: string, runtimes: readonly string[]) {
     this.#server = server;
-    this.collection = `${TRAINER_API}/namespaces/${namespace}/trainjobs`;
+    this.#trainJobs = `${TRAINER_API}/namespaces/${namespace}/trainjobs`;
     this.installSchema(SPEC_FIELDS);
     for (const name of runtimes) {
       const replicatedJobs = [{ name: 'node' }];
@@ -58,7 +57,7 @@ export class FakeTrainer {
   }
 
   path(name: string): string {
-    return `${this.collection}/${name}`;
+    return `${this.#trainJobs}/${name}`;
   }
 
   get(name: string): ApiObject | undefined {

@@ -1,7 +1,8 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findMarkedProcesses } from '../../src/runners/local/process-facts.mjs';
 
@@ -42,6 +43,41 @@ export class LocalBed implements AsyncDisposable {
     };
   }
 
+  /** The run of a job that has begun, by its `backend_job_id`. */
+  findRun(name: string): string {
+    const runs = join(this.stateDir, 'runs');
+    const runId = readdirSync(runs).find((id) => this.readRunFile(id, 'order.json')?.name === name);
+    if (runId === undefined) throw new Error(`${name} has no folder`);
+    return runId;
+  }
+
+  /** A file of a run as JSON; undefined where it is not. */
+  // biome-ignore lint/suspicious/noExplicitAny: what it holds is what tests are about.
+  readRunFile(runId: string, name: string): any {
+    try {
+      return JSON.parse(readFileSync(join(this.runFolder(runId), name), 'utf8'));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** A body whose locations lie in the root, for a trainer that does what `standIn` says. */
+  makeBody(jobId: string, standIn: Record<string, unknown> = {}, more = {}) {
+    return {
+      job_id: jobId,
+      base_model: { provider: 'meta', model_name: 'meta-llama/Llama-2-7b' },
+      datasets: [{ source: join(this.root, 'rows.jsonl'), format: 'jsonl' }],
+      artifacts: { log_uri: `file://${this.root}/logs`, output_uri: join(this.root, 'results') },
+      extra_parameters: { stand_in: standIn },
+      ...more,
+    };
+  }
+
+  /** Resolves when no process of a run lives any more, which nothing tells of. */
+  async untilDead(runId: string): Promise<void> {
+    while (this.isAlive(runId)) await setTimeout(10);
+  }
+
   runFolder(runId: string): string {
     return join(this.stateDir, 'runs', runId);
   }
@@ -51,6 +87,7 @@ export class LocalBed implements AsyncDisposable {
     writeFileSync(join(this.runFolder(runId), 'work', 'release'), '');
   }
 
+  /** Whether any process of the run lives, its shim included. */
   isAlive(runId: string): boolean {
     return findMarkedProcesses(runId).length > 0;
   }

@@ -18,6 +18,8 @@ const {
   exit_code = 1,
   termination = '',
   output = '',
+  // Comes before the output.
+  noise_bytes = 0,
 } = request.extra_parameters?.stand_in ?? {};
 
 const release = join(process.cwd(), 'release');
@@ -38,7 +40,7 @@ writeFileSync('environment.json', JSON.stringify(env), { mode: 0o600 });
 if (forks) {
   spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).unref();
 }
-process.stdout.write(output);
+await new Promise((resolve) => process.stdout.write('x'.repeat(noise_bytes) + output, resolve));
 tell(1);
 const poll = setInterval(() => {
   if (outcome === 'never' || (waits && !existsSync(release))) return;

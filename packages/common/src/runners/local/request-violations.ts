@@ -23,7 +23,8 @@ export const ALLOWED_VARIABLES = [
 /** The fields that `findViolations` looks at. */
 export const LIMITED_FIELDS = ['base_model', 'datasets', 'artifacts', 'extra_parameters'];
 
-const JOB_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+/** A job's id, which is never a path. */
+const JOB_ID = /^(?!\.{1,2}$)[A-Za-z0-9._:-]{1,128}$/;
 const PROGRAMS = ['trainer_command', 'trainer_args'] as const;
 
 /** The part of a request that counts here, as it also stands in a training's environment. */
@@ -58,54 +59,62 @@ export function findLocationViolations(
   request: LimitedRequest,
   { roots, refuseUrl }: LocalLimits,
 ): Violation[] {
-  return listLocations(request)
-    .flatMap(({ path, text, mayBeName }) => {
-      const location = parseLocation(text, mayBeName);
-      const why =
-        location.kind === 'refused'
-          ? location.why
-          : location.kind === 'path'
-            ? refusePath(location.path, roots)
-            : location.kind === 'https'
-              ? refuseUrl(location.url)
-              : undefined;
-      return why === undefined ? [] : [{ path, message: `${path} ${why}.` }];
-    })
-    .concat(refuseStream(request, refuseUrl));
+  return listGiven(request).flatMap(({ path, text, kind }) => {
+    const why =
+      kind === 'address'
+        ? refuseUrl(text)
+        : refuseLocation(text, kind === 'name', roots, refuseUrl);
+    return why === undefined ? [] : [{ path, message: `${path} ${why}.` }];
+  });
 }
 
-interface GivenLocation {
+function refuseLocation(
+  text: string,
+  mayBeName: boolean,
+  roots: LocalLimits['roots'],
+  refuseUrl: LocalLimits['refuseUrl'],
+): string | undefined {
+  const location = parseLocation(text, mayBeName);
+  switch (location.kind) {
+    case 'refused':
+      return location.why;
+    case 'https':
+      return refuseUrl(location.url);
+    case 'path':
+      return refusePath(location.path, roots);
+    default:
+      return undefined;
+  }
+}
+
+/** What a request says in one place: a location, one that may be the hub's name, or an address. */
+interface Given {
   readonly path: string;
   readonly text: string;
-  readonly mayBeName: boolean;
+  readonly kind: 'location' | 'name' | 'address';
 }
 
-function listLocations(request: LimitedRequest): GivenLocation[] {
-  const { base_model, datasets, artifacts, extra_parameters } = request;
+function listGiven({ base_model, datasets, artifacts, extra_parameters }: LimitedRequest): Given[] {
   const { model_uri, resume_from } = extra_parameters as {
-    model_uri?: string;
+    model_uri?: unknown;
     resume_from?: unknown;
   };
-  const resumed = typeof resume_from === 'string' && !JOB_ID.test(resume_from);
-  const given: [path: string, text: string | undefined, mayBeName: boolean][] = [
-    ...datasets.map(
-      ({ source, format }, index) =>
-        [`datasets[${index}].source`, source, format === 'hf'] as const,
-    ),
-    ['base_model.model_name', base_model.model_name, true],
-    ['base_model.weights_url', base_model.weights_url, false],
-    ['extra_parameters.model_uri', model_uri, false],
-    ['artifacts.log_uri', artifacts.log_uri, false],
-    ['artifacts.output_uri', artifacts.output_uri, false],
-    ['extra_parameters.resume_from', resumed ? resume_from : undefined, false],
-  ] as [string, string | undefined, boolean][];
-  return given.flatMap(([path, text, mayBeName]) =>
-    text === undefined ? [] : [{ path, text, mayBeName }],
+  const isJob = typeof resume_from === 'string' && JOB_ID.test(resume_from);
+  const sources = datasets.map(({ source, format }, index) => {
+    const kind: Given['kind'] = format === 'hf' ? 'name' : 'location';
+    return [`datasets[${index}].source`, kind, source] as const;
+  });
+  const given: readonly (readonly [path: string, kind: Given['kind'], text: unknown])[] = [
+    ...sources,
+    ['base_model.model_name', 'name', base_model.model_name],
+    ['base_model.weights_url', 'location', base_model.weights_url],
+    ['extra_parameters.model_uri', 'location', model_uri],
+    ['artifacts.log_uri', 'location', artifacts.log_uri],
+    ['artifacts.output_uri', 'location', artifacts.output_uri],
+    ['extra_parameters.resume_from', 'location', isJob ? undefined : resume_from],
+    ['artifacts.status_stream_url', 'address', artifacts.status_stream_url],
+  ];
+  return given.flatMap(([path, kind, text]) =>
+    typeof text === 'string' && text !== '' ? [{ path, kind, text }] : [],
   );
-}
-
-function refuseStream({ artifacts }: LimitedRequest, refuseUrl: LocalLimits['refuseUrl']) {
-  const path = 'artifacts.status_stream_url';
-  const why = artifacts.status_stream_url && refuseUrl(artifacts.status_stream_url);
-  return why === undefined || why === '' ? [] : [{ path, message: `${path} ${why}.` }];
 }

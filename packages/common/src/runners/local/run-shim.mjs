@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { linkSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  fstatSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { identifyProcess, killMarkedProcesses, sendSignal } from './process-facts.mjs';
@@ -20,9 +29,22 @@ const DRAIN_MS = 2000;
 /** A process that a disk or a driver holds is not gone at once. */
 const KILL_TIMEOUT_MS = 10_000;
 
-const order = JSON.parse(readFileSync(at('order.json'), 'utf8'));
-const inode = claim();
-if (inode !== undefined) await run();
+// What the trainer writes is its owner's alone.
+process.umask(0o077);
+const order = readOrder();
+/** Of run.json, held open so that no other file gets its inode. */
+const claimed = order && claim();
+if (claimed !== undefined) await run();
+
+/** Undefined when the run was given up before this process came to be. */
+function readOrder() {
+  try {
+    return JSON.parse(readFileSync(at('order.json'), 'utf8'));
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+    return undefined;
+  }
+}
 
 /** Makes run.json, whole and at most once: whoever comes second must not start the trainer again. */
 function claim() {
@@ -30,9 +52,10 @@ function claim() {
   const { runId, recordUid, name } = order;
   const facts = { runId, recordUid, name, process: identifyProcess(process.pid) };
   try {
-    writeFileSync(own, JSON.stringify({ ...facts, startedAtMs: Date.now() }), { mode: 0o600 });
+    writeFileSync(own, JSON.stringify({ ...facts, startedAtMs: Date.now() }));
+    const file = openSync(own);
     linkSync(own, at('run.json'));
-    return statSync(own).ino;
+    return file;
   } catch (error) {
     if (error.code !== 'EEXIST' && error.code !== 'ENOENT') throw error;
     return undefined;
@@ -112,7 +135,7 @@ async function finish(end) {
 /** Whether the folder still is the one that this process has claimed. */
 function isOurs() {
   try {
-    return statSync(at('run.json')).ino === inode;
+    return statSync(at('run.json')).ino === fstatSync(claimed).ino;
   } catch (error) {
     return error.code !== 'ENOENT';
   }
@@ -130,7 +153,7 @@ function readStop() {
 function write(name, value) {
   const temporary = at(`.${name}-${process.pid}`);
   try {
-    writeFileSync(temporary, JSON.stringify(value), { mode: 0o600 });
+    writeFileSync(temporary, JSON.stringify(value));
     renameSync(temporary, at(name));
     return true;
   } catch {

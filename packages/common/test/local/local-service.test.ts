@@ -1,0 +1,333 @@
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { startTestService, TestBackend, type TestService } from '../start-test-service.ts';
+import { startWebhookReceiver } from '../webhook-receiver.ts';
+import { LocalBed } from './local-bed.ts';
+
+let bed: LocalBed;
+let service: TestService;
+const env: Record<string, string> = {};
+
+beforeEach(async () => {
+  bed = await LocalBed.create();
+  service = await start();
+});
+afterEach(async () => {
+  await service.close();
+  await bed[Symbol.asyncDispose]();
+});
+
+const start = (more: Record<string, string> = env, backend = new TestBackend()) =>
+  startTestService({ backend, env: { ...bed.env, ...more } });
+
+async function submit(job_id: string, standIn: Record<string, unknown> = {}, more = {}) {
+  const answer = await service.post('/train', bed.makeBody(job_id, standIn, more));
+  expect(answer.body).toMatchObject({ job_id, status: 'submitted' });
+  return answer.body;
+}
+const until = (job_id: string, status: string) =>
+  service.getUntil(job_id, (body) => body.status === status);
+
+async function submitAndRun(job_id: string, standIn: Record<string, unknown>, more = {}) {
+  await submit(job_id, standIn, more);
+  const { body } = await until(job_id, 'running');
+  return { body, runId: bed.findRun(body.backend_job_id) };
+}
+
+test('trains, tells its progress, and ends as the trainer does', async () => {
+  await submit('good', { waits: true });
+  const running = await service.getUntil('good', (body) => body.progress?.percentage === 1);
+  expect(running.body).toMatchObject({
+    status: 'running',
+    reason: 'RUNNING',
+    detail: 'Training is running on 1 CPU core',
+    progress: { percentage: 1, estimated_remaining_seconds: 99, metrics: { loss: 0.5 } },
+    metadata: { job_spec: { runner: 'local', device: 'cpu', processes: 1 } },
+  });
+  const runId = bed.findRun(running.body.backend_job_id);
+  bed.release(runId);
+  const { body } = await until('good', 'succeeded');
+  expect(body).toMatchObject({
+    reason: 'COMPLETED',
+    detail: 'Training completed',
+    progress: { percentage: 100 },
+    timestamps: { started_at: running.body.timestamps.started_at, ended_at: expect.any(String) },
+  });
+  await bed.untilDead(runId);
+});
+
+test.each([
+  [
+    { exit_code: 3, termination: 'DATASET_INVALID: rows.jsonl, line 2.' },
+    'DATASET_INVALID',
+    'rows.jsonl, line 2.',
+  ],
+  [{ exit_code: 1, termination: 'INTERNAL: KeyError: x' }, 'TRAINING_FAILED', 'KeyError: x'],
+  [
+    { exit_code: 9, output: 'one\ntwo\nthree\nfour\n' },
+    'TRAINING_FAILED',
+    'The training ended with exit code 9: two / three / four',
+  ],
+])('a trainer that fails with %j is told as %s', async (standIn, reason, detail) => {
+  await submit('bad', { outcome: 'failed', ...standIn });
+  expect((await until('bad', 'failed')).body).toMatchObject({ reason, detail });
+});
+
+test('tells webhooks, replays a repeated POST, and refuses another one', async () => {
+  const receiver = await startWebhookReceiver();
+  const callbacks = { callbacks: { webhook_url: receiver.url } };
+  await submit('told', {}, callbacks);
+  await until('told', 'succeeded');
+  const final = await receiver.next(({ json }) => json.status === 'succeeded');
+  expect(final.json).toMatchObject({ job_id: 'told', reason: 'COMPLETED' });
+  const again = await service.post('/train', bed.makeBody('told', {}, callbacks));
+  expect(again.headers.get('idempotent-replayed')).toBe('true');
+  const other = await service.post(
+    '/train',
+    bed.makeBody('told', { outcome: 'failed' }, callbacks),
+  );
+  expect(other.status).toBe(409);
+});
+
+test('cancelling ends every process of a run, also those that will not or have left its group', async () => {
+  await service.close();
+  service = await start({ TRAINER_GRACE_SECONDS: '0.3' });
+  const { runId } = await submitAndRun('stubborn', {
+    outcome: 'never',
+    ignoresTerm: true,
+    forks: true,
+  });
+  expect((await service.post('/train/stubborn/cancel')).body.status).toBe('cancelled');
+  await bed.untilDead(runId);
+  expect((await service.request('/train/stubborn')).body.status).toBe('cancelled');
+  while (existsSync(bed.runFolder(runId))) await new Promise((resolve) => setTimeout(resolve, 10));
+});
+
+test('a process that the trainer leaves behind ends with it', async () => {
+  const { runId } = await submitAndRun('forks', { waits: true, forks: true });
+  bed.release(runId);
+  await until('forks', 'succeeded');
+  await bed.untilDead(runId);
+});
+
+test('serves first come, first served, and tells the place in the line', async () => {
+  await service.close();
+  service = await start({ TRAINER_LOCAL_CORES: '1' });
+  const { runId } = await submitAndRun('first', { waits: true });
+  await submit('second', { waits: true });
+  await submit('third', { waits: true });
+  const place = (job: string, number: number) =>
+    service.getUntil(
+      job,
+      ({ reason, detail }) =>
+        reason === 'QUEUED' &&
+        detail === `Waiting for a free CPU core: number ${number} in the line`,
+    );
+  await place('second', 1);
+  const waiting = await place('third', 2);
+  expect(waiting.body).toMatchObject({ status: 'submitted' });
+  expect((await service.post('/train/second/cancel')).body.status).toBe('cancelled');
+  await place('third', 1);
+  bed.release(runId);
+  await until('third', 'running');
+});
+
+test('goes on after a restart with what runs, what waits and what has ended meanwhile', async () => {
+  await service.close();
+  service = await start({ TRAINER_LOCAL_CORES: '2' });
+  const going = await submitAndRun('going', { waits: true });
+  const ending = await submitAndRun('ending', { waits: true });
+  await submit('waiting', { waits: true });
+  await service.getUntil('waiting', ({ reason }) => reason === 'QUEUED');
+  await service.close();
+  bed.release(ending.runId);
+  await bed.untilDead(ending.runId);
+  service = await start({ TRAINER_LOCAL_CORES: '2' });
+  expect((await until('ending', 'succeeded')).body.timestamps.started_at).toBe(
+    ending.body.timestamps.started_at,
+  );
+  expect((await service.request('/train/going')).body).toMatchObject({ status: 'running' });
+  await until('waiting', 'running');
+  bed.release(going.runId);
+  await until('going', 'succeeded');
+});
+
+/** Another family of models on the same machine. */
+class OtherBackend extends TestBackend {
+  override readonly name = 'other' as 'test';
+}
+
+test('shares its slots and its line with the other services of the machine', async () => {
+  const one = { TRAINER_LOCAL_CORES: '1' };
+  await service.close();
+  service = await start(one);
+  await using other = await start(one, new OtherBackend());
+  const { runId } = await submitAndRun('here', { waits: true });
+  await other.post('/train', bed.makeBody('there', { waits: true }));
+  await other.getUntil('there', ({ reason }) => reason === 'QUEUED');
+  await submit('here-2', { waits: true });
+  await service.getUntil('here-2', ({ detail }) => detail.endsWith('number 2 in the line'));
+  expect((await other.request('/train/here')).status).toBe(404);
+  bed.release(runId);
+  const there = await other.getUntil('there', ({ status }) => status === 'running');
+  expect((await service.request('/train/here-2')).body.reason).toBe('QUEUED');
+  bed.release(bed.findRun(there.body.backend_job_id));
+  await until('here-2', 'running');
+});
+
+test('waits for no service that is away', async () => {
+  const one = { TRAINER_LOCAL_CORES: '1' };
+  await service.close();
+  service = await start(one);
+  const other = await start(one, new OtherBackend());
+  const { runId } = await submitAndRun('here', { waits: true });
+  await other.post('/train', bed.makeBody('away', {}));
+  await other.getUntil('away', ({ reason }) => reason === 'QUEUED');
+  await other.close();
+  await submit('here-2', { waits: true });
+  bed.release(runId);
+  await until('here-2', 'running');
+});
+
+test('a second process of one service refuses to start', async () => {
+  await expect(start()).rejects.toThrow(
+    /Another test service \(process \d+\) already keeps its jobs/,
+  );
+});
+
+test('a run gets the credentials of its request in its environment, and nothing of the service', async () => {
+  process.env.TRAINER_API_TOKEN_OF_THE_TEST = 'never-inherited';
+  const { runId } = await submitAndRun(
+    'env',
+    { waits: true },
+    {
+      base_model: {
+        provider: 'meta',
+        model_name: 'org/name',
+        huggingface_token: 'hf_canary_token',
+      },
+      resources: { gpus: 4 },
+    },
+  );
+  await service.getUntil('env', ({ progress }) => progress?.percentage === 1);
+  const environment = bed.readRunFile(runId, 'work/environment.json');
+  expect(environment).toMatchObject({
+    HF_TOKEN: 'hf_canary_token',
+    TRAINING_JOB_ID: 'env',
+    TRAINER_RUN_ID: runId,
+    TRAINER_DEVICE: 'cpu',
+    TRAINER_PROCESSES: '4',
+    TRAINER_LOCAL_ROOTS: bed.root,
+    CUDA_VISIBLE_DEVICES: '',
+    PYTHONSAFEPATH: '1',
+  });
+  expect(environment).not.toHaveProperty('TRAINER_API_TOKEN_OF_THE_TEST');
+  delete process.env.TRAINER_API_TOKEN_OF_THE_TEST;
+
+  // The trainer of this test writes its environment down; nothing else may hold it but the records.
+  const held = listFiles(bed.stateDir).filter((path) =>
+    readFileSync(path, 'latin1').includes('hf_canary_token'),
+  );
+  const names = held.map((path) => path.split('/').at(-1));
+  expect(new Set(names)).toEqual(new Set(['environment.json', 'records.sqlite-wal']));
+  for (const path of listFiles(bed.stateDir)) {
+    expect(`${path} ${(statSync(path).mode & 0o077).toString(8)}`).toBe(`${path} 0`);
+  }
+});
+
+test('forgets credentials and folder when a run expires', async () => {
+  await service.close();
+  service = await start({ TRAINER_TRAINJOB_TTL_SECONDS: '0.2' });
+  await submit(
+    'expires',
+    {},
+    {
+      base_model: {
+        provider: 'meta',
+        model_name: 'org/name',
+        huggingface_token: 'hf_canary_token',
+      },
+    },
+  );
+  const { body } = await until('expires', 'succeeded');
+  const isKept = () =>
+    readdirSync(join(bed.stateDir, 'runs')).length > 0 ||
+    listFiles(bed.stateDir).some((path) =>
+      readFileSync(path, 'latin1').includes('hf_canary_token'),
+    );
+  while (isKept()) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect((await service.request('/train/expires')).body).toMatchObject({
+    status: 'succeeded',
+    detail: body.detail,
+  });
+});
+
+test('a folder outside that a link leads to later is refused when the run starts', async () => {
+  await service.close();
+  service = await start({ TRAINER_LOCAL_CORES: '1' });
+  const { runId } = await submitAndRun('holds', { waits: true });
+  await submit(
+    'later',
+    {},
+    {
+      artifacts: { log_uri: `${bed.root}/later/logs`, output_uri: `${bed.root}/results` },
+    },
+  );
+  symlinkSync('/etc', join(bed.root, 'later'));
+  bed.release(runId);
+  expect((await until('later', 'failed')).body).toMatchObject({
+    reason: 'CONFIG_INVALID',
+    detail: expect.stringContaining('artifacts.log_uri is outside the folders'),
+  });
+});
+
+test('refuses at the POST what a machine of its own would allow', async () => {
+  const { status, body } = await service.post(
+    '/train',
+    bed.makeBody(
+      'ways',
+      {},
+      {
+        datasets: [{ source: '/etc/passwd', format: 'jsonl' }],
+        extra_parameters: { trainer_command: ['id'], trainer_env: { LD_PRELOAD: 'x' } },
+        artifacts: {
+          log_uri: 's3://b/l',
+          output_uri: 's3://b/o',
+          status_stream_url: 'http://127.0.0.1:1/x',
+        },
+      },
+    ),
+  );
+  expect(status).toBe(400);
+  expect(body.errors.map(({ path }: { path: string }) => path)).toEqual([
+    'datasets[0].source',
+    'artifacts.status_stream_url',
+    'extra_parameters.trainer_command',
+    'extra_parameters.trainer_env.LD_PRELOAD',
+  ]);
+});
+
+test('says in warnings what is ignored', async () => {
+  const { metadata } = await submit(
+    'ignored',
+    {},
+    {
+      resources: { gpus: 32, gpu_type: 'H100' },
+      extra_parameters: { container_image: 'a/b:1', queue_name: 'q', stand_in: {} },
+    },
+  );
+  const text = metadata.warnings.join('\n');
+  expect(text).toContain('extra_parameters.container_image is ignored');
+  expect(text).toContain('extra_parameters.queue_name is ignored');
+  expect(text).toContain('resources.gpu_type is ignored');
+  expect(text).toContain(
+    'resources.gpus is 32, and this machine has no GPU: the job trains in 16 processes on CPU cores',
+  );
+});
+
+function listFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}

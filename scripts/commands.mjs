@@ -31,6 +31,7 @@ const commands = {
     tool('tests by public tools', 'vitest', 'run', '--config', 'vitest.tools.config.ts'),
   ],
   chaos: [program('chaos', 'chaos/main.ts')],
+  'chaos:local': [program('chaos of one machine', 'chaos/local/main.ts')],
   mutation: [program('mutation', 'mutation/main.mjs')],
 };
 

@@ -1,7 +1,10 @@
 /** What the tests, measurements and chaos runs of other packages share. Shipped code never imports it. */
+
+export { findMarkedProcesses, identifyProcess } from '../src/runners/local/process-facts.mjs';
 export { eventually } from './eventually.ts';
 export { FakeClock } from './fake-clock.ts';
 export { default as guideExample } from './guide-example.json' with { type: 'json' };
+export { LocalBed } from './local/local-bed.ts';
 export {
   makeRequest,
   startTestService,

@@ -61,9 +61,13 @@ test.each([
   [
     { exit_code: 3, termination: 'DATASET_INVALID: rows.jsonl, line 2.' },
     'DATASET_INVALID',
-    'rows.jsonl, line 2.',
+    'The training ended with exit code 3: rows.jsonl, line 2.',
   ],
-  [{ exit_code: 1, termination: 'INTERNAL: KeyError: x' }, 'TRAINING_FAILED', 'KeyError: x'],
+  [
+    { exit_code: 1, termination: 'INTERNAL: KeyError: x' },
+    'TRAINING_FAILED',
+    'The training ended with exit code 1: KeyError: x',
+  ],
   [
     { exit_code: 9, output: 'one\ntwo\nthree\nfour\n' },
     'TRAINING_FAILED',

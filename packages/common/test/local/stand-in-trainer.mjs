@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /*
@@ -12,6 +12,10 @@ const {
   outcome = 'succeeded',
   // Goes on until its test makes the file `release` in the working folder.
   waits = false,
+  // How long it trains at least.
+  run_ms = 0,
+  // A file that every start adds a line to.
+  record_start,
   ignoresTerm = false,
   // Leaves a process behind in a session of its own, as torchrun's workers are.
   forks = false,
@@ -22,28 +26,38 @@ const {
   noise_bytes = 0,
 } = request.extra_parameters?.stand_in ?? {};
 
+/** A full disk is no reason to end a training, and the service has the exit status. */
+const write = (path, text) => {
+  try {
+    writeFileSync(`${path}.new`, text);
+    renameSync(`${path}.new`, path);
+  } catch (error) {
+    if (error.code !== 'ENOSPC') throw error;
+  }
+};
 const release = join(process.cwd(), 'release');
 const end = (code, line) => {
-  if (line !== '') writeFileSync(env.TRAINER_TERMINATION_FILE, line);
+  if (line !== '') write(env.TRAINER_TERMINATION_FILE, line);
   process.exit(code);
 };
 const tell = (percentage) => {
   const status = { percentage, remaining_seconds: 100 - percentage, metrics: { loss: 0.5 } };
-  writeFileSync(`${env.TRAINER_STATUS_FILE}.new`, JSON.stringify(status));
-  renameSync(`${env.TRAINER_STATUS_FILE}.new`, env.TRAINER_STATUS_FILE);
+  write(env.TRAINER_STATUS_FILE, JSON.stringify(status));
 };
 
 process.on('SIGTERM', () => {
   if (!ignoresTerm) end(143, 'STOPPED: Stopped by SIGTERM at step 3.');
 });
-writeFileSync('environment.json', JSON.stringify(env), { mode: 0o600 });
+if (record_start !== undefined) appendFileSync(record_start, `${request.job_id}\n`);
+write('environment.json', JSON.stringify(env));
 if (forks) {
   spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).unref();
 }
 await new Promise((resolve) => process.stdout.write('x'.repeat(noise_bytes) + output, resolve));
 tell(1);
 const poll = setInterval(() => {
-  if (outcome === 'never' || (waits && !existsSync(release))) return;
+  const isOver = performance.now() >= run_ms && (!waits || existsSync(release));
+  if (outcome === 'never' || !isOver) return;
   clearInterval(poll);
   tell(100);
   if (outcome === 'failed') end(exit_code, termination);

@@ -1,0 +1,59 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LocalBed } from '@trainer/common/testing';
+
+/** The service of one machine, which is killed and started again. */
+export class Machine {
+  readonly #bed: LocalBed;
+  readonly #backend: string;
+  #service: { readonly process: ChildProcess; readonly url: string } | undefined;
+
+  constructor(bed: LocalBed, backend: string) {
+    this.#bed = bed;
+    this.#backend = backend;
+  }
+
+  get url(): string | undefined {
+    return this.#service?.url;
+  }
+
+  /** Starts the service unless it runs. */
+  async start(): Promise<void> {
+    if (this.#service !== undefined) return;
+    const log = openSync(join(this.#bed.folder, 'service.log'), 'a');
+    const child = fork(new URL('../replica.ts', import.meta.url), [this.#backend], {
+      env: {
+        ...process.env,
+        ...this.#bed.env,
+        PORT: '0',
+        LOG_LEVEL: 'info',
+        TRAINER_LOCAL_CORES: '4',
+        TRAINER_GRACE_SECONDS: '1',
+        TRAINER_CALLBACK_INTERVAL_SECONDS: '2',
+        TRAINER_RATE_LIMIT_PER_MINUTE: '0',
+      },
+      stdio: ['ignore', log, log, 'ipc'],
+    });
+    const url = await new Promise<string>((resolve, reject) => {
+      child.on('message', (message: { url?: string }) => {
+        if (message.url !== undefined) resolve(message.url);
+      });
+      child.once('exit', (code) => reject(new Error(`the service ended with ${code}`)));
+    });
+    child.once('exit', () => {
+      if (this.#service?.process === child) this.#service = undefined;
+    });
+    this.#service = { process: child, url };
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#service?.process;
+    this.#service = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+}

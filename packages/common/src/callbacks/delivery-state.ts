@@ -3,6 +3,15 @@ import type { UnrecordedAttempt } from './attempt-log.ts';
 import type { EncodedEvent } from './event.ts';
 import { REPEAT_AFTER_MS } from './retry-policy.ts';
 
+/** What a piece of work on a job's callback leaves to be done. */
+export type NextStep =
+  | { readonly do: 'nothing' }
+  /** Whatever is due then, in UNIX milliseconds, unless there is news before. */
+  | { readonly do: 'wait'; readonly untilMs: number }
+  | { readonly do: 'look-again' }
+  /** The callback is settled, or the job is gone. */
+  | { readonly do: 'forget' };
+
 /** What is kept in memory of one job's callback, from its first event until it is settled. */
 export class DeliveryState {
   readonly recordUid: string;

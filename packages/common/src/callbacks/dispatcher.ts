@@ -1,35 +1,21 @@
 import type { Logger } from 'pino';
-import type { Random } from '../backoff.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
 import type { CallbackTarget, JobRecord } from '../jobs/job.ts';
-import type { JobRunner } from '../jobs/job-runner.ts';
-import type { JobStore } from '../jobs/job-store.ts';
-import { projectJob } from '../jobs/observation.ts';
-import { updateRecord } from '../jobs/update-record.ts';
-import { recordAttempts } from './attempt-log.ts';
-import { DeliveryState } from './delivery-state.ts';
-import {
-  type EncodedEvent,
-  encodeFinalEvent,
-  encodeUpdateEvent,
-  toEventKind,
-  type UpdateEventOptions,
-} from './event.ts';
+import { DeliveryState, type NextStep } from './delivery-state.ts';
+import { toEventKind } from './event.ts';
 import { EventSender, type EventSenderParts } from './event-sender.ts';
+import { FinalDelivery, type FinalDeliveryParts } from './final-delivery.ts';
 import { toOrigin } from './origin-limiter.ts';
 import { type Permit, PermitQueue } from './permit-queue.ts';
-import * as policy from './retry-policy.ts';
+import { toFirstHeartbeatDelayMs, toRetryDelayMs } from './retry-policy.ts';
+import { UpdateDelivery, type UpdateDeliveryParts } from './update-delivery.ts';
 
-export interface DispatcherParts extends EventSenderParts {
-  readonly store: JobStore;
-  readonly runner: JobRunner;
+export interface DispatcherParts
+  extends EventSenderParts,
+    Omit<UpdateDeliveryParts, 'settings'>,
+    Omit<FinalDeliveryParts, 'settings'> {
   readonly logger: Logger;
-  readonly random: Random;
-  readonly settings: {
-    readonly intervalMs: number;
-    readonly retryPeriodMs: number;
-    readonly submittedAs: UpdateEventOptions['submittedAs'];
-  };
+  readonly settings: UpdateDeliveryParts['settings'] & FinalDeliveryParts['settings'];
 }
 
 /** How long what is on its way may hold up the next leader. */
@@ -47,14 +33,15 @@ export class Dispatcher {
   readonly #deadlines: DeadlineQueue;
   readonly #permits: PermitQueue;
   readonly #sender: EventSender;
-  readonly #processId: string;
+  readonly #updates: UpdateDelivery;
+  readonly #finals: FinalDelivery;
   readonly #idle = Promise.withResolvers<void>();
   #busyCount = 0;
   #isClosed = false;
   #ledSinceMs: number;
 
   constructor(parts: DispatcherParts) {
-    const { clock, random } = parts;
+    const { clock } = parts;
     this.#parts = parts;
     this.#ledSinceMs = clock.now();
     this.#deadlines = new DeadlineQueue(clock, (name) => this.#wake(name));
@@ -63,7 +50,8 @@ export class Dispatcher {
       onGranted: (name, permit) => this.#use(name, permit),
     });
     this.#sender = new EventSender(parts);
-    this.#processId = Math.floor(random() * 2 ** 32).toString(36);
+    this.#updates = new UpdateDelivery(parts, this.#sender);
+    this.#finals = new FinalDelivery(parts, this.#sender);
   }
 
   /** To be told before the first record is offered under a new leadership. */
@@ -89,7 +77,7 @@ export class Dispatcher {
     const isSpread = isInherited && clock.now() < this.#ledSinceMs + settings.intervalMs;
     if (isSpread && toEventKind(jobState.status) === 'update') {
       // Of jobs that another leader has told of before, updates begin anew over the interval.
-      const delayMs = policy.toFirstHeartbeatDelayMs(settings.intervalMs, random);
+      const delayMs = toFirstHeartbeatDelayMs(settings.intervalMs, random);
       this.#deadlines.set(name, clock.now() + delayMs);
     } else {
       this.#wake(name);
@@ -153,11 +141,20 @@ export class Dispatcher {
       return;
     }
     const record = this.#parts.store.getCached(name);
-    if (record?.uid !== state.recordUid) this.forget(name);
-    else if (state.unrecorded.length > 0)
-      void this.#run(name, state, () => this.#record(state, record));
-    else if (!this.#isPutOff(record)) {
-      this.#permits.request(name, state.origin, toEventKind(record.state.status));
+    if (record?.uid !== state.recordUid) {
+      this.forget(name);
+      return;
+    }
+    if (state.unrecorded.length > 0) {
+      void this.#run(name, state, () => this.#finals.record(state, record));
+      return;
+    }
+    const kind = toEventKind(record.state.status);
+    const { nextAttemptAtMs = 0 } = record.delivery;
+    if (kind === 'final' && nextAttemptAtMs > this.#parts.clock.now()) {
+      this.#deadlines.set(name, nextAttemptAtMs);
+    } else {
+      this.#permits.request(name, state.origin, kind);
     }
   }
 
@@ -171,162 +168,60 @@ export class Dispatcher {
     }
     void this.#run(name, state, async () => {
       try {
-        await this.#attempt(state, record, permit);
+        return await this.#attempt(state, record, permit);
       } finally {
         permit.release(undefined);
       }
     });
   }
 
-  async #run(name: string, state: DeliveryState, work: () => Promise<void>): Promise<void> {
+  async #run(name: string, state: DeliveryState, work: () => Promise<NextStep>): Promise<void> {
     state.isBusy = true;
     this.#busyCount += 1;
+    let next: NextStep;
     try {
-      await work();
+      next = await work();
     } catch (error) {
       const { clock, random, logger } = this.#parts;
       state.failuresInRow += 1;
-      const delayMs = policy.toRetryDelayMs(state.failuresInRow, undefined, random);
-      this.#deadlines.set(name, clock.now() + Math.min(delayMs, LONGEST_FAILURE_DELAY_MS));
+      const delayMs = toRetryDelayMs(state.failuresInRow, undefined, random);
+      next = { do: 'wait', untilMs: clock.now() + Math.min(delayMs, LONGEST_FAILURE_DELAY_MS) };
       logger.warn({ job: name, err: error }, 'delivery failed, retrying');
-    } finally {
-      state.isBusy = false;
-      this.#busyCount -= 1;
-      if (this.#isClosed && this.#busyCount === 0) this.#idle.resolve();
     }
-    if (!state.isDue) return;
-    state.isDue = false;
-    if (this.#states.get(name) === state) this.#wake(name);
+    state.isBusy = false;
+    this.#busyCount -= 1;
+    if (this.#isClosed && this.#busyCount === 0) this.#idle.resolve();
+    // Meanwhile the job may be gone, or another may have taken its name.
+    if (this.#states.get(name) === state) this.#goOn(name, state, next);
   }
 
-  async #attempt(state: DeliveryState, record: JobRecord, permit: Permit): Promise<void> {
+  #goOn(name: string, state: DeliveryState, next: NextStep): void {
+    const { isDue } = state;
+    state.isDue = false;
+    if (next.do === 'forget') this.forget(name);
+    else if (isDue || next.do === 'look-again') this.#wake(name);
+    else if (next.do === 'wait') this.#deadlines.set(name, next.untilMs);
+  }
+
+  async #attempt(state: DeliveryState, record: JobRecord, permit: Permit): Promise<NextStep> {
     const target = state.target ?? (await this.#readTarget(state, record));
     const kind = toEventKind(record.state.status);
     if (target === undefined) {
-      if (kind === 'final') await this.#giveUp(state, record);
-    } else if (state.origin !== permit.origin) {
-      state.isDue = true;
-    } else if (kind === 'final') {
-      await this.#sendFinal(state, target, record, permit);
-    } else {
-      await this.#sendUpdate(state, target, record, permit);
+      return kind === 'final' ? this.#finals.giveUp(record) : { do: 'nothing' };
     }
+    if (state.origin !== permit.origin) return { do: 'look-again' };
+    const delivery = kind === 'final' ? this.#finals : this.#updates;
+    return delivery.send(state, target, record, permit);
   }
 
   async #readTarget(state: DeliveryState, record: JobRecord): Promise<CallbackTarget | undefined> {
     const target = (await this.#parts.store.readPayload(record))?.callback;
     if (target === undefined) return undefined;
     state.target = target;
-    state.origin = toOrigin(target.webhookUrl);
+    // With what follows an origin in a URL, it is no other one.
+    if (!target.webhookUrl.startsWith(`${state.origin}/`) || state.origin === '') {
+      state.origin = toOrigin(target.webhookUrl);
+    }
     return target;
-  }
-
-  async #sendUpdate(
-    state: DeliveryState,
-    target: CallbackTarget,
-    { name, uid }: JobRecord,
-    permit: Permit,
-  ): Promise<void> {
-    const { store, clock, random } = this.#parts;
-    const record = store.getCached(name);
-    if (record?.uid !== uid) return;
-    if (toEventKind(record.state.status) === 'final') {
-      state.isDue = true;
-      return;
-    }
-    if (target.eventFilter?.includes(record.state.status) === false) return;
-    const event = this.#toUpdate(state, record);
-    const result = await this.#sender.send(target, event);
-    permit.release(result);
-    if (result === undefined) return;
-    if (result.isCutOff) state.cutOffAtMs = clock.now();
-    const verdict = policy.judgeAttempt(result.status, 'update');
-    if (verdict === 'gone') {
-      const { replayedAtMs } = record.delivery;
-      const attempt = { atMs: clock.now(), result, replayedAtMs };
-      state.unrecorded = [...state.unrecorded, attempt];
-      return this.#record(state, record);
-    }
-    // While it was on its way, a newer state may have taken its place.
-    if (state.update !== event) return;
-    let nextAtMs = state.nextHeartbeatAtMs;
-    if (verdict === 'retry' && !result.isRefused) {
-      state.failuresInRow += 1;
-      const delayMs = policy.toRetryDelayMs(state.failuresInRow, result.retryAfterMs, random);
-      nextAtMs = Math.min(nextAtMs, clock.now() + delayMs);
-    } else {
-      state.update = undefined;
-    }
-    this.#deadlines.set(name, nextAtMs);
-  }
-
-  /** The event whose retry is due, unless it is time for a heartbeat or there is news. */
-  #toUpdate(state: DeliveryState, record: JobRecord): EncodedEvent {
-    const { runner, leadership, clock, random, settings } = this.#parts;
-    const nowMs = clock.now();
-    if (state.update !== undefined && nowMs < state.nextHeartbeatAtMs) return state.update;
-    const update = encodeUpdateEvent(projectJob(record, runner.getCached(record.name), nowMs), {
-      sequence: leadership.nextSequence(),
-      processId: this.#processId,
-      nowMs,
-      submittedAs: settings.submittedAs,
-    });
-    const delayMs = policy.toHeartbeatDelayMs(settings.intervalMs, random);
-    state.startUpdate(record, update, nowMs + delayMs);
-    return update;
-  }
-
-  async #sendFinal(
-    state: DeliveryState,
-    target: CallbackTarget,
-    { name, uid }: JobRecord,
-    permit: Permit,
-  ): Promise<void> {
-    // The leader before us may have sent it already, which what is known here may not show yet.
-    const record = await this.#parts.store.getLive(name);
-    if (record?.uid !== uid || record.delivery.settled !== undefined) {
-      if (this.#states.get(name) === state) this.forget(name);
-      return;
-    }
-    if (this.#isPutOff(record)) return;
-    const atMs = this.#parts.clock.now();
-    const result = await this.#sender.send(target, encodeFinalEvent(record));
-    permit.release(result);
-    if (result === undefined) return;
-    const { replayedAtMs } = record.delivery;
-    const attempt = { atMs, result, replayedAtMs, repeatAtMs: state.repeatAtMs };
-    state.unrecorded = [...state.unrecorded, attempt];
-    await this.#record(state, record);
-  }
-
-  /** Whether the next attempt at a final event is not due yet; then it comes back to it. */
-  #isPutOff({ name, state, delivery: { nextAttemptAtMs } }: JobRecord): boolean {
-    if (nextAttemptAtMs === undefined || nextAttemptAtMs <= this.#parts.clock.now()) return false;
-    if (toEventKind(state.status) === 'update') return false;
-    this.#deadlines.set(name, nextAttemptAtMs);
-    return true;
-  }
-
-  /** Writes the attempts that only this process knows of into the record. */
-  async #record(state: DeliveryState, record: JobRecord): Promise<void> {
-    const { store, settings, random } = this.#parts;
-    const attempts = state.unrecorded;
-    const retry = { periodMs: settings.retryPeriodMs, random };
-    const recorded = await recordAttempts(store, record, attempts, retry);
-    state.unrecorded = state.unrecorded.filter((attempt) => !attempts.includes(attempt));
-    if (this.#states.get(record.name) !== state) return;
-    const { settled, nextAttemptAtMs } = recorded?.delivery ?? {};
-    if (recorded === undefined || settled !== undefined) this.forget(record.name);
-    else if (nextAttemptAtMs !== undefined) this.#deadlines.set(record.name, nextAttemptAtMs);
-  }
-
-  /** Somebody took out of the record where its final event was to go; it must not be kept for ever. */
-  async #giveUp(state: DeliveryState, record: JobRecord): Promise<void> {
-    await updateRecord(this.#parts.store, record, ({ delivery }) =>
-      delivery.settled === undefined
-        ? { delivery: { ...delivery, settled: 'expired' } }
-        : undefined,
-    );
-    if (this.#states.get(record.name) === state) this.forget(record.name);
   }
 }

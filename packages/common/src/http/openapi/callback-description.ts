@@ -21,7 +21,7 @@ export const CALLBACKS = {
         description: [
           'Sent at once for every change of status or reason, and once a minute or as often as the operator set while the job is submitted or running; once more, and then no more, when it ended.',
           'The request also carries `Authorization`, when it gave `callbacks.auth_header`.',
-          'By [Standard Webhooks](https://www.standardwebhooks.com/): at least once, in any order. Tell repeated events by `webhook-id` and old ones by `sequence`. The end of a job is tried again, for about a day, until the answer is 2xx or 410; no other event is tried again after a 4xx.',
+          'By [Standard Webhooks](https://www.standardwebhooks.com/): at least once, and never two of one job at a time. Tell repeated events by `webhook-id` and old ones by `sequence`. The end of a job is tried again, for about a day, until the answer is 2xx or 410; no other event is tried again after a 4xx.',
         ].join('\n\n'),
         parameters: [
           header('webhook-id', true, 'The same in every attempt at one event'),

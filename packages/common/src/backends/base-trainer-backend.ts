@@ -4,7 +4,7 @@ import { errors } from '../errors.ts';
 import type { CallbackTarget } from '../jobs/job.ts';
 import { buildJobSpec } from '../jobs/job-spec.ts';
 import { identifyRequest } from '../requests/asked-forms.ts';
-import { parseTrainingRequest } from '../requests/parse-training-request.ts';
+import { REQUEST_FORMAT, type RequestFormat } from '../requests/parse-training-request.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
 import { COMMON_RULES, checkRules, nodesOfGpuType, type Rule, secretsIn } from './rules.ts';
 import { studioS3Layout } from './s3-layout.ts';
@@ -23,6 +23,11 @@ export abstract class BaseTrainerBackend {
   abstract readonly example: Readonly<Record<string, unknown>>;
   /** What it demands of a request, in the order in which violations are told. */
   abstract readonly rules: readonly Rule[];
+
+  /** How its requests are parsed, and what of them is secret. */
+  get format(): RequestFormat {
+    return REQUEST_FORMAT;
+  }
 
   /** The command that replaces the runtime's own, where the request does not name one. */
   command(_request: TrainingRequest): readonly string[] | undefined {
@@ -46,18 +51,20 @@ export abstract class BaseTrainerBackend {
    * @throws TrainerError INVALID_REQUEST with every violation of schema and rules.
    */
   prepare(body: unknown, config: Config, furtherRules: readonly Rule[] = []): Submission {
-    const parsed = parseTrainingRequest(body);
+    const { format } = this;
+    const { credentials } = format;
+    const parsed = format.parse(body);
     const { request } = parsed;
     const rules = [...this.rules, ...COMMON_RULES, ...settingRules(config), ...furtherRules];
     const violations = [
       ...parsed.violations,
-      ...(request === undefined ? [] : checkRules(rules, request, parsed.violations)),
+      ...(request === undefined ? [] : checkRules(rules, request, parsed.violations, credentials)),
     ];
     if (violations.length > 0 || request === undefined) throw errors.invalid(violations);
     const traits = { name: this.name, command: this.command(request), env: this.env(request) };
     return {
-      ...buildJobSpec(request, traits, config),
-      ...identifyRequest(parsed.body, request),
+      ...buildJobSpec(request, traits, config, credentials),
+      ...identifyRequest(parsed.body, request, format),
       callback: toCallbackTarget(request),
       warnings: [...parsed.warnings, ...this.warnings(request)],
     };

@@ -1,5 +1,6 @@
 import type { GpuPlacement } from '../config.ts';
 import type { Violation } from '../errors.ts';
+import type { CredentialFields } from '../requests/credential-fields.ts';
 import { isCredentialName } from '../requests/credential-names.ts';
 import { createSecretTest } from '../requests/credentials.ts';
 import {
@@ -34,7 +35,10 @@ export interface Rule {
   readonly demand?: Demand;
   /** The paths it looks at; it is not asked when the schema refused one of them. */
   readonly reads: readonly string[];
-  readonly check: (request: TrainingRequest) => readonly Violation[];
+  readonly check: (
+    request: TrainingRequest,
+    credentials?: CredentialFields,
+  ) => readonly Violation[];
 }
 
 /** Everything that `rules` find wrong, in their order, apart from what the schema refused already. */
@@ -42,10 +46,11 @@ export function checkRules(
   rules: readonly Rule[],
   request: TrainingRequest,
   refused: readonly Violation[],
+  credentials?: CredentialFields,
 ): Violation[] {
   return rules
     .filter(({ reads }) => !isAffected(reads, refused))
-    .flatMap(({ check }) => check(request));
+    .flatMap(({ check }) => check(request, credentials));
 }
 
 /** A rule about one field: `explain` returns a sentence when the request breaks it. */
@@ -211,10 +216,13 @@ export function secretsIn(allowed: readonly string[]): Rule {
 /** These end up readable on Kubernetes objects, where a credential must never stand. */
 const noSecretInPlainSight: Rule = {
   reads: ['job_id', 'base_model', 'datasets', 'artifacts', 'callbacks', 'extra_parameters'],
-  check: (request) => {
+  check: (request, fields) => {
     const { job_labels, job_annotations, model_uri, container_image } = request.extra_parameters;
     // A label may well be the same word as a harmless variable.
-    const holdsSecret = createSecretTest(request, { counts: isCredentialName });
+    const holdsSecret = createSecretTest(request, {
+      counts: isCredentialName,
+      ...(fields && { fields }),
+    });
     return Object.entries({ job_labels, job_annotations, model_uri, container_image })
       .filter(([, value]) => value !== undefined && holdsSecret(value))
       .map(([field]) => ({

@@ -1,4 +1,5 @@
 import { errors } from '../errors.ts';
+import type { CredentialFields } from '../requests/credential-fields.ts';
 import { isCredentialWord } from '../requests/credential-words.ts';
 import { withoutCredentials } from '../requests/credentials.ts';
 import type { StorageAuth, TrainingRequest } from '../requests/training-request.ts';
@@ -26,6 +27,8 @@ export interface JobEnvironment {
 
 /** What a job's environment holds besides its request. */
 export interface EnvironmentParts {
+  /** Where the request may carry credentials. */
+  readonly credentials: CredentialFields | undefined;
   readonly backend: string;
   readonly env: Readonly<Record<string, string>>;
   readonly command: readonly string[] | undefined;
@@ -82,7 +85,7 @@ export function buildJobEnvironment(
     else if (value !== undefined) variables.set(name, { name, value });
   };
 
-  const visible = withoutCredentials(request);
+  const visible = withoutCredentials(request, parts.credentials);
   // What holds no secret as a whole, as nearly always, need not be looked through part by part.
   const isClean = !holdsSecret(visible);
   // The whole is put together from its sections, each of which is needed as a text too.

@@ -1,5 +1,7 @@
 import type { Config } from '../config.ts';
-import { createSecretTest } from '../requests/credentials.ts';
+import type { CredentialFields } from '../requests/credential-fields.ts';
+import { REQUEST_CREDENTIALS } from '../requests/credential-names.ts';
+import { createSecretTest, withoutCredentials } from '../requests/credentials.ts';
 import type { ExtraParameters, MockScript } from '../requests/extra-parameters.ts';
 import type { SecretVariable } from '../requests/trainer-variables.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
@@ -82,12 +84,15 @@ export function buildJobSpec(
   request: TrainingRequest,
   backend: BackendTraits,
   config: Pick<Config, 'defaultContainerImage' | 's3Endpoint' | 's3Region'>,
+  credentials: CredentialFields | undefined = REQUEST_CREDENTIALS,
 ): SpecifiedJob {
-  const { resources, extra_parameters: extra } = request;
+  // A plan shows what it holds, so it is made of what may be seen.
+  const { resources, extra_parameters: extra } = withoutCredentials(request, credentials);
   const { cpus, memory_gb, max_duration_minutes } = resources;
   const gpus = resources.gpus / extra.num_nodes;
-  const holdsSecret = createSecretTest(request);
+  const holdsSecret = createSecretTest(request, { fields: credentials });
   const { secrets, ...environment } = buildJobEnvironment(request, holdsSecret, {
+    credentials,
     backend: backend.name,
     env: backend.env,
     command: extra.trainer_command ?? backend.command,
@@ -115,7 +120,7 @@ export function buildJobSpec(
       node_selector: extra.node_selector,
       tolerations: extra.tolerations,
       image_pull_secrets: extra.image_pull_secrets,
-      secret_variables: toSecretVariables(extra.trainer_env),
+      secret_variables: toSecretVariables(request.extra_parameters.trainer_env),
     },
     simulation: extra.mock,
   };

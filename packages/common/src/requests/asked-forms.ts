@@ -1,7 +1,8 @@
 import { findDifferences, toAsked, toFingerprint } from './canonical-request.ts';
+import { dropCredentials } from './credential-fields.ts';
 import { withoutCredentialWords } from './credential-words.ts';
 import { toFirstForm } from './first-canonical-form.ts';
-import type { SchemaShape } from './schema-shape.ts';
+import { REQUEST_FORMAT, type RequestFormat } from './parse-training-request.ts';
 import type { TrainingRequest } from './training-request.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -32,9 +33,11 @@ export interface RequestIdentity {
 export function identifyRequest(
   body: Json,
   request: TrainingRequest,
-  shape?: SchemaShape,
+  { shape, credentials }: Pick<RequestFormat, 'shape' | 'credentials'> = REQUEST_FORMAT,
 ): RequestIdentity {
-  const first = toFirstForm(body, request);
+  // A field that was marked since is none that the first release knows.
+  const unmarked = dropCredentials(body, credentials, { keepsNames: false }) as Json;
+  const first = toFirstForm(unmarked, request);
   const second = toAsked(body, request, shape);
   return {
     // The first release counts credentials of a command line, which need not be kept for that.

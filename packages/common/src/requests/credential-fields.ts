@@ -35,20 +35,26 @@ export function namesOf(fields: CredentialFields | undefined): string[] {
 }
 
 /**
- * A copy of `value` without its marked fields. Of a marked map the names stay, as `<field>_names`;
+ * A copy of `value` without its marked fields. Of a marked map the names may stay, as `<field>_names`;
  * an object that held nothing but credentials goes as a whole.
  */
-export function dropCredentials(value: unknown, fields: CredentialFields | undefined): unknown {
+export function dropCredentials(
+  value: unknown,
+  fields: CredentialFields | undefined,
+  { keepsNames = true }: { readonly keepsNames?: boolean } = {},
+): unknown {
   if (fields === undefined || typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map((item) => dropCredentials(item, fields.element));
+  if (Array.isArray(value)) {
+    return value.map((item) => dropCredentials(item, fields.element, { keepsNames }));
+  }
   const copy: Record<string, unknown> = {};
   for (const [key, child] of Object.entries(value)) {
     if (child === undefined) continue;
     if (fields.marks.has(key)) {
-      if (isRecord(child)) copy[`${key}_names`] = Object.keys(child);
+      if (keepsNames && isRecord(child)) copy[`${key}_names`] = Object.keys(child);
       continue;
     }
-    const rest = dropCredentials(child, fields.inside.get(key));
+    const rest = dropCredentials(child, fields.inside.get(key), { keepsNames });
     const isEmptied = rest !== child && isRecord(rest) && Object.keys(rest).length === 0;
     if (!isEmptied) copy[key] = rest;
   }

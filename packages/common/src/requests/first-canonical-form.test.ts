@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type Body, parseValid } from '../../test/builders.ts';
+import { identifyRequest } from './asked-forms.ts';
 import { toFingerprint } from './canonical-request.ts';
 import { toFirstForm } from './first-canonical-form.ts';
 
@@ -19,6 +20,7 @@ const FIXTURES: readonly Fixture[] = JSON.parse(
 test.each(FIXTURES.map((fixture) => [fixture.name, fixture] as const))(
   'the first form of %s is that of the first release',
   (_, { body, asked, fingerprint }) => {
+    expect(identifyRequest(body, parseValid(body)).fingerprints.fingerprint).toBe(fingerprint);
     const form = toFirstForm(body, parseValid(body));
     expect(form).toEqual(asked);
     expect(toFingerprint(form)).toBe(fingerprint);

@@ -1,7 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { findCredentialFields, namesOf } from './credential-fields.ts';
-import { readShape } from './schema-shape.ts';
-import { type TrainingRequest, TrainingRequestSchema } from './training-request.ts';
+import type { TrainingRequest } from './training-request.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -73,7 +71,10 @@ function toCanonical(value: unknown): unknown {
   return isEmpty ? undefined : canonical;
 }
 
-const MARKED = new Set(namesOf(findCredentialFields(readShape(TrainingRequestSchema))));
+const FIELDS = new Set([
+  ...['auth_token', 'huggingface_token', 'auth_header', 'token', 'username', 'password'],
+  ...['aws_access_key_id', 'aws_secret_access_key', 'aws_session_token'],
+]);
 const FREE_NAME =
   /(^|[-_.])(secret|password|passwd|credentials?|authorization|api[-_]?key|(access|private|secret)[-_]?key|(?<!(pad|eos|bos|unk|sep|cls|mask|special|max)[-_])token)$/i;
 
@@ -86,7 +87,7 @@ function isCredential(key: string): boolean {
 
 function judgeName(key: string): boolean {
   const name = key.slice(-64).replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2');
-  return MARKED.has(key) || FREE_NAME.test(name);
+  return FIELDS.has(key) || FREE_NAME.test(name);
 }
 
 function withoutUrlSecrets(text: string): string {

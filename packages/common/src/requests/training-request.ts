@@ -163,7 +163,9 @@ const CustomizationSchema = z
       merged[nested] = value;
     }
     const qlora = rest.method === 'qlora' ? (rest.qlora ?? QloraSchema.parse({})) : undefined;
-    return { ...rest, lora: LoraSchema.parse(merged), qlora };
+    // A field that only its schema knows stays, so that what it holds is known wherever it is repeated.
+    const filled: z.output<typeof LoraSchema> = { ...merged, ...LoraSchema.parse(merged) };
+    return { ...rest, lora: filled, qlora };
   });
 
 const ResourcesSchema = z

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { SETTINGS } from '@trainer/common';
 import { expect, test } from 'vitest';
 
@@ -18,4 +18,17 @@ test.each(rows)('the README has the default of $name', ({ name, value }) => {
   // What it shows must mean the same as leaving the variable out.
   const shown = value === undefined ? undefined : schema?.parse(value);
   expect(shown).toEqual(schema?.parse(undefined));
+});
+
+const pages = readdirSync(new URL('../docs', import.meta.url))
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => ({
+    name,
+    text: readFileSync(new URL(`../docs/${name}`, import.meta.url), 'utf8'),
+  }));
+
+test.each(pages)('docs/$name has no second table of settings', ({ text }) => {
+  const cells = [...text.matchAll(/^\| (`[^|]+`) \|/gm)].map(([, cell = '']) => cell);
+  const named = cells.map((cell) => cell.replaceAll(/[`\s]/g, '').split(','));
+  expect(named.filter((names) => names.every((name) => name in settings))).toEqual([]);
 });

@@ -146,7 +146,11 @@ it('renders a TrainJob without any service', async () => {
   const rendered = await run(['render', example('meta')], {
     env: { TRAINER_JOBS_NAMESPACE: 'my-jobs', PORT: 'nonsense' },
   });
-  expect(rendered).toMatchObject({ code: 0, stderr: '' });
+  expect(rendered).toMatchObject({
+    code: 0,
+    stderr:
+      'Warning: resources.gpu_type is not mapped by TRAINER_GPU_TYPES, so the job may run on any node with GPUs.\n',
+  });
   expect(parse(rendered.stdout)).toMatchObject({
     kind: 'TrainJob',
     metadata: { namespace: 'my-jobs', labels: { 'trainer.deepfinery/backend': 'meta' } },

@@ -86,7 +86,10 @@ it('shows and repeats deliveries', async () => {
   const { client } = await startService();
   await client.submit(REQUEST);
   expect(await client.deliveries('job-1')).toMatchObject({ job_id: 'job-1', outcome: 'none' });
-  expect(await failureOf(client.replay('job-1'))).toMatchObject({ code: 'INVALID_REQUEST' });
+  expect(await failureOf(client.replay('job-1'))).toMatchObject({
+    status: 409,
+    code: 'REPLAY_REFUSED',
+  });
 });
 
 it('sends the token, or asks for it every time', async () => {

@@ -44,7 +44,7 @@ afterAll(async () => {
 });
 
 it('shows one folder of four files, and one line', async () => {
-  const shown = [...page.matchAll(/^`([^`]+)`:\n\n```/gm)].map(([, path]) => path);
+  const shown = [...page.matchAll(/^`(services\/[^`]+)`:\n\n```/gm)].map(([, path]) => path);
   expect(shown).toEqual([
     `${SERVICE}/package.json`,
     `${SERVICE}/src/backend.ts`,

@@ -79,6 +79,22 @@ def test_targets_that_cannot_be(model: Any) -> None:
         choose_targets(model, AdapterPlan(8, 16, 0.0, ("lm_head",), {}), (), [])
 
 
+def test_weights_are_published_as_their_base_was(model: Any, tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from trainer_runtime.training.save_model import save_weights
+
+    save_weights(model, torch.bfloat16, tmp_path)
+    again = AutoModelForCausalLM.from_pretrained(tmp_path, dtype="auto")
+    assert again.dtype is torch.bfloat16
+    assert again.get_output_embeddings().weight is again.get_input_embeddings().weight
+    size = sum(path.stat().st_size for path in tmp_path.glob("*.safetensors"))
+    assert size < 2.1 * sum(value.numel() for value in model.parameters())
+    for before, after in zip(model.parameters(), again.parameters(), strict=True):
+        assert torch.equal(before.to(torch.bfloat16), after)
+
+
 def test_full_trains_only_the_named_layers(model: Any) -> None:
     from trainer_runtime.training.trainable import freeze_all_but
 

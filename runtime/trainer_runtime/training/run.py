@@ -5,6 +5,7 @@ import platform
 import shutil
 import sys
 import traceback
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -247,7 +248,10 @@ def _start_distributed(device: str) -> None:
         return
     if device == "gpu":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    torch.distributed.init_process_group("nccl" if device == "gpu" else "gloo")
+    # The others wait while one writes the tokens of many rows, or a large model.
+    torch.distributed.init_process_group(
+        "nccl" if device == "gpu" else "gloo", timeout=timedelta(hours=2)
+    )
 
 
 def _device_name(device: str) -> str:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from trainer_runtime.run_description import RunDescription
 
 #: Written by trainers and read by nobody who loads a model; the first is a pickle.
@@ -23,7 +25,11 @@ def save_model(
         generation.eos_token_id = stop_ids if len(stop_ids) > 1 else stop_ids[0]
         if tokenizer.pad_token_id is not None:
             generation.pad_token_id = tokenizer.pad_token_id
-    trainer.save_model(str(folder))
+    dtype = _base_dtype(run) if run.plan.adapter is None else None
+    if dtype is None:
+        trainer.save_model(str(folder))
+    elif trainer.is_world_process_zero():
+        save_weights(model, dtype, folder)
     if not trainer.is_world_process_zero():
         return
     tokenizer.save_pretrained(str(folder))
@@ -33,6 +39,31 @@ def save_model(
     for name in _LEFT_OUT:
         (folder / name).unlink(missing_ok=True)
     _name_base_model(folder / "adapter_config.json", run)
+
+
+def save_weights(model: Any, dtype: torch.dtype, folder: Path) -> None:
+    """Weights in `dtype`; what is trained in fp32 is published as its base model was."""
+    cast: dict[int, torch.Tensor] = {}
+    state = {}
+    for name, value in model.state_dict().items():
+        # Tied weights stay one tensor, or they would be written twice.
+        kept = cast.setdefault(
+            value.data_ptr(), value.to(dtype) if value.is_floating_point() else value
+        )
+        state[name] = kept
+    model.save_pretrained(str(folder), state_dict=state)
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config["dtype"] = str(dtype).removeprefix("torch.")
+    config.pop("torch_dtype", None)
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+def _base_dtype(run: RunDescription) -> torch.dtype | None:
+    """bf16 or fp16 where the base model's weights are; None for fp32."""
+    config = json.loads((Path(run.model_path) / "config.json").read_text())
+    name = config.get("dtype") or config.get("torch_dtype")
+    return {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(name)
 
 
 def _name_base_model(path: Path, run: RunDescription) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from training_jobs import build_request
 
+from trainer_runtime.build_plan import build_plan
 from trainer_runtime.contract import read_job
 from trainer_runtime.devices import Machine
 from trainer_runtime.operator_settings import OperatorSettings, read_operator_settings
-from trainer_runtime.plan import Plan, build_plan
+from trainer_runtime.plan import Plan
 from trainer_runtime.reasons import RunError
 
 PACKAGES = {"trl": "1", "peft": "1", "bitsandbytes": "1", "torch": "1"}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from trainer_runtime.build_plan import build_plan, choose_device
 from trainer_runtime.contract import Job, read_job
 from trainer_runtime.datasets import DatasetFacts, DatasetInvalid, check_datasets
 from trainer_runtime.devices import Machine, inspect_machine
@@ -17,7 +18,7 @@ from trainer_runtime.operator_settings import (
     launched_world,
     read_operator_settings,
 )
-from trainer_runtime.plan import Plan, build_plan, choose_device
+from trainer_runtime.plan import Plan
 from trainer_runtime.reasons import RunError
 from trainer_runtime.run_description import RunDescription
 from trainer_runtime.storage import Place, Places

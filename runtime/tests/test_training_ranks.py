@@ -87,5 +87,6 @@ def test_a_rank_that_stands_still_ends_the_job(make_job: Callable[..., JobRun]) 
     os.kill(paused.training_pids()[1], signal.SIGSTOP)
     paused.finish(timeout=120)
     assert (job.status, job.code) == (1, "STALLED"), job.log
-    assert "Thread 0x" in job.log  # the stacks of the rank that waits
-    assert "all_reduce" in job.log or "backward" in job.log
+    # The stacks of the rank that waits.
+    assert "most recent call first" in job.log
+    assert "trainer_runtime/training/run.py" in job.log

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from data_jobs import DatasetOrder, check, write_jsonl
+from data_jobs import DataJob, DatasetOrder, check, write_jsonl
 from servers.https_server import run_https_server
 from servers.hub_server import HubServer, run_hub_server
 from servers.versitygw import STRANGER, S3Server, run_versitygw
 
-from trainer_runtime.datasets import load_rows
+from trainer_runtime.datasets import check_datasets, load_rows
 from trainer_runtime.reasons import RunError
 from trainer_runtime.storage import Places
 
@@ -112,6 +112,9 @@ def test_what_an_initializer_brought_comes_first(tmp_path: Path) -> None:
     order = DatasetOrder("s3://nobody/has/this.jsonl", "jsonl")
     facts = check(order, work_dir=tmp_path, initialized=brought)
     assert texts(facts) == ["brought"]
+    environ = {"TRAINER_WORKSPACE": str(brought.parent)}
+    job = DataJob((order,))
+    assert texts(check_datasets(job, Places(environ), tmp_path)) == ["brought"]
     # An initializer works for exactly one dataset.
     two = [write_jsonl(tmp_path / f"{n}.jsonl", [{"text": n}]) for n in "ab"]
     assert texts(check(*two, work_dir=tmp_path, initialized=brought)) == ["a", "b"]

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from trainer_runtime.contract import Job, parse_job
 from trainer_runtime.datasets import DatasetFacts, DatasetInvalid, check_datasets
+from trainer_runtime.datasets.fetch import find_workspace
 from trainer_runtime.fields import parse_json_object
 from trainer_runtime.masking import Masker, build_masker
 from trainer_runtime.reasons import RunError
@@ -29,7 +30,6 @@ from trainer_runtime.token_report import (
     report_tokens,
 )
 
-_MODEL_FOLDER: Final = Path("/workspace/model")
 #: What of a request decides about its data; the rest is the service's to judge.
 _DATA_PATHS: Final = ("datasets", "extra_parameters.evaluation", "bad_rows")
 _MAX_REQUEST_BYTES: Final = 1 << 20
@@ -98,7 +98,10 @@ def check_request(
         places = Places(environ, masker=masker)
         facts = check_datasets(job, places, work_dir, limit=limit)
         folder = tokenizer or find_tokenizer(
-            job.base_model.model_name, job.base_model.revision, places.roots, [_MODEL_FOLDER]
+            job.base_model.model_name,
+            job.base_model.revision,
+            places.roots,
+            [find_workspace(environ) / "model"],
         )
         tokens = None
         if folder is None:

@@ -12,12 +12,12 @@ from typing import Protocol
 
 from trainer_runtime.datasets.facts import DatasetFacts, FileFacts, Role
 from trainer_runtime.datasets.fetch import (
-    INITIALIZED,
     DatasetOrder,
     Fetched,
     SourceFile,
     fetch_dataset,
     fetch_initialized,
+    find_workspace,
 )
 from trainer_runtime.datasets.file_formats import choose_format
 from trainer_runtime.datasets.held_out import EvaluationOrder, assign_roles, find_threshold
@@ -58,14 +58,17 @@ def check_datasets(
     work_dir: Path,
     limit: int = PROBLEM_LIMIT,
     seed: int = 42,
-    initialized: Path = INITIALIZED,
+    initialized: Path | None = None,
 ) -> DatasetFacts:
     """Fetches and reads all data; answers what `load_rows` needs.
 
     Raises `DatasetInvalid` with the first `limit` problems of all files at once, `RunError`
     DATASET_UNAVAILABLE for what cannot be fetched. With `bad_rows: skip` up to 1 % of a dataset's
-    rows are left out and told in `work_dir/rejected.jsonl`, without their words.
+    rows are left out and told in `work_dir/rejected.jsonl`, without their words. A job's one
+    dataset is taken from `initialized` where an initializer left it there (by default the folder
+    `dataset` of `TRAINER_WORKSPACE`).
     """
+    initialized = initialized or find_workspace(places.environ) / "dataset"
     splits = [parse_split(dataset.split, index) for index, dataset in enumerate(job.datasets)]
     roles, warnings = assign_roles(splits, job.evaluation)
     rows = RowCheck(ProblemList(limit), seed, skips=job.bad_rows == "skip")

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
@@ -17,8 +18,6 @@ from trainer_runtime.storage.locations import scheme_of
 from trainer_runtime.storage.place import Place
 from trainer_runtime.storage.places import Places
 
-#: Where Kubeflow's initializer puts a job's one dataset.
-INITIALIZED: Final = Path("/workspace/dataset")
 _HUB_NAME: Final = re.compile(
     r"^[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?(@[\w.-]{1,96})?$"
 )
@@ -85,6 +84,11 @@ def fetch_dataset(
     if isinstance(place, FilePlace) and _HUB_NAME.match(dataset.source):
         hint = "; for a dataset of the Hub give the format hf"
     return _fetch_folder(place, dataset.format, split, work_dir, hint)
+
+
+def find_workspace(environ: Mapping[str, str]) -> Path:
+    """Where Kubeflow's initializers leave `dataset` and `model`: `TRAINER_WORKSPACE`."""
+    return Path(environ.get("TRAINER_WORKSPACE") or "/workspace")
 
 
 def fetch_initialized(

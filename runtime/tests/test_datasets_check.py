@@ -192,6 +192,16 @@ def test_evaluation_by_dataset(tmp_path: Path) -> None:
     assert (facts.rows, facts.evaluation_rows) == (2, 3)
 
 
+def test_rows_on_both_sides_are_told(tmp_path: Path) -> None:
+    one = write_jsonl(tmp_path / "one.jsonl", texts(10))
+    two = write_jsonl(tmp_path / "two.jsonl", texts(5, 7))
+    facts = check(one, two, work_dir=tmp_path, evaluation=EvaluationOrder(dataset=1))
+    assert "3 row(s) to train on are among those to evaluate on, too" in facts.warnings
+    two = write_jsonl(tmp_path / "two.jsonl", texts(5, 10))
+    facts = check(one, two, work_dir=tmp_path, evaluation=EvaluationOrder(dataset=1))
+    assert facts.warnings == ()
+
+
 @pytest.mark.parametrize("split", ["validation", "valid", "dev", "eval", "test", "Test[:50%]"])
 def test_a_further_dataset_of_such_a_split_is_evaluated(tmp_path: Path, split: str) -> None:
     one = DatasetOrder(str(write_jsonl(tmp_path / "one.jsonl", texts(3))), split="test")

@@ -73,7 +73,9 @@ def check_datasets(
     roles, warnings = assign_roles(splits, job.evaluation)
     rows = RowCheck(ProblemList(limit), seed, skips=job.bad_rows == "skip")
     share = job.evaluation.share if job.evaluation is not None else None
-    rows.hashes = array("Q") if share is not None and "evaluation" not in roles else None
+    # Which rows are held out, or are on both sides, is told by their hashes.
+    if share is not None or "evaluation" in roles:
+        rows.hashes = {role: array("Q") for role in roles}
     check = _Check(rows, work_dir)
     with ThreadPoolExecutor(1) as hasher:
         for index, dataset in enumerate(job.datasets):
@@ -84,7 +86,9 @@ def check_datasets(
                 fetched = fetch_dataset(dataset, index, splits[index], places, work_dir)
             warnings += fetched.warnings
             check.read_dataset(dataset, index, splits[index], roles[index], fetched, hasher)
-    threshold = find_threshold(rows.hashes, share) if rows.hashes and share else 0
+    threshold = 0
+    if share is not None and "evaluation" not in roles:
+        threshold = find_threshold(rows.hashes["train"], share)
     return check.to_facts(job, warnings, threshold)
 
 
@@ -188,7 +192,11 @@ class _Check:
         if self.rejected:
             warnings.append(f"{self.rejected} bad row(s) are left out; {REJECTED_NAME} names them")
             self._write_rejected()
-        held_out = sum(1 for value in rows.hashes or () if value < threshold)
+        held_out = sum(1 for value in rows.hashes.get("train", ()) if value < threshold)
+        evaluated = frozenset(rows.hashes.get("evaluation", ()))
+        shared = sum(1 for value in rows.hashes.get("train", ()) if value in evaluated)
+        if shared:
+            warnings.append(f"{shared} row(s) to train on are among those to evaluate on, too")
         share = job.evaluation.share if job.evaluation is not None else None
         if share is not None and not held_out:
             warnings.append("extra_parameters.evaluation.share finds no row that could be held out")

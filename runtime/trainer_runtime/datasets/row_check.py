@@ -39,14 +39,14 @@ class FileRead:
 class RowCheck:
     """What was found so far in the rows of all files.
 
-    With `skips`, bad rows are `rejected` instead of being problems. `hashes`, where it is an
-    array, gets the hash of each training row.
+    With `skips`, bad rows are `rejected` instead of being problems. `hashes` gets the hash of each
+    row of the roles that it has.
     """
 
     problems: ProblemList
     seed: int
     skips: bool
-    hashes: "array[int] | None" = None
+    hashes: dict[Role, "array[int]"] = field(default_factory=dict)
     source_shape: str | None = None
     ignored: set[str] = field(default_factory=set)
     rejected: list[Problem] = field(default_factory=list)
@@ -57,7 +57,7 @@ class RowCheck:
     ) -> FileRead:
         """Checks the rows `first` ≤ n < `stop` of a file; a fault of the file ends it."""
         read = FileRead()
-        hashes = self.hashes if role == "train" else None
+        hashes = self.hashes.get(role)
         try:
             read.rows = sum(1 for _ in islice(rows, first))
             self._check_rows(name, islice(rows, stop - first), hashes, read)

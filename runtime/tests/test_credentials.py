@@ -110,6 +110,30 @@ def test_keys_are_kept_until_they_end_soon(proxy: CuttingProxy) -> None:
     assert len(keys_of_requests(proxy, "sts")) == 2
 
 
+def test_an_sts_that_is_away_for_a_while_costs_nothing(proxy: CuttingProxy) -> None:
+    now = datetime.now(UTC)
+    own = artifacts_credentials(role_environ(proxy))
+    source = KeySource(own, code="UPLOAD_FAILED", now=lambda: now, retries=0)
+    first = source()
+    proxy.cut_after, proxy.cuts = 0, 2
+    now += timedelta(minutes=55)
+    assert source()["access_key_id"] == first["access_key_id"]
+    assert source.failure is None
+    now += timedelta(minutes=4, seconds=30)
+    with pytest.raises(RunError, match="cannot be reached") as caught:
+        source()
+    assert source.failure is caught.value
+    assert source()["access_key_id"] != first["access_key_id"]
+
+
+@pytest.mark.parametrize("name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_half_a_pair_of_keys(name: str) -> None:
+    environ = {name: "half-of-it", "AWS_REGION": "us-east-1"}
+    with pytest.raises(RunError, match="one half is missing") as caught:
+        Places(environ).artifacts("s3://b/x")
+    assert caught.value.exit_status == 6
+
+
 def test_web_identity(proxy: CuttingProxy, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("header.payload.signature\n")

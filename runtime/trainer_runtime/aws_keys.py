@@ -17,6 +17,8 @@ from trainer_runtime.reasons import RunError
 _ROLE_SECONDS: Final = 3600
 #: Keys are renewed when they are valid for less than this: a long upload of one part fits in it.
 RENEW_BEFORE: Final = timedelta(minutes=10)
+#: Long enough to sign one more request with.
+_STILL_GOOD: Final = timedelta(minutes=1)
 _OBSTORE_ASKS_BEFORE: Final = timedelta(minutes=5)
 #: boto3 renews the machine's own keys; so often it is asked.
 _ASK_AGAIN: Final = timedelta(minutes=15)
@@ -65,21 +67,9 @@ class KeySource:
         renewed. What is raised here reaches nobody through obstore, hence `failure`.
         """
         with self._lock:
-            if self._keys is None or self._ends_soon(self._keys):
-                self.failure = None
-                try:
-                    self._keys = self._fetch()
-                except RunError as error:
-                    self.failure = error
-                    raise
-                except Exception as error:  # noqa: BLE001 - a profile or a metadata server at fault
-                    sentence = (
-                        f"The AWS keys of this machine cannot be had ({type(error).__name__})."
-                    )
-                    self.failure = RunError(self._code, sentence, may_come_back=True)
-                    raise self.failure from None
-                secrets = (self._keys["access_key_id"], self._keys["secret_access_key"])
-                self._on_secret(*secrets, self._keys["token"] or "")
+            if self._keys is None or self._ends_within(self._keys, self._renew_before):
+                self._renew()
+            assert self._keys is not None
             keys = self._keys.copy()
         ends = keys["expires_at"]
         if ends is not None:
@@ -87,14 +77,38 @@ class KeySource:
         return keys
 
     def find(self) -> bool:
-        """Whether there are any keys at all; without them only public buckets can be read."""
-        if self._credentials.has_keys or self._credentials.role_arn:
-            return True
-        return self._machine_credentials() is not None
+        """Whether there are any keys at all; without them only public buckets can be read.
 
-    def _ends_soon(self, keys: S3Keys) -> bool:
+        Raises `RunError` for half a pair of keys, which nothing can be done with.
+        """
+        own = self._credentials
+        if (own.access_key_id is None) is not (own.secret_access_key is None):
+            sentence = "Of the AWS keys one half is missing: an id needs its secret."
+            raise RunError(self._code, sentence, status=6)
+        return own.has_keys or bool(own.role_arn) or self._machine_credentials() is not None
+
+    def _renew(self) -> None:
+        """Fetches keys. Where that fails for a while only, those that are still good stay."""
+        self.failure = None
+        try:
+            keys = self._fetch()
+        except RunError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 - a profile or a metadata server at fault
+            sentence = f"The AWS keys of this machine cannot be had ({type(error).__name__})."
+            failure = RunError(self._code, sentence, may_come_back=True)
+        else:
+            self._keys = keys
+            self._on_secret(keys["access_key_id"], keys["secret_access_key"], keys["token"] or "")
+            return
+        are_good = self._keys is not None and not self._ends_within(self._keys, _STILL_GOOD)
+        if not failure.may_come_back or not are_good:
+            self.failure = failure
+            raise failure from None
+
+    def _ends_within(self, keys: S3Keys, time: timedelta) -> bool:
         ends = keys["expires_at"]
-        return ends is not None and ends - self._now() < self._renew_before
+        return ends is not None and ends - self._now() < time
 
     def _fetch(self) -> S3Keys:
         own = self._credentials

@@ -11,6 +11,7 @@ from servers.versitygw import STRANGER, Account, S3Server, run_versitygw
 from trainer_runtime.reasons import RunError
 from trainer_runtime.storage import (
     MANIFEST_NAME,
+    Entry,
     Place,
     Places,
     claim,
@@ -119,6 +120,28 @@ def test_publish_and_fetch(place: Place, tree: Path, tmp_path: Path) -> None:
     assert fetch_tree(place, "model", tmp_path / "back") == manifest
     weights = (tmp_path / "back/sub/weights.bin").read_bytes()
     assert weights == (tree / "sub/weights.bin").read_bytes()
+
+
+def test_trees_go_and_come_back(place: Place, tree: Path, tmp_path: Path) -> None:
+    digests = place.upload_tree(tree, "a/b")
+    assert digests["sub/weights.bin"].size == 256 * 64
+    assert place.download_tree("a/b", tmp_path / "back") == (
+        "config.json",
+        "empty",
+        "sub/weights.bin",
+    )
+    assert (tmp_path / "back/sub/weights.bin").stat().st_size == 256 * 64
+    assert (tmp_path / "back/empty").read_bytes() == b""
+
+
+def test_names_in_a_storage_lead_nowhere_else(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("../evil", "a/../../evil", "/evil", "a\\b"):
+        monkeypatch.setattr(type(place), "list", lambda self, prefix, n=name: [Entry(n, 1)])
+        with pytest.raises(RunError):
+            place.download_tree("", tmp_path / "back/inner")
+    assert not (tmp_path / "back").exists()
 
 
 def test_complete_needs_all_files(place: Place, tree: Path, tmp_path: Path) -> None:

@@ -329,7 +329,7 @@ def test_a_bucket_that_is_not_there(s3: S3Server) -> None:
 def test_a_server_that_is_away_may_come_back(s3: S3Server) -> None:
     environ = {**s3.environ(), "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     place = Places(environ, retry=ONCE).artifacts("s3://results/x")
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(RunError, match="The storage of s3://results/x/a cannot be") as caught:
         place.write("a", b"")
     assert (caught.value.code, caught.value.exit_status) == ("UPLOAD_FAILED", 5)
 

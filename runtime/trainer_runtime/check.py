@@ -23,6 +23,7 @@ from trainer_runtime.masking import Masker, build_masker
 from trainer_runtime.reasons import RunError
 from trainer_runtime.request_environment import environ_of_request
 from trainer_runtime.storage import Places
+from trainer_runtime.storage.retry_policy import RetryPolicy
 from trainer_runtime.token_report import (
     TokenReport,
     find_tokenizer,
@@ -32,6 +33,8 @@ from trainer_runtime.token_report import (
 
 #: What of a request decides about its data; the rest is the service's to judge.
 _DATA_PATHS: Final = ("datasets", "extra_parameters.evaluation", "bad_rows")
+#: Someone waits for the answer.
+_IMPATIENT: Final = RetryPolicy(attempts=2, request_retries=2)
 _MAX_REQUEST_BYTES: Final = 1 << 20
 
 
@@ -95,7 +98,7 @@ def check_request(
     notes: list[str] = []
     try:
         job = _read_job(request)
-        places = Places(environ, masker=masker)
+        places = Places(environ, masker=masker, retry=_IMPATIENT)
         facts = check_datasets(job, places, work_dir, limit=limit)
         folder = tokenizer or find_tokenizer(
             job.base_model.model_name,

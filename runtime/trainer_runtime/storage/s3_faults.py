@@ -51,7 +51,9 @@ def to_run_error(error: Exception, code: str, action: str, shown: str) -> RunErr
     if status is not None and 400 <= status < 500 and status not in (408, 429):
         why = word or f"HTTP {status}"
         return RunError(code, f"The storage refuses to {action} {shown} ({why}).", status=6)
-    why = word or (f"HTTP {status}" if status else "no answer")
+    if not word and status is None:
+        return RunError(code, f"The storage of {shown} cannot be reached.", may_come_back=True)
+    why = word or f"HTTP {status}"
     sentence = f"The storage could not {action} {shown} ({why})."
     return RunError(code, sentence, may_come_back=True)
 

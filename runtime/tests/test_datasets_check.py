@@ -285,6 +285,14 @@ def test_folders_have_splits_by_their_files_names(tmp_path: Path) -> None:
         rows("holdout")
 
 
+def test_a_folder_of_one_kind_needs_no_split(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "data/eval-0.jsonl", texts(1))
+    write_jsonl(tmp_path / "data/eval-1.jsonl", texts(1, 1))
+    assert check(tmp_path / "data", work_dir=tmp_path).rows == 2
+    with pytest.raises(RunError, match="has no files of the split train; it has test"):
+        check(DatasetOrder(str(tmp_path / "data"), split="train"), work_dir=tmp_path)
+
+
 def test_streaming_is_told(tmp_path: Path) -> None:
     source = str(write_jsonl(tmp_path / "rows.jsonl", texts(2)))
     facts = check(DatasetOrder(source, streaming=True), work_dir=tmp_path)

@@ -193,6 +193,21 @@ class TestHub:
         with pytest.raises(RunError, match="is not on the Hub"):
             self.fetch(hub, tmp_path / "work", "secrets")
 
+    @pytest.mark.parametrize(
+        ("source", "expected"),
+        [
+            ("hf://datasets/org/data@main/data/validation-00000-of-00001.jsonl", ["v"]),
+            ("hf://org/data/data", ["t0", "t1"]),
+            ("hf://org/data@main", ["t0", "t1"]),
+        ],
+    )
+    def test_paths_inside(
+        self, hub: HubServer, tmp_path: Path, source: str, expected: list[str]
+    ) -> None:
+        assert texts(self.fetch(hub, tmp_path, source)) == expected
+        with pytest.raises(RunError, match="holds no JSONL"):
+            self.fetch(hub, tmp_path, "hf://org/data/dat")
+
     def test_tokens(self, hub: HubServer, tmp_path: Path) -> None:
         hub.private.add("org/data")
         with pytest.raises(RunError, match="is not on the Hub, or HF_TOKEN may not see") as caught:

@@ -20,21 +20,23 @@ def fetch_hub_dataset(
 ) -> tuple[HubFiles, str | None]:
     """(shown name, path) of each file of the split, and a warning about what is left out.
 
-    `name` is `owner/name`, with `@revision` where one is wanted. Raises `RunError`
-    DATASET_UNAVAILABLE in one sentence; whether it may come back follows the Hub's answer.
+    `name` is `owner/name`, with `@revision` and a `/path` inside where they are wanted. Raises
+    `RunError` DATASET_UNAVAILABLE in one sentence; whether it may come back is the Hub's answer.
     """
     from huggingface_hub import HfApi
 
-    repo, _, revision = name.partition("@")
+    owner, _, rest = name.partition("/")
+    inner = rest.partition("/")[2]
+    repo, _, revision = "/".join(filter(None, (owner, rest.partition("/")[0]))).partition("@")
     api = HfApi(endpoint=environ.get("HF_ENDPOINT") or None, token=token or False)
     info = _ask(name, lambda: api.dataset_info(repo, revision=revision or None))
-    paths = [
-        sibling.rfilename for sibling in info.siblings or () if is_data_file(sibling.rfilename)
-    ]
+    stored = [sibling.rfilename for sibling in info.siblings or ()]
+    paths = [path for path in stored if is_data_file(path) and _is_inside(path, inner)]
     if not paths:
         sentence = f"The dataset {name} holds no JSONL, JSON, CSV or Parquet file."
         raise RunError("DATASET_UNAVAILABLE", sentence)
-    chosen, warning = _choose(paths, split, info, name)
+    card = None if inner else getattr(info, "card_data", None)
+    chosen, warning = ([inner], None) if inner in paths else _choose(paths, split, card, name)
     folder = work_dir / "datasets" / "hub" / repo.replace("/", "--")
     files: HubFiles = []
     for path in chosen:
@@ -48,11 +50,15 @@ def fetch_hub_dataset(
     return files, warning
 
 
+def _is_inside(path: str, inner: str) -> bool:
+    return not inner or path == inner or path.startswith(f"{inner.rstrip('/')}/")
+
+
 def _choose(
-    paths: list[str], split: Split | None, info: Any, name: str
+    paths: list[str], split: Split | None, card: Any, name: str
 ) -> tuple[list[str], str | None]:
     """Files of the card's default configuration where it lists any, else by their names."""
-    config = _default_config(getattr(info, "card_data", None))
+    config = _default_config(card)
     if config is None:
         return select_files(paths, split, f"The dataset {name}")
     wanted = split.name if split is not None else "train"

@@ -65,7 +65,8 @@ def select_files(
     for name in names:
         by_split.setdefault(_split_of(name), []).append(name)
     wanted = "train" if split is None else _canonical(split.name)
-    if set(by_split) == {""}:
+    # Where all files are of one kind, and no kind was asked for, that is what is meant.
+    if set(by_split) == {""} or (split is None and len(by_split) == 1):
         return list(names), None
     if "" in by_split:
         by_split.setdefault("train", []).extend(by_split.pop(""))

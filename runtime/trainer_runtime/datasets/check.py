@@ -4,7 +4,6 @@ import hashlib
 import json
 from array import array
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,15 +76,14 @@ def check_datasets(
     if share is not None or "evaluation" in roles:
         rows.hashes = {role: array("Q") for role in roles}
     check = _Check(rows, work_dir)
-    with ThreadPoolExecutor(1) as hasher:
-        for index, dataset in enumerate(job.datasets):
-            fetched: Fetched | None = None
-            if len(job.datasets) == 1:
-                fetched = fetch_initialized(initialized, splits[index], places, work_dir)
-            if fetched is None:
-                fetched = fetch_dataset(dataset, index, splits[index], places, work_dir)
-            warnings += fetched.warnings
-            check.read_dataset(dataset, index, splits[index], roles[index], fetched, hasher)
+    for index, dataset in enumerate(job.datasets):
+        fetched: Fetched | None = None
+        if len(job.datasets) == 1:
+            fetched = fetch_initialized(initialized, splits[index], places, work_dir)
+        if fetched is None:
+            fetched = fetch_dataset(dataset, index, splits[index], places, work_dir)
+        warnings += fetched.warnings
+        check.read_dataset(dataset, index, splits[index], roles[index], fetched)
     threshold = 0
     if share is not None and "evaluation" not in roles:
         threshold = find_threshold(rows.hashes["train"], share)
@@ -109,27 +107,25 @@ class _Check:
         split: Split | None,
         role: Role,
         fetched: Fetched,
-        hasher: ThreadPoolExecutor,
     ) -> None:
         problems_before = self.rows.problems.total
-        pending: list[tuple[SourceFile, Future[str], str]] = []
+        known: list[tuple[SourceFile, str]] = []
         for source in fetched.files:
             try:
                 chosen = choose_format(source.path, source.name, dataset.format)
             except (FileFault, OSError) as fault:
                 self.rows.add_file_fault(source.name, fault)
                 continue
-            # Another core hashes while this one parses.
-            pending.append((source, hasher.submit(sha256_file, source.path), chosen))
-        start, stop = self._bounds(split, pending)
+            known.append((source, chosen))
+        start, stop = self._bounds(split, known)
         total = good = bad = 0
-        for source, digest, chosen in pending:
+        for source, chosen in known:
             first, end = max(0, start - total), max(0, stop - total)
             found = read_rows(source.path, chosen, scratch=self.work_dir)
             read = self.rows.read_file(source.name, found, role, first, end)
             total, good, bad = total + read.rows, good + read.good, bad + read.bad
-            if digest.exception() is not None:
-                continue  # Nor can its rows be read, which was told.
+            if self.rows.problems.total:
+                continue  # No facts are of use then, and a file may be one that cannot be read.
             self.files.append(
                 FileFacts(
                     name=source.name,
@@ -140,7 +136,7 @@ class _Check:
                     source_shape=read.source_shape,
                     rows=read.good,
                     bytes=source.path.stat().st_size,
-                    sha256=digest.result(),
+                    sha256=sha256_file(source.path),
                     first=first,
                     stop=min(end, read.rows),
                 )
@@ -154,13 +150,13 @@ class _Check:
             self.rows.problems.add(Problem(name, None, "", reason))
 
     def _bounds(
-        self, split: Split | None, pending: Sequence[tuple[SourceFile, object, str]]
+        self, split: Split | None, known: Sequence[tuple[SourceFile, str]]
     ) -> tuple[int, int]:
         """First and last row of the split; only one that is a part needs all rows counted."""
         if split is None or split.is_whole:
             return 0, _ALL_ROWS
         total = 0
-        for source, _, chosen in pending:
+        for source, chosen in known:
             # A fault is told when the rows are read in earnest.
             with suppress(FileFault, OSError):
                 total += sum(1 for _ in read_rows(source.path, chosen, scratch=self.work_dir))

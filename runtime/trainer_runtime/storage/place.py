@@ -12,8 +12,7 @@ from trainer_runtime.storage.locations import check_relative
 
 #: Written and taken away again to see whether a place can be written.
 _PROBE_NAME = ".trainer-write-check"
-#: Large, so that a thread that hashes seldom wants the interpreter of one that parses.
-_HASH_CHUNK = 4 << 20
+_HASH_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { makeTrainJob, RECORD_UID, TRAIN_JOB_UID } from '../../../../test/make-train-job.ts';
 import type { Diagnoses, Diagnosis } from './diagnoses.ts';
-import { hasUnexplainedFailure, toObservation } from './observation.ts';
+import { hasEnded, hasUnexplainedFailure, toObservation } from './observation.ts';
 
 const HOUR_ONE_MS = Date.parse('2026-01-01T01:00:00Z');
 
@@ -115,6 +115,26 @@ describe('toObservation', () => {
       'submitted IMAGE_PULL_FAILED: No image',
     ],
     [
+      'one of two kinds of Jobs at work beside an initializer that is done',
+      makeTrainJob().jobs({ 'model-initializer': { succeeded: 1 }, node: { active: 1 } }),
+      undefined,
+      'submitted PENDING: Waiting until 1 of 1 node is ready',
+    ],
+    [
+      'a TrainJob that names no number of nodes',
+      makeTrainJob()
+        .spec({ trainer: {} })
+        .jobs({ node: { active: 1, ready: 1 } }),
+      undefined,
+      'running RUNNING: Training is running on 1 of 1 node',
+    ],
+    [
+      'suspended, after a refusal that has been overcome',
+      makeTrainJob().conditions({ Suspended: {} }).jobs({ node: {} }),
+      waiting('RUNTIME_REJECTED', 'It refused'),
+      'submitted QUEUED: Suspended until somebody resumes it',
+    ],
+    [
       'a JobSet that was refused',
       makeTrainJob().conditions({ Suspended: {} }),
       waiting('RUNTIME_REJECTED', 'It refuses'),
@@ -162,6 +182,12 @@ describe('toObservation', () => {
       'failed MAX_RESTARTS_REACHED: exit code 3 (after its last restart)',
     ],
     [
+      'Failed after restarts, unexplained',
+      makeTrainJob().conditions({ Failed: { reason: 'ReachedMaxRestarts', message: 'm' } }),
+      undefined,
+      'failed MAX_RESTARTS_REACHED: m',
+    ],
+    [
       'for a cause that our own runtime names after restarts',
       makeTrainJob().conditions({ Failed: { reason: 'ReachedMaxRestarts' } }),
       failure('UPLOAD_FAILED', 'the bucket is gone'),
@@ -191,6 +217,30 @@ describe('toObservation', () => {
       'failed DEADLINE_EXCEEDED: Its time limit of 60 seconds was reached while it was training',
     ],
     [
+      'deadline after one of two kinds of Jobs was done',
+      makeTrainJob()
+        .conditions({ Failed: { reason: 'DeadlineExceeded' } })
+        .jobs({ launcher: { succeeded: 1 }, node: { active: 1 } }),
+      undefined,
+      'failed DEADLINE_EXCEEDED: Its time limit was reached while it was training',
+    ],
+    [
+      'deadline after a node failed',
+      makeTrainJob()
+        .conditions({ Failed: { reason: 'DeadlineExceeded' } })
+        .jobs({ node: { failed: 1 } }),
+      undefined,
+      'failed DEADLINE_EXCEEDED: Its time limit was reached while it was training',
+    ],
+    [
+      'deadline after its data had come, and no more',
+      makeTrainJob()
+        .conditions({ Failed: { reason: 'DeadlineExceeded' } })
+        .jobs({ 'dataset-initializer': { succeeded: 1 }, node: { active: 1 } }),
+      undefined,
+      'failed DEADLINE_EXCEEDED: Its time limit was reached while it still waited to start',
+    ],
+    [
       'deadline before anything ran',
       makeTrainJob()
         .spec({ activeDeadlineSeconds: 60 })
@@ -217,6 +267,44 @@ describe('toObservation', () => {
       .metadata({ ownerReferences: [{ kind: 'CronJob', uid: RECORD_UID }] })
       .metadata({ deletionTimestamp: '2026-01-01T00:00:00Z' });
     expect(toObservation(foreign.seen())).toMatchObject({ recordUid: undefined, isStopping: true });
+  });
+
+  test('needs neither owners nor a spec', () => {
+    const { name, uid, resourceVersion } = makeTrainJob().obj().metadata;
+    const bare = { metadata: { name, uid, resourceVersion }, startedAtMs: undefined };
+    expect(toObservation(bare)).toMatchObject({ recordUid: undefined, reason: 'ACCEPTED' });
+    const conditions = [{ type: 'Failed', status: 'True', reason: 'DeadlineExceeded' }];
+    expect(toObservation({ ...bare, status: { conditions } }).detail).toBe(
+      'Its time limit was reached while it still waited to start',
+    );
+  });
+
+  test('says whether the pods were looked at', () => {
+    expect(toObservation(makeTrainJob().seen(), waiting('PENDING')).isDiagnosed).toBe(true);
+  });
+
+  test('an end that nobody saw begin takes its start from the pods', () => {
+    const pods: Diagnoses = { ...failure('POD_FAILED'), startedAtMs: HOUR_ONE_MS - 1000 };
+    const failed = makeTrainJob().conditions({ Failed: { reason: 'FailedJobs' } });
+    expect(toObservation(failed.seen(), pods).startedAtMs).toBe(HOUR_ONE_MS - 1000);
+    expect(toObservation(failed.seen(HOUR_ONE_MS - 5), pods).startedAtMs).toBe(HOUR_ONE_MS - 5);
+    expect(toObservation(failed.seen()).startedAtMs).toBeUndefined();
+    // Pods begin one after the other, so that a run that goes on may not have started.
+    const pending = makeTrainJob().jobs({ node: { active: 1 } });
+    expect(toObservation(pending.seen(), pods).startedAtMs).toBeUndefined();
+  });
+
+  test('quotes the last words of what failed, and at a deadline of what it waited for', () => {
+    const said = (found: Diagnoses): Diagnoses => ({
+      waiting: found.waiting && { ...found.waiting, lastWords: 'no disk' },
+      failure: found.failure && { ...found.failure, lastWords: 'Killed' },
+    });
+    const end = (reason: string) => makeTrainJob().conditions({ Failed: { reason } });
+    const words = (reason: string, found: Diagnoses, startedAtMs?: number) =>
+      toObservation(end(reason).seen(startedAtMs), said(found)).lastWords;
+    expect(words('FailedJobs', failure('OUT_OF_MEMORY'))).toBe('Killed');
+    expect(words('DeadlineExceeded', waiting('POD_BLOCKED'))).toBe('no disk');
+    expect(words('DeadlineExceeded', waiting('POD_BLOCKED'), 1)).toBeUndefined();
   });
 
   test('ends no earlier than it started, although conditions carry whole seconds', () => {
@@ -258,7 +346,11 @@ describe('toObservation', () => {
       { name: 'inf', value: 'Infinity' },
       { name: 'text', value: 'high' },
       { name: 'empty', value: ' ' },
+      { name: 'number', value: 1 },
       { name: 7, value: '1' },
+      { name: '', value: '1' },
+      { name: 'n'.repeat(65), value: '1' },
+      { name: 'n'.repeat(64), value: '1' },
     ];
     const status = {
       trainerStatus: { progressPercentage: 40, estimatedRemainingSeconds: 90, metrics },
@@ -266,7 +358,7 @@ describe('toObservation', () => {
     expect(toObservation(makeTrainJob().status(status).seen()).progress).toEqual({
       percentage: 40,
       estimated_remaining_seconds: 90,
-      metrics: { loss: 0.25, lr: 0.00005 },
+      metrics: { loss: 0.25, lr: 0.00005, ['n'.repeat(64)]: 1 },
     });
     expect(toObservation(makeTrainJob().status({ trainerStatus: {} }).seen()).progress).toEqual({
       percentage: null,
@@ -290,4 +382,13 @@ test('a failure is explained by pods unless the deadline or an end without fault
   expect(isOpen({ Failed: { reason: 'DeadlineExceeded' } })).toBe(false);
   expect(isOpen({ Failed: { status: 'False' } })).toBe(false);
   expect(isOpen({ Complete: {} })).toBe(false);
+});
+
+test('is over once Trainer says that it is Complete or Failed', () => {
+  const isOver = (conditions: Parameters<ReturnType<typeof makeTrainJob>['conditions']>[0]) =>
+    hasEnded(makeTrainJob().conditions(conditions).seen());
+  expect(isOver({ Complete: {} })).toBe(true);
+  expect(isOver({ Failed: {} })).toBe(true);
+  expect(isOver({ Complete: { status: 'False' }, Suspended: {} })).toBe(false);
+  expect(hasEnded(makeTrainJob().seen())).toBe(false);
 });

@@ -18,7 +18,7 @@ test('keeps what an observation needs and nothing else', () => {
     })
     .spec({ trainer: { numNodes: 2, env: ['large'] } as never, activeDeadlineSeconds: 60 })
     .obj();
-  expect(toSeenTrainJob(whole, undefined, NOW_MS)).toEqual({
+  expect(toSeenTrainJob(whole, undefined, NOW_MS)).toStrictEqual({
     metadata: {
       name: 'nemo-job',
       uid: 'train-job-uid',
@@ -31,6 +31,19 @@ test('keeps what an observation needs and nothing else', () => {
     status: whole.status,
     startedAtMs: NOW_MS,
   });
+});
+
+test('keeps no field that the object has not, and that it is being deleted', () => {
+  const metadata = { name: 'nemo-job', uid: 'u', resourceVersion: '7' };
+  const bare = { metadata, startedAtMs: undefined };
+  expect(toSeenTrainJob({ metadata }, undefined, NOW_MS)).toStrictEqual({ ...bare, spec: {} });
+  const deletionTimestamp = '2026-01-01T00:00:00Z';
+  const { metadata: kept } = toSeenTrainJob(
+    { metadata: { ...metadata, deletionTimestamp } },
+    undefined,
+    NOW_MS,
+  );
+  expect(kept).toStrictEqual({ ...metadata, deletionTimestamp });
 });
 
 test('a start is noted once per run', () => {
@@ -59,8 +72,10 @@ test('a run that went on before this process looked started no later than its st
 });
 
 test('the start of a run that was first seen ended is not known', () => {
-  const ended = running()
-    .conditions({ Failed: { reason: 'DeadlineExceeded' } })
-    .obj();
-  expect(toSeenTrainJob(ended, undefined, NOW_MS).startedAtMs).toBeUndefined();
+  for (const type of ['Complete', 'Failed']) {
+    const ended = running()
+      .conditions({ [type]: {} })
+      .obj();
+    expect(toSeenTrainJob(ended, undefined, NOW_MS).startedAtMs).toBeUndefined();
+  }
 });

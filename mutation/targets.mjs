@@ -14,7 +14,7 @@ export const targets = {
     tests: [`${COMMON}/runners/kubeflow/status`],
   },
   requests: { mutate: [`${COMMON}/requests`], tests: [`${COMMON}/requests`] },
-  backends: { mutate: [`${COMMON}/backends`], tests: [`${COMMON}/backends`, 'services'] },
+  backends: { mutate: [`${COMMON}/backends`], tests: [`${COMMON}/backends`] },
 };
 
 /** The target that `main.mjs` was asked for; Stryker's processes learn of it by the environment. */

@@ -78,6 +78,87 @@ describe('rules of a backend', () => {
   });
 });
 
+describe('what a rule demands', () => {
+  test.each([
+    [providerIn('nemo', 'bim'), { field: 'base_model.provider', oneOf: ['nemo', 'bim'] }],
+    [methodIn('lora'), { field: 'customization.method', oneOf: ['lora'] }],
+    [atLeastGpus(2), { field: 'resources.gpus', minimum: 2 }],
+    [
+      methodNeeds('full', 'memory_gb', 128),
+      { field: 'resources.memory_gb', minimum: 128, forMethod: 'full' },
+    ],
+  ])('is data as well, for descriptions and examples: %j', ({ demand }, expected) => {
+    expect(demand).toEqual(expected);
+  });
+});
+
+describe('a rule that is broken', () => {
+  const odd = { 'resources.gpus': 3, 'extra_parameters.num_nodes': 2 };
+  const nodes = { 'extra_parameters.resources_per_node': { 'nvidia.com/gpu': 8 } };
+  const labels = { 'extra_parameters.job_labels': { 'a b': 'x' } };
+  const annotations = { 'extra_parameters.job_annotations': { 'a b': 'x' } };
+  const env = { 'extra_parameters.trainer_env': { PET_A: '' } };
+  const openly = { 'extra_parameters.model_uri': 's3://b/m?sig=1' };
+  const secret = { valueFrom: { secretKeyRef: { name: 's', key: 'k' } } };
+  const full = { 'customization.method': 'full' };
+  const onOthers = {
+    'resources.gpu_type': 'A100',
+    'extra_parameters.node_selector': { gpu: 'b' },
+  };
+  const gpuTypes = { A100: { nodeSelector: { gpu: 'a100' } } };
+
+  test.each<[readonly Rule[], Changes, readonly string[]]>([
+    [COMMON_RULES, odd, ['resources.gpus', 'extra_parameters.num_nodes']],
+    [
+      COMMON_RULES,
+      { ...nodes, 'resources.gpus': 4 },
+      [
+        'resources.gpus',
+        'extra_parameters.num_nodes',
+        'extra_parameters.resources_per_node',
+        'extra_parameters.resources_per_node.nvidia.com/gpu',
+      ],
+    ],
+    [COMMON_RULES, labels, ['extra_parameters.job_labels', 'extra_parameters.job_annotations']],
+    [COMMON_RULES, annotations, ['extra_parameters.job_annotations']],
+    [COMMON_RULES, env, ['extra_parameters.trainer_env']],
+    [
+      COMMON_RULES,
+      openly,
+      ['job_id', 'base_model.auth_token', 'datasets[0].auth', 'artifacts', 'callbacks'],
+    ],
+    [COMMON_RULES, openly, ['extra_parameters.model_uri']],
+    [
+      [methodNeeds('full', 'gpus', 4)],
+      full,
+      ['resources.gpus', 'resources', 'customization.method'],
+    ],
+    [
+      [nodesOfGpuType(gpuTypes)],
+      onOthers,
+      ['resources.gpu_type', 'extra_parameters.node_selector.gpu'],
+    ],
+    [
+      [secretsIn([])],
+      { 'extra_parameters.trainer_env': { A: secret } },
+      ['extra_parameters.trainer_env.A'],
+    ],
+  ])('is not told where the schema refused what it reads: %# %j', (rules, changes, paths) => {
+    const request = parseValid(makeBody(changes));
+    const refusing = (path: string) => checkRules(rules, request, [{ path, message: '' }]);
+    expect(refusing('tuning_parameters.learning_rate')).toHaveLength(1);
+    for (const path of paths) expect(refusing(path), path).toEqual([]);
+  });
+
+  test('quotes no more than the beginning of a long name', () => {
+    const name = `${'a'.repeat(90)} b`;
+    for (const field of ['job_labels', 'trainer_env']) {
+      const [found] = check(COMMON_RULES, { [`extra_parameters.${field}`]: { [name]: 'x' } });
+      expect(found?.path).toBe(`extra_parameters.${field}.${'a'.repeat(80)}`);
+    }
+  });
+});
+
 describe('accelerators of the nodes', () => {
   const named = (resources_per_node: unknown, more = {}) => ({
     extra_parameters: { resources_per_node, ...more },
@@ -118,6 +199,8 @@ describe('nodes of a gpu_type', () => {
 
   test('are no others than those that the request selects', () => {
     expect(check([rule], withNodes({ gpu: 'a100', zone: 'a' }))).toEqual([]);
+    expect(check([nodesOfGpuType({ A100: {} })], withNodes({ gpu: 'h100' }))).toEqual([]);
+    expect(check([nodesOfGpuType({})], withNodes({ gpu: 'h100' }))).toEqual([]);
     expect(check([rule], withNodes({ gpu: 'h100' })).map(({ message }) => message)).toEqual([
       'extra_parameters.node_selector.gpu (h100) contradicts resources.gpu_type A100, whose nodes have a100 there.',
     ]);
@@ -233,9 +316,12 @@ describe('labels and annotations', () => {
 });
 
 describe('names of variables', () => {
-  test.each(['A', '_a', 'my.var-1', 'HF_TOKEN', 'TRAININGS', 'PETS'])('%s is fine', (name) => {
-    expect(pathsOf({ 'extra_parameters.trainer_env': { [name]: 'x' } })).toEqual([]);
-  });
+  test.each(['A', '_a', 'my.var-1', 'HF_TOKEN', 'TRAININGS', 'PETS', 'MY_PET_A'])(
+    '%s is fine',
+    (name) => {
+      expect(pathsOf({ 'extra_parameters.trainer_env': { [name]: 'x' } })).toEqual([]);
+    },
+  );
 
   test.each([
     ...['', '1A', 'A B', 'A=B', 'ä', 'a'.repeat(254)],

@@ -28,6 +28,10 @@ test.each([
   ['artifacts.output_uri', 's3://deepfinery-training-data-123/users//projects/p_1/results/'],
   ['artifacts.output_uri', 's3://deepfinery-training-data-1@evil/users/u-1/projects/p_1/results/'],
   ['artifacts.output_uri', '/data/results/'],
+  ['artifacts.output_uri', `/data/${ROOT}/results/`],
+  ['artifacts.output_uri', ROOT.replace('/users/', '/copies/users/').concat('/results/')],
+  ['artifacts.output_uri', `${ROOT}/results/..`],
+  ['artifacts.output_uri', '../results/'],
 ])('refuses %s at %s', (path, uri) => {
   const found = check({ [path]: uri });
   expect(found.map((violation) => violation.path)).toEqual([path]);
@@ -91,6 +95,11 @@ describe('the Studio\u2019s further forms', () => {
   test.each<[string, Changes]>([
     ['artifacts.output_uri', { 'artifacts.output_uri': 's3://deepfinery-trained-models/' }],
     ['artifacts.output_uri', { 'artifacts.output_uri': `${MODEL}/../other-1/` }],
+    ['artifacts.output_uri', { 'artifacts.output_uri': `/data/${MODEL}` }],
+    [
+      'artifacts.output_uri',
+      { 'artifacts.output_uri': 's3://deepfinery-trained-models/my-model-x/' },
+    ],
     ['datasets[0].source', { 'datasets.0.source': `${MODEL}/a.jsonl` }],
     ['datasets[0].source', { 'datasets.0.source': 's3://deepfinery-training-data/other/a.jsonl' }],
     ['base_model.weights_url', { 'base_model.weights_url': 'https://elsewhere.test/w' }],
@@ -106,10 +115,47 @@ describe('the Studio\u2019s further forms', () => {
   });
 });
 
+test('says where an address may lie', () => {
+  const found = check({ 'datasets.0.source': 's3://other/a.jsonl' }, ['s3://models/']);
+  const root = 's3://deepfinery-training-data-<account>/users/<userId>/projects/<projectId>';
+  expect(found.map(({ message }) => message)).toEqual([
+    `datasets[0].source must lie under ${root}/ingestion/ or ${root}/training-input/ or a prefix that the operator allows.`,
+  ]);
+  expect(check({ 'artifacts.log_uri': 's3://other/' })[0]?.message).toBe(
+    `artifacts.log_uri must lie under ${root}/logs/ or s3://deepfinery-trained-models/<name>-<time>/.`,
+  );
+});
+
+test('is not asked where the schema refused an address', () => {
+  expect(studioS3Layout().reads).toEqual([
+    'base_model.weights_url',
+    'datasets',
+    'artifacts',
+    'extra_parameters',
+  ]);
+});
+
+test('a project that is refused is not the one that counts', () => {
+  const found = check({ 'datasets.0.source': 's3://other/users/u-2/projects/p_2/a.jsonl' });
+  expect(found.map(({ path }) => path)).toEqual(['datasets[0].source']);
+});
+
+test('the end of an address ends the name of its project', () => {
+  const project = 's3://models/users/u-2/projects/p_2';
+  expect(pathsOf({ 'extra_parameters.model_uri': project }, ['s3://models/'])).toEqual([
+    'extra_parameters.model_uri',
+  ]);
+});
+
 describe('prefixes that the operator allows', () => {
   const changes = { 'extra_parameters.model_uri': 's3://models/base/llama' };
 
   test('are taken, as whole folders', () => {
+    expect(pathsOf(changes, ['s3://models/base/llama'])).toEqual([]);
+    expect(pathsOf({ ...changes, 'artifacts.output_uri': '../x' }, ['..'])).toEqual([
+      'artifacts.output_uri',
+      'extra_parameters.model_uri',
+    ]);
     expect(pathsOf(changes, ['s3://models/base'])).toEqual([]);
     expect(pathsOf(changes, ['s3://models/base/'])).toEqual([]);
     expect(pathsOf(changes, ['s3://models/ba'])).toEqual(['extra_parameters.model_uri']);

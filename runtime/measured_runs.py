@@ -1,8 +1,10 @@
 """One measured run of the runtime, and one of the plain script, with the same settings."""
 
+import itertools
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -162,14 +164,16 @@ def _run(
 def _measure(
     rows: list[list[float]], started: float, status: int, end: str, peak: float, seconds: float
 ) -> Measured:
-    """The pace without the first fifth of the steps, in which kernels are chosen."""
+    """The pace by the median step, since a short run on a shared machine has a few slow ones; the
+    first fifth, in which kernels are chosen, does not count."""
     first = rows[0][1] - started if rows else float("nan")
     pace = tokens = float("nan")
-    warm = max(1, len(rows) // 5)
-    if len(rows) > warm + 1:
-        span = rows[-1][1] - rows[warm][1]
-        pace = (rows[-1][0] - rows[warm][0]) / span
-        tokens = (rows[-1][2] - rows[warm][2]) / span
+    later = rows[max(1, len(rows) // 5) :]
+    if len(later) > 2:
+        pairs = list(itertools.pairwise(later))
+        step = statistics.median(after[1] - before[1] for before, after in pairs)
+        pace = 1 / step
+        tokens = statistics.mean(after[2] - before[2] for before, after in pairs) / step
     return Measured(status, end, first, pace, tokens, peak, [row[3] for row in rows], seconds)
 
 

@@ -13,6 +13,7 @@ export const levels = [
     'deadline-queue.ts',
     'fifo.ts',
     'work-queue.ts',
+    'private-json.ts',
   ],
   ['config.ts', 'requests/'],
   ['logger.ts', 'metrics.ts'],

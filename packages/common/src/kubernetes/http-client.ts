@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { type Dispatcher, request as send } from 'undici';
 import { type Clock, systemClock } from '../clock.ts';
+import { parsePrivateJson } from '../private-json.ts';
 import { type ApiClient, ApiError, type ApiRequest, type WatchEvent } from './api-client.ts';
 import { type Access, Connection } from './connection.ts';
 import { readJsonLines } from './json-lines.ts';
@@ -57,7 +58,7 @@ class HttpApiClient implements ApiClient {
     const cut = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     try {
       const answer = await this.#send(request, { signal: cut });
-      return JSON.parse(await answer.body.text()) as T;
+      return parsePrivateJson(await answer.body.text(), 'the body') as T;
     } catch (error) {
       if (error instanceof ApiError) throw error;
       throw toNoAnswer(request, timeout.aborted ? `none within ${timeoutMs} ms` : error);

@@ -1,3 +1,5 @@
+import { parsePrivateJson } from '../private-json.ts';
+
 const NEWLINE = 10;
 
 /**
@@ -21,9 +23,5 @@ export async function* readJsonLines(chunks: AsyncIterable<Buffer>): AsyncIterab
 }
 
 function parseLine(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    throw new SyntaxError('a line of the stream is not JSON');
-  }
+  return parsePrivateJson(line, 'a line of the stream');
 }

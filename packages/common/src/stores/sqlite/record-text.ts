@@ -1,4 +1,5 @@
 import type { JobRecord } from '../../jobs/job.ts';
+import { parsePrivateJson } from '../../private-json.ts';
 
 /** The part of a record that stands in its one column of JSON. */
 export function writeRecord({ uid: _uid, version: _version, ...record }: JobRecord): string {
@@ -8,7 +9,10 @@ export function writeRecord({ uid: _uid, version: _version, ...record }: JobReco
 
 /** The record of a row that `writeRecord` made. */
 export function readRecord(text: string, uid: string, version: number): JobRecord {
-  const record = withUndefined(JSON.parse(text)) as Omit<JobRecord, 'uid' | 'version'>;
+  const record = withUndefined(parsePrivateJson(text, 'a record')) as Omit<
+    JobRecord,
+    'uid' | 'version'
+  >;
   return { ...record, uid, version: String(version) };
 }
 

@@ -4,7 +4,8 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { inspect } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FakeClock } from '../../../test/fake-clock.ts';
 import { describeJobStore } from '../../../test/job-store-contract.ts';
 import { makeDraft, makePayload, TEST_BACKEND } from '../../../test/make-draft.ts';
@@ -107,6 +108,53 @@ test.each(['purge', 'delete'] as const)(
     database.close();
   },
 );
+
+describe('a row that somebody damaged', () => {
+  const broken = '{"HF_TOKEN":hf_secret}';
+
+  async function damage(...columns: string[]) {
+    const { path, database } = openDatabase();
+    const store = await openStore(database);
+    const created = await store.create(makeDraft('damaged'), makePayload());
+    if (created.outcome !== 'created') throw new Error(created.outcome);
+    const other = new DatabaseSync(path);
+    for (const column of columns) other.prepare(`UPDATE payloads SET ${column} = ?`).run(broken);
+    const textOf = () => JSON.stringify(other.prepare('SELECT * FROM payloads').all());
+    const close = () => {
+      other.close();
+      database.close();
+    };
+    return { store, record: created.record, textOf, close };
+  }
+
+  test.each(['asked', 'plan', 'echo'])('has no plan, but its callback (%s)', async (column) => {
+    const { store, record, close } = await damage(column);
+    expect(await store.readPlan(record)).toBeUndefined();
+    const payload = await store.readPayload(record);
+    expect(payload).toMatchObject({ plan: {}, callback: makePayload().callback });
+    close();
+  });
+
+  test('is not quoted by the failure to read its credentials', async () => {
+    const { store, record, close } = await damage('secrets');
+    const failure = await store.readPayload(record).catch((error: unknown) => error);
+    expect(failure).toMatchObject({ message: 'the column secrets of a job is not JSON' });
+    expect(inspect(failure)).not.toContain('hf_secret');
+    close();
+  });
+
+  test.each([['secrets'], ['asked'], ['callback']])(
+    'holds no credential after a purge (%s)',
+    async (column) => {
+      const { store, record, textOf, close } = await damage(column);
+      const delivery = { ...record.delivery, settled: 'expired' as const };
+      const settled = (await store.update(record, { delivery })) as JobRecord;
+      expect(await store.purgeCredentials(settled)).toMatchObject({ areCredentialsGone: true });
+      expect(textOf()).not.toMatch(/hf_secret|hook-secret/);
+      close();
+    },
+  );
+});
 
 test('waits for a lock without holding up the process', async () => {
   const { path, database } = openDatabase();

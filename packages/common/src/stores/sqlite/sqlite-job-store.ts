@@ -1,10 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { Emitter } from '../../emitter.ts';
-import type { JobDraft, JobPayload, JobRecord, PlannedJob, RunnerPlan } from '../../jobs/job.ts';
+import type {
+  CallbackTarget,
+  JobDraft,
+  JobPayload,
+  JobRecord,
+  JsonObject,
+  PlannedJob,
+  RunnerPlan,
+} from '../../jobs/job.ts';
 import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
 import { purgePayload, toPurged } from '../../jobs/purge-payload.ts';
+import { parsePrivateJson } from '../../private-json.ts';
 import type { Database, Row } from './database.ts';
 import { readRecord, writeRecord } from './record-text.ts';
+
+/** Of a record whose plan cannot be read. */
+const NO_PLAN: PlannedJob = { asked: { first: {}, second: undefined }, plan: {}, echo: {} };
 
 /**
  * Records in SQLite. The services of one machine share the file; a backend has one process, which
@@ -94,9 +106,9 @@ export class SqliteJobStore implements JobStore {
     const row = this.#database.get('SELECT * FROM payloads WHERE uid = ?', uid);
     if (row === undefined) return undefined;
     return {
-      ...toPlannedJob(row),
-      callback: row.callback === null ? undefined : JSON.parse(String(row.callback)),
-      secrets: JSON.parse(String(row.secrets)),
+      ...(toPlannedJob(row) ?? NO_PLAN),
+      callback: toCallback(row),
+      secrets: parseColumn<JobPayload['secrets']>(row, 'secrets'),
     };
   }
 
@@ -115,9 +127,10 @@ export class SqliteJobStore implements JobStore {
   }
 
   async purgeCredentials(record: JobRecord): Promise<JobRecord | undefined> {
-    const payload = await this.readPayload(record);
+    const row = this.#database.get('SELECT * FROM payloads WHERE uid = ?', record.uid);
     const purged = await this.#change(record, toPurged(record), () => {
-      if (payload === undefined) return;
+      if (row === undefined) return;
+      const payload = { ...toRepeated(row), callback: toCallback(row) };
       const { asked, callback } = purgePayload(payload, record.delivery.settled !== undefined);
       this.#database.run(
         "UPDATE payloads SET secrets = '{}', asked = ?, callback = ? WHERE uid = ?",
@@ -206,10 +219,39 @@ function toRecord({ record, uid, version }: Row): JobRecord {
   return readRecord(String(record), String(uid), Number(version));
 }
 
-function toPlannedJob({ asked, plan, echo }: Row): PlannedJob {
-  return {
-    asked: JSON.parse(String(asked)),
-    plan: JSON.parse(String(plan)),
-    echo: JSON.parse(String(echo)),
-  };
+function toPlannedJob(row: Row): PlannedJob | undefined {
+  return unlessUnreadable(() => ({
+    asked: parseColumn<PlannedJob['asked']>(row, 'asked'),
+    plan: parseColumn<JsonObject>(row, 'plan'),
+    echo: parseColumn<JsonObject>(row, 'echo'),
+  }));
+}
+
+function toCallback(row: Row): CallbackTarget | undefined {
+  if (row.callback === null) return undefined;
+  return unlessUnreadable(() => parseColumn<CallbackTarget>(row, 'callback'));
+}
+
+/** What was asked, with the credentials that it may repeat: where either cannot be read, nothing. */
+function toRepeated(row: Row): Pick<JobPayload, 'asked' | 'secrets'> {
+  const known = unlessUnreadable(() => ({
+    asked: parseColumn<PlannedJob['asked']>(row, 'asked'),
+    secrets: parseColumn<JobPayload['secrets']>(row, 'secrets'),
+  }));
+  return known ?? { asked: NO_PLAN.asked, secrets: {} };
+}
+
+/** A part that cannot be read counts as gone. */
+function unlessUnreadable<T>(parse: () => T): T | undefined {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** @throws SyntaxError naming the column alone. */
+function parseColumn<T>(row: Row, column: string): T {
+  return parsePrivateJson(String(row[column]), `the column ${column} of a job`) as T;
 }

@@ -6,18 +6,18 @@ import { binOf } from './project-paths.mjs';
 const POLL_MS = 100;
 
 /**
- * Starts one service. `ready` says whether it came to answer GET /healthz before it ended; `ended`
- * gives its exit code. What it writes to stderr before it is ready is held until
- * `showHeldErrors`, so that the others' closing logs do not bury why it failed.
+ * Starts one service, with `settings` in its environment. `ready` says whether it came to answer
+ * GET /healthz before it ended; `ended` gives its exit code. What it writes to stderr before it is
+ * ready is held until `showHeldErrors`, so that the others' closing logs do not bury why it failed.
  */
-export async function startService({ name, folder, port }, { supervisor, watch }) {
+export async function startService({ name, folder, port }, { supervisor, watch, settings }) {
   const host = process.env.HOST || '127.0.0.1';
   // Whoever has the port now would answer the health check in the service's place.
   const portTaken = await isListening(host, port);
 
   const entry = `services/${folder}/src/server.ts`;
   const child = supervisor.startProgram(watch ? [binOf('tsx'), 'watch', entry] : [entry], {
-    env: { ...process.env, PORT: port },
+    env: { ...process.env, ...settings, PORT: port },
     stderr: watch ? 'inherit' : 'pipe',
   });
   const showHeldErrors = holdErrors(child);

@@ -1,4 +1,6 @@
 import { execFileSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import { prepareLocalRunner } from './prepare-local-runner.mjs';
 import { inRoot, root } from './project-paths.mjs';
 import { Refusal } from './refusal.mjs';
 import { startService } from './service-process.mjs';
@@ -7,11 +9,15 @@ import { Supervisor } from './supervisor.mjs';
 const READY_WITHIN_MS = 60_000;
 const ENDED_BY_SIGTERM = 143;
 
+const RUNNERS = ['mock', 'local', 'kubernetes'];
+
 /**
- * Runs the services named, or all, until one ends or this process is asked to stop; resolves to
- * the exit code. A service alone listens on PORT, several listen on their own ports.
+ * Runs the services that `args` name, or all, until one ends or this process is asked to stop;
+ * resolves to the exit code. `--runner NAME` chooses where their jobs run. A service alone listens
+ * on PORT, several listen on their own ports.
  */
-export async function startServices(names, { node, watch }) {
+export async function startServices(args, { node, watch }) {
+  const { names, runner } = parseArguments(args);
   const services = listServices(node);
   const serviceNamed = (name) => {
     const service = services.find((candidate) => candidate.name === name);
@@ -28,12 +34,13 @@ export async function startServices(names, { node, watch }) {
     throw new Refusal('PORT=0 leaves open where the service listens: name a port.');
   }
 
+  const settings = await prepareRunner(runner);
   const supervisor = new Supervisor(node);
   const running = await Promise.all(
     chosen.map(({ port, ...service }) =>
       startService(
         { ...service, port: (alone && process.env.PORT) || String(port) },
-        { supervisor, watch },
+        { supervisor, watch, settings },
       ),
     ),
   );
@@ -51,6 +58,27 @@ export async function startServices(names, { node, watch }) {
   for (const service of running) service.showHeldErrors();
   const bad = codes.find((code) => code !== 0 && code !== ENDED_BY_SIGTERM);
   return bad ?? (supervisor.stopAsked ? 0 : 1);
+}
+
+function parseArguments(args) {
+  try {
+    const options = { runner: { type: 'string' } };
+    const { positionals, values } = parseArgs({ args, allowPositionals: true, options });
+    const { runner } = values;
+    if (runner !== undefined && !RUNNERS.includes(runner)) {
+      throw new Error(`There is no runner '${runner}': use ${RUNNERS.join(', ')}.`);
+    }
+    return { names: positionals, runner };
+  } catch (error) {
+    throw new Refusal(error.message, { exitCode: 2 });
+  }
+}
+
+/** The variables that choose a runner, once what it needs is there. */
+async function prepareRunner(runner) {
+  if (runner === undefined) return {};
+  if (runner !== 'local') return { TRAINER_JOB_RUNNER: runner };
+  return prepareLocalRunner(process.env);
 }
 
 /** The registry is TypeScript, which the Node of this process may not know. */

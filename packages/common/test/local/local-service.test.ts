@@ -221,6 +221,7 @@ test('a run gets the credentials of its request in its environment, and nothing 
     TRAINING_JOB_ID: 'env',
     TRAINER_RUN_ID: runId,
     TRAINER_DEVICE: 'cpu',
+    OMP_NUM_THREADS: '1',
     TRAINER_PROCESSES: '4',
     TRAINER_LOCAL_ROOTS: bed.root,
     CUDA_VISIBLE_DEVICES: '',

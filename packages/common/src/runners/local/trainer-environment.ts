@@ -49,7 +49,8 @@ export function buildTrainerEnvironment(parts: TrainerEnvironmentParts): Record<
     TRAINER_ATTEMPT: '1',
     TRAINER_JOB_UID: row.recordUid,
     TRAINER_PROCESSES: String(Math.max(1, row.slots.length)),
-    ...(pool.device === 'cpu' && { TRAINER_DEVICE: 'cpu' }),
+    // One process a core: threads for all cores in each would stand in each other's way.
+    ...(pool.device === 'cpu' && { TRAINER_DEVICE: 'cpu', OMP_NUM_THREADS: '1' }),
     TRAINER_ENGINE_FALLBACK: 'trl',
     TRAINER_GRACE_SECONDS: String(graceMs / 1000),
     TRAINER_STATUS_FILE: folder.at('status.json'),

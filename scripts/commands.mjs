@@ -1,3 +1,4 @@
+import { runDemo } from './demo.mjs';
 import { findNode } from './find-node.mjs';
 import { installWhenNeeded } from './install.mjs';
 import { Refusal } from './refusal.mjs';
@@ -18,6 +19,7 @@ const check = [
 const commands = {
   start: (args, node) => startServices(args, { node, watch: false }),
   dev: (args, node) => startServices(args, { node, watch: true }),
+  demo: runDemo,
   test: [...check, tool('tests', 'vitest', 'run')],
   check,
   build: [program('bundles', 'scripts/bundle.mjs')],

@@ -17,11 +17,14 @@ const END_WITH_PARENT = new URL('./end-with-parent.mjs', import.meta.url).href;
 export class Supervisor {
   #node;
   #children = new Set();
+  #beforeStop;
   #stopping = false;
   #askedAt;
 
-  constructor(node) {
+  /** `beforeStop` is awaited before the children are asked to end; it must settle by itself. */
+  constructor(node, { beforeStop = async () => {} } = {}) {
     this.#node = node;
+    this.#beforeStop = beforeStop;
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
       process.on(signal, () => this.#onSignal());
     }
@@ -51,7 +54,9 @@ export class Supervisor {
   stop() {
     if (this.#stopping) return;
     this.#stopping = true;
-    for (const child of this.#children) child.kill('SIGTERM');
+    void this.#beforeStop().finally(() => {
+      for (const child of this.#children) child.kill('SIGTERM');
+    });
     setTimeout(() => this.#kill(), GRACE_MS).unref();
   }
 

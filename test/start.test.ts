@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { platform } from 'node:process';
 import { promisify } from 'node:util';
+import { LocalBed } from '@trainer/common/testing';
 import { services } from '@trainer/services';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { makeCleanCopy } from './clean-copy.ts';
@@ -152,4 +154,35 @@ test('a bad setting is told in one sentence that names it', async () => {
   });
   expect(await run.ended).toBe(1);
   expect(sentencesOf(run)).toEqual([expect.stringContaining('TRAINER_CALLBACK_INTERVAL_SECONDS')]);
+}, 60_000);
+
+test('npm start -- --runner local prepares the local runner, and tells what jobs may use', async () => {
+  await using bed = await LocalBed.create();
+  const { TRAINER_JOB_RUNNER, TRAINER_LOCAL_ROOTS, ...settings } = bed.env;
+  const PORT = await freePort();
+  const run = npmStart(['--runner', 'local', 'hf-unsloth'], { PORT, ...settings });
+  await run.untilStdoutHas(ALL_READY);
+  const root = join(copy.folder, 'training');
+  expect(run.stdout).toContain(`Jobs may use what lies below ${root}.`);
+
+  const body = bed.makeBody(
+    'first',
+    {},
+    {
+      datasets: [{ source: join(root, 'rows.jsonl'), format: 'jsonl' }],
+      artifacts: { log_uri: join(root, 'logs'), output_uri: join(root, 'results') },
+    },
+  );
+  const answer = await fetch(`http://${HOST}:${PORT}/train`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', connection: 'close' },
+    body: JSON.stringify(body),
+  });
+  expect(await answer.json()).toMatchObject({ metadata: { job_spec: { runner: 'local' } } });
+}, 60_000);
+
+test('an unknown runner is refused in one sentence', async () => {
+  const run = npmStart(['--runner', 'here']);
+  expect(await run.ended).toBe(2);
+  expect(sentencesOf(run)).toEqual(["There is no runner 'here': use mock, local, kubernetes."]);
 }, 60_000);

@@ -38,6 +38,15 @@ need_python() {
   has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3 python3-venv
 }
 
+# Of Java 11 or newer, which openapi-generator runs on.
+need_java() {
+  has java || apt_install default-jre-headless
+}
+
+need_maven() {
+  has mvn || apt_install maven
+}
+
 # What the tests of `npm start` call.
 need_ps_and_curl() {
   { has ps && has curl; } || apt_install procps curl

@@ -16,7 +16,8 @@ export default {
   ],
   coverageAnalysis: 'perTest',
   concurrency: 1,
-  timeoutMS: 3000,
+  // Long, so that a busy machine makes no mutant look killed.
+  timeoutMS: 15_000,
   tempDirName: 'mutation/.sandbox',
   ignorePatterns: ['docs', 'k8s', 'mutation', 'testbed', 'bench', 'chaos'],
   // It would rewrite paths in there, for which it wants a compiler of its own.

@@ -44,7 +44,13 @@ beforeEach(() => {
   runner = new FakeRunner();
   leadership = new FakeLeadership();
   told = [];
-  controller = new Controller({
+  controller = createController();
+  controller.start();
+});
+afterEach(() => controller.close());
+
+const createController = () =>
+  new Controller({
     ...{ store, runner, leadership, clock, random: () => 0.5, settings: SETTINGS },
     deliveries: {
       takeOver: () => told.push('take over'),
@@ -54,9 +60,6 @@ beforeEach(() => {
     },
     logger: pino({ level: 'silent' }),
   });
-  controller.start();
-});
-afterEach(() => controller.close());
 
 async function create(overrides: Partial<JobRecord> = {}): Promise<JobRecord> {
   const draft = makeRecord({ id: 'job-1', createdAtMs: clock.now(), ...overrides });
@@ -134,6 +137,121 @@ describe('a submission that its submitter left unfinished', () => {
     runner.failure = undefined;
     await clock.advance(40 * SECOND);
     expect(now(record)?.runId).toBe(`run-of-${record.uid}`);
+  });
+});
+
+describe('a start', () => {
+  it('may read the credentials of the job, as long as there are any', async () => {
+    const read: unknown[] = [];
+    const start = runner.start.bind(runner);
+    runner.start = async (record, plan, readSecrets) => {
+      read.push(await readSecrets?.());
+      vi.spyOn(store, 'readPayload').mockResolvedValueOnce(undefined);
+      read.push(await readSecrets?.());
+      return start(record, plan);
+    };
+    await create();
+    await clock.advance(10 * SECOND);
+    expect(read).toEqual([{ HF_TOKEN: 'hf_0123456789' }, undefined]);
+  });
+
+  it('by a plan that was made anew is made at once, and the plan is kept', async () => {
+    const prepared = { plan: { anew: true }, echo: { anew: true }, warnings: ['less is possible'] };
+    runner.startOutcome = { outcome: 'replanned', prepared };
+    const plans: unknown[] = [];
+    const start = runner.start.bind(runner);
+    runner.start = async (record, plan) => {
+      plans.push(plan);
+      const outcome = await start(record, plan);
+      runner.startOutcome = undefined;
+      return outcome;
+    };
+    const record = await create();
+    await clock.advance(10 * SECOND);
+    expect(plans).toEqual([{}, { anew: true }]);
+    expect(now(record)).toMatchObject({
+      ...{ planRevision: 1, warnings: ['less is possible'], runId: `run-of-${record.uid}` },
+    });
+    expect(await store.readPlan(now(record) as JobRecord)).toMatchObject({ plan: { anew: true } });
+  });
+
+  it('is noted as it was answered, not only when the run turns up', async () => {
+    runner.start = async ({ name }) => {
+      runner.calls.push(`start ${name}`);
+      return { outcome: 'started', runId: 'run-7' };
+    };
+    const record = await create();
+    await clock.advance(10 * SECOND);
+    expect(runner.calls).toEqual([`start ${record.name}`]);
+    expect(runner.getCached(record.name)).toEqual({ exists: false });
+    expect(now(record)).toMatchObject({ runId: 'run-7' });
+  });
+
+  it('of a record that another has taken the place of is not made', async () => {
+    const record = await create();
+    const other = { ...record, uid: 'other', runId: 'run-of-other' };
+    vi.spyOn(store, 'readPlan').mockImplementation(async () => {
+      runner.show(other, { status: 'running', reason: 'RUNNING' });
+      vi.spyOn(store, 'getCached').mockReturnValue(other);
+      return undefined;
+    });
+    vi.spyOn(store, 'getLive').mockResolvedValue(other);
+    const update = vi.spyOn(store, 'update').mockResolvedValue(undefined);
+    await clock.advance(11 * SECOND);
+    expect(runner.calls).toEqual([]);
+    expect(update.mock.calls.map(([{ uid }]) => uid)).not.toContain(record.uid);
+  });
+
+  it('that must wait is tried again a second later', async () => {
+    runner.startOutcome = { outcome: 'later', detail: 'An old run is going away' };
+    await create();
+    await clock.advance(10 * SECOND);
+    expect(runner.calls).toHaveLength(1);
+    await clock.advance(0.9 * SECOND);
+    expect(runner.calls).toHaveLength(1);
+    await clock.advance(0.2 * SECOND);
+    expect(runner.calls).toHaveLength(2);
+  });
+
+  it('that our account may not make is tried again every half a minute', async () => {
+    runner.startOutcome = { outcome: 'forbidden', detail: 'Refused' };
+    await create();
+    await clock.advance(39 * SECOND);
+    expect(runner.calls).toHaveLength(1);
+    await clock.advance(2 * SECOND);
+    expect(runner.calls).toHaveLength(2);
+  });
+
+  it('that fails is tried again ever later, and from the beginning after a success', async () => {
+    const startedAtMs: number[] = [];
+    const start = runner.start.bind(runner);
+    runner.start = (record, plan) => {
+      startedAtMs.push(clock.now());
+      return start(record, plan);
+    };
+    const failing = async (record: JobRecord, seconds: number) => {
+      runner.failure = new Error('unreachable');
+      startedAtMs.length = 0;
+      await clock.advance(seconds * SECOND);
+      runner.failure = undefined;
+      const from = record.createdAtMs;
+      return startedAtMs.map((atMs) => (atMs - from) / SECOND);
+    };
+    const record = await create();
+    expect(await failing(record, 70)).toEqual([10, 10.5, 11.5, 13.5, 17.5, 25.5, 41.5]);
+    await clock.advance(30 * SECOND);
+    expect(now(record)?.runId).toBeDefined();
+    // Its record is kept, so that what was counted of it could be left behind.
+    runner.stop = async () => {
+      throw new Error('unreachable');
+    };
+    const stops = vi.spyOn(runner, 'stop');
+    const state = endedState('cancelled', 'CANCELLED_BY_REQUEST', clock.now());
+    await store.update(now(record) as JobRecord, { state });
+    await clock.advance(0.4 * SECOND);
+    expect(stops).toHaveBeenCalledTimes(1);
+    await clock.advance(0.2 * SECOND);
+    expect(stops).toHaveBeenCalledTimes(2);
   });
 });
 
@@ -239,6 +357,19 @@ describe('a run', () => {
     expect(stateOf(record)).toMatchObject({ status: 'succeeded', reason: 'COMPLETED' });
   });
 
+  it('that only the cache has lost is looked at every second', async () => {
+    const record = await createRunning();
+    runner.stale.set(record.name, { exists: false });
+    const observe = vi.spyOn(runner, 'observe');
+    runner.announce(record.name);
+    await clock.advance(0);
+    expect(observe).toHaveBeenCalledTimes(1);
+    await clock.advance(0.9 * SECOND);
+    expect(observe).toHaveBeenCalledTimes(1);
+    await clock.advance(0.2 * SECOND);
+    expect(observe).toHaveBeenCalledTimes(2);
+  });
+
   it('of which nothing is known yet is asked about again', async () => {
     runner.stale.set(makeRecord({ id: 'job-1' }).name, undefined);
     const record = await create({ runId: 'run-1' });
@@ -317,6 +448,54 @@ describe('leadership', () => {
     expect(runner.calls).toEqual([`start ${record.name}`]);
   });
 
+  it('that is there at the start takes over, and any other does not', async () => {
+    const offers = async (isLeader: boolean) => {
+      await controller.close();
+      leadership.set(isLeader);
+      told.length = 0;
+      controller = createController();
+      controller.start();
+      await clock.advance(0);
+      return told;
+    };
+    await createRunning();
+    expect(await offers(true)).toEqual(['take over', 'offer running']);
+    expect(await offers(false)).toEqual([]);
+  });
+
+  it('that is lost takes with it what was waited for', async () => {
+    const record = await create();
+    await clock.advance(9 * SECOND);
+    expect(clock.timerCount).toBe(1);
+    leadership.set(false);
+    expect(clock.timerCount).toBe(0);
+    // The grace of its submitter begins anew, since this process saw nothing meanwhile.
+    leadership.set(true);
+    await clock.advance(9 * SECOND);
+    expect(runner.calls).toEqual([]);
+    await clock.advance(2 * SECOND);
+    expect(runner.calls).toEqual([`start ${record.name}`]);
+  });
+
+  it('that is lost forgets what failed before, and what waits its turn', async () => {
+    runner.failure = new Error('unreachable');
+    await create();
+    await clock.advance(40 * SECOND);
+    leadership.set(false);
+    await create({ id: 'waits' });
+    leadership.set(true);
+    leadership.set(false);
+    await clock.advance(SECOND);
+    expect(told.at(-1)).toBe('clear');
+    expect(clock.timerCount).toBe(0);
+    leadership.set(true);
+    runner.calls.length = 0;
+    await clock.advance(10.2 * SECOND);
+    const first = runner.calls.length;
+    await clock.advance(0.5 * SECOND);
+    expect([first, runner.calls.length]).toEqual([2, 4]);
+  });
+
   it('begins with the ends that nobody was told of', async () => {
     leadership.set(false);
     const { delivery } = makeRecord();
@@ -324,10 +503,17 @@ describe('leadership', () => {
     for (let n = 0; n < 3; n += 1) await create({ id: `live-${n}`, runId: 'r', delivery: untold });
     const state = endedState('succeeded', 'COMPLETED', clock.now());
     await create({ id: 'ended', runId: 'r', state, delivery: untold });
+    // Told already, so as urgent as any other.
+    const failed = endedState('failed', 'TRAINING_FAILED', clock.now());
+    await create({ id: 'told', runId: 'r', state: failed });
     told.length = 0;
     leadership.set(true);
     await clock.advance(0);
-    expect(told.filter((call) => call.startsWith('offer'))[0]).toBe('offer succeeded');
+    expect(told.filter((call) => call.startsWith('offer')).slice(0, 5)).toEqual([
+      'offer succeeded',
+      ...Array.from({ length: 3 }, () => 'offer submitted'),
+      'offer failed',
+    ]);
   });
 });
 
@@ -415,7 +601,11 @@ it('does nothing more once it is closed', async () => {
   const record = await create();
   await controller.close();
   await controller.close();
+  expect(clock.timerCount).toBe(0);
   runner.show(record);
+  leadership.set(false);
+  leadership.set(true);
+  expect(told).toEqual(['take over']);
   await clock.advance(60 * SECOND);
   expect(now(record)).toEqual(record);
   expect(runner.calls).toEqual([]);

@@ -226,6 +226,153 @@ describe('submit', () => {
     });
   });
 
+  it('tells no difference when that of the first is not at hand any more', async () => {
+    await submit();
+    vi.spyOn(store, 'readPlan').mockResolvedValue(undefined);
+    await expect(submit({ resources: { gpus: 5 } })).rejects.toMatchObject({
+      code: 'JOB_CONFLICT',
+      violations: [],
+    });
+    expect((await submit()).isReplay).toBe(true);
+  });
+
+  it('repeats no accepted job whose plan is gone, but starts it neither', async () => {
+    runner.failure = unreachable;
+    await submit();
+    runner.failure = undefined;
+    runner.calls.length = 0;
+    vi.spyOn(store, 'readPlan').mockResolvedValue(undefined);
+    expect((await submit()).isReplay).toBe(true);
+    expect(runner.calls).toEqual([]);
+  });
+
+  it('refuses a name that something else has taken', async () => {
+    const detail = 'The name of this job is taken by a Secret that is no record of this service.';
+    vi.spyOn(store, 'create').mockResolvedValue({ outcome: 'taken', detail });
+    await expect(submit()).rejects.toMatchObject({ code: 'JOB_CONFLICT', message: detail });
+  });
+
+  it('asks to try again where the first submission is deleted at that moment', async () => {
+    await submit();
+    await jobs.close();
+    const { runId: _, ...rest } = only();
+    const gone = { ...rest, runId: undefined };
+    await store.delete(only());
+    vi.spyOn(store, 'create').mockResolvedValue({ outcome: 'exists', record: gone });
+    await expect(submit()).rejects.toMatchObject({
+      message: 'A job of this job_id was just deleted; try again.',
+    });
+  });
+
+  it('answers a refused job as accepted when others have changed its record meanwhile', async () => {
+    runner.startOutcome = { outcome: 'refused', detail: 'The quota is used up.' };
+    const remove = store.delete.bind(store);
+    vi.spyOn(store, 'delete').mockImplementation(async (record) => {
+      await store.update(record, {});
+      return remove(record);
+    });
+    const { isReplay } = await submit();
+    expect(isReplay).toBe(false);
+    expect(store.count()).toBe(1);
+  });
+
+  it('leaves a job whose new plan could not be kept to the controller', async () => {
+    const prepared = { plan: { anew: true }, echo: { anew: true }, warnings: [] };
+    const start = vi.spyOn(runner, 'start').mockResolvedValue({ outcome: 'replanned', prepared });
+    vi.spyOn(store, 'update').mockResolvedValue(undefined);
+    const { readPlan } = await submit();
+    expect(start).toHaveBeenCalledTimes(1);
+    expect(await readPlan()).not.toMatchObject({ plan: { anew: true } });
+  });
+
+  it('hands out no credentials of a record that is gone', async () => {
+    const read: unknown[] = [];
+    const start = runner.start.bind(runner);
+    runner.start = async (record, plan, readSecrets) => {
+      vi.spyOn(store, 'readPayload').mockResolvedValueOnce(undefined);
+      read.push(await readSecrets?.());
+      return start(record, plan);
+    };
+    await submit();
+    expect(read).toEqual([undefined]);
+  });
+
+  it('keeps a run that another replica has noted', async () => {
+    const start = runner.start.bind(runner);
+    runner.start = async (record, plan) => {
+      const outcome = await start(record, plan);
+      await store.update(record, { runId: 'noted-by-another' });
+      return outcome;
+    };
+    await submit();
+    await jobs.close();
+    expect(only().runId).toBe('noted-by-another');
+    expect(runner.calls).toEqual([`start ${only().name}`]);
+  });
+
+  it('stops a run whose record is gone', async () => {
+    const start = runner.start.bind(runner);
+    runner.start = async (record, plan) => {
+      const outcome = await start(record, plan);
+      await store.delete(record);
+      return outcome;
+    };
+    const { view } = await submit();
+    await jobs.close();
+    expect(runner.calls).toEqual([`start ${view.record.name}`, `stop ${view.record.name}`]);
+  });
+
+  it('keeps a run that has ended by itself before it was noted', async () => {
+    const start = runner.start.bind(runner);
+    runner.start = async (record, plan) => {
+      const outcome = await start(record, plan);
+      const state = { ...record.state, status: 'succeeded' as const, endedAtMs: clock.now() };
+      await store.update(record, { runId: `run-of-${record.uid}`, state });
+      return outcome;
+    };
+    await submit();
+    await jobs.close();
+    expect(runner.calls).toEqual([`start ${only().name}`]);
+  });
+
+  it('notes in the record what is due later', async () => {
+    runner.prepare = async () => ({ plan: {}, secrets: {}, warnings: ['by the runner'], echo: {} });
+    await submit({ learing_rate: 1 });
+    expect(only()).toMatchObject({
+      ...{ hasWebhook: false, webhookOrigin: undefined, webhookAuth: 'none' },
+      areCredentialsGone: true,
+      delivery: { settled: 'unwanted' },
+      warnings: [expect.stringContaining('learing_rate'), 'by the runner'],
+    });
+    runner.prepare = async () => ({ plan: {}, secrets: { A: 'x' }, warnings: [], echo: {} });
+    const { view } = await submit({ job_id: 'with-credentials' });
+    expect(view.record.areCredentialsGone).toBe(false);
+  });
+
+  it('logs what the controller does again, with the job and the cause', async () => {
+    const lines: string[] = [];
+    const logger = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
+    jobs = new Jobs({ store, runner, clock, logger, maxJobs: 3, backend: backend.name });
+    runner.failure = unreachable;
+    await submit();
+    expect(lines.map((line) => JSON.parse(line))).toEqual([
+      expect.objectContaining({
+        msg: 'start failed, controller will retry',
+        job: only().name,
+        err: expect.objectContaining({ message: 'Unreachable.' }),
+      }),
+    ]);
+    runner.failure = undefined;
+    await submit();
+    await jobs.close();
+    lines.length = 0;
+    runner.stop = () => Promise.reject(unreachable);
+    await jobs.cancel('job-1');
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { msg: 'stop failed, controller will retry', job: only().name },
+    ]);
+  });
+
   it('takes no more jobs than it may keep, but answers repetitions', async () => {
     for (const job_id of ['a', 'b', 'c']) await submit({ job_id });
     await expect(submit({ job_id: 'd' })).rejects.toMatchObject({
@@ -295,6 +442,30 @@ describe('cancel', () => {
     expect(JSON.stringify(before)).not.toContain('hf_0123456789');
     const { view } = await jobs.cancel('job-1');
     expect(view.state).toMatchObject({ ...end, detail: 'It failed: HF_TOKEN=[redacted]' });
+  });
+
+  it('leaves an end that is written as it is', async () => {
+    await submit();
+    await jobs.close();
+    await jobs.cancel('job-1');
+    const { version } = only();
+    await clock.advance(1000);
+    const { detail, view } = await jobs.cancel('job-1');
+    expect(detail).toBe('Job already cancelled');
+    expect(view.state).toMatchObject({ status: 'cancelled', reason: 'CANCELLED_BY_REQUEST' });
+    expect(only().version).toBe(version);
+    expect(runner.calls.filter((call) => call.startsWith('stop'))).toHaveLength(1);
+  });
+
+  it('finds no job that is deleted at that moment', async () => {
+    await submit();
+    await jobs.close();
+    const observe = runner.observe.bind(runner);
+    runner.observe = async (name) => {
+      await store.delete(only());
+      return observe(name);
+    };
+    await expect(jobs.cancel('job-1')).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
   });
 
   it('promises nothing when the run cannot be looked at', async () => {
@@ -408,6 +579,75 @@ describe('get, while nobody leads', () => {
   });
 });
 
+describe('what may lack changes', () => {
+  const behind = (ms: number) => vi.spyOn(store, 'behindForMs').mockReturnValue(ms);
+
+  beforeEach(async () => {
+    await submit();
+    await jobs.close();
+  });
+
+  it('is told as it is for half a minute, then with the time since when', async () => {
+    behind(30_000);
+    expect((await jobs.get('job-1')).staleSinceMs).toBeUndefined();
+    behind(30_001);
+    expect((await jobs.get('job-1')).staleSinceMs).toBe(clock.now() - 30_001);
+    // Nothing is known of a time before the first complete list.
+    behind(Number.POSITIVE_INFINITY);
+    expect((await jobs.get('job-1')).staleSinceMs).toBeUndefined();
+  });
+
+  it('is told without what was submitted where that is out of reach', async () => {
+    const read = vi.spyOn(store, 'readPlan').mockRejectedValue(unreachable);
+    const fresh = await jobs.get('job-1');
+    await expect(fresh.readPlan()).rejects.toBe(unreachable);
+    behind(60_000);
+    const stale = await jobs.get('job-1');
+    expect(await stale.readPlan()).toBeUndefined();
+    for (const failure of [new Error('a fault'), new TrainerError('JOB_CONFLICT', 'Another.')]) {
+      read.mockRejectedValue(failure);
+      await expect(stale.readPlan()).rejects.toBe(failure);
+    }
+    read.mockRestore();
+    expect(await stale.readPlan()).toMatchObject({ plan: { jobId: 'job-1' } });
+    expect(await fresh.readPlan()).toMatchObject({ plan: { jobId: 'job-1' } });
+  });
+
+  it('proves no absence', async () => {
+    behind(60_000);
+    await expect(jobs.get('nobody')).rejects.toMatchObject({ code: 'CLUSTER_UNAVAILABLE' });
+  });
+
+  it('keeps apart what jobs and their states were first told', async () => {
+    await submit({ job_id: 'job-2' });
+    await jobs.close();
+    const [one, two] = [...store.list()] as [JobRecord, JobRecord];
+    const stateOf = async (id: string) => (await jobs.get(id)).view.state.observedAtMs;
+    const queued = { reason: 'QUEUED', detail: 'Waits in a queue' } as const;
+    runner.show(one, queued);
+    const firstMs = await stateOf('job-1');
+    await clock.advance(1000);
+    runner.show(two, queued);
+    expect(await stateOf('job-2')).toBe(firstMs + 1000);
+    await clock.advance(1000);
+    runner.show(one, { reason: 'PENDING', detail: 'Waits for a node' });
+    expect(await stateOf('job-1')).toBe(firstMs + 2000);
+    await clock.advance(1000);
+    expect(await stateOf('job-1')).toBe(firstMs + 2000);
+  });
+
+  it('is not told of the record that had the name before', async () => {
+    const before = only();
+    await store.delete(before);
+    await submit();
+    await jobs.close();
+    vi.spyOn(store, 'get').mockResolvedValue(before);
+    expect((await jobs.get('job-1')).view.record.uid).toBe(before.uid);
+    await store.delete(only());
+    expect((await jobs.get('job-1')).view.record.uid).toBe(before.uid);
+  });
+});
+
 describe('a callback', () => {
   const callbacks = { webhook_url: 'https://studio.example/hook' };
 
@@ -430,10 +670,29 @@ describe('a callback', () => {
     expect(only().delivery.settled).toBe('delivered');
   });
 
-  it('is sent again when it never had one', async () => {
+  it('is sent again when it never had one, and its attempts are kept', async () => {
     const { webhookAuth } = await end(callbacks);
     expect(webhookAuth).toBe('none');
-    expect((await jobs.replayCallback('job-1')).delivery.settled).toBeUndefined();
+    const attempts = [{ atMs: 1, durationMs: 2, status: 500, error: undefined }];
+    const delivery = { ...only().delivery, attempts, attemptCount: 9, nextAttemptAtMs: 7 };
+    await store.update(only(), { delivery });
+    expect((await jobs.replayCallback('job-1')).delivery).toEqual({
+      ...{ settled: undefined, attempts, attemptCount: 0, nextAttemptAtMs: undefined },
+      replayedAtMs: clock.now(),
+    });
+  });
+
+  it('is not sent again where there was none, or where the job has just gone', async () => {
+    await submit();
+    await jobs.close();
+    await expect(jobs.replayCallback('job-1')).rejects.toMatchObject({
+      ...{ code: 'REPLAY_REFUSED', status: 409 },
+    });
+    await submit({ job_id: 'job-2', callbacks });
+    await jobs.close();
+    vi.spyOn(store, 'update').mockResolvedValue(undefined);
+    vi.spyOn(store, 'getLive').mockResolvedValue(undefined);
+    await expect(jobs.replayCallback('job-2')).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
   });
 });
 

@@ -80,6 +80,10 @@ describe('LastWords', () => {
     const other = makeSeen({ recordUid: 'other', lastWords: 'x' });
     const state = { ...record.state, reason: other.reason, detail: other.detail };
     expect(await words.quote(record, state, other)).toBe(state);
+    for (const change of [{ reason: 'QUEUED' as const }, { detail: 'Something else' }]) {
+      const differs = { ...state, ...change };
+      expect(await words.quote(record, differs, seen)).toBe(differs);
+    }
     expect(await words.quote(record, state, undefined)).toBe(state);
   });
 

@@ -1,144 +1,19 @@
-import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
-import { makeConfig } from '../../test/builders.ts';
 import { makePostResult } from '../../test/callbacks/make-post-result.ts';
-import { FakeClock } from '../../test/fake-clock.ts';
-import { makeDraft, makePayload } from '../../test/make-draft.ts';
 import {
-  type CallbackTarget,
-  type JobDraft,
-  type JobPayload,
-  type JobRecord,
-  type JobState,
-  NO_DELIVERY,
-} from '../jobs/job.ts';
-import { MemoryJobStore } from '../jobs/memory-job-store.ts';
-import { createMetrics } from '../metrics.ts';
-import { MockRunner } from '../runners/mock/mock-runner.ts';
-import { Dispatcher } from './dispatcher.ts';
-import type { PostResult, WebhookPost } from './http/webhook-client.ts';
-import { createSigner } from './signature.ts';
-
-const NOW_MS = Date.UTC(2026, 0, 1);
-const ENDED: JobState = {
-  status: 'succeeded',
-  reason: 'COMPLETED',
-  detail: 'Training completed',
-  observedAtMs: 1000,
-  startedAtMs: 500,
-  endedAtMs: 1000,
-};
-const RUNNING: JobState = {
-  ...ENDED,
-  status: 'running',
-  reason: 'RUNNING',
-  endedAtMs: undefined,
-};
-const DELIVERED = makePostResult(200);
-const FAILED = makePostResult(500);
-const GONE = makePostResult(410);
-const CUT_OFF = makePostResult(undefined, { isCutOff: true });
-const LIVE: Partial<JobDraft> = { state: RUNNING };
-
-const CALLBACK: CallbackTarget = {
-  webhookUrl: 'https://hook.test/',
-  authHeader: undefined,
-  eventFilter: undefined,
-};
-const ORIGIN = 'https://hook.test';
-
-/** A dispatcher of a process that may lead, with a webhook that answers when the test says so. */
-function startDispatcher({ random = () => 0.5 }: { random?: () => number } = {}) {
-  const clock = new FakeClock(NOW_MS);
-  const store = new MemoryJobStore();
-  let isLeader = true;
-  let sequence = 0;
-  const posts: WebhookPost[] = [];
-  const answers: PromiseWithResolvers<PostResult>[] = [];
-  const dispatcher = new Dispatcher({
-    store,
-    clock,
-    runner: new MockRunner(makeConfig(), clock),
-    leadership: {
-      isLeader: () => isLeader,
-      nextSequence: () => {
-        sequence += 1;
-        return sequence;
-      },
-      watch: () => () => {},
-    },
-    webhookClient: {
-      post: (post) => {
-        posts.push(post);
-        const answer = Promise.withResolvers<PostResult>();
-        answers.push(answer);
-        return answer.promise;
-      },
-      close: async () => {
-        for (const answer of answers) answer.resolve(CUT_OFF);
-      },
-    },
-    signer: createSigner([]),
-    metrics: createMetrics('test', () => new Map()),
-    logger: pino({ level: 'silent' }),
-    random,
-    settings: { intervalMs: 60_000, retryPeriodMs: 3_600_000, submittedAs: 'submitted' },
-  });
-  const peek = ({ name }: JobRecord) => store.getCached(name);
-  return {
-    clock,
-    store,
-    dispatcher,
-    posts,
-    peek,
-    addJob: async (id: string, changes: Partial<JobDraft> = {}, callback = CALLBACK) => {
-      const draft = {
-        webhookOrigin: ORIGIN,
-        createdAtMs: NOW_MS,
-        delivery: NO_DELIVERY,
-        state: ENDED,
-        ...changes,
-      };
-      const created = await store.create(makeDraft(id, draft), { ...makePayload(), callback });
-      if (created.outcome !== 'created') throw new Error(created.outcome);
-      return created.record;
-    },
-    /** Changes a record, as the controller does, and offers it. */
-    change: async (record: JobRecord, state: JobState) => {
-      const current = peek(record) ?? record;
-      const changed = await store.update(current, { state });
-      if (changed === undefined) throw new Error('somebody else changed it');
-      dispatcher.offer(changed);
-      return changed;
-    },
-    event: (index: number) =>
-      JSON.parse(posts[index]?.body ?? '{}') as { status: string; sequence: number },
-    statuses: () => posts.map(({ body }) => (JSON.parse(body) as { status: string }).status),
-    id: (index: number) => posts[index]?.headers['webhook-id'],
-    untilPosts: (count: number) => vi.waitFor(() => expect(posts).toHaveLength(count)),
-    answer: async (index: number, result: PostResult) => {
-      answers[index]?.resolve(result);
-      await clock.advance(0);
-    },
-    loseLeadership: () => {
-      isLeader = false;
-      dispatcher.clear();
-    },
-    /** Without that anybody is told, as when the process was paused for long. */
-    loseLeadershipUnnoticed: () => {
-      isLeader = false;
-    },
-    close: async () => {
-      const closed = dispatcher.close();
-      await clock.advance(2000);
-      await closed;
-    },
-    takeOver: () => {
-      isLeader = true;
-      dispatcher.takeOver();
-    },
-  };
-}
+  CALLBACK,
+  CUT_OFF,
+  DELIVERED,
+  ENDED,
+  FAILED,
+  GONE,
+  LIVE,
+  NOW_MS,
+  RUNNING,
+  startDispatcher,
+} from '../../test/callbacks/start-dispatcher.ts';
+import { makePayload } from '../../test/make-draft.ts';
+import { type JobPayload, type JobRecord, NO_DELIVERY } from '../jobs/job.ts';
 
 describe('leadership', () => {
   it('is needed to send anything', async () => {
@@ -710,7 +585,99 @@ it('loses no permit to a job that was deleted while it waited for one', async ()
   await bed.close();
 });
 
+describe('what cannot be read', () => {
+  it('is tried again ever later, at most every half a minute, and told in the log', async () => {
+    const logged: string[] = [];
+    const bed = startDispatcher({ logged });
+    const record = await bed.addJob('job', LIVE);
+    const readAtMs: number[] = [];
+    const read = vi.spyOn(bed.store, 'readPayload').mockImplementation(async () => {
+      readAtMs.push(bed.clock.now() - NOW_MS);
+      throw new Error('unreachable');
+    });
+    bed.dispatcher.offer(record);
+    await bed.clock.advance(100_000);
+    expect(readAtMs).toEqual([0, 1000, 3000, 7000, 15_000, 31_000, 61_000, 91_000]);
+    expect(JSON.parse(logged[0] ?? '')).toMatchObject({
+      ...{ msg: 'delivery failed, retrying', job: record.name, err: { message: 'unreachable' } },
+    });
+    read.mockRestore();
+    await bed.clock.advance(21_000);
+    await bed.untilPosts(1);
+    await bed.close();
+  });
+});
+
+describe('a job', () => {
+  it('that is settled is sent nothing more', async () => {
+    const bed = startDispatcher();
+    const record = await bed.addJob('job', LIVE);
+    bed.dispatcher.offer(record);
+    await bed.untilPosts(1);
+    await bed.answer(0, FAILED);
+    const delivery = { ...NO_DELIVERY, settled: 'gone' as const };
+    const settled = await bed.store.update(bed.peek(record) as JobRecord, { delivery });
+    if (settled !== undefined) bed.dispatcher.offer(settled);
+    await bed.clock.advance(120_000);
+    expect(bed.posts).toHaveLength(1);
+    await bed.close();
+  });
+
+  it('of which only the record has vanished is sent nothing more', async () => {
+    const bed = startDispatcher();
+    const record = await bed.addJob('job', LIVE);
+    bed.dispatcher.offer(record);
+    await bed.untilPosts(1);
+    await bed.answer(0, FAILED);
+    await bed.store.delete(record);
+    await bed.clock.advance(120_000);
+    expect(bed.posts).toHaveLength(1);
+    await bed.close();
+  });
+});
+
+it('loses no permit to a leadership that was lost unnoticed', async () => {
+  const bed = startDispatcher();
+  bed.loseLeadershipUnnoticed();
+  for (let n = 0; n < 20; n += 1) bed.dispatcher.offer(await bed.addJob(`job-${n}`));
+  await bed.clock.advance(1000);
+  expect(bed.posts).toEqual([]);
+  bed.takeOver();
+  bed.dispatcher.offer(await bed.addJob('last'));
+  await bed.untilPosts(1);
+  await bed.close();
+});
+
+it('waits for nothing any more once leadership is lost', async () => {
+  const bed = startDispatcher();
+  bed.dispatcher.offer(await bed.addJob('job', LIVE));
+  await bed.untilPosts(1);
+  await bed.answer(0, DELIVERED);
+  expect(bed.clock.timerCount).toBe(1);
+  bed.loseLeadership();
+  expect(bed.clock.timerCount).toBe(0);
+  await bed.close();
+});
+
 describe('closing', () => {
+  it('waits for everything that is on its way, and leaves no timer', async () => {
+    const bed = startDispatcher();
+    const records = [await bed.addJob('one'), await bed.addJob('two', LIVE)];
+    for (const record of records) bed.dispatcher.offer(record);
+    await bed.untilPosts(2);
+    let isClosed = false;
+    const closed = bed.dispatcher.close().then(() => {
+      isClosed = true;
+    });
+    await bed.answer(0, DELIVERED);
+    await bed.clock.advance(1000);
+    expect(isClosed).toBe(false);
+    await bed.answer(1, DELIVERED);
+    await closed;
+    expect(bed.peek(records[0] as JobRecord)?.delivery.settled).toBe('delivered');
+    expect(bed.clock.timerCount).toBe(0);
+  });
+
   it('cuts off what is on its way, and does not blame the receiver for that', async () => {
     const bed = startDispatcher();
     const record = await bed.addJob('job');

@@ -121,6 +121,17 @@ describe('addAttempt', () => {
     expect(addAttempt(makeEnded({ replayedAtMs }), again, RETRY).settled).toBeUndefined();
   });
 
+  it('takes no success before a replay for one after it', () => {
+    let record = makeEnded({ replayedAtMs: END, attemptCount: 0 });
+    const taken = { atMs: END - 1, durationMs: 1, status: 200, error: undefined };
+    record = { ...record, delivery: { ...record.delivery, attempts: [taken] } };
+    for (let n = 0; n < 10; n += 1) {
+      const failed = { atMs: END + RETRY.periodMs, result: result(500) };
+      record = { ...record, delivery: addAttempt(record, failed, RETRY) };
+    }
+    expect(record.delivery).toMatchObject({ settled: 'expired', attemptCount: 10 });
+  });
+
   it('keeps the newest 20 attempts with short errors, and counts all', () => {
     let record = makeEnded();
     for (let n = 0; n < 30; n += 1) {

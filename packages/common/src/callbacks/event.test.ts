@@ -104,5 +104,14 @@ describe('an event', () => {
     const longEvent = JSON.parse(long.body);
     expect(longEvent).toMatchObject({ progress: PROGRESS, detail: 'x'.repeat(1000) });
     expect(longEvent.log).toBe(`${longEvent.detail}: 40 %, loss 1.5, 5 s left`);
+    expect([long.kind, encodeEvent(END, 1, NOW).kind]).toEqual(['update', 'final']);
+
+    // The progress goes first, so that the sentence stays.
+    const both = JSON.parse(
+      encodeEvent(makeView({ detail: 'x'.repeat(900) }, progress), 1, NOW).body,
+    );
+    expect(both).toMatchObject({ progress: null, detail: 'x'.repeat(900) });
+    const end = { ...END, state: { ...END.state, detail: 'x'.repeat(5000) } };
+    expect(JSON.parse(encodeEvent(end, 1, NOW).body).detail).toBe('x'.repeat(1000));
   });
 });

@@ -73,6 +73,7 @@ describe('judgeAttempt', () => {
     [200, 'delivered', 'delivered'],
     [204, 'delivered', 'delivered'],
     [299, 'delivered', 'delivered'],
+    [300, 'retry', 'retry'],
     [301, 'retry', 'retry'],
     [304, 'retry', 'retry'],
     [400, 'drop', 'retry'],

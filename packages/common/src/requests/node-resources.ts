@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
 const QUANTITY = /^(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/;
+/** What each node gets of a request that does not say. */
+export const DEFAULT_NODE_RESOURCES = { cpus: 8, memory_gb: 64 } as const;
+
 /** Resources that are devices: whole, and never shared between pods. */
 const ACCELERATOR = /^[^/]+\/(.*gpu.*|mig-.+|gaudi|tpu|neuron.*|i915.*|xe.*|.*npu.*|.*dcu.*)$/i;
 

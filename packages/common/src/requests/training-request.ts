@@ -4,7 +4,7 @@ import { DATASET_FORMATS, tellFormat } from './dataset-format.ts';
 import { type ExtraParameters, ExtraParametersSchema } from './extra-parameters.ts';
 import { optional, rewritten, section, withDefault } from './field.ts';
 import { JobIdSchema, JobStatusSchema } from './job-status.ts';
-import { findAccelerators } from './node-resources.ts';
+import { DEFAULT_NODE_RESOURCES, findAccelerators } from './node-resources.ts';
 import { renameTuning } from './tuning-names.ts';
 
 export const PROVIDERS = [
@@ -176,8 +176,12 @@ const ResourcesSchema = z
     gpu_type: optional(text.max(63)).describe(
       'Kind of GPU, as the operator of the service names it',
     ),
-    cpus: withDefault(count.max(100_000), 8).describe('CPUs of each node'),
-    memory_gb: withDefault(count.max(1_000_000), 64).describe('Memory of each node, in GiB'),
+    cpus: withDefault(count.max(100_000), DEFAULT_NODE_RESOURCES.cpus).describe(
+      'CPUs of each node',
+    ),
+    memory_gb: withDefault(count.max(1_000_000), DEFAULT_NODE_RESOURCES.memory_gb).describe(
+      'Memory of each node, in GiB',
+    ),
     max_duration_minutes: optional(count.max(525_600)).describe(
       'The job fails when it runs longer; no limit when not given',
     ),

@@ -52,6 +52,7 @@ function createUrlRefusal(allowedHosts: readonly string[]): (url: string) => str
   const policy = new AddressPolicy({
     allowLoopback: false,
     allowedHosts: undefined,
+    publicOnly: true,
     forbiddenEndpoints: [],
   });
   const allowed = allowedHosts.map((text) => new HostPattern(text));

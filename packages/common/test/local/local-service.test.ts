@@ -313,12 +313,40 @@ test('refuses at the POST what a machine of its own would allow', async () => {
   ]);
 });
 
+test('sends a job to public addresses only, and to those that the operator opens', async () => {
+  const post = (jobId: string, url: string) =>
+    service.post(
+      '/train',
+      bed.makeBody(
+        jobId,
+        {},
+        {
+          datasets: [{ source: `${url}/rows.jsonl`, format: 'jsonl' }],
+          artifacts: { log_uri: 's3://b/l', output_uri: 's3://b/o', status_stream_url: url },
+        },
+      ),
+    );
+  for (const [index, host] of ['10.0.0.5', '192.168.1.1:8443', '[fd00::1]'].entries()) {
+    const { status, body } = await post(`private-${index}`, `https://${host}`);
+    expect(status).toBe(400);
+    expect(body.errors.map(({ message }: { message: string }) => message)).toEqual(
+      ['datasets[0].source', 'artifacts.status_stream_url'].map(
+        (path) =>
+          `${path} must not point to a private address (TRAINER_LOCAL_ALLOWED_HOSTS opens more).`,
+      ),
+    );
+  }
+  await service.close();
+  service = await start({ TRAINER_LOCAL_ALLOWED_HOSTS: '10.0.0.*' });
+  expect((await post('opened', 'https://10.0.0.5')).status).toBe(200);
+});
+
 test('says in warnings what is ignored', async () => {
   const { metadata } = await submit(
     'ignored',
     {},
     {
-      resources: { gpus: 32, gpu_type: 'H100' },
+      resources: { gpus: 32, gpu_type: 'H100', cpus: 16, memory_gb: 512 },
       extra_parameters: { container_image: 'a/b:1', queue_name: 'q', stand_in: {} },
     },
   );
@@ -326,6 +354,7 @@ test('says in warnings what is ignored', async () => {
   expect(text).toContain('extra_parameters.container_image is ignored');
   expect(text).toContain('extra_parameters.queue_name is ignored');
   expect(text).toContain('resources.gpu_type is ignored');
+  expect(text).toContain('resources.cpus and resources.memory_gb are ignored');
   expect(text).toContain(
     'resources.gpus is 32, and this machine has no GPU: the job trains in 16 processes on CPU cores',
   );

@@ -162,6 +162,16 @@ describe('AddressPolicy.refuseUrl', () => {
     expect(policy.refuseUrl(url)).toBeUndefined();
   });
 
+  it('refuses private networks where only public ones are allowed', () => {
+    const publicOnly = new AddressPolicy({ ...SETTINGS, publicOnly: true });
+    const refused = FRIENDLY.filter((url) => publicOnly.refuseUrl(url) !== undefined);
+    expect(refused).toEqual(FRIENDLY.filter((url) => /\/(1\d+\.|\[fd)/.test(url)));
+    expect(publicOnly.refuseUrl('http://[64:ff9b::a00:1]/')).toBe(
+      'must not point to a private address',
+    );
+    expect(publicOnly.refuseUrl('http://[64:ff9b::808:808]/')).toBeUndefined();
+  });
+
   it('refuses what none of the allowed hosts covers, and never allows more', () => {
     const allowedHosts = ['*.example.com', '10.0.0.5:8080', '*.google.internal', '169.254.*'];
     const narrow = new AddressPolicy({ ...SETTINGS, allowedHosts });

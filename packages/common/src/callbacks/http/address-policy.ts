@@ -8,6 +8,8 @@ export interface AddressPolicySettings {
   readonly allowLoopback: boolean;
   /** Host patterns, of which a webhook's host must match one; undefined for any host. */
   readonly allowedHosts: readonly string[] | undefined;
+  /** Refuses addresses of private networks, too. */
+  readonly publicOnly?: boolean;
   /** The cluster's API servers: an IP address or a host name, and a port. */
   readonly forbiddenEndpoints: readonly { readonly address: string; readonly port: number }[];
 }
@@ -56,6 +58,7 @@ const API_SERVER_NAME = /^kubernetes\.default(\.svc(\..+)?)?$/;
 
 const METADATA = 'must not point to a link-local or metadata address';
 const LOOPBACK = 'must not point to a loopback address';
+const PRIVATE = 'must not point to a private address';
 const API_SERVER = "must not point to the cluster's own API server";
 const DEFAULT_PORTS: Record<string, number> = { 'http:': 80, 'https:': 443 };
 
@@ -67,6 +70,7 @@ const DEFAULT_PORTS: Record<string, number> = { 'http:': 80, 'https:': 443 };
 export class AddressPolicy {
   readonly #allowLoopback: boolean;
   readonly #allowedHosts: readonly HostPattern[] | undefined;
+  readonly #publicOnly: boolean;
   readonly #forbiddenEndpoints: ReadonlySet<string>;
   /** What was found of an origin never changes, and the same few are asked about at every POST. */
   readonly #origins = new LRUCache<string, { readonly refusal: string | undefined }, URL>({
@@ -78,6 +82,7 @@ export class AddressPolicy {
   constructor(settings: AddressPolicySettings) {
     this.#allowLoopback = settings.allowLoopback;
     this.#allowedHosts = settings.allowedHosts?.map((text) => new HostPattern(text));
+    this.#publicOnly = settings.publicOnly ?? false;
     this.#forbiddenEndpoints = new Set(
       settings.forbiddenEndpoints.map(({ address, port }) => toEndpoint(address, port)),
     );
@@ -122,7 +127,8 @@ export class AddressPolicy {
     if (forbidden !== '') return `must not point to ${forbidden}`;
     if (isIn(TUNNEL_RANGES, address)) return 'must not point to an IPv4 address inside an IPv6 one';
     const embedded = toEmbeddedIpv4(address);
-    return embedded && this.#refuse(embedded, port);
+    if (embedded !== undefined) return this.#refuse(embedded, port);
+    return this.#publicOnly && address.range() !== 'unicast' ? PRIVATE : undefined;
   }
 
   #refuseName(name: string, port: number): string | undefined {

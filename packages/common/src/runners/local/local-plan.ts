@@ -3,6 +3,7 @@ import type { Variable } from '../../jobs/job-environment.ts';
 import type { PreparedJob } from '../../jobs/job-runner.ts';
 import type { JobSpec } from '../../jobs/job-spec.ts';
 import { redact } from '../../requests/credentials.ts';
+import { DEFAULT_NODE_RESOURCES } from '../../requests/node-resources.ts';
 import { type SlotPool, toSlotCount } from './slot-pool.ts';
 
 /** What this runner keeps of a job; JSON without credentials. */
@@ -66,5 +67,19 @@ function describeIgnored(spec: JobSpec, defaultImage: string | undefined): strin
   };
   return Object.entries(given)
     .filter(([, value]) => value !== undefined)
-    .map(([path]) => `${path} is ignored, since the job runs as processes of this machine`);
+    .map(([path]) => `${path} is ignored, since the job runs as processes of this machine`)
+    .concat(describeUnlimited(spec));
+}
+
+/** What a container would hold a job to, and nothing does here; a default is nobody's wish. */
+function describeUnlimited({ resourcesPerNode: { cpus, memoryGb } }: JobSpec): string[] {
+  const asked = [
+    ...(cpus === DEFAULT_NODE_RESOURCES.cpus ? [] : ['resources.cpus']),
+    ...(memoryGb === DEFAULT_NODE_RESOURCES.memory_gb ? [] : ['resources.memory_gb']),
+  ];
+  if (asked.length === 0) return [];
+  const verb = asked.length === 1 ? 'is' : 'are';
+  return [
+    `${asked.join(' and ')} ${verb} ignored: the job shares the memory and the cores of this machine`,
+  ];
 }

@@ -109,7 +109,7 @@ test.each([
     'services/a-api/src/backend.ts': `import '${specifier}';`,
   });
   expect(violations).toEqual([
-    `services/a-api/src/backend.ts is a service, which imports only @trainer/common, not ${resolved}.`,
+    `services/a-api/src/backend.ts is a service, which imports only @trainer/common and @trainer/services, not ${resolved}.`,
   ]);
 });
 

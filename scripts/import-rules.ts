@@ -28,10 +28,15 @@ export function buildImportRules(levels: readonly string[][]): IForbiddenRuleTyp
       to: { dependencyTypes: ['local'], path: PACKAGE },
     },
     {
-      name: 'is a service, which imports only @trainer/common, not',
+      name: 'is a service, which imports only @trainer/common and @trainer/services, not',
       severity: 'error',
       from: { path: '^services/([^/]+)/src/', pathNot: TEST_FILE },
-      to: { pathNot: ['^services/$1/(src/|example[.]json$)', `^${COMMON}(requests/)?index[.]ts$`] },
+      to: {
+        pathNot: [
+          '^services/($1/(src/|example[.]json$)|index[.]ts$)',
+          `^${COMMON}(requests/)?index[.]ts$`,
+        ],
+      },
     },
     {
       name: 'is shipped code, which must not import',

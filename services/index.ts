@@ -10,9 +10,14 @@ export interface Service {
   readonly backend: BaseTrainerBackend;
 }
 
-/** Every service of the registry, by port. */
+const backends = Object.values(registry).map((Backend) => new Backend());
+
+/** Every service of the registry, by port; each knows the extra parameters of all. */
 export const services: readonly Service[] = Object.values(registry)
-  .map((Backend) => toService(new Backend()))
+  .map((Backend) => {
+    const siblings = backends.filter((backend) => !(backend instanceof Backend));
+    return toService(new Backend(siblings));
+  })
   .sort((one, other) => one.port - other.port);
 
 /** @throws Error that names the services there are. */

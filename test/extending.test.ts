@@ -95,14 +95,20 @@ it('is known to npm start, which runs it and shows its example', async () => {
   expect([backend, job_spec.runtime_ref.name]).toEqual(['mistral', 'mistral-runtime']);
   expect(job_spec.env_names).toContain('MISTRAL_GPUS');
 
+  const widened = await post({ job_id: 'widened', extra_parameters: { sliding_window: 4096 } });
+  expect(widened.body.metadata.warnings).toEqual([]);
+  expect(widened.body.metadata.job_spec.env_names).toContain('MISTRAL_SLIDING_WINDOW');
+
   const refused = await post({
     job_id: 'refused',
     base_model: { provider: 'meta', model_name: 'm' },
     customization: { method: 'full' },
     tuning_parameters: { max_sequence_length: 100_000 },
+    extra_parameters: { sliding_window: 0 },
   });
   expect(refused.status).toBe(400);
   expect(refused.body.errors.map(({ path }: { path: string }) => path)).toEqual([
+    'extra_parameters.sliding_window',
     'base_model.provider',
     'resources.gpus',
     'tuning_parameters.max_sequence_length',
@@ -112,11 +118,13 @@ it('is known to npm start, which runs it and shows its example', async () => {
 }, 120_000);
 
 it('is described in OpenAPI', async () => {
-  const { info, servers, paths } = JSON.parse(await read('docs/openapi.json'));
+  const { info, servers, paths, components } = JSON.parse(await read('docs/openapi.json'));
   expect(info.description).toContain(
     '\n| mistral | 8084 | mistral | full, lora, qlora | 1 GPU; 8 GPUs for method full |\n',
   );
   expect(servers).toContainEqual(expect.objectContaining({ url: 'http://{host}:8084' }));
+  const { properties } = components.schemas.ExtraParameters;
+  expect(properties.sliding_window.description).toBe('Tokens that attention looks back');
   const { examples } = paths['/train'].post.requestBody.content['application/json'];
   expect(examples.mistral.value).toEqual(JSON.parse(await read(`${SERVICE}/example.json`)));
 });

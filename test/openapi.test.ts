@@ -61,12 +61,29 @@ it('is the union of what the services take and say', async () => {
     const union = new Set(bodies.flatMap((body) => valuesOf(body, field)));
     expect(new Set(valuesOf(description, field))).toEqual(union);
   }
+  const parametersOf = ({ components }: typeof description) =>
+    Object.keys(components.schemas.ExtraParameters.properties);
+  expect(new Set(parametersOf(description))).toEqual(new Set(bodies.flatMap(parametersOf)));
+  const owned = services.flatMap(({ backend }) => backend.extraParameters.map(({ name }) => name));
   expect(description.servers).toEqual(bodies.flatMap(({ servers }) => servers));
   const rest = ({ components, paths }: typeof description) => {
-    const { ModelReference: _, Customization: __, ...schemas } = components.schemas;
+    const {
+      ModelReference: _,
+      Customization: __,
+      ExtraParameters,
+      ...schemas
+    } = components.schemas;
+    const shared = Object.entries(ExtraParameters.properties).filter(
+      ([name]) => !owned.includes(name),
+    );
     const { examples: ___, ...media } =
       paths['/train'].post.requestBody.content['application/json'];
-    return { schemas, media, responses: paths['/train'].post.responses };
+    return {
+      schemas,
+      shared: Object.fromEntries(shared),
+      media,
+      responses: paths['/train'].post.responses,
+    };
   };
   for (const body of bodies) expect(rest(body)).toEqual(rest(description));
 });

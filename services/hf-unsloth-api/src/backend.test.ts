@@ -79,3 +79,31 @@ it.each([
   const { value } = env.find(({ name }: { name: string }) => name === 'UNSLOTH_OPTIONS_JSON');
   expect(JSON.parse(value)).toEqual(options);
 });
+
+it.each([
+  [{ gradient_accumulation: 0 }, 'gradient_accumulation must be at least 1.'],
+  [{ optimize_long_context: 'yes' }, 'optimize_long_context must be true or false.'],
+])('refuses the options %j', async (unsloth, message) => {
+  const { status, body } = await post({ extra_parameters: { unsloth } });
+  expect(status).toBe(400);
+  expect(body.errors).toMatchObject([{ message: `extra_parameters.unsloth.${message}` }]);
+});
+
+it('takes null and empty texts for options that are not given', async () => {
+  const unsloth = { optimize_long_context: null, quantization: '', gradient_accumulation: null };
+  const { status } = await post({ job_id: 'empty', extra_parameters: { unsloth } });
+  expect(status).toBe(200);
+  const { body, headers } = await post({ job_id: 'empty', extra_parameters: {} });
+  expect(headers.get('idempotent-replayed')).toBe('true');
+  expect(body.metadata.warnings).toEqual([]);
+});
+
+it('asks whether an option is a misspelling', async () => {
+  const { body } = await post({
+    job_id: 'misspelt',
+    extra_parameters: { unsloth: { quantisation: 'x' } },
+  });
+  expect(body.metadata.warnings).toEqual([
+    'extra_parameters.unsloth.quantisation is passed to the trainer as it is; did you mean quantization?',
+  ]);
+});

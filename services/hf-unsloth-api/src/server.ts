@@ -1,4 +1,4 @@
 import { startService } from '@trainer/common';
-import { HfUnslothBackend } from './backend.ts';
+import { findService } from '@trainer/services';
 
-await startService(new HfUnslothBackend());
+await startService(findService('hf-unsloth').backend);

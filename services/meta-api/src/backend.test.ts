@@ -70,6 +70,12 @@ it.each([
 
 it.each([
   ['executor with arguments', { executor: 'torchrun', trainer_args: ['a.py'] }, ['torchrun'], []],
+  [
+    'executor by its path',
+    { executor: '/opt/bin/accelerate', trainer_args: ['a.py'] },
+    ['/opt/bin/accelerate'],
+    [],
+  ],
   ['executor alone', { executor: 'torchrun' }, null, ['executor']],
   [
     'a command of its own',
@@ -89,3 +95,18 @@ it.each([
     );
   },
 );
+
+it.each([
+  ['two words', 'torchrun --nnodes 2'],
+  ['a list', ['torchrun']],
+  ['a long text', `${'a/'.repeat(100_000)} `],
+])('refuses an executor of %s', async (_, executor) => {
+  const { status, body } = await post({ extra_parameters: { executor } });
+  expect(status).toBe(400);
+  expect(body.errors).toEqual([
+    {
+      path: 'extra_parameters.executor',
+      message: expect.stringMatching(/^extra_parameters\.executor must be .*\.$/),
+    },
+  ]);
+});

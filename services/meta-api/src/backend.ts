@@ -1,11 +1,21 @@
 import {
   atLeastGpus,
   BaseTrainerBackend,
+  createExtraParameter,
   methodNeeds,
   providerIn,
   type TrainingRequest,
+  z,
 } from '@trainer/common';
 import example from '../example.json' with { type: 'json' };
+
+const EXECUTOR = createExtraParameter({
+  name: 'executor',
+  schema: z
+    .string()
+    .regex(/^[A-Za-z0-9._/-]{1,200}$/, { error: 'must be one program such as torchrun' }),
+  description: 'Launcher of `trainer_args`; the meta service only',
+});
 
 /** Meta's models, trained with ZeRO stages over at least two GPUs. */
 export class MetaBackend extends BaseTrainerBackend {
@@ -18,16 +28,18 @@ export class MetaBackend extends BaseTrainerBackend {
     atLeastGpus(2, ' (ZeRO stages)'),
     methodNeeds('full', 'memory_gb', 128),
   ];
+  override readonly extraParameters = [EXECUTOR];
 
   /** A launcher without arguments would only print its usage, so it needs `trainer_args`. */
-  override command({ extra_parameters }: TrainingRequest): readonly string[] | undefined {
-    const { executor, trainer_args } = extra_parameters;
+  override command(request: TrainingRequest): readonly string[] | undefined {
+    const executor = EXECUTOR.valueIn(request);
+    const { trainer_args } = request.extra_parameters;
     return executor !== undefined && trainer_args !== undefined ? [executor] : undefined;
   }
 
-  override warnings({ extra_parameters }: TrainingRequest): readonly string[] {
-    const { executor, trainer_args } = extra_parameters;
-    if (executor === undefined || trainer_args !== undefined) return [];
+  override warnings(request: TrainingRequest): readonly string[] {
+    const { trainer_args } = request.extra_parameters;
+    if (EXECUTOR.valueIn(request) === undefined || trainer_args !== undefined) return [];
     return ['extra_parameters.executor is ignored without extra_parameters.trainer_args'];
   }
 }

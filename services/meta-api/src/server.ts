@@ -1,4 +1,4 @@
 import { startService } from '@trainer/common';
-import { MetaBackend } from './backend.ts';
+import { findService } from '@trainer/services';
 
-await startService(new MetaBackend());
+await startService(findService('meta').backend);

@@ -1,4 +1,4 @@
 import { startService } from '@trainer/common';
-import { NemoBackend } from './backend.ts';
+import { findService } from '@trainer/services';
 
-await startService(new NemoBackend());
+await startService(findService('nemo').backend);

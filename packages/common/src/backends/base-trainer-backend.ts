@@ -4,8 +4,13 @@ import { errors } from '../errors.ts';
 import type { CallbackTarget } from '../jobs/job.ts';
 import { buildJobSpec } from '../jobs/job-spec.ts';
 import { identifyRequest } from '../requests/asked-forms.ts';
-import { REQUEST_FORMAT, type RequestFormat } from '../requests/parse-training-request.ts';
-import type { TrainingRequest } from '../requests/training-request.ts';
+import {
+  createRequestFormat,
+  REQUEST_FORMAT,
+  type RequestFormat,
+} from '../requests/parse-training-request.ts';
+import { type TrainingRequest, withExtraParameters } from '../requests/training-request.ts';
+import type { ExtraParameter } from './extra-parameter.ts';
 import { COMMON_RULES, checkRules, nodesOfGpuType, type Rule, secretsIn } from './rules.ts';
 import { studioS3Layout } from './s3-layout.ts';
 
@@ -24,9 +29,21 @@ export abstract class BaseTrainerBackend {
   /** What it demands of a request, in the order in which violations are told. */
   abstract readonly rules: readonly Rule[];
 
+  /** The keys of `extra_parameters` that it adds to those of every service. */
+  readonly extraParameters: readonly ExtraParameter[] = [];
+
+  readonly #siblings: readonly BaseTrainerBackend[];
+  #format: RequestFormat | undefined;
+
+  /** `siblings` are the other services' backends: their extra parameters are checked here, too. */
+  constructor(siblings: readonly BaseTrainerBackend[] = []) {
+    this.#siblings = siblings;
+  }
+
   /** How its requests are parsed, and what of them is secret. */
   get format(): RequestFormat {
-    return REQUEST_FORMAT;
+    this.#format ??= this.#createFormat();
+    return this.#format;
   }
 
   /** The command that replaces the runtime's own, where the request does not name one. */
@@ -35,15 +52,13 @@ export abstract class BaseTrainerBackend {
   }
 
   /** Variables of the training container besides those of every backend; no credentials. */
-  env({ extra_parameters }: TrainingRequest): Readonly<Record<string, string>> {
-    const { unsloth } = extra_parameters;
-    return unsloth === undefined ? {} : { UNSLOTH_OPTIONS_JSON: JSON.stringify(unsloth) };
+  env(_request: TrainingRequest): Readonly<Record<string, string>> {
+    return {};
   }
 
   /** Sentences about accepted parts of the request that this backend does not act on. */
-  warnings({ extra_parameters }: TrainingRequest): readonly string[] {
-    if (extra_parameters.executor === undefined) return [];
-    return ['extra_parameters.executor is ignored, since only the meta service uses it'];
+  warnings(_request: TrainingRequest): readonly string[] {
+    return [];
   }
 
   /**
@@ -61,13 +76,43 @@ export abstract class BaseTrainerBackend {
       ...(request === undefined ? [] : checkRules(rules, request, parsed.violations, credentials)),
     ];
     if (violations.length > 0 || request === undefined) throw errors.invalid(violations);
-    const traits = { name: this.name, command: this.command(request), env: this.env(request) };
+    const variables = this.#parameters().map(({ toVariables }) => toVariables?.(request));
+    const env = Object.assign({}, ...variables, this.env(request));
+    const traits = { name: this.name, command: this.command(request), env };
     return {
       ...buildJobSpec(request, traits, config, credentials),
       ...identifyRequest(parsed.body, request, format),
       callback: toCallbackTarget(request),
-      warnings: [...parsed.warnings, ...this.warnings(request)],
+      warnings: [...parsed.warnings, ...this.warnings(request), ...this.#describeIgnored(request)],
     };
+  }
+
+  #createFormat(): RequestFormat {
+    const schemas = this.#parameters().map(({ name, schema }) => [name, schema] as const);
+    if (schemas.length === 0) return REQUEST_FORMAT;
+    return createRequestFormat(withExtraParameters(Object.fromEntries(schemas)));
+  }
+
+  /** Its own and those of its siblings, in an order that is the same for all of them. */
+  #parameters(): readonly ExtraParameter[] {
+    const backends = [...this.#siblings, this];
+    const byName = new Map(
+      backends.flatMap(({ extraParameters }) => extraParameters.map((each) => [each.name, each])),
+    );
+    return [...byName.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
+  }
+
+  #describeIgnored(request: TrainingRequest): string[] {
+    const own = new Set(this.extraParameters.map(({ name }) => name));
+    return this.#siblings.flatMap((sibling) =>
+      sibling.extraParameters
+        .filter(({ name, toVariables }) => toVariables === undefined && !own.has(name))
+        .filter(({ valueIn }) => valueIn(request) !== undefined)
+        .map(
+          ({ name }) =>
+            `extra_parameters.${name} is ignored, since only the ${sibling.name} service uses it`,
+        ),
+    );
   }
 }
 

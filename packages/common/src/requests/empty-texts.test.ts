@@ -15,7 +15,6 @@ const withAllObjects = () =>
     extra_parameters: {
       runtime_ref: { name: 'r' },
       mock: {},
-      unsloth: {},
       tolerations: [{ key: 'k' }],
       image_pull_secrets: [{ name: 's' }],
     },

@@ -38,17 +38,7 @@ export const MockScriptSchema = z.object({
 });
 export type MockScript = z.output<typeof MockScriptSchema>;
 
-export const UnslothOptionsSchema = z.looseObject({
-  optimize_long_context: withDefault(z.boolean(), true).describe(
-    'Trade speed for longer sequences',
-  ),
-  quantization: withDefault(z.string().min(1), 'bnb-nf4').describe('How weights are quantised'),
-  gradient_accumulation: withDefault(z.int().min(1), 4).describe(
-    'Steps whose gradients are added up',
-  ),
-});
-
-/** Known keys are checked; any other passes through to the trainer. */
+/** Of every service: known keys are checked; any other passes through to the trainer. */
 export const ExtraParametersSchema = z
   .looseObject({
     runtime_ref: optional(
@@ -84,14 +74,6 @@ export const ExtraParametersSchema = z
         error: 'must be a URI with a scheme, such as hf://org/model or s3://bucket/path',
       }),
     ).describe('Model that is loaded before the training starts'),
-    executor: optional(
-      z
-        .string()
-        .regex(/^[A-Za-z0-9._/-]{1,200}$/, { error: 'must be one program such as torchrun' }),
-    ).describe('Launcher of `trainer_args`; the meta service only'),
-    unsloth: optional(UnslothOptionsSchema).describe(
-      'Options of Unsloth, in the container as `UNSLOTH_OPTIONS_JSON`',
-    ),
     queue_name: optional(
       z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$/, {
         error: 'must be the name of a Kueue LocalQueue: lower-case letters, digits, "-" and "."',

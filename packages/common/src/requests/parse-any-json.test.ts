@@ -121,7 +121,6 @@ describe('shapes that harm', () => {
 
   test.each([
     ['extra_parameters.trainer_args', 'a '.repeat(100_000)],
-    ['extra_parameters.executor', `${'a/'.repeat(100_000)} `],
     ['extra_parameters.model_uri', 'a'.repeat(200_000)],
     ['extra_parameters.container_image', `${'a'.repeat(200_000)} `],
     ['extra_parameters.queue_name', `${'a-'.repeat(100_000)}`],
@@ -175,7 +174,6 @@ describe('a valid request', () => {
       command: maybe(fc.constant('python train.py')),
       trainer_env: maybe(fc.constant([{ name: 'A', value: 1 }])),
       resources_per_node: maybe(fc.constant({ cpu: 4 })),
-      unsloth: maybe(fc.constant({})),
       runtime_ref: maybe(fc.constant({ name: 'r', kind: null })),
     });
     fc.assert(

@@ -54,7 +54,7 @@ describe('defaults', () => {
       extra_parameters: nulls(
         ...['runtime_ref', 'container_image', 'num_nodes', 'num_proc_per_node', 'command', 'mock'],
         ...['resources_per_node', 'trainer_command', 'trainer_args', 'trainer_env', 'job_labels'],
-        ...['job_annotations', 'model_uri', 'executor', 'unsloth', 'queue_name'],
+        ...['job_annotations', 'model_uri', 'queue_name'],
       ),
       callbacks: nulls('webhook_url', 'auth_header', 'event_filter'),
       'base_model.revision': null,
@@ -88,16 +88,6 @@ describe('defaults', () => {
       bnb_4bit_quant_type: 'nf4',
     });
     expect(parseValid(makeBody()).customization.qlora).toBeUndefined();
-  });
-
-  test('of unsloth apply when its section is given', () => {
-    const { extra_parameters } = parseValid(makeBody({ 'extra_parameters.unsloth': {} }));
-    const { unsloth } = extra_parameters;
-    expect(unsloth).toEqual({
-      optimize_long_context: true,
-      quantization: 'bnb-nf4',
-      gradient_accumulation: 4,
-    });
   });
 });
 
@@ -237,7 +227,6 @@ describe('warnings', () => {
   test.each([
     ['tuning_parameters.learing_rate', 'learning_rate'],
     ['extra_parameters.num_node', 'num_nodes'],
-    ['extra_parameters.unsloth.quantisation', 'quantization'],
   ])('ask whether %s is a misspelling, and pass it on', (path, nearest) => {
     expect(warningsOf({ [path]: 7 })).toEqual([
       `${path} is passed to the trainer as it is; did you mean ${nearest}?`,

@@ -271,8 +271,7 @@ const CallbacksSchema = z
   })
   .meta({ id: 'Callbacks' });
 
-/** The body of `POST /train`: what comes in may hold nulls, what comes out is normalised. */
-export const TrainingRequestSchema = z
+const RequestSchema = z
   .object({
     job_id: JobIdSchema,
     base_model: BaseModelSchema.describe('The model to start from'),
@@ -284,12 +283,31 @@ export const TrainingRequestSchema = z
       'Hyperparameters; keys that are not listed reach the trainer untouched',
     ),
     callbacks: optional(CallbacksSchema).describe('Whom to tell of the job'),
-    extra_parameters: section(rewritten(renameCommand, ExtraParametersSchema)).describe(
-      'How the job is run; keys that are not listed reach the trainer untouched',
-    ),
+    extra_parameters: extrasSection(ExtraParametersSchema),
   })
-  .meta({ id: 'TrainingRequest' })
-  .transform(({ tuning_parameters, customization, ...rest }, context) => {
+  .meta({ id: 'TrainingRequest' });
+
+/** The body of `POST /train`: what comes in may hold nulls, what comes out is normalised. */
+export const TrainingRequestSchema = normalised(RequestSchema);
+
+/** That schema with further keys of `extra_parameters`, each optional. */
+export function withExtraParameters(
+  parameters: Readonly<Record<string, z.ZodType>>,
+): z.ZodType<TrainingRequest> {
+  const extras = ExtraParametersSchema.extend(
+    parameters,
+  ) as unknown as typeof ExtraParametersSchema;
+  return normalised(RequestSchema.extend({ extra_parameters: extrasSection(extras) }));
+}
+
+function extrasSection(schema: typeof ExtraParametersSchema) {
+  return section(rewritten(renameCommand, schema)).describe(
+    'How the job is run; keys that are not listed reach the trainer untouched',
+  );
+}
+
+function normalised(schema: typeof RequestSchema) {
+  return schema.transform(({ tuning_parameters, customization, ...rest }, context) => {
     const { gradient_checkpointing: fromTuning, ...tuning } = tuning_parameters;
     const own = customization.gradient_checkpointing;
     if (own !== undefined && fromTuning !== undefined && own !== fromTuning) {
@@ -308,6 +326,7 @@ export const TrainingRequestSchema = z
       tuning_parameters: tuning,
     };
   });
+}
 
 /** The GPUs of a job that does not say how many: as many as its nodes name, else one. */
 function countGpus({ resources_per_node, num_nodes }: ExtraParameters): number {

@@ -40,7 +40,6 @@ function makeMarkedBody(path: readonly string[], canary: string, changes: Body =
     extra_parameters: {
       runtime_ref: { name: 'r' },
       mock: { submitted_seconds: 0, running_seconds: 0 },
-      unsloth: {},
       tolerations: [{ key: 'k' }],
     },
     ...changes,

@@ -1,6 +1,5 @@
 import type { BaseTrainerBackend } from '../../backends/base-trainer-backend.ts';
 import { checkRules, type Demand } from '../../backends/rules.ts';
-import { parseTrainingRequest } from '../../requests/parse-training-request.ts';
 import { EXAMPLE_REQUESTS } from './examples.ts';
 
 interface ExampleRequest {
@@ -82,7 +81,7 @@ function toMinimums({ rules }: BaseTrainerBackend): string {
   return texts.join('; ');
 }
 
-function takes({ rules }: BaseTrainerBackend, body: unknown): boolean {
-  const { request, violations } = parseTrainingRequest(body);
+function takes({ rules, format }: BaseTrainerBackend, body: unknown): boolean {
+  const { request, violations } = format.parse(body);
   return request !== undefined && checkRules(rules, request, violations).length === 0;
 }

@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
 import type { BaseTrainerBackend } from '../../backends/base-trainer-backend.ts';
 import { CALLBACKS } from './callback-description.ts';
 import { allowedValues, exampleRequests } from './describe-services.ts';
 import { EXAMPLE_DELIVERIES, EXAMPLE_RESPONSES } from './examples.ts';
 import { exampleProblems } from './problem-responses.ts';
 import { spreadTypes } from './spread-types.ts';
+import { ZOD_TO_JSON } from './zod-to-json.ts';
 
 interface MediaType {
   examples?: Record<string, unknown>;
@@ -75,6 +77,7 @@ export function finishDescription(
     for (const operation of Object.values(item)) finishOperation(operation, backends);
   }
   narrowSchemas(description.components.schemas, backends);
+  addParameters(description.components.schemas, backends);
   const finished = withSimpleNames({
     ...description,
     components: { ...description.components, headers: HEADERS, examples: exampleProblems() },
@@ -122,6 +125,16 @@ function narrowSchemas(schemas: Schemas, backends: readonly BaseTrainerBackend[]
       const { properties } = (schemas[name] ?? {}) as { properties?: Schemas };
       narrowEnums(properties?.[property], allowed);
     }
+  }
+}
+
+/** Adds the extra parameters of these backends to those of every service. */
+function addParameters(schemas: Schemas, backends: readonly BaseTrainerBackend[]): void {
+  const { properties } = (schemas.ExtraParametersInput ?? {}) as { properties?: Schemas };
+  if (properties === undefined) return;
+  for (const { name, schema } of backends.flatMap(({ extraParameters }) => extraParameters)) {
+    const { $schema: _, ...described } = z.toJSONSchema(schema, { io: 'input', ...ZOD_TO_JSON });
+    properties[name] = described;
   }
 }
 

@@ -5,37 +5,18 @@ import {
   createJsonSchemaTransformObject,
 } from '@fastify/type-provider-zod';
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
 import type { BaseTrainerBackend } from '../../backends/base-trainer-backend.ts';
 import { describeDemands, describeServers } from './describe-services.ts';
 import { finishDescription, type UnfinishedDescription } from './finish-description.ts';
 import { describeProblems } from './problem-responses.ts';
+import { ZOD_TO_JSON } from './zod-to-json.ts';
 
 type Transform = ReturnType<typeof createJsonSchemaTransform>;
-type SchemaConfig = NonNullable<Parameters<typeof createJsonSchemaTransform>[0]['zodToJsonConfig']>;
 
 const FOR_CLIENTS = `A field that may be left out may be null, too. A field that no schema knows is not refused, but named in \`metadata.warnings\`.
 
 Every refusal is a problem document (RFC 9457) with a stable \`code\`; one about a request names all that is wrong with it. An unknown route is 404 with \`ROUTE_NOT_FOUND\`; a method that a route does not have is 405 with \`METHOD_NOT_ALLOWED\`, and \`Allow\` names those that it has.`;
 
-/** Generators refuse a default that is an object; ours are empty, like the object when it is absent. */
-const isScalarOrList = (fallback: unknown) =>
-  fallback !== undefined && (typeof fallback !== 'object' || Array.isArray(fallback));
-
-const ZOD_TO_JSON: SchemaConfig = {
-  override: ({ zodSchema, jsonSchema }) => {
-    // zod leaves out what it takes for the default of the output only.
-    const { default: fallback } = z.globalRegistry.get(zodSchema) ?? {};
-    if (isScalarOrList(fallback)) jsonSchema.default = fallback as never;
-    // An answer may come to hold more, for which clients must be ready.
-    if (zodSchema instanceof z.ZodObject && zodSchema.def.catchall === undefined) {
-      delete jsonSchema.additionalProperties;
-    }
-    // The bounds of whole numbers, which say nothing.
-    if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
-    if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
-  },
-};
 const fromZod = createJsonSchemaTransform({ zodToJsonConfig: ZOD_TO_JSON });
 const componentsFromZod = createJsonSchemaTransformObject({ zodToJsonConfig: ZOD_TO_JSON });
 

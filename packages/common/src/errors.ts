@@ -43,6 +43,11 @@ export class TrainerError extends Error {
   }
 }
 
+/** Whether the log has told why, once for all that fail for the same cause. */
+export function isLogged(error: unknown): boolean {
+  return error instanceof TrainerError && error.code === 'CLUSTER_UNAVAILABLE';
+}
+
 /** Nobody reads more, and a list of a hundred thousand wrong elements must not make a huge answer. */
 export const MAX_VIOLATIONS = 100;
 /** More of these help nobody, and free-form parts may differ in thousands. */

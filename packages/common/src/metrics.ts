@@ -8,13 +8,16 @@ export interface Metrics {
   readonly countDelivery: (outcome: string) => void;
 }
 
-/** All three are asked at every scrape, so that counting costs nothing in between. */
-export function createMetrics(
-  backend: string,
-  countJobs: () => ReadonlyMap<JobStatus, number>,
-  countUnreadable: () => number = () => 0,
-  behindForMs: () => number = () => 0,
-): Metrics {
+/** All are asked at every scrape, so that counting costs nothing in between. */
+export interface MetricSources {
+  readonly countJobs: () => ReadonlyMap<JobStatus, number>;
+  readonly countUnreadable: () => number;
+  readonly behindForMs: () => number;
+  readonly isLeader: () => boolean;
+}
+
+export function createMetrics(backend: string, sources: MetricSources): Metrics {
+  const { countJobs, countUnreadable, behindForMs, isLeader } = sources;
   const registry = new Registry();
   registry.setDefaultLabels({ backend });
   collectDefaultMetrics({ register: registry });
@@ -42,6 +45,14 @@ export function createMetrics(
     registers: [registry],
     collect() {
       this.set(behindForMs() / 1000);
+    },
+  });
+  new Gauge({
+    name: 'trainer_leader',
+    help: 'Whether this replica acts on jobs and callbacks (1) or leaves that to another (0)',
+    registers: [registry],
+    collect() {
+      this.set(Number(isLeader()));
     },
   });
   const requestSeconds = new Histogram({

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { DeadlineQueue } from '../deadline-queue.ts';
+import { isLogged } from '../errors.ts';
 import type { CallbackTarget, JobRecord } from '../jobs/job.ts';
 import { DeliveryState, type NextStep } from './delivery-state.ts';
 import { toEventKind } from './event.ts';
@@ -186,7 +187,10 @@ export class Dispatcher {
       state.failuresInRow += 1;
       const delayMs = toRetryDelayMs(state.failuresInRow, undefined, random);
       next = { do: 'wait', untilMs: clock.now() + Math.min(delayMs, LONGEST_FAILURE_DELAY_MS) };
-      logger.warn({ job: name, err: error }, 'delivery failed, retrying');
+      logger[isLogged(error) ? 'debug' : 'warn'](
+        { job: name, err: error },
+        'delivery failed, retrying',
+      );
     }
     state.isBusy = false;
     this.#busyCount -= 1;

@@ -30,7 +30,12 @@ beforeEach(() => {
     },
     signer: ({ id, atMs, body }) => ({ 'webhook-id': id, 'webhook-signature': `${atMs} ${body}` }),
     metrics: {
-      ...createMetrics('test', () => new Map()),
+      ...createMetrics('test', {
+        countJobs: () => new Map(),
+        countUnreadable: () => 0,
+        behindForMs: () => 0,
+        isLeader: () => true,
+      }),
       countDelivery: (verdict) => counted.push(verdict),
     },
     clock: new FakeClock(7),

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { type Backoff, type Random, toBackoffMs } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
+import { isLogged } from '../errors.ts';
 import { isTerminal, type JobRecord, type JobState } from '../jobs/job.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import type { Leadership } from '../jobs/leadership.ts';
@@ -108,7 +109,7 @@ export class Controller {
       this.#failures.set(name, count);
       const delayMs = toBackoffMs(count, RETRY, random);
       this.#deadlines.set(name, clock.now() + delayMs);
-      logger.warn(
+      logger[isLogged(error) ? 'debug' : 'warn'](
         { job: name, err: error, retry_in_ms: Math.round(delayMs) },
         'reconcile failed, retrying',
       );

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { errors, TrainerError } from '../errors.ts';
+import { errors, isLogged, TrainerError } from '../errors.ts';
 import { isTerminal, type JobRecord, NO_DELIVERY, type PlannedJob } from '../jobs/job.ts';
 import { toJobName } from '../jobs/job-name.ts';
 import { isRunOf, type JobView, projectJob } from '../jobs/observation.ts';
@@ -79,7 +79,10 @@ export class Jobs {
     if (isOurs) {
       // The controller repeats this until nothing runs, so a failure here loses nothing.
       await runner.stop(record).catch((error: unknown) => {
-        logger.warn({ job: record.name, err: error }, 'stop failed, controller will retry');
+        logger[isLogged(error) ? 'debug' : 'warn'](
+          { job: record.name, err: error },
+          'stop failed, controller will retry',
+        );
       });
     }
     const detail = isOurs ? record.state.detail : `Job already ${record.state.status}`;

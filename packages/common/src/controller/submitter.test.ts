@@ -332,23 +332,28 @@ it('logs what the controller does again, with the job and the cause', async () =
   const lines: string[] = [];
   const logger = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
   ({ runner, jobs, submit, only } = startJobs({ logger }));
-  runner.failure = unreachable;
+  const unforeseen = new Error('Unforeseen.');
+  runner.failure = unforeseen;
   await submit();
   expect(lines.map((line) => JSON.parse(line))).toEqual([
     expect.objectContaining({
       msg: 'start failed, controller will retry',
       job: only().name,
-      err: expect.objectContaining({ message: 'Unreachable.' }),
+      err: expect.objectContaining({ message: 'Unforeseen.' }),
     }),
   ]);
+  // An outage of the cluster is told by whoever talks to it, once for all.
+  runner.failure = unreachable;
+  await submit({ job_id: 'job-2' });
+  expect(lines).toHaveLength(1);
   runner.failure = undefined;
   await submit();
   await jobs.close();
   lines.length = 0;
-  runner.stop = () => Promise.reject(unreachable);
+  runner.stop = () => Promise.reject(unforeseen);
   await jobs.cancel('job-1');
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
-    { msg: 'stop failed, controller will retry', job: only().name },
+    { msg: 'stop failed, controller will retry', job: expect.any(String) },
   ]);
 });
 

@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { toOrigin } from '../callbacks/origin-limiter.ts';
 import type { Clock } from '../clock.ts';
-import { errors, type TrainerError } from '../errors.ts';
+import { errors, isLogged, type TrainerError } from '../errors.ts';
 import {
   type CallbackTarget,
   isTerminal,
@@ -215,7 +215,10 @@ export class Submitter {
       return await work();
     } catch (error) {
       const message = `${step} failed, controller will retry`;
-      this.#parts.logger.warn({ job: record.name, err: error }, message);
+      this.#parts.logger[isLogged(error) ? 'debug' : 'warn'](
+        { job: record.name, err: error },
+        message,
+      );
       return undefined;
     }
   }

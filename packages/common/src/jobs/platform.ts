@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import type { Random } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
@@ -26,6 +27,10 @@ export interface Platform {
     readonly reads: readonly string[];
     readonly check: (request: TrainingRequest) => readonly Violation[];
   };
+  /** A sentence on what keeps it from working as it should, for anybody to read. */
+  readonly degradedReason?: () => string | undefined;
+  /** Adds what it alone measures. */
+  readonly registerMetrics?: (registry: Registry) => void;
   /** Connects; harmless failures are retried behind it, and `behindForMs` of the parts tells of them. */
   open(): Promise<void>;
   /** Gives up leadership and connections; harmless when repeated. */

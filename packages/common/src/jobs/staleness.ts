@@ -14,6 +14,14 @@ export function behindForMs({ store, runner }: Caches): number {
   return Math.max(store.behindForMs(), runner.behindForMs());
 }
 
+/** A sentence on jobs being told as they were; undefined while they are not, or nothing is known. */
+export function stalenessReason(caches: Caches): string | undefined {
+  const behindMs = behindForMs(caches);
+  if (!isStale(behindMs) || !Number.isFinite(behindMs)) return undefined;
+  const seconds = Math.round(behindMs / 1000);
+  return `Jobs are told as they were ${seconds} s ago.`;
+}
+
 /** Whether what has missed changes for so long is too old to be told without saying so. */
 export function isStale(behindMs: number): boolean {
   return behindMs > STALE_AFTER_MS;

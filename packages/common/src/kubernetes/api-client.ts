@@ -13,6 +13,8 @@ export interface ApiRequest {
   /** For a call until its whole answer is there (10 s by default); for a watch, silence (90 s). */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Its sender repeats it after a pause, so that it is made even while others are held back. */
+  readonly isRetriedBySender?: boolean;
 }
 
 /** A connection to one API server, shared by everything that talks to it. */

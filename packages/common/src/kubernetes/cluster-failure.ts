@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { errors } from '../errors.ts';
 import { ApiError } from './api-client.ts';
+import { isOutage } from './outage.ts';
 
 /** Answers that say nothing about the object: the cluster is down, busy, or not set up for us. */
 const NOT_OUR_CALL = new Set([401, 403, 404, 408, 429]);
@@ -8,16 +9,17 @@ const NOT_OUR_CALL = new Set([401, 403, 404, 408, 429]);
 /**
  * What callers of our own API are told of a call that did not get through: CLUSTER_UNAVAILABLE, in
  * words that name nothing of the cluster. The API server's own words, such as the missing verb of an
- * RBAC refusal, go to the log. Anything else comes back as it is.
+ * RBAC refusal, are in the log then. Anything else comes back as it is.
  */
 export function toClusterFailure(error: unknown, logger: Logger): unknown {
   if (!(error instanceof ApiError)) return error;
   const { status, serverMessage, retryAfterSeconds } = error;
   if (status !== undefined && status < 500 && !NOT_OUR_CALL.has(status)) return error;
-  logger.error(
-    { err: error, server_message: serverMessage },
-    'the cluster did not do what it must',
-  );
+  // An outage is told once for all calls.
+  if (!isOutage(error)) {
+    const { message: failure } = error;
+    logger.error({ failure, server_message: serverMessage }, 'Kubernetes API call failed');
+  }
   const isRefused = status === 401 || status === 403;
   const options = { retryAfterSeconds, cause: error };
   return isRefused ? errors.clusterRefusesUs(options) : errors.clusterUnreachable(options);

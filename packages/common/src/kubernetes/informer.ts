@@ -11,6 +11,8 @@ import {
   type Keep,
   ObjectCache,
 } from './object-store.ts';
+import { isOutage } from './outage.ts';
+import { OutageLog, toWholeMs } from './outage-log.ts';
 import { pause } from './pause.ts';
 
 export interface ListWatchOptions<T extends CachedObject, V> {
@@ -60,14 +62,23 @@ export class Informer<T extends CachedObject, V> {
   #isFollowing = false;
   /** How many lists in a row were older than what had been seen. */
   #olderLists = 0;
-  /** Since the last break, which the log tells of. */
-  #isInterrupted = false;
+  /** Of breaks that are no outage of the API server. */
+  readonly #log: OutageLog;
   /** Monotonic time up to which the cache is known to have been complete. */
   #currentUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ListWatchOptions<T, V>) {
     this.#options = options;
-    const { keep } = options;
+    const { keep, clock, logger, path } = options;
+    this.#log = new OutageLog({
+      ...{ clock, logger },
+      messages: {
+        begins: 'watching was interrupted',
+        goesOn: 'watching is still interrupted',
+        ends: 'watching again',
+      },
+      describe: () => ({ path, behind_ms: toWholeMs(this.behindForMs()) }),
+    });
     this.#cache = new ObjectCache((object, previous) => this.#guard(() => keep(object, previous)));
   }
 
@@ -84,6 +95,7 @@ export class Informer<T extends CachedObject, V> {
     this.#currentUntilMs = Number.NEGATIVE_INFINITY;
     this.#cache.clear();
     await ended;
+    this.#log.close();
   }
 
   /** For how long the cache may have been missing changes; infinite until the first list. */
@@ -119,7 +131,7 @@ export class Informer<T extends CachedObject, V> {
   }
 
   async #follow(signal: AbortSignal, attempted: () => void): Promise<void> {
-    const { clock, logger, path } = this.#options;
+    const { clock } = this.#options;
     let failures = 0;
     let isResync = false;
     while (!signal.aborted) {
@@ -136,21 +148,12 @@ export class Informer<T extends CachedObject, V> {
         if (signal.aborted) return;
         if (clock.monotonic() - listedAtMs > HEALTHY_MS) failures = 0;
         const delayMs = retryDelayMs(failures, error, this.#options.random);
+        const isListed = Number.isFinite(listedAtMs);
+        // A watch may break once, and an outage is told once for all calls.
+        const isToBeTold = isListed ? failures > 0 : !isToldAsOutage(error);
+        if (isToBeTold) this.#log.failed(error);
         failures += 1;
         isResync = false;
-        this.#isInterrupted = true;
-        const behindMs = this.behindForMs();
-        const saying = error instanceof ApiError ? error.serverMessage : undefined;
-        logger.warn(
-          {
-            path,
-            err: error,
-            server_message: saying,
-            retry_in_ms: Math.round(delayMs),
-            ...(Number.isFinite(behindMs) && { behind_ms: Math.round(behindMs) }),
-          },
-          'watching was interrupted',
-        );
         await pause(clock, delayMs, signal);
       }
     }
@@ -164,6 +167,7 @@ export class Informer<T extends CachedObject, V> {
     do {
       const page: Page<T> = await this.#options.client.call<Page<T>>({
         ...this.#request('PartialObjectMetadataList', signal),
+        isRetriedBySender: true,
         timeoutMs: PAGE_TIMEOUT_MS,
         query: { ...this.#selectors(), limit: PAGE_SIZE, continue: next },
       });
@@ -240,9 +244,7 @@ export class Informer<T extends CachedObject, V> {
   }
 
   #noteFollowing(): void {
-    const { logger, path } = this.#options;
-    if (this.#isInterrupted) logger.info({ path }, 'watching again');
-    this.#isInterrupted = false;
+    this.#log.succeeded();
     this.#isFollowing = true;
   }
 
@@ -290,6 +292,10 @@ function retryDelayMs(failures: number, error: unknown, random: Random): number 
   const askedMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
   const ownMs = toBackoffMs(failures + 1, RETRY, random);
   return Math.max(ownMs, Math.min(askedMs, RETRY.longestMs));
+}
+
+function isToldAsOutage(error: unknown): boolean {
+  return error instanceof ApiError && isOutage(error);
 }
 
 /** Replicas that began together must not go on asking together. */

@@ -18,6 +18,7 @@ import {
   toRenewed,
   toSighting,
 } from './lease-state.ts';
+import { isOutage } from './outage.ts';
 import { pause } from './pause.ts';
 
 export interface LeaseParts {
@@ -99,8 +100,11 @@ export class LeaseLeadership implements Leadership {
         hasFailed = false;
       } catch (error) {
         if (signal.aborted) break;
-        if (!hasFailed) this.#warn(error, 'the lease could not be renewed or looked at');
-        hasFailed = true;
+        const isToldAsOutage = error instanceof ApiError && isOutage(error);
+        if (!hasFailed && !isToldAsOutage) {
+          this.#warn(error, 'the lease could not be renewed or looked at');
+          hasFailed = true;
+        }
       }
       attempted();
       await this.#pause(signal);
@@ -217,7 +221,11 @@ export class LeaseLeadership implements Leadership {
 
   async #call(request: Parameters<ApiClient['call']>[0], expected: number) {
     try {
-      return await this.#parts.client.call<Lease>({ ...request, timeoutMs: CALL_TIMEOUT_MS });
+      return await this.#parts.client.call<Lease>({
+        ...request,
+        timeoutMs: CALL_TIMEOUT_MS,
+        isRetriedBySender: true,
+      });
     } catch (error) {
       if (error instanceof ApiError && error.status === expected) return undefined;
       throw error;

@@ -14,7 +14,7 @@ import { Jobs } from '../controller/jobs.ts';
 import { createApp } from '../http/app.ts';
 import { Tokens } from '../http/plugins/tokens.ts';
 import type { Platform } from '../jobs/platform.ts';
-import { behindForMs } from '../jobs/staleness.ts';
+import { behindForMs, stalenessReason } from '../jobs/staleness.ts';
 import { createMetrics } from '../metrics.ts';
 import type { JobStatus } from '../requests/job-status.ts';
 import { createPlatform } from './create-platform.ts';
@@ -68,12 +68,13 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     allowedHosts: config.callbacks.allowedHosts,
     forbiddenEndpoints: platform.apiEndpoints,
   });
-  const metrics = createMetrics(
-    backend.name,
-    () => countByStatus(platform),
-    () => countUnreadable(platform),
-    () => behindForMs(platform),
-  );
+  const metrics = createMetrics(backend.name, {
+    countJobs: () => countByStatus(platform),
+    countUnreadable: () => countUnreadable(platform),
+    behindForMs: () => behindForMs(platform),
+    isLeader: () => leadership.isLeader(),
+  });
+  platform.registerMetrics?.(metrics.registry);
   const dispatcher = new Dispatcher({
     ...{ store, runner, leadership, metrics, clock, logger },
     webhookClient: decorate.webhookClient(
@@ -103,6 +104,10 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     furtherRules: [createWebhookRule(policy), ...(platform.limits ? [platform.limits] : [])],
     notReadyReasons: () =>
       [store.notReadyReason(), runner.notReadyReason()].filter(
+        (sentence) => sentence !== undefined,
+      ),
+    degradedReasons: () =>
+      [platform.degradedReason?.(), stalenessReason(platform)].filter(
         (sentence) => sentence !== undefined,
       ),
   });

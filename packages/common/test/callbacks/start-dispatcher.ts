@@ -84,7 +84,12 @@ export function startDispatcher({
       },
     },
     signer: createSigner([]),
-    metrics: createMetrics('test', () => new Map()),
+    metrics: createMetrics('test', {
+      countJobs: () => new Map(),
+      countUnreadable: () => 0,
+      behindForMs: () => 0,
+      isLeader: () => true,
+    }),
     logger: pino({ level: 'warn' }, { write: (line: string) => logged.push(line) }),
     random,
     settings: { intervalMs: 60_000, retryPeriodMs: 3_600_000, submittedAs: 'submitted' },

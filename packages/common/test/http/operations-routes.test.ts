@@ -15,7 +15,7 @@ it('says that it is ready', async () => {
   await using service = await startTestService();
   const answer = await service.request('/readyz');
   expect(answer.status).toBe(200);
-  expect(answer.body).toEqual({ status: 'ready', not_ready: [] });
+  expect(answer.body).toEqual({ status: 'ready', not_ready: [], degraded: [] });
 });
 
 describe('/metrics', () => {

@@ -2,6 +2,9 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Platform } from '../../src/jobs/platform.ts';
 import { ApiError, type ApiRequest } from '../../src/kubernetes/api-client.ts';
+import { ApiServerHealth } from '../../src/kubernetes/api-server-health.ts';
+import { CallMetrics } from '../../src/kubernetes/call-metrics.ts';
+import { MonitoredClient } from '../../src/kubernetes/monitored-client.ts';
 import { SecretJobStore } from '../../src/stores/secrets/secret-job-store.ts';
 import { FakeApiServer } from '../fake-api/fake-api-server.ts';
 import { FakeClock } from '../fake-clock.ts';
@@ -11,19 +14,27 @@ import { makeRequest, startTestService, type TestService } from '../start-test-s
 let clock: FakeClock;
 let server: FakeApiServer;
 let service: TestService;
-let logged: { msg: string; behind_ms?: number }[];
+let logged: { msg: string; behind_ms?: number; stack?: string }[];
 
 /** A replica whose records are in the cluster, and which plays its jobs. */
 async function startReplica(): Promise<TestService> {
   const logger = pino({}, { write: (line: string) => logged.push(JSON.parse(line)) });
-  const store = new SecretJobStore({
-    ...{ client: server.connect(), clock, random: () => 0.5, logger, planCodec: jsonPlanCodec },
+  const health: ApiServerHealth = new ApiServerHealth({
+    ...{ clock, logger },
+    behindForMs: () => store.behindForMs(),
+  });
+  const metrics = new CallMetrics(clock);
+  const client = new MonitoredClient({ client: server.connect(), clock, health, metrics });
+  const store: SecretJobStore = new SecretJobStore({
+    ...{ client, clock, random: () => 0.5, logger, planCodec: jsonPlanCodec },
     backend: 'test',
     namespace: 'jobs',
   });
   const platform = (own: Platform): Platform => ({
     ...own,
     store,
+    degradedReason: () => health.degradedReason(),
+    registerMetrics: (registry) => metrics.register(registry),
     open: () => store.open(),
     close: async () => {
       await own.close();
@@ -121,17 +132,41 @@ it('takes no replica out of its Service, and is told by metric and log', async (
   cutOff(() => true);
   await clock.advance(300_000);
   const ready = await service.request('/readyz');
-  expect([ready.status, ready.body]).toEqual([200, { status: 'ready', not_ready: [] }]);
-  expect((await service.request('/metrics')).text).toContain(
-    'trainer_cache_behind_seconds{backend="test"} 300',
-  );
-  const told = logged.filter(({ msg }) => msg === 'watching was interrupted');
-  expect(told.at(-1)?.behind_ms).toBeGreaterThan(280_000);
+  expect([ready.status, ready.body]).toEqual([
+    200,
+    {
+      ...{ status: 'ready', not_ready: [] },
+      degraded: [
+        "The cluster's API server does not answer, for 300 s now.",
+        'Jobs are told as they were 300 s ago.',
+      ],
+    },
+  ]);
+  const { text } = await service.request('/metrics');
+  expect(text).toContain('trainer_cache_behind_seconds{backend="test"} 300');
+  expect(text).toContain('trainer_watch_age_seconds{resource="secrets",backend="test"} 300');
+  expect(text).toContain('trainer_leader{backend="test"} 1');
+  const told = logged.filter(({ msg }) => msg === 'Kubernetes API calls still fail');
+  expect(told).toHaveLength(4);
+  expect(told.at(-1)?.behind_ms).toBeGreaterThan(230_000);
 
   server.before = () => {};
   await clock.advance(10_000);
-  expect(logged.map(({ msg }) => msg)).toContain('watching again');
+  expect(logged.map(({ msg }) => msg)).toContain('Kubernetes API calls succeed again');
+  expect((await service.request('/readyz')).body.degraded).toEqual([]);
   expect((await service.request('/metrics')).text).toContain(
     'trainer_cache_behind_seconds{backend="test"} 0',
   );
+});
+
+it('requests that fail for the same cause are told in the lines of the outage alone', async () => {
+  cutOff(() => true);
+  await clock.advance(40_000);
+  logged = [];
+  for (let n = 0; n < 50; n += 1) {
+    expect((await service.post('/train', makeRequest({ job_id: `new-${n}` }))).status).toBe(503);
+  }
+  const told = logged.filter(({ msg }) => msg !== 'request answered');
+  expect(told.map(({ msg }) => msg)).toEqual([]);
+  expect(server.requests.filter(({ method }) => method === 'POST').length).toBeLessThan(7);
 });

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { errors, TrainerError } from '../../errors.ts';
+import { errors, isLogged, TrainerError } from '../../errors.ts';
 import { toProblem } from '../../requests/problem.ts';
 import { letAnswerArrive } from './lingering-close.ts';
 
@@ -31,7 +31,8 @@ export function replyWithProblem(
 ): FastifyReply {
   const problem = toTrainerError(error);
   const { code, status, retryAfterSeconds } = problem;
-  if (status >= 500) request.log.error({ err: error, code }, 'request failed');
+  if (isLogged(problem)) request.log.debug({ err: error, code }, 'request failed');
+  else if (status >= 500) request.log.error({ err: error, code }, 'request failed');
   else request.log.info({ code }, 'request refused');
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
   // What the framework refuses has passed no hook.

@@ -1,7 +1,11 @@
 import type { Platform, PlatformParts } from '../../jobs/platform.ts';
+import { behindForMs } from '../../jobs/staleness.ts';
 import { toEndpoints } from '../../kubernetes/api-endpoints.ts';
+import { ApiServerHealth } from '../../kubernetes/api-server-health.ts';
+import { CallMetrics } from '../../kubernetes/call-metrics.ts';
 import { createApiClient } from '../../kubernetes/http-client.ts';
 import { LeaseLeadership } from '../../kubernetes/lease.ts';
+import { MonitoredClient } from '../../kubernetes/monitored-client.ts';
 import { readSharedSecrets } from '../../stores/secrets/read-shared-secrets.ts';
 import { SecretJobStore } from '../../stores/secrets/secret-job-store.ts';
 import { KubeflowRunner } from './kubeflow-runner.ts';
@@ -15,9 +19,18 @@ import { trainJobPlanCodec } from './trainjob/plan.ts';
 export async function createKubernetesPlatform(parts: PlatformParts): Promise<Platform> {
   const { backend, config, clock, random, logger } = parts;
   const userAgent = `trainer-${backend}-api`;
-  const client = await createApiClient({ clock, userAgent });
+  const health = new ApiServerHealth({
+    ...{ clock, logger },
+    behindForMs: () => behindForMs({ store, runner }),
+  });
+  const metrics = new CallMetrics(clock);
+  const connect = async () => {
+    const client = await createApiClient({ clock, userAgent });
+    return new MonitoredClient({ client, clock, health, metrics });
+  };
+  const client = await connect();
   // Whatever waits for a connection of the others must not keep the leader from renewing.
-  const leaseClient = await createApiClient({ clock, userAgent });
+  const leaseClient = await connect();
   const shared = { client, clock, random, logger, backend, namespace: config.jobsNamespace };
   const leadership = new LeaseLeadership({ ...shared, client: leaseClient });
   const store = new SecretJobStore({ ...shared, planCodec: trainJobPlanCodec });
@@ -29,6 +42,8 @@ export async function createKubernetesPlatform(parts: PlatformParts): Promise<Pl
     readSharedSecrets: () =>
       readSharedSecrets({ ...shared, name: config.defaultCredentialsSecret }),
     apiEndpoints: await toEndpoints(client.endpoint()),
+    degradedReason: () => health.degradedReason(),
+    registerMetrics: (registry) => metrics.register(registry),
     open: async () => {
       await Promise.all([store.open(), runner.open(), leadership.open()]);
     },
@@ -37,6 +52,7 @@ export async function createKubernetesPlatform(parts: PlatformParts): Promise<Pl
       await leadership.close();
       await Promise.all([runner.close(), store.close()]);
       await Promise.all([client.close(), leaseClient.close()]);
+      health.close();
     },
   };
 }

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Random } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
 import { Emitter } from '../../emitter.ts';
+import { errors } from '../../errors.ts';
 import type { JobRecord, JsonObject } from '../../jobs/job.ts';
 import type { JobRunner, PreparedJob, StartOutcome } from '../../jobs/job-runner.ts';
 import type { JobSpec } from '../../jobs/job-spec.ts';
@@ -142,7 +143,8 @@ export class KubeflowRunner implements JobRunner {
     const current = await this.#read(record.name);
     if (current === undefined || !isOwnedBy(current, record)) return;
     if (!(await this.#delete(record.name, current.metadata.uid))) {
-      throw toClusterFailure(new ApiError('the TrainJob changed twice', {}), this.#parts.logger);
+      const cause = new ApiError('the TrainJob changed twice', { status: CONFLICT });
+      throw errors.clusterUnreachable({ cause });
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { ApiClient } from '../../../kubernetes/api-client.ts';
+import { type ApiClient, ApiError } from '../../../kubernetes/api-client.ts';
+import { isOutage } from '../../../kubernetes/outage.ts';
 import type { Diagnosis } from '../status/diagnoses.ts';
 import type { SeenTrainJob } from '../status/train-job-object.ts';
 import { diagnose } from './diagnosis.ts';
@@ -65,7 +66,11 @@ export class FailureInquiry {
       });
       return diagnose(items, []).failure;
     } catch (error) {
-      logger.warn({ job: name, err: error }, 'why it failed could not be found out');
+      const isTold = error instanceof ApiError && isOutage(error);
+      logger[isTold ? 'debug' : 'warn'](
+        { job: name, err: error },
+        'why it failed could not be found out',
+      );
       return undefined;
     }
   }

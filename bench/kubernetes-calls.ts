@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Child } from './child.ts';
-import type { KubernetesBed } from './kubernetes-bed.ts';
-import { CountingDoor } from './kubernetes-door.ts';
+import { CountingProxy } from './counting-proxy.ts';
+import type { KubernetesFixture } from './kubernetes-fixture.ts';
 import { forAll, listNames, submitJobs, writeStatus } from './kubernetes-jobs.ts';
 import { applyLoad } from './load.ts';
 import { toTable, toText } from './table.ts';
@@ -11,38 +11,38 @@ const SETTLE_MS = 3000;
 
 /** Calls of the API server that a submission, a GET and a waiting job cost, as they pass by. */
 export async function measureCalls(
-  bed: KubernetesBed,
+  fixture: KubernetesFixture,
   options: { jobs: number; minutes: number },
 ): Promise<string> {
   const { jobs, minutes } = options;
-  const cluster = await bed.openNamespace();
-  await using door = await CountingDoor.open(cluster.server);
-  await using service = await bed.startService(cluster, { server: door.url });
+  const cluster = await fixture.openNamespace();
+  await using proxy = await CountingProxy.open(cluster.server);
+  await using service = await fixture.startService(cluster, { server: proxy.url });
   // What is read once for all jobs.
   await submitJobs(service, 'first', 1);
   await delay(SETTLE_MS);
-  door.take();
+  proxy.take();
 
   const rows: string[][] = [];
   await submitJobs(service, 'call', jobs);
   await delay(SETTLE_MS);
-  rows.push(...toRows('POST /train', door.take(), jobs));
+  rows.push(...toRows('POST /train', proxy.take(), jobs));
   await read(service, jobs);
-  rows.push(...toRows('GET /train/{job_id}', door.take(), jobs));
+  rows.push(...toRows('GET /train/{job_id}', proxy.take(), jobs));
   {
-    await using other = await bed.startService(cluster, { server: door.url });
-    door.take();
+    await using other = await fixture.startService(cluster, { server: proxy.url });
+    proxy.take();
     await read(other, jobs);
     rows.push(
-      ...toRows('GET on a replica that sees the job for the first time', door.take(), jobs),
+      ...toRows('GET on a replica that sees the job for the first time', proxy.take(), jobs),
     );
   }
   const names = await listNames(cluster.admin, cluster.namespace);
   await forAll(names, 16, (name) => writeStatus(cluster, name, 'running'));
   await delay(SETTLE_MS);
-  door.take();
+  proxy.take();
   await delay(minutes * 60_000);
-  const idle = [...door.take()].map(([call, count]) => [
+  const idle = [...proxy.take()].map(([call, count]) => [
     `${toText(jobs)} running jobs and nothing else, ${toText(minutes, 1)} minutes`,
     call,
     toText(count),

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestCluster } from '@trainer/common/testing/cluster';
 import type { Usage } from './child.ts';
-import type { KubernetesBed } from './kubernetes-bed.ts';
+import type { KubernetesFixture } from './kubernetes-fixture.ts';
 import { submitJobs } from './kubernetes-jobs.ts';
 import { toMegabytes, toTable, toText } from './table.ts';
 
@@ -10,22 +10,22 @@ const SETTLE_MS = 5000;
 
 /** What a service that starts anew holds of jobs that it finds, and how soon it is ready. */
 export async function measureJobMemory(
-  bed: KubernetesBed,
+  fixture: KubernetesFixture,
   { sizes }: { sizes: readonly number[] },
 ): Promise<string> {
-  const cluster = await bed.openNamespace();
-  const empty = await startAnew(bed, cluster);
+  const cluster = await fixture.openNamespace();
+  const empty = await startAnew(fixture, cluster);
   const rows = [toRow(0, empty, empty)];
   let count = 0;
   for (const size of sizes) {
     const added = size - count;
     {
       // Closing it finishes what its answers left behind.
-      await using service = await bed.startService(cluster);
+      await using service = await fixture.startService(cluster);
       await submitJobs(service, `of-${size}`, added);
     }
     count = size;
-    rows.push(toRow(size, await startAnew(bed, cluster), empty));
+    rows.push(toRow(size, await startAnew(fixture, cluster), empty));
   }
   await cluster.close();
   return toTable(['jobs found at the start', 'ready after', 'RSS', 'heap', 'heap per job'], rows);
@@ -36,9 +36,9 @@ interface Start {
   readonly seconds: number;
 }
 
-async function startAnew(bed: KubernetesBed, cluster: TestCluster): Promise<Start> {
+async function startAnew(fixture: KubernetesFixture, cluster: TestCluster): Promise<Start> {
   const began = performance.now();
-  await using service = await bed.startService(cluster);
+  await using service = await fixture.startService(cluster);
   const seconds = (performance.now() - began) / 1000;
   await delay(SETTLE_MS);
   return { usage: await service.usage({ collectGarbage: true }), seconds };

@@ -5,7 +5,7 @@ import { json } from 'node:stream/consumers';
 import type { TestCluster } from '@trainer/common/testing/cluster';
 import { Client } from 'undici';
 import type { Child } from './child.ts';
-import type { KubernetesBed } from './kubernetes-bed.ts';
+import type { KubernetesFixture } from './kubernetes-fixture.ts';
 import { type STATUSES, submitJobs, writeStatus } from './kubernetes-jobs.ts';
 import { toTable, toText } from './table.ts';
 
@@ -23,12 +23,12 @@ interface Reaction {
  * change after the other, among so many running jobs which each have a webhook.
  */
 export async function measureReaction(
-  bed: KubernetesBed,
+  fixture: KubernetesFixture,
   { jobs, changes }: { jobs: number; changes: number },
 ): Promise<string> {
-  const cluster = await bed.openNamespace();
+  const cluster = await fixture.openNamespace();
   await using receiver = await Receiver.open();
-  await using service = await bed.startService(cluster);
+  await using service = await fixture.startService(cluster);
   await submitJobs(service, 'live', jobs, () => ({ callbacks: { webhook_url: receiver.url } }));
   await receiver.until(jobs);
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { KubernetesBed } from './kubernetes-bed.ts';
+import type { KubernetesFixture } from './kubernetes-fixture.ts';
 import { submitJobs } from './kubernetes-jobs.ts';
 import { toTable, toText } from './table.ts';
 
@@ -12,17 +12,17 @@ const KINDS = [
 
 /** Bytes in etcd of the two objects of a job, as the API server itself estimates them. */
 export async function measureRecords(
-  bed: KubernetesBed,
+  fixture: KubernetesFixture,
   { jobs }: { jobs: number },
 ): Promise<string> {
-  const cluster = await bed.openNamespace();
-  const before = await readSizes(bed);
+  const cluster = await fixture.openNamespace();
+  const before = await readSizes(fixture);
   {
-    await using service = await bed.startService(cluster);
+    await using service = await fixture.startService(cluster);
     await submitJobs(service, 'record', jobs);
   }
   await delay(COUNTED_MS);
-  const after = await readSizes(bed);
+  const after = await readSizes(fixture);
   await cluster.close();
   const rows = KINDS.map(([kind, resource]) => {
     const bytes = ((after.get(resource) ?? 0) - (before.get(resource) ?? 0)) / jobs;
@@ -31,7 +31,7 @@ export async function measureRecords(
   return toTable(["bytes in etcd of one job of the guide's example", 'mean'], rows);
 }
 
-async function readSizes({ testbed }: KubernetesBed): Promise<Map<string, number>> {
+async function readSizes({ testbed }: KubernetesFixture): Promise<Map<string, number>> {
   const text = String(await testbed.kube.call<unknown>('GET', '/metrics'));
   const line = /^apiserver_resource_size_estimate_bytes\{.*resource="(\w+)"\} (\S+)$/gm;
   return new Map(

@@ -3,7 +3,7 @@ import type { TestCluster } from '@trainer/common/testing/cluster';
 import { request } from 'undici';
 import type { Child } from './child.ts';
 import { toBody } from './example-request.ts';
-import type { KubernetesBed } from './kubernetes-bed.ts';
+import type { KubernetesFixture } from './kubernetes-fixture.ts';
 import { forAll, submitJobs } from './kubernetes-jobs.ts';
 import { RawClient } from './kubernetes-raw.ts';
 import { median, toTable, toText } from './table.ts';
@@ -46,13 +46,13 @@ type Name = 'service' | 'twoCalls' | 'threeCalls';
  * the note of the one in the other, in turns, so that whatever else the machine does meets all alike.
  */
 export async function measureSubmissions(
-  bed: KubernetesBed,
+  fixture: KubernetesFixture,
   options: { rounds: number; jobs: number },
 ): Promise<string> {
-  const cluster = await bed.openNamespace();
+  const cluster = await fixture.openNamespace();
   // Where no service watches, so that the yardstick pays for nothing but itself.
-  const elsewhere = await bed.openNamespace();
-  await using service = await bed.startService(cluster);
+  const elsewhere = await fixture.openNamespace();
+  await using service = await fixture.startService(cluster);
   const objects = await readObjects(cluster, service);
   const account = await elsewhere.createAccount();
   await using client = await RawClient.open(account, CONNECTIONS);
@@ -72,14 +72,14 @@ export async function measureSubmissions(
     twoCalls: toRawSide('two', false),
     threeCalls: toRawSide('three', true),
   };
-  const idle = await measureIdle(bed);
+  const idle = await measureIdle(fixture);
   const rounds: Record<Name, Round[]> = { service: [], twoCalls: [], threeCalls: [] };
   const names = Object.keys(sides) as Name[];
   for (let round = 0; round <= options.rounds; round += 1) {
     // Each comes first, in the middle and last.
     for (const index of names.keys()) {
       const side = names[(index + round) % names.length] ?? 'service';
-      const measured = await measure(bed, sides[side], { round, idle, jobs: options.jobs });
+      const measured = await measure(fixture, sides[side], { round, idle, jobs: options.jobs });
       // The first round only warms up.
       if (round > 0) rounds[side].push(measured);
     }
@@ -128,16 +128,16 @@ function medianOf(side: readonly Round[], of: keyof Round): number {
 }
 
 async function measure(
-  bed: KubernetesBed,
+  fixture: KubernetesFixture,
   side: Side,
   { round, jobs, idle }: { round: number; jobs: number; idle: number },
 ): Promise<Round> {
-  const [clusterMs, ownMs] = await Promise.all([bed.cpuMs(), side.cpuMs()]);
+  const [clusterMs, ownMs] = await Promise.all([fixture.cpuMs(), side.cpuMs()]);
   const began = performance.now();
   await side.run(round);
   const ms = performance.now() - began;
   await delay(SETTLE_MS);
-  const passedMs = (await bed.cpuMs()) - clusterMs - idle * (performance.now() - began);
+  const passedMs = (await fixture.cpuMs()) - clusterMs - idle * (performance.now() - began);
   return {
     perSecond: jobs / (ms / 1000),
     clusterCpuMs: passedMs / jobs,
@@ -146,10 +146,10 @@ async function measure(
 }
 
 /** Processor time that the cluster's side takes in a millisecond in which nobody asks it for anything. */
-async function measureIdle(bed: KubernetesBed): Promise<number> {
-  const cpuMs = await bed.cpuMs();
+async function measureIdle(fixture: KubernetesFixture): Promise<number> {
+  const cpuMs = await fixture.cpuMs();
   await delay(IDLE_MS);
-  return ((await bed.cpuMs()) - cpuMs) / IDLE_MS;
+  return ((await fixture.cpuMs()) - cpuMs) / IDLE_MS;
 }
 
 async function readObjects({ admin, namespace }: TestCluster, service: Child): Promise<Objects> {

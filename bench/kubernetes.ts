@@ -1,7 +1,7 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { KubernetesBed } from './kubernetes-bed.ts';
 import { measureCalls } from './kubernetes-calls.ts';
+import { KubernetesFixture } from './kubernetes-fixture.ts';
 import { measureJobMemory } from './kubernetes-memory.ts';
 import { measureReaction } from './kubernetes-reaction.ts';
 import { measureRecords } from './kubernetes-records.ts';
@@ -24,14 +24,15 @@ const { values } = parseArgs({
 const { quick } = values;
 const minutes = quick ? 0.5 : Number(values.minutes);
 
-const measurements: Record<string, (bed: KubernetesBed) => Promise<string>> = {
-  submissions: (bed) =>
-    measureSubmissions(bed, quick ? { rounds: 2, jobs: 100 } : { rounds: 5, jobs: 400 }),
-  reaction: (bed) =>
-    measureReaction(bed, quick ? { jobs: 40, changes: 10 } : { jobs: 1000, changes: 250 }),
-  calls: (bed) => measureCalls(bed, quick ? { jobs: 20, minutes } : { jobs: 1000, minutes }),
-  records: (bed) => measureRecords(bed, { jobs: quick ? 20 : 500 }),
-  memory: (bed) => measureJobMemory(bed, { sizes: quick ? [100, 200] : [1000, 10_000] }),
+const measurements: Record<string, (fixture: KubernetesFixture) => Promise<string>> = {
+  submissions: (fixture) =>
+    measureSubmissions(fixture, quick ? { rounds: 2, jobs: 100 } : { rounds: 5, jobs: 400 }),
+  reaction: (fixture) =>
+    measureReaction(fixture, quick ? { jobs: 40, changes: 10 } : { jobs: 1000, changes: 250 }),
+  calls: (fixture) =>
+    measureCalls(fixture, quick ? { jobs: 20, minutes } : { jobs: 1000, minutes }),
+  records: (fixture) => measureRecords(fixture, { jobs: quick ? 20 : 500 }),
+  memory: (fixture) => measureJobMemory(fixture, { sizes: quick ? [100, 200] : [1000, 10_000] }),
 };
 
 const chosen = values.only?.split(',') ?? Object.keys(measurements);
@@ -43,12 +44,12 @@ if (unknown !== undefined || !(minutes > 0)) {
 }
 const date = new Date().toISOString().slice(0, 10);
 console.log(`${date}, Node ${process.version}, ${availableParallelism()} cores.`);
-await using bed = await KubernetesBed.start();
-for (const [module, version] of Object.entries(bed.testbed.versions)) {
+await using fixture = await KubernetesFixture.start();
+for (const [module, version] of Object.entries(fixture.testbed.versions)) {
   if (module !== 'node') console.log(`${module} ${version}`);
 }
 for (const name of chosen) {
   const [load = 0] = loadavg();
   console.log(`\n## ${name} (load before: ${load.toFixed(1)})\n`);
-  console.log(await measurements[name]?.(bed));
+  console.log(await measurements[name]?.(fixture));
 }

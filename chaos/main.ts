@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { TestCluster } from '@trainer/common/testing/cluster';
 import { startTestbed } from '@trainer/testbed';
-import { ClusterWitness, TRAINER_API } from './cluster-witness.ts';
+import { ClusterAudit, TRAINER_API } from './cluster-audit.ts';
 import { FAILPOINTS, type Failpoint } from './failpoints.ts';
 import { Fleet } from './fleet.ts';
 import { Receivers } from './receivers.ts';
@@ -48,7 +48,7 @@ const fleet = new Fleet({
     TRAINER_JOB_TTL_SECONDS: '10',
   },
 });
-const witness = new ClusterWitness(cluster.admin, cluster.namespace);
+const audit = new ClusterAudit(cluster.admin, cluster.namespace);
 const workload = new Workload(fleet, receivers);
 const deletedByUs = new Set<string>();
 const hits = new Map<Failpoint, number>();
@@ -73,10 +73,10 @@ for (let round = 1; round <= Number(values.rounds); round += 1) {
 working.abort();
 await work;
 await settle();
-const verdict = await judge(workload, fleet.cutShort, deletedByUs, receivers, witness);
+const verdict = await judge(workload, fleet.cutShort, deletedByUs, receivers, audit);
 
 await fleet.close();
-await witness.close();
+await audit.close();
 await cluster.close();
 await receivers.close();
 await testbed?.close();
@@ -101,10 +101,10 @@ async function killAtRandom(): Promise<void> {
 
 async function deleteWhileAllAreDown(): Promise<void> {
   randomKills += await fleet.kill();
-  const trainJobs = await witness.list(TRAINER_API, 'trainjobs');
+  const trainJobs = await audit.list(TRAINER_API, 'trainjobs');
   for (const { metadata } of trainJobs.slice(0, 5)) {
     deletedByUs.add(metadata.name);
-    await witness.deleteTrainJob(metadata.name);
+    await audit.deleteTrainJob(metadata.name);
   }
   await fleet.fill();
 }
@@ -113,7 +113,7 @@ async function deleteWhileAllAreDown(): Promise<void> {
 async function settle(): Promise<void> {
   let before: string | undefined;
   for (let changedAtMs = Date.now(); Date.now() < changedAtMs + STANDSTILL_MS; await sleep(1000)) {
-    const left = (await findOrphans(witness)).join();
+    const left = (await findOrphans(audit)).join();
     if (left === '') return;
     if (left !== before) changedAtMs = Date.now();
     before = left;

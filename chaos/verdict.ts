@@ -1,4 +1,4 @@
-import { type ClusterWitness, TRAINER_API } from './cluster-witness.ts';
+import { type ClusterAudit, TRAINER_API } from './cluster-audit.ts';
 import type { Fleet } from './fleet.ts';
 import { isPossibleEnd } from './possible-ends.ts';
 import { isEnd, type Receivers, type SeenEnd } from './receivers.ts';
@@ -46,7 +46,7 @@ export async function judge(
   cutShort: Fleet['cutShort'],
   deletedByUs: ReadonlySet<string>,
   receivers: Receivers,
-  witness: ClusterWitness,
+  audit: ClusterAudit,
 ): Promise<Verdict> {
   const repeatsOf = ({ id }: AcceptedJob) =>
     Math.max(0, receivers.endsOf(id).filter(({ answer }) => answer === 200).length - 1);
@@ -66,7 +66,7 @@ export async function judge(
     repeats: jobs.reduce((sum, job) => sum + repeatsOf(job), 0),
     repeatedForNothing: jobs
       .filter((job) => {
-        const hasCut = hasCutBeforeEnd(job, receivers, witness);
+        const hasCut = hasCutBeforeEnd(job, receivers, audit);
         return repeatsOf(job) > (cutShort.get(job.name) ?? 0) + (hasCut ? 1 : 0);
       })
       .map(({ id }) => id),
@@ -89,10 +89,10 @@ export async function judge(
       )
       .map(({ id }) => id),
     unanswered,
-    createdTwice: witness.createdTwice().filter((name) => !deletedByUs.has(name)),
-    aliveTwice: witness.aliveTwice(),
-    withoutCredentials: witness.ranWithoutCredentials(),
-    orphans: await findOrphans(witness),
+    createdTwice: audit.createdTwice().filter((name) => !deletedByUs.has(name)),
+    aliveTwice: audit.aliveTwice(),
+    withoutCredentials: audit.ranWithoutCredentials(),
+    orphans: await findOrphans(audit),
   };
 }
 
@@ -100,17 +100,13 @@ export async function judge(
  * Whether an attempt at a job's end came so soon after a takeover, or after an update that was left
  * without an answer, that what was cut off then might still be written after it.
  */
-function hasCutBeforeEnd(
-  { id }: AcceptedJob,
-  receivers: Receivers,
-  witness: ClusterWitness,
-): boolean {
+function hasCutBeforeEnd({ id }: AcceptedJob, receivers: Receivers, audit: ClusterAudit): boolean {
   const isSoonAfter = (startedAtMs: number, withinMs: number) =>
     receivers.endsOf(id).some(({ atMs }) => {
       return atMs > startedAtMs - SEEN_LATE_MS && atMs < startedAtMs + withinMs + SEEN_LATE_MS;
     });
   return (
-    witness.takeoversMs().some((atMs) => isSoonAfter(atMs, REPEAT_AFTER_MS)) ||
+    audit.takeoversMs().some((atMs) => isSoonAfter(atMs, REPEAT_AFTER_MS)) ||
     receivers.cutOffsMs(id).some((atMs) => isSoonAfter(atMs, ATTEMPT_MS + REPEAT_AFTER_MS))
   );
 }
@@ -122,7 +118,7 @@ function isTold({ id, behaviour }: AcceptedJob, receivers: Receivers): boolean {
 }
 
 /** What is left once every record has expired. */
-export async function findOrphans(witness: ClusterWitness): Promise<string[]> {
+export async function findOrphans(audit: ClusterAudit): Promise<string[]> {
   const kinds = [
     ['/api/v1', 'secrets'],
     [TRAINER_API, 'trainjobs'],
@@ -132,7 +128,7 @@ export async function findOrphans(witness: ClusterWitness): Promise<string[]> {
   ] as const;
   const found = await Promise.all(
     kinds.map(async ([apiPath, resource]) => {
-      const items = await witness.list(apiPath, resource);
+      const items = await audit.list(apiPath, resource);
       return items.map(({ metadata }) => `${resource}/${metadata.name}`);
     }),
   );

@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TrainingRequestInput } from '@trainer/common';
-import { type Answered, CarefulClient } from './careful-client.ts';
 import type { Fleet } from './fleet.ts';
 import type { BehaviourName, Receivers } from './receivers.ts';
+import { type Answered, RetryingClient } from './retrying-client.ts';
 
 /** What a job is made to come to; `refused` by the cluster, as its runtime does not exist. */
 export type Plan = 'succeeded' | 'failed' | 'never' | 'refused';
@@ -36,7 +36,7 @@ const REFUSED_PATIENCE_MS = 12_000;
 
 /** Submits jobs of every kind, and cancels some of them. */
 export class Workload {
-  readonly #client: CarefulClient;
+  readonly #client: RetryingClient;
   readonly #receivers: Receivers;
   readonly #runId = `chaos-${Date.now().toString(36)}`;
   readonly #aside = new Set<Promise<unknown>>();
@@ -47,7 +47,7 @@ export class Workload {
   #count = 0;
 
   constructor(fleet: Fleet, receivers: Receivers) {
-    this.#client = new CarefulClient(fleet);
+    this.#client = new RetryingClient(fleet);
     this.#receivers = receivers;
   }
 

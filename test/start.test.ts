@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { platform } from 'node:process';
 import { promisify } from 'node:util';
-import { LocalBed } from '@trainer/common/testing';
+import { LocalFixture } from '@trainer/common/testing';
 import { services } from '@trainer/services';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { makeCleanCopy } from './clean-copy.ts';
@@ -157,15 +157,15 @@ test('a bad setting is told in one sentence that names it', async () => {
 }, 60_000);
 
 test('npm start -- --runner local prepares the local runner, and tells what jobs may use', async () => {
-  await using bed = await LocalBed.create();
-  const { TRAINER_JOB_RUNNER, TRAINER_LOCAL_ROOTS, ...settings } = bed.env;
+  await using fixture = await LocalFixture.create();
+  const { TRAINER_JOB_RUNNER, TRAINER_LOCAL_ROOTS, ...settings } = fixture.env;
   const PORT = await freePort();
   const run = npmStart(['--runner', 'local', 'hf-unsloth'], { PORT, ...settings });
   await run.untilStdoutHas(ALL_READY);
   const root = join(copy.folder, 'training');
   expect(run.stdout).toContain(`Jobs may use what lies below ${root}.`);
 
-  const body = bed.makeBody(
+  const body = fixture.makeBody(
     'first',
     {},
     {

@@ -3,7 +3,7 @@ import { readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findMarkedProcesses, identifyProcess, type LocalBed } from '@trainer/common/testing';
+import { findMarkedProcesses, identifyProcess, type LocalFixture } from '@trainer/common/testing';
 import type { Machine } from './machine.ts';
 
 /** What can be done to a machine. Those after `everything` need no process to be killed. */
@@ -26,14 +26,14 @@ const FULL_MS = 1500;
 
 /** Does things to a machine, and remembers which runs it touched. */
 export class Faults {
-  readonly #bed: LocalBed;
+  readonly #fixture: LocalFixture;
   readonly #machine: Machine;
   /** Names of jobs whose run may have another end than was asked for. */
   readonly touched = new Set<string>();
   readonly counts = new Map<Fault, number>();
 
-  constructor(bed: LocalBed, machine: Machine) {
-    this.#bed = bed;
+  constructor(fixture: LocalFixture, machine: Machine) {
+    this.#fixture = fixture;
     this.#machine = machine;
   }
 
@@ -65,7 +65,7 @@ export class Faults {
         return this.#replaceProcess(runId, { boot: 'an earlier one' });
       case 'folder removed':
         this.#touch(runId);
-        rmSync(this.#bed.runFolder(runId), { recursive: true, force: true });
+        rmSync(this.#fixture.runFolder(runId), { recursive: true, force: true });
         return;
       case 'records locked':
         return this.#lock();
@@ -75,25 +75,25 @@ export class Faults {
   }
 
   #listRuns(): string[] {
-    return readdirSync(join(this.#bed.stateDir, 'runs')).filter(
-      (runId) => this.#bed.readRunFile(runId, 'trainer.json') !== undefined,
+    return readdirSync(join(this.#fixture.stateDir, 'runs')).filter(
+      (runId) => this.#fixture.readRunFile(runId, 'trainer.json') !== undefined,
     );
   }
 
   #pickRun(): string | undefined {
     const live = this.#listRuns().filter(
-      (runId) => this.#bed.readRunFile(runId, 'exit.json') === undefined,
+      (runId) => this.#fixture.readRunFile(runId, 'exit.json') === undefined,
     );
     return live.length === 0 ? undefined : live[randomInt(live.length)];
   }
 
   #touch(runId: string): void {
-    const name = this.#bed.readRunFile(runId, 'order.json')?.name;
+    const name = this.#fixture.readRunFile(runId, 'order.json')?.name;
     if (name !== undefined) this.touched.add(name);
   }
 
   #killNamed(runId: string, file: 'run.json' | 'trainer.json'): void {
-    const facts = this.#bed.readRunFile(runId, file);
+    const facts = this.#fixture.readRunFile(runId, file);
     const pid = (facts?.process ?? facts)?.pid;
     if (pid === undefined) return;
     this.#touch(runId);
@@ -109,16 +109,18 @@ export class Faults {
   async #replaceProcess(runId: string, changes: { start?: string; boot?: string }): Promise<void> {
     await this.#machine.kill();
     this.#killAll(runId);
-    await this.#bed.untilDead(runId);
+    await this.#fixture.untilDead(runId);
     const facts = { ...identifyProcess(process.pid), ...changes };
-    const known = this.#bed.readRunFile(runId, 'run.json');
-    const folder = this.#bed.runFolder(runId);
+    const known = this.#fixture.readRunFile(runId, 'run.json');
+    const folder = this.#fixture.runFolder(runId);
     writeFileSync(join(folder, 'run.json'), JSON.stringify({ ...known, process: facts }));
     writeFileSync(join(folder, 'trainer.json'), JSON.stringify(facts));
   }
 
   async #lock(): Promise<void> {
-    const other = new DatabaseSync(join(this.#bed.stateDir, 'records.sqlite'), { timeout: 5000 });
+    const other = new DatabaseSync(join(this.#fixture.stateDir, 'records.sqlite'), {
+      timeout: 5000,
+    });
     other.exec('BEGIN IMMEDIATE');
     await sleep(LOCK_MS);
     other.exec('ROLLBACK');
@@ -126,8 +128,8 @@ export class Faults {
   }
 
   async #fill(): Promise<void> {
-    const filler = join(this.#bed.stateDir, 'filler');
-    const { bavail, bsize } = statfsSync(this.#bed.stateDir);
+    const filler = join(this.#fixture.stateDir, 'filler');
+    const { bavail, bsize } = statfsSync(this.#fixture.stateDir);
     try {
       writeFileSync(filler, Buffer.alloc(bavail * bsize + 1));
     } catch (error) {

@@ -2,16 +2,16 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LocalBed } from '@trainer/common/testing';
+import type { LocalFixture } from '@trainer/common/testing';
 
 /** The service of one machine, which is killed and started again. */
 export class Machine {
-  readonly #bed: LocalBed;
+  readonly #fixture: LocalFixture;
   readonly #backend: string;
   #service: { readonly process: ChildProcess; readonly url: string } | undefined;
 
-  constructor(bed: LocalBed, backend: string) {
-    this.#bed = bed;
+  constructor(fixture: LocalFixture, backend: string) {
+    this.#fixture = fixture;
     this.#backend = backend;
   }
 
@@ -22,11 +22,11 @@ export class Machine {
   /** Starts the service unless it runs. */
   async start(): Promise<void> {
     if (this.#service !== undefined) return;
-    const log = openSync(join(this.#bed.folder, 'service.log'), 'a');
+    const log = openSync(join(this.#fixture.folder, 'service.log'), 'a');
     const child = fork(new URL('../replica.ts', import.meta.url), [this.#backend], {
       env: {
         ...process.env,
-        ...this.#bed.env,
+        ...this.#fixture.env,
         PORT: '0',
         LOG_LEVEL: 'info',
         TRAINER_LOCAL_CORES: '4',

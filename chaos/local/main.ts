@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { findMarkedProcesses, LocalBed, startWebhookReceiver } from '@trainer/common/testing';
+import { findMarkedProcesses, LocalFixture, startWebhookReceiver } from '@trainer/common/testing';
 import { FAULTS, type Fault, Faults } from './faults.ts';
 import { Machine } from './machine.ts';
 
@@ -26,12 +26,12 @@ interface Asked {
   name: string;
 }
 
-await using bed = await LocalBed.create();
+await using fixture = await LocalFixture.create();
 const hasDisk = mountDisk();
 const receiver = await startWebhookReceiver();
-const machine = new Machine(bed, 'hf-unsloth');
-const faults = new Faults(bed, machine);
-const starts = join(bed.root, 'starts');
+const machine = new Machine(fixture, 'hf-unsloth');
+const faults = new Faults(fixture, machine);
+const starts = join(fixture.root, 'starts');
 const accepted: Asked[] = [];
 let count = 0;
 
@@ -56,14 +56,16 @@ const verdict = judge();
 report();
 await machine.kill();
 await receiver.close();
-if (hasDisk) execFileSync('umount', ['--lazy', bed.stateDir]);
+if (hasDisk) execFileSync('umount', ['--lazy', fixture.stateDir]);
 
 /** Makes the state folder a small disk of its own; whether it could. */
 function mountDisk(): boolean {
-  mkdirSync(bed.stateDir, { recursive: true });
+  mkdirSync(fixture.stateDir, { recursive: true });
   if (process.getuid?.() !== 0 || process.platform !== 'linux') return false;
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', DISK, 'tmpfs', bed.stateDir], { stdio: 'ignore' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', DISK, 'tmpfs', fixture.stateDir], {
+      stdio: 'ignore',
+    });
     return true;
   } catch {
     return false;
@@ -75,12 +77,14 @@ async function submitSome(jobs: number): Promise<void> {
     const wanted = randomInt(4) === 0 ? 'failed' : 'succeeded';
     const asked: Asked = { jobId: `job-${count++}`, wanted, name: '' };
     const standIn = { outcome: wanted, run_ms: randomInt(1500), record_start: starts };
-    const body = bed.makeBody(asked.jobId, standIn, { callbacks: { webhook_url: receiver.url } });
+    const body = fixture.makeBody(asked.jobId, standIn, {
+      callbacks: { webhook_url: receiver.url },
+    });
     await submit(asked, body);
   }
 }
 
-/** Repeats a POST as a careful client does, until it is answered or the service is away for good. */
+/** Repeats a POST as a client that retries does, until it is answered or the service is away for good. */
 async function submit(asked: Asked, body: unknown): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
     try {

@@ -8,7 +8,7 @@ describe('while the API server is away', () => {
   let testbed: Testbed;
   let service: ServiceFixture;
 
-  // A bed of its own, since it takes the API server away.
+  // A fixture of its own, since it takes the API server away.
   beforeAll(async () => {
     testbed = await startTestbed({ log: console.log });
     const { kubeconfigPath } = testbed;

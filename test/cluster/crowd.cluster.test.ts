@@ -10,7 +10,7 @@ describe('a crowd of jobs', () => {
   let testbed: Testbed;
   let service: ServiceFixture;
 
-  // A bed of its own, since it takes the API server away.
+  // A fixture of its own, since it takes the API server away.
   beforeAll(async () => {
     testbed = await startTestbed({ log: console.log });
     service = await ServiceFixture.start({

@@ -6,7 +6,7 @@ describe('while Trainer is down, its controller and its webhooks', () => {
   let testbed: Testbed;
   let service: ServiceFixture;
 
-  // A bed of its own, since it takes Trainer away.
+  // A fixture of its own, since it takes Trainer away.
   beforeAll(async () => {
     testbed = await startTestbed({ log: console.log });
     const { kubeconfigPath } = testbed;

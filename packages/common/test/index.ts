@@ -4,7 +4,7 @@ export { findMarkedProcesses, identifyProcess } from '../src/runners/local/proce
 export { eventually } from './eventually.ts';
 export { FakeClock } from './fake-clock.ts';
 export { default as guideExample } from './guide-example.json' with { type: 'json' };
-export { LocalBed } from './local/local-bed.ts';
+export { LocalFixture } from './local/local-fixture.ts';
 export {
   makeRequest,
   startTestService,

@@ -2,16 +2,16 @@ import { Webhook } from 'standardwebhooks';
 import { describe, expect, it } from 'vitest';
 import { CallbackEventSchema } from '../../src/requests/training-response.ts';
 import { makeRequest, startTestService } from '../start-test-service.ts';
-import { startCallbackBed } from './callback-bed.ts';
+import { startCallbackFixture } from './callback-fixture.ts';
 
 const START = Date.UTC(2026, 0, 1);
 const at = (afterMs: number) => new Date(START + afterMs).toISOString();
 
 describe('the callbacks of a job', () => {
   it('tell every change at once, in exactly this form', async () => {
-    await using bed = await startCallbackBed();
-    await bed.submit();
-    const { body: job } = await bed.service.request('/train/job-1');
+    await using fixture = await startCallbackFixture();
+    await fixture.submit();
+    const { body: job } = await fixture.service.request('/train/job-1');
     const common = {
       job_id: 'job-1',
       backend_job_id: job.backend_job_id,
@@ -19,7 +19,7 @@ describe('the callbacks of a job', () => {
     };
     const times = { created_at: at(0), updated_at: at(0), started_at: null, ended_at: null };
 
-    const submitted = await bed.receiver.next();
+    const submitted = await fixture.receiver.next();
     expect(submitted.json).toEqual({
       ...common,
       status: 'submitted',
@@ -30,8 +30,8 @@ describe('the callbacks of a job', () => {
       timestamps: times,
       timestamp: START / 1000,
     });
-    await bed.clock.advance(1000);
-    const running = await bed.receiver.next();
+    await fixture.clock.advance(1000);
+    const running = await fixture.receiver.next();
     expect(running.json).toEqual({
       ...common,
       status: 'running',
@@ -42,8 +42,8 @@ describe('the callbacks of a job', () => {
       timestamps: { ...times, updated_at: at(1000), started_at: at(1000) },
       timestamp: START / 1000 + 1,
     });
-    await bed.clock.advance(60_000);
-    const succeeded = await bed.receiver.next(({ json }) => json.status === 'succeeded');
+    await fixture.clock.advance(60_000);
+    const succeeded = await fixture.receiver.next(({ json }) => json.status === 'succeeded');
     expect(succeeded.json).toEqual({
       ...common,
       status: 'succeeded',
@@ -59,9 +59,9 @@ describe('the callbacks of a job', () => {
       },
       timestamp: START / 1000 + 61,
     });
-    const sequences = bed.receiver.requests.map(({ json }) => Number(json.sequence));
+    const sequences = fixture.receiver.requests.map(({ json }) => Number(json.sequence));
     expect(sequences).toEqual([...new Set(sequences)].sort((a, b) => a - b));
-    for (const { json, body } of bed.receiver.requests) {
+    for (const { json, body } of fixture.receiver.requests) {
       expect(CallbackEventSchema.parse(json)).toEqual(json);
       expect(Number.isSafeInteger(json.sequence)).toBe(true);
       expect(body.length).toBeLessThan(8 * 1024);
@@ -69,11 +69,11 @@ describe('the callbacks of a job', () => {
   });
 
   it('are a POST of JSON with the Authorization as given and an id of its own', async () => {
-    await using bed = await startCallbackBed();
-    await bed.submit({ callbacks: { auth_header: 'Token  a b;c="ü"' } });
-    const first = await bed.receiver.next();
-    await bed.clock.advance(1000);
-    const second = await bed.receiver.next();
+    await using fixture = await startCallbackFixture();
+    await fixture.submit({ callbacks: { auth_header: 'Token  a b;c="ü"' } });
+    const first = await fixture.receiver.next();
+    await fixture.clock.advance(1000);
+    const second = await fixture.receiver.next();
     expect(first).toMatchObject({ method: 'POST', path: '/hook' });
     expect(first.headers).toMatchObject({
       'content-type': 'application/json',
@@ -88,33 +88,33 @@ describe('the callbacks of a job', () => {
   });
 
   it('send no Authorization when none was given', async () => {
-    await using bed = await startCallbackBed();
-    await bed.submit();
-    expect((await bed.receiver.next()).headers).not.toHaveProperty('authorization');
+    await using fixture = await startCallbackFixture();
+    await fixture.submit();
+    expect((await fixture.receiver.next()).headers).not.toHaveProperty('authorization');
   });
 
   it('stay below 8 KiB', async () => {
-    await using bed = await startCallbackBed();
+    await using fixture = await startCallbackFixture();
     const reason = '😀\u0001'.repeat(166);
-    await bed.submit({ jobId: 'x'.repeat(128), mock: { outcome: 'failed', reason } });
-    await bed.clock.advance(61_000);
-    const { json, body } = await bed.receiver.next(({ json }) => json.status === 'failed');
+    await fixture.submit({ jobId: 'x'.repeat(128), mock: { outcome: 'failed', reason } });
+    await fixture.clock.advance(61_000);
+    const { json, body } = await fixture.receiver.next(({ json }) => json.status === 'failed');
     expect(Buffer.byteLength(body)).toBeLessThan(8 * 1024);
     expect(json).toMatchObject({ detail: reason, log: reason });
   });
 
   it('tell of a cancellation once, and of nothing after it', async () => {
-    await using bed = await startCallbackBed();
-    await bed.submit();
-    await bed.receiver.next();
-    await bed.service.post('/train/job-1/cancel');
-    const { json } = await bed.receiver.next();
+    await using fixture = await startCallbackFixture();
+    await fixture.submit();
+    await fixture.receiver.next();
+    await fixture.service.post('/train/job-1/cancel');
+    const { json } = await fixture.receiver.next();
     expect(json).toMatchObject({ status: 'cancelled', reason: 'CANCELLED_BY_REQUEST' });
-    await bed.deliveriesUntil(({ outcome }) => outcome === 'delivered');
-    await bed.service.post('/train/job-1/cancel');
-    await bed.clock.advance(7 * 86_400_000);
-    await bed.submit({ jobId: 'other' });
-    const next = await bed.receiver.next();
+    await fixture.deliveriesUntil(({ outcome }) => outcome === 'delivered');
+    await fixture.service.post('/train/job-1/cancel');
+    await fixture.clock.advance(7 * 86_400_000);
+    await fixture.submit({ jobId: 'other' });
+    const next = await fixture.receiver.next();
     expect(next.json.job_id).toBe('other');
   });
 });
@@ -127,29 +127,29 @@ describe('event_filter', () => {
     [[], ['succeeded']],
     [null, ['submitted', 'running', 'succeeded']],
   ])('%j lets %j through, the end always', async (event_filter, expected) => {
-    await using bed = await startCallbackBed();
-    await bed.submit({ callbacks: { event_filter } });
-    if (expected[0] === 'submitted') await bed.receiver.next();
-    await bed.clock.advance(1000);
-    if (expected.includes('running')) await bed.receiver.next();
-    await bed.clock.advance(60_000);
-    await bed.receiver.next(({ json }) => json.status === 'succeeded');
-    const statuses = bed.receiver.requests.map(({ json }) => json.status);
+    await using fixture = await startCallbackFixture();
+    await fixture.submit({ callbacks: { event_filter } });
+    if (expected[0] === 'submitted') await fixture.receiver.next();
+    await fixture.clock.advance(1000);
+    if (expected.includes('running')) await fixture.receiver.next();
+    await fixture.clock.advance(60_000);
+    await fixture.receiver.next(({ json }) => json.status === 'succeeded');
+    const statuses = fixture.receiver.requests.map(({ json }) => json.status);
     expect([...new Set(statuses)]).toEqual(expected);
   });
 });
 
 describe('TRAINER_CALLBACK_SUBMITTED_AS', () => {
   it('lets receivers read `queued` for `submitted`, which a filter still names by that', async () => {
-    await using bed = await startCallbackBed({ TRAINER_CALLBACK_SUBMITTED_AS: 'queued' });
-    await bed.submit({ callbacks: { event_filter: ['submitted', 'running'] } });
-    const { json } = await bed.receiver.next();
+    await using fixture = await startCallbackFixture({ TRAINER_CALLBACK_SUBMITTED_AS: 'queued' });
+    await fixture.submit({ callbacks: { event_filter: ['submitted', 'running'] } });
+    const { json } = await fixture.receiver.next();
     expect(json).toMatchObject({ status: 'queued', reason: 'ACCEPTED' });
     expect(CallbackEventSchema.parse(json)).toEqual(json);
-    expect((await bed.service.request('/train/job-1')).body.status).toBe('submitted');
-    await bed.untilAttempts('delivered', 1);
-    await bed.clock.advance(1000);
-    expect((await bed.receiver.next()).json.status).toBe('running');
+    expect((await fixture.service.request('/train/job-1')).body.status).toBe('submitted');
+    await fixture.untilAttempts('delivered', 1);
+    await fixture.clock.advance(1000);
+    expect((await fixture.receiver.next()).json.status).toBe('running');
   });
 });
 
@@ -158,10 +158,10 @@ describe('TRAINER_CALLBACK_SIGNING_SECRETS', () => {
     const [old, next] = [1, 2].map((n) => `whsec_${Buffer.alloc(32, n).toString('base64')}`);
     // The public library refuses old timestamps, so the clock is the real one.
     const env = { TRAINER_CALLBACK_SIGNING_SECRETS: `${next},${old}` };
-    await using bed = await startCallbackBed(env);
-    await bed.clock.advance(Date.now() - bed.clock.now());
-    await bed.submit();
-    const { body, headers, json } = await bed.receiver.next();
+    await using fixture = await startCallbackFixture(env);
+    await fixture.clock.advance(Date.now() - fixture.clock.now());
+    await fixture.submit();
+    const { body, headers, json } = await fixture.receiver.next();
     for (const known of [old, next]) {
       const webhook = new Webhook(known ?? '');
       expect(webhook.verify(body, headers as Record<string, string>)).toEqual(json);

@@ -1,23 +1,23 @@
 import { expect, it } from 'vitest';
-import { type CallbackBed, startCallbackBed } from './callback-bed.ts';
+import { type CallbackFixture, startCallbackFixture } from './callback-fixture.ts';
 
 const INTERVAL_MS = 10_000;
 const env = { TRAINER_CALLBACK_INTERVAL_SECONDS: '10' };
 
-async function startRunning(bed: CallbackBed, mock: object): Promise<void> {
-  await bed.submit({ mock: { submitted_seconds: 0, ...mock } });
-  await bed.receiver.next(({ json }) => json.status === 'running');
+async function startRunning(fixture: CallbackFixture, mock: object): Promise<void> {
+  await fixture.submit({ mock: { submitted_seconds: 0, ...mock } });
+  await fixture.receiver.next(({ json }) => json.status === 'running');
 }
 
 it('come at least every interval, each an event of its own with the progress of its time', async () => {
-  await using bed = await startCallbackBed(env);
-  await startRunning(bed, { running_seconds: 100 });
+  await using fixture = await startCallbackFixture(env);
+  await startRunning(fixture, { running_seconds: 100 });
   for (let beat = 1; beat <= 5; beat += 1) {
-    await bed.untilAttempts('delivered', bed.receiver.requests.length);
-    await bed.clock.advance(INTERVAL_MS);
-    await bed.receiver.next();
+    await fixture.untilAttempts('delivered', fixture.receiver.requests.length);
+    await fixture.clock.advance(INTERVAL_MS);
+    await fixture.receiver.next();
   }
-  const beats = bed.receiver.requests.filter(({ json }) => json.status === 'running');
+  const beats = fixture.receiver.requests.filter(({ json }) => json.status === 'running');
   const times = beats.map(({ json }) => Number(json.timestamp) * 1000);
   for (const [index, time] of times.slice(1).entries()) {
     const gap = time - (times[index] ?? 0);
@@ -33,65 +33,67 @@ it('come at least every interval, each an event of its own with the progress of 
 });
 
 it('also come while a job waits', async () => {
-  await using bed = await startCallbackBed(env);
-  await bed.submit({ mock: { submitted_seconds: 3600 } });
+  await using fixture = await startCallbackFixture(env);
+  await fixture.submit({ mock: { submitted_seconds: 3600 } });
   for (let beat = 0; beat < 3; beat += 1) {
-    const { json } = await bed.receiver.next();
+    const { json } = await fixture.receiver.next();
     expect(json.status).toBe('submitted');
-    await bed.untilAttempts('delivered', bed.receiver.requests.length);
-    await bed.clock.advance(INTERVAL_MS);
+    await fixture.untilAttempts('delivered', fixture.receiver.requests.length);
+    await fixture.clock.advance(INTERVAL_MS);
   }
 });
 
 it('do not come for a status that the filter leaves out', async () => {
-  await using bed = await startCallbackBed(env);
-  await bed.submit({ callbacks: { event_filter: ['submitted'] }, mock: { outcome: 'never' } });
-  await bed.receiver.next();
-  await bed.untilAttempts('delivered', 1);
-  await bed.clock.advance(1000 + 5 * INTERVAL_MS);
-  await bed.service.post('/train/job-1/cancel');
-  await bed.receiver.next(({ json }) => json.status === 'cancelled');
-  expect(bed.receiver.requests).toHaveLength(2);
+  await using fixture = await startCallbackFixture(env);
+  await fixture.submit({ callbacks: { event_filter: ['submitted'] }, mock: { outcome: 'never' } });
+  await fixture.receiver.next();
+  await fixture.untilAttempts('delivered', 1);
+  await fixture.clock.advance(1000 + 5 * INTERVAL_MS);
+  await fixture.service.post('/train/job-1/cancel');
+  await fixture.receiver.next(({ json }) => json.status === 'cancelled');
+  expect(fixture.receiver.requests).toHaveLength(2);
 });
 
 it('are dropped when answered 4xx, and the next one comes as if nothing had been', async () => {
-  await using bed = await startCallbackBed(env);
-  bed.receiver.respondWith(400);
-  await startRunning(bed, { outcome: 'never' });
-  const sent = bed.receiver.requests.length;
-  await bed.untilAttempts('drop', sent);
-  await bed.clock.advance(INTERVAL_MS * 0.8);
-  expect(bed.receiver.requests).toHaveLength(sent);
-  await bed.clock.advance(INTERVAL_MS * 0.2);
-  const { headers } = await bed.receiver.next();
-  expect(headers['webhook-id']).not.toBe(bed.receiver.requests[sent - 1]?.headers['webhook-id']);
+  await using fixture = await startCallbackFixture(env);
+  fixture.receiver.respondWith(400);
+  await startRunning(fixture, { outcome: 'never' });
+  const sent = fixture.receiver.requests.length;
+  await fixture.untilAttempts('drop', sent);
+  await fixture.clock.advance(INTERVAL_MS * 0.8);
+  expect(fixture.receiver.requests).toHaveLength(sent);
+  await fixture.clock.advance(INTERVAL_MS * 0.2);
+  const { headers } = await fixture.receiver.next();
+  expect(headers['webhook-id']).not.toBe(
+    fixture.receiver.requests[sent - 1]?.headers['webhook-id'],
+  );
 });
 
 it('end for good with a 410, and so does the final callback', async () => {
-  await using bed = await startCallbackBed(env);
-  await startRunning(bed, { running_seconds: 100 });
-  await bed.untilAttempts('delivered', bed.receiver.requests.length);
-  bed.receiver.respondWith(410);
-  await bed.clock.advance(INTERVAL_MS);
-  await bed.receiver.next();
-  const { attempts } = await bed.deliveriesUntil(({ outcome }) => outcome === 'gone');
+  await using fixture = await startCallbackFixture(env);
+  await startRunning(fixture, { running_seconds: 100 });
+  await fixture.untilAttempts('delivered', fixture.receiver.requests.length);
+  fixture.receiver.respondWith(410);
+  await fixture.clock.advance(INTERVAL_MS);
+  await fixture.receiver.next();
+  const { attempts } = await fixture.deliveriesUntil(({ outcome }) => outcome === 'gone');
   expect(attempts).toMatchObject([{ status: 410 }]);
-  const sent = bed.receiver.requests.length;
-  await bed.clock.advance(200_000);
-  await bed.service.getUntil('job-1', ({ status }) => status === 'succeeded');
-  await bed.clock.advance(86_400_000);
-  expect(bed.receiver.requests).toHaveLength(sent);
+  const sent = fixture.receiver.requests.length;
+  await fixture.clock.advance(200_000);
+  await fixture.service.getUntil('job-1', ({ status }) => status === 'succeeded');
+  await fixture.clock.advance(86_400_000);
+  expect(fixture.receiver.requests).toHaveLength(sent);
 });
 
 it('are silent after the end was delivered', async () => {
-  await using bed = await startCallbackBed(env);
-  await startRunning(bed, { running_seconds: 5 });
-  await bed.clock.advance(5000);
-  await bed.receiver.next(({ json }) => json.status === 'succeeded');
-  await bed.deliveriesUntil(({ outcome }) => outcome === 'delivered');
-  const sent = bed.receiver.requests.length;
-  await bed.clock.advance(20 * INTERVAL_MS);
-  expect(bed.receiver.requests).toHaveLength(sent);
-  const ends = bed.receiver.requests.filter(({ json }) => json.status === 'succeeded');
+  await using fixture = await startCallbackFixture(env);
+  await startRunning(fixture, { running_seconds: 5 });
+  await fixture.clock.advance(5000);
+  await fixture.receiver.next(({ json }) => json.status === 'succeeded');
+  await fixture.deliveriesUntil(({ outcome }) => outcome === 'delivered');
+  const sent = fixture.receiver.requests.length;
+  await fixture.clock.advance(20 * INTERVAL_MS);
+  expect(fixture.receiver.requests).toHaveLength(sent);
+  const ends = fixture.receiver.requests.filter(({ json }) => json.status === 'succeeded');
   expect(ends).toHaveLength(1);
 });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { FakeClock } from '../fake-clock.ts';
 import type { Received } from '../webhook-receiver.ts';
-import { startCallbackBed } from './callback-bed.ts';
+import { startCallbackFixture } from './callback-fixture.ts';
 
 const STEP_MS = 500;
 const RUNNING_MS = 4000;
@@ -53,18 +53,18 @@ const CASES = DELAYS_MS.flatMap((update) =>
 it.each(CASES)(
   'an end is written last by a receiver that takes $update ms, and $final ms for it',
   async (delays) => {
-    await using bed = await startCallbackBed({ TRAINER_CALLBACK_INTERVAL_SECONDS: '5' });
-    const { clock } = bed;
+    await using fixture = await startCallbackFixture({ TRAINER_CALLBACK_INTERVAL_SECONDS: '5' });
+    const { clock } = fixture;
     const receiver = new SlowReceiver(clock, delays);
-    bed.receiver.respondWith(receiver.answer);
+    fixture.receiver.respondWith(receiver.answer);
     const startedAtMs = clock.now();
-    await bed.submit({ mock: { submitted_seconds: 0, running_seconds: RUNNING_MS / 1000 } });
-    await bed.receiver.next();
+    await fixture.submit({ mock: { submitted_seconds: 0, running_seconds: RUNNING_MS / 1000 } });
+    await fixture.receiver.next();
     // Long enough for what was cut off to be written, and for an end to be repeated after that.
     while (clock.now() < startedAtMs + MAX_MS) {
       await clock.advance(STEP_MS);
       // A turn over real sockets, in which the callbacks' own go on as well.
-      const { body } = await bed.service.request('/train/job-1/deliveries');
+      const { body } = await fixture.service.request('/train/job-1/deliveries');
       if (body.outcome === 'delivered') break;
     }
     await clock.advance(30_000);

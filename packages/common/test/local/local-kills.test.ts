@@ -4,30 +4,30 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findMarkedProcesses, identifyProcess } from '../../src/runners/local/process-facts.mjs';
 import { startTestService, type TestService } from '../start-test-service.ts';
-import { LocalBed } from './local-bed.ts';
+import { LocalFixture } from './local-fixture.ts';
 
-let bed: LocalBed;
+let fixture: LocalFixture;
 let service: TestService;
-const start = () => startTestService({ env: bed.env });
+const start = () => startTestService({ env: fixture.env });
 
 beforeEach(async () => {
-  bed = await LocalBed.create();
+  fixture = await LocalFixture.create();
   service = await start();
 });
 afterEach(async () => {
   await service.close();
-  await bed[Symbol.asyncDispose]();
+  await fixture[Symbol.asyncDispose]();
 });
 
 const until = (job_id: string, status: string) =>
   service.getUntil(job_id, (body) => body.status === status);
 async function run(job_id: string, standIn: Record<string, unknown> = { outcome: 'never' }) {
-  await service.post('/train', bed.makeBody(job_id, standIn));
+  await service.post('/train', fixture.makeBody(job_id, standIn));
   const { body } = await service.getUntil(job_id, ({ progress }) => progress?.percentage === 1);
-  return bed.findRun(body.backend_job_id);
+  return fixture.findRun(body.backend_job_id);
 }
 const pidOf = (runId: string, file: 'run.json' | 'trainer.json'): number => {
-  const facts = bed.readRunFile(runId, file);
+  const facts = fixture.readRunFile(runId, file);
   return (facts.process ?? facts).pid;
 };
 
@@ -38,7 +38,7 @@ test('a shim that is killed takes its training along', async () => {
     reason: 'TRAINING_FAILED',
     detail: 'The process that looked after the training was killed',
   });
-  expect(bed.isAlive(runId)).toBe(false);
+  expect(fixture.isAlive(runId)).toBe(false);
 });
 
 test('a trainer that is killed has failed', async () => {
@@ -48,25 +48,25 @@ test('a trainer that is killed has failed', async () => {
     reason: 'TRAINING_FAILED',
     detail: 'The training was ended by SIGKILL',
   });
-  await bed.untilDead(runId);
+  await fixture.untilDead(runId);
 });
 
 test('a folder that is removed by hand ends its run, which is told as deleted', async () => {
   const runId = await run('removed', { outcome: 'never', ignoresTerm: true });
-  rmSync(bed.runFolder(runId), { recursive: true });
+  rmSync(fixture.runFolder(runId), { recursive: true });
   expect((await until('removed', 'cancelled')).body.reason).toBe('DELETED');
-  await bed.untilDead(runId);
+  await fixture.untilDead(runId);
 });
 
 test('a pid that another process has got is not the run, and is left alone', async () => {
   const runId = await run('pid');
   await service.close();
   for (const pid of findMarkedProcesses(runId)) process.kill(pid, 'SIGKILL');
-  await bed.untilDead(runId);
+  await fixture.untilDead(runId);
   // This very process has the pid now, as far as the folder knows, and began at another time.
   const own = { ...identifyProcess(process.pid), start: '1' };
   rewrite(runId, 'run.json', { process: own });
-  writeFileSync(join(bed.runFolder(runId), 'trainer.json'), JSON.stringify(own));
+  writeFileSync(join(fixture.runFolder(runId), 'trainer.json'), JSON.stringify(own));
   service = await start();
   expect((await until('pid', 'failed')).body.reason).toBe('TRAINING_FAILED');
 });
@@ -75,7 +75,7 @@ test('after a restart of the machine what ran has failed, whoever has its pid no
   const runId = await run('boot');
   await service.close();
   for (const pid of findMarkedProcesses(runId)) process.kill(pid, 'SIGKILL');
-  await bed.untilDead(runId);
+  await fixture.untilDead(runId);
   rewrite(runId, 'run.json', { process: { ...identifyProcess(process.pid), boot: 'earlier' } });
   service = await start();
   expect((await until('boot', 'failed')).body).toMatchObject({
@@ -86,32 +86,32 @@ test('after a restart of the machine what ran has failed, whoever has its pid no
 
 test('records that are locked refuse a POST for now, and runs go on', async () => {
   const runId = await run('goes-on', { waits: true });
-  const other = new DatabaseSync(join(bed.stateDir, 'records.sqlite'));
+  const other = new DatabaseSync(join(fixture.stateDir, 'records.sqlite'));
   other.exec('BEGIN IMMEDIATE');
-  const refused = await service.post('/train', bed.makeBody('locked'));
+  const refused = await service.post('/train', fixture.makeBody('locked'));
   expect(refused.status).toBe(503);
   expect(refused.body.detail).toContain('another program has locked the file');
   expect((await service.request('/train/goes-on')).body.status).toBe('running');
-  bed.release(runId);
-  await bed.untilDead(runId);
+  fixture.release(runId);
+  await fixture.untilDead(runId);
   other.exec('ROLLBACK');
   other.close();
   await until('goes-on', 'succeeded');
-  expect((await service.post('/train', bed.makeBody('locked'))).status).toBe(200);
+  expect((await service.post('/train', fixture.makeBody('locked'))).status).toBe(200);
 });
 
 test('a run that stands in no line is ended and its folder removed', async () => {
   const runId = await run('orphan', { outcome: 'never', ignoresTerm: true });
   await service.close();
   for (const name of ['records.sqlite', 'records.sqlite-wal', 'records.sqlite-shm']) {
-    rmSync(join(bed.stateDir, name), { force: true });
+    rmSync(join(fixture.stateDir, name), { force: true });
   }
   service = await start();
-  await bed.untilDead(runId);
+  await fixture.untilDead(runId);
   expect((await service.request('/train/orphan')).status).toBe(404);
 });
 
 function rewrite(runId: string, name: string, changes: object): void {
-  const known = bed.readRunFile(runId, name);
-  writeFileSync(join(bed.runFolder(runId), name), JSON.stringify({ ...known, ...changes }));
+  const known = fixture.readRunFile(runId, name);
+  writeFileSync(join(fixture.runFolder(runId), name), JSON.stringify({ ...known, ...changes }));
 }

@@ -3,26 +3,26 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startTestService, TestBackend, type TestService } from '../start-test-service.ts';
 import { startWebhookReceiver } from '../webhook-receiver.ts';
-import { LocalBed } from './local-bed.ts';
+import { LocalFixture } from './local-fixture.ts';
 
-let bed: LocalBed;
+let fixture: LocalFixture;
 let service: TestService;
 const env: Record<string, string> = {};
 
 beforeEach(async () => {
-  bed = await LocalBed.create();
+  fixture = await LocalFixture.create();
   service = await start();
 });
 afterEach(async () => {
   await service.close();
-  await bed[Symbol.asyncDispose]();
+  await fixture[Symbol.asyncDispose]();
 });
 
 const start = (more: Record<string, string> = env, backend = new TestBackend()) =>
-  startTestService({ backend, env: { ...bed.env, ...more } });
+  startTestService({ backend, env: { ...fixture.env, ...more } });
 
 async function submit(job_id: string, standIn: Record<string, unknown> = {}, more = {}) {
-  const answer = await service.post('/train', bed.makeBody(job_id, standIn, more));
+  const answer = await service.post('/train', fixture.makeBody(job_id, standIn, more));
   expect(answer.body).toMatchObject({ job_id, status: 'submitted' });
   return answer.body;
 }
@@ -32,7 +32,7 @@ const until = (job_id: string, status: string) =>
 async function submitAndRun(job_id: string, standIn: Record<string, unknown>, more = {}) {
   await submit(job_id, standIn, more);
   const { body } = await until(job_id, 'running');
-  return { body, runId: bed.findRun(body.backend_job_id) };
+  return { body, runId: fixture.findRun(body.backend_job_id) };
 }
 
 test('trains, tells its progress, and ends as the trainer does', async () => {
@@ -45,8 +45,8 @@ test('trains, tells its progress, and ends as the trainer does', async () => {
     progress: { percentage: 1, estimated_remaining_seconds: 99, metrics: { loss: 0.5 } },
     metadata: { job_spec: { runner: 'local', device: 'cpu', processes: 1 } },
   });
-  const runId = bed.findRun(running.body.backend_job_id);
-  bed.release(runId);
+  const runId = fixture.findRun(running.body.backend_job_id);
+  fixture.release(runId);
   const { body } = await until('good', 'succeeded');
   expect(body).toMatchObject({
     reason: 'COMPLETED',
@@ -54,7 +54,7 @@ test('trains, tells its progress, and ends as the trainer does', async () => {
     progress: { percentage: 100 },
     timestamps: { started_at: running.body.timestamps.started_at, ended_at: expect.any(String) },
   });
-  await bed.untilDead(runId);
+  await fixture.untilDead(runId);
 });
 
 test.each([
@@ -85,11 +85,11 @@ test('tells webhooks, replays a repeated POST, and refuses another one', async (
   await until('told', 'succeeded');
   const final = await receiver.next(({ json }) => json.status === 'succeeded');
   expect(final.json).toMatchObject({ job_id: 'told', reason: 'COMPLETED' });
-  const again = await service.post('/train', bed.makeBody('told', {}, callbacks));
+  const again = await service.post('/train', fixture.makeBody('told', {}, callbacks));
   expect(again.headers.get('idempotent-replayed')).toBe('true');
   const other = await service.post(
     '/train',
-    bed.makeBody('told', { outcome: 'failed' }, callbacks),
+    fixture.makeBody('told', { outcome: 'failed' }, callbacks),
   );
   expect(other.status).toBe(409);
 });
@@ -103,16 +103,17 @@ test('cancelling ends every process of a run, also those that will not or have l
     forks: true,
   });
   expect((await service.post('/train/stubborn/cancel')).body.status).toBe('cancelled');
-  await bed.untilDead(runId);
+  await fixture.untilDead(runId);
   expect((await service.request('/train/stubborn')).body.status).toBe('cancelled');
-  while (existsSync(bed.runFolder(runId))) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (existsSync(fixture.runFolder(runId)))
+    await new Promise((resolve) => setTimeout(resolve, 10));
 });
 
 test('a process that the trainer leaves behind ends with it', async () => {
   const { runId } = await submitAndRun('forks', { waits: true, forks: true });
-  bed.release(runId);
+  fixture.release(runId);
   await until('forks', 'succeeded');
-  await bed.untilDead(runId);
+  await fixture.untilDead(runId);
 });
 
 test('serves first come, first served, and tells the place in the line', async () => {
@@ -133,7 +134,7 @@ test('serves first come, first served, and tells the place in the line', async (
   expect(waiting.body).toMatchObject({ status: 'submitted' });
   expect((await service.post('/train/second/cancel')).body.status).toBe('cancelled');
   await place('third', 1);
-  bed.release(runId);
+  fixture.release(runId);
   await until('third', 'running');
 });
 
@@ -145,15 +146,15 @@ test('goes on after a restart with what runs, what waits and what has ended mean
   await submit('waiting', { waits: true });
   await service.getUntil('waiting', ({ reason }) => reason === 'QUEUED');
   await service.close();
-  bed.release(ending.runId);
-  await bed.untilDead(ending.runId);
+  fixture.release(ending.runId);
+  await fixture.untilDead(ending.runId);
   service = await start({ TRAINER_LOCAL_CORES: '2' });
   expect((await until('ending', 'succeeded')).body.timestamps.started_at).toBe(
     ending.body.timestamps.started_at,
   );
   expect((await service.request('/train/going')).body).toMatchObject({ status: 'running' });
   await until('waiting', 'running');
-  bed.release(going.runId);
+  fixture.release(going.runId);
   await until('going', 'succeeded');
 });
 
@@ -168,15 +169,15 @@ test('shares its slots and its line with the other services of the machine', asy
   service = await start(one);
   await using other = await start(one, new OtherBackend());
   const { runId } = await submitAndRun('here', { waits: true });
-  await other.post('/train', bed.makeBody('there', { waits: true }));
+  await other.post('/train', fixture.makeBody('there', { waits: true }));
   await other.getUntil('there', ({ reason }) => reason === 'QUEUED');
   await submit('here-2', { waits: true });
   await service.getUntil('here-2', ({ detail }) => detail.endsWith('number 2 in the line'));
   expect((await other.request('/train/here')).status).toBe(404);
-  bed.release(runId);
+  fixture.release(runId);
   const there = await other.getUntil('there', ({ status }) => status === 'running');
   expect((await service.request('/train/here-2')).body.reason).toBe('QUEUED');
-  bed.release(bed.findRun(there.body.backend_job_id));
+  fixture.release(fixture.findRun(there.body.backend_job_id));
   await until('here-2', 'running');
 });
 
@@ -186,11 +187,11 @@ test('waits for no service that is away', async () => {
   service = await start(one);
   const other = await start(one, new OtherBackend());
   const { runId } = await submitAndRun('here', { waits: true });
-  await other.post('/train', bed.makeBody('away', {}));
+  await other.post('/train', fixture.makeBody('away', {}));
   await other.getUntil('away', ({ reason }) => reason === 'QUEUED');
   await other.close();
   await submit('here-2', { waits: true });
-  bed.release(runId);
+  fixture.release(runId);
   await until('here-2', 'running');
 });
 
@@ -215,7 +216,7 @@ test('a run gets the credentials of its request in its environment, and nothing 
     },
   );
   await service.getUntil('env', ({ progress }) => progress?.percentage === 1);
-  const environment = bed.readRunFile(runId, 'work/environment.json');
+  const environment = fixture.readRunFile(runId, 'work/environment.json');
   expect(environment).toMatchObject({
     HF_TOKEN: 'hf_canary_token',
     TRAINING_JOB_ID: 'env',
@@ -223,7 +224,7 @@ test('a run gets the credentials of its request in its environment, and nothing 
     TRAINER_DEVICE: 'cpu',
     OMP_NUM_THREADS: '1',
     TRAINER_PROCESSES: '4',
-    TRAINER_LOCAL_ROOTS: bed.root,
+    TRAINER_LOCAL_ROOTS: fixture.root,
     CUDA_VISIBLE_DEVICES: '',
     PYTHONSAFEPATH: '1',
   });
@@ -231,12 +232,12 @@ test('a run gets the credentials of its request in its environment, and nothing 
   delete process.env.TRAINER_API_TOKEN_OF_THE_TEST;
 
   // The trainer of this test writes its environment down; nothing else may hold it but the records.
-  const held = listFiles(bed.stateDir).filter((path) =>
+  const held = listFiles(fixture.stateDir).filter((path) =>
     readFileSync(path, 'latin1').includes('hf_canary_token'),
   );
   const names = held.map((path) => path.split('/').at(-1));
   expect(new Set(names)).toEqual(new Set(['environment.json', 'records.sqlite-wal']));
-  for (const path of listFiles(bed.stateDir)) {
+  for (const path of listFiles(fixture.stateDir)) {
     expect(`${path} ${(statSync(path).mode & 0o077).toString(8)}`).toBe(`${path} 0`);
   }
 });
@@ -257,8 +258,8 @@ test('forgets credentials and folder when a run expires', async () => {
   );
   const { body } = await until('expires', 'succeeded');
   const isKept = () =>
-    readdirSync(join(bed.stateDir, 'runs')).length > 0 ||
-    listFiles(bed.stateDir).some((path) =>
+    readdirSync(join(fixture.stateDir, 'runs')).length > 0 ||
+    listFiles(fixture.stateDir).some((path) =>
       readFileSync(path, 'latin1').includes('hf_canary_token'),
     );
   while (isKept()) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -276,11 +277,11 @@ test('a folder outside that a link leads to later is refused when the run starts
     'later',
     {},
     {
-      artifacts: { log_uri: `${bed.root}/later/logs`, output_uri: `${bed.root}/results` },
+      artifacts: { log_uri: `${fixture.root}/later/logs`, output_uri: `${fixture.root}/results` },
     },
   );
-  symlinkSync('/etc', join(bed.root, 'later'));
-  bed.release(runId);
+  symlinkSync('/etc', join(fixture.root, 'later'));
+  fixture.release(runId);
   expect((await until('later', 'failed')).body).toMatchObject({
     reason: 'CONFIG_INVALID',
     detail: expect.stringContaining('artifacts.log_uri is outside the folders'),
@@ -290,7 +291,7 @@ test('a folder outside that a link leads to later is refused when the run starts
 test('refuses at the POST what a machine of its own would allow', async () => {
   const { status, body } = await service.post(
     '/train',
-    bed.makeBody(
+    fixture.makeBody(
       'ways',
       {},
       {
@@ -317,7 +318,7 @@ test('sends a job to public addresses only, and to those that the operator opens
   const post = (jobId: string, url: string) =>
     service.post(
       '/train',
-      bed.makeBody(
+      fixture.makeBody(
         jobId,
         {},
         {

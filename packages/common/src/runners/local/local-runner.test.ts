@@ -4,22 +4,22 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { makeConfig, specify } from '../../../test/builders.ts';
 import { eventually } from '../../../test/eventually.ts';
 import { describeJobRunner, SUITE_SECRET } from '../../../test/job-runner-contract.ts';
-import { LocalBed } from '../../../test/local/local-bed.ts';
+import { LocalFixture } from '../../../test/local/local-fixture.ts';
 import { makeDraft, makePayload } from '../../../test/make-draft.ts';
 import { systemClock } from '../../clock.ts';
 import type { Observation } from '../../jobs/observation.ts';
 import { createLocalPlatform } from './create-local-platform.ts';
 
-let bed: LocalBed;
+let fixture: LocalFixture;
 beforeAll(async () => {
-  bed = await LocalBed.create();
+  fixture = await LocalFixture.create();
 });
-afterAll(() => bed[Symbol.asyncDispose]());
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 describeJobRunner('LocalRunner', async () => {
   const platform = await createLocalPlatform(
     {
-      ...{ backend: 'meta', config: makeConfig(bed.env), clock: systemClock },
+      ...{ backend: 'meta', config: makeConfig(fixture.env), clock: systemClock },
       random: Math.random,
       logger: pino({ level: 'silent' }),
     },
@@ -29,7 +29,7 @@ describeJobRunner('LocalRunner', async () => {
   const { runner, store } = platform;
   const started: string[] = [];
   const release = (seen: Observation) => {
-    if (seen.exists && seen.status === 'running') bed.release(seen.runId);
+    if (seen.exists && seen.status === 'running') fixture.release(seen.runId);
   };
   return {
     runner,

@@ -3,24 +3,24 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { LocalBed } from '../../../test/local/local-bed.ts';
+import { LocalFixture } from '../../../test/local/local-fixture.ts';
 import { identifyProcess } from './process-facts.mjs';
 import { RunFolder, type RunOrder } from './run-folder.ts';
 
 const SHIM = fileURLToPath(new URL('./run-shim.mjs', import.meta.url));
-let bed: LocalBed;
+let fixture: LocalFixture;
 beforeAll(async () => {
-  bed = await LocalBed.create();
+  fixture = await LocalFixture.create();
 });
-afterAll(() => bed[Symbol.asyncDispose]());
+afterAll(() => fixture[Symbol.asyncDispose]());
 
 let runs = 0;
 function makeRun(changes: Partial<RunOrder> = {}) {
   const runId = `run-${runs++}`;
-  const folder = new RunFolder(join(bed.stateDir, 'runs'), runId);
+  const folder = new RunFolder(join(fixture.stateDir, 'runs'), runId);
   folder.create({
     ...{ runId, recordUid: 'uid', name: 'name' },
-    ...{ command: bed.python, args: [], folder: folder.at('work'), graceMs: 5000 },
+    ...{ command: fixture.python, args: [], folder: folder.at('work'), graceMs: 5000 },
     ...{ deadlineMs: undefined, logBytes: 1000, ...changes },
   });
   return { runId, folder };
@@ -53,7 +53,7 @@ test('says who it is before and how it ended after', async () => {
   const trainer = folder.readTrainer();
   expect(trainer).toEqual(identifyProcess(trainer?.pid ?? 0));
   expect(folder.readExit()).toBeUndefined();
-  bed.release(runId);
+  fixture.release(runId);
   expect(await ended).toBe(0);
   expect(folder.readExit()).toEqual({ code: 0, signal: null, endedAtMs: expect.any(Number) });
   expect(identifyProcess(trainer?.pid ?? 0)).toBeUndefined();
@@ -68,7 +68,7 @@ test('of several shims of one run one starts the trainer', async () => {
   const losers = shims.filter(isLoser).map(({ ended }) => ended);
   expect(await Promise.all(losers)).toEqual([0, 0, 0]);
   expect(readFileSync(folder.at('log'), 'utf8')).toBe('');
-  bed.release(runId);
+  fixture.release(runId);
   await Promise.all(shims.map(({ ended }) => ended));
   expect(folder.readExit()).toMatchObject({ code: 0 });
 });
@@ -101,7 +101,7 @@ test('kills what does not end within the grace', async () => {
   folder.writeStop(100);
   await ended;
   expect(folder.readExit()).toMatchObject({ cause: 'stopped', signal: 'SIGKILL' });
-  expect(bed.isAlive(runId)).toBe(false);
+  expect(fixture.isAlive(runId)).toBe(false);
 });
 
 test('an order to stop and a signal to the shim end the trainer in the same way', async () => {
@@ -130,7 +130,7 @@ test('ends itself and the training when its folder is gone, or belongs to anothe
       writeFileSync(folder.at('run.json'), '{}');
     }
     await ended;
-    expect(bed.isAlive(runId)).toBe(false);
+    expect(fixture.isAlive(runId)).toBe(false);
     expect(replaces ? readdirSync(folder.path) : folder.exists()).toEqual(
       replaces ? ['run.json'] : false,
     );

@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Agent, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
-/** A plain-HTTP door to the API server which counts what passes, as `create secrets`. */
-export class CountingDoor implements AsyncDisposable {
+/** A plain-HTTP proxy to the API server which counts what passes, as `create secrets`. */
+export class CountingProxy implements AsyncDisposable {
   readonly url: string;
   readonly #server: Server;
   readonly #agent: Agent;
@@ -16,15 +16,15 @@ export class CountingDoor implements AsyncDisposable {
     this.#agent = agent;
   }
 
-  static async open(target: string): Promise<CountingDoor> {
-    const server = createServer((incoming, outgoing) => door.#pass(target, incoming, outgoing));
+  static async open(target: string): Promise<CountingProxy> {
+    const server = createServer((incoming, outgoing) => proxy.#pass(target, incoming, outgoing));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    // The door is a stranger to the cluster's CA; both ends of this leg are on loopback.
+    // The proxy is a stranger to the cluster's CA; both ends of this leg are on loopback.
     const agent = new Agent({ keepAlive: true, rejectUnauthorized: false });
-    const door = new CountingDoor(`http://127.0.0.1:${port}`, server, agent);
-    return door;
+    const proxy = new CountingProxy(`http://127.0.0.1:${port}`, server, agent);
+    return proxy;
   }
 
   /** What passed since the last call, by verb and resource. */

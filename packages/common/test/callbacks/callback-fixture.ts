@@ -3,7 +3,7 @@ import { makeRequest, startTestService, type TestService } from '../start-test-s
 import { startWebhookReceiver, type WebhookReceiver } from '../webhook-receiver.ts';
 
 /** A service with a clock that a test moves, and a webhook; dispose of it. */
-export interface CallbackBed extends AsyncDisposable {
+export interface CallbackFixture extends AsyncDisposable {
   readonly clock: FakeClock;
   readonly service: TestService;
   readonly receiver: WebhookReceiver;
@@ -28,7 +28,9 @@ export interface Deliveries {
   }[];
 }
 
-export async function startCallbackBed(env: Record<string, string> = {}): Promise<CallbackBed> {
+export async function startCallbackFixture(
+  env: Record<string, string> = {},
+): Promise<CallbackFixture> {
   const clock = new FakeClock();
   const receiver = await startWebhookReceiver();
   const service = await startTestService({ clock, env });

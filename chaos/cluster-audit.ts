@@ -24,7 +24,7 @@ const JOBSET_NAME = 'jobset.sigs.k8s.io/jobset-name';
 const JOBSET_UID = 'jobset.sigs.k8s.io/jobset-uid';
 
 /** Watches the cluster from outside, through an administrator's eyes, for the whole of a run. */
-export class ClusterWitness {
+export class ClusterAudit {
   readonly #client: ApiClient;
   readonly #namespace: string;
   readonly #abort = new AbortController();

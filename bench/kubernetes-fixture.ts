@@ -60,23 +60,23 @@ const POLICY: KubeObject[] = [
 ];
 
 /** A real control plane whose TrainJobs nobody runs; dispose of it. */
-export class KubernetesBed implements AsyncDisposable {
+export class KubernetesFixture implements AsyncDisposable {
   readonly testbed: Testbed;
 
   private constructor(testbed: Testbed) {
     this.testbed = testbed;
   }
 
-  static async start(): Promise<KubernetesBed> {
+  static async start(): Promise<KubernetesFixture> {
     const testbed = await startTestbed();
-    const bed = new KubernetesBed(testbed);
+    const fixture = new KubernetesFixture(testbed);
     for (const object of POLICY) await testbed.kube.apply(object);
     // Policies are learnt of by a watch.
-    while (!(await bed.#isHandsOff())) await delay(POLL_MS);
-    return bed;
+    while (!(await fixture.#isHandsOff())) await delay(POLL_MS);
+    return fixture;
   }
 
-  /** A namespace of its own, which goes with the bed. */
+  /** A namespace of its own, which goes with the fixture. */
   openNamespace(): Promise<TestCluster> {
     return TestCluster.create(this.testbed.kubeconfigPath);
   }

@@ -16,7 +16,7 @@ const PAUSE_MS = 200;
 const FORGETTING_MS = 5000;
 
 /** Asks whichever replica is alive, until it knows what it asked for. */
-export class CarefulClient {
+export class RetryingClient {
   readonly #fleet: Fleet;
 
   constructor(fleet: Fleet) {

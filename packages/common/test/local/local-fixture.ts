@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { findMarkedProcesses } from '../../src/runners/local/process-facts.mjs';
 
 /** A machine of a test: folders of its own, and a program that stands in for the trainer. */
-export class LocalBed implements AsyncDisposable {
+export class LocalFixture implements AsyncDisposable {
   readonly folder: string;
   /** The one folder that jobs may use. */
   readonly root: string;
@@ -21,13 +21,13 @@ export class LocalBed implements AsyncDisposable {
     this.python = join(folder, 'python');
   }
 
-  static async create(): Promise<LocalBed> {
-    const bed = new LocalBed(await mkdtemp(join(tmpdir(), 'local-')));
-    await mkdir(bed.root);
+  static async create(): Promise<LocalFixture> {
+    const fixture = new LocalFixture(await mkdtemp(join(tmpdir(), 'local-')));
+    await mkdir(fixture.root);
     const trainer = fileURLToPath(new URL('./stand-in-trainer.mjs', import.meta.url));
-    await writeFile(bed.python, `#!/bin/sh\nexec '${process.execPath}' '${trainer}' "$@"\n`);
-    await chmod(bed.python, 0o755);
-    return bed;
+    await writeFile(fixture.python, `#!/bin/sh\nexec '${process.execPath}' '${trainer}' "$@"\n`);
+    await chmod(fixture.python, 0o755);
+    return fixture;
   }
 
   /** The settings of a service on this machine. */

@@ -11,6 +11,7 @@ export const levels = [
     'backoff.ts',
     'emitter.ts',
     'deadline-queue.ts',
+    'dns-names.ts',
     'fifo.ts',
     'work-queue.ts',
     'private-json.ts',

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { delimiter } from 'node:path';
 import { z } from 'zod';
+import { DNS_LABEL, DNS_NAME } from './dns-names.ts';
 
 /** What the service's own code sets; everything else comes from the environment. */
 export interface ServiceDefaults {
@@ -25,7 +26,7 @@ const HOST_NAME = /^([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])$/;
 const MAX_SECONDS = 10 * 365 * 86_400;
 
 const text = z.string().min(1);
-const dnsName = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/);
+const dnsName = z.string().regex(DNS_NAME);
 const list = z
   .string()
   .transform((value) => value.split(',').map((item) => item.trim()))
@@ -169,10 +170,7 @@ export const SETTINGS = {
     accepts: 'group/version, such as trainer.kubeflow.org/v1alpha1',
   },
   TRAINER_JOBS_NAMESPACE: {
-    schema: z
-      .string()
-      .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/)
-      .optional(),
+    schema: z.string().regex(DNS_LABEL).optional(),
     accepts: 'a namespace: at most 63 lower-case letters, digits and -',
   },
   TRAINER_TRAINING_SERVICE_ACCOUNT: optionalDnsName,

@@ -6,7 +6,7 @@ export const BACKEND_LABEL = `${OWN_PREFIX}backend`;
 export const JOB_ID_HASH_LABEL = `${OWN_PREFIX}job-id-hash`;
 /** The caller's own id, whole. */
 export const JOB_ID_ANNOTATION = `${OWN_PREFIX}job-id`;
-/** Kueue's label for the LocalQueue that a job waits in. */
-/** Kueue's, for the order in a queue. */
+/** Kueue's label for the order in a queue. */
 export const PRIORITY_LABEL = 'kueue.x-k8s.io/priority-class';
+/** Kueue's label for the LocalQueue that a job waits in. */
 export const QUEUE_LABEL = 'kueue.x-k8s.io/queue-name';

@@ -1,8 +1,9 @@
+import { DNS_SUBDOMAIN } from '../dns-names.ts';
+
 /** Everything of ours on a Kubernetes object carries this prefix; requests may not use it. */
 export const OWN_PREFIX = 'trainer.deepfinery/';
 
 const NAME_PART = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
-const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 /** Whether `key` can be the key of a label or an annotation: `[prefix/]name`. */
 export function isMetadataKey(key: string): boolean {

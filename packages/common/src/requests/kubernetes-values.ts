@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { DNS_NAME } from '../dns-names.ts';
 
-export const dnsName = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, {
+export const dnsName = z.string().regex(DNS_NAME, {
   error: 'must be a Kubernetes name: lower-case letters, digits, "-" and "."',
 });
 

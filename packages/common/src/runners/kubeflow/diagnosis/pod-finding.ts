@@ -2,6 +2,7 @@ import { toOneLine } from '../../../jobs/outside-text.ts';
 import type { Reason } from '../../../jobs/reasons.ts';
 import { parseTerminationLine } from '../../../jobs/termination-line.ts';
 import { type Condition, toMs } from '../../../kubernetes/conditions.ts';
+import { TRAINING_STEP } from '../trainjob/replicated-jobs.ts';
 
 interface ContainerState {
   readonly waiting?: { readonly reason?: string; readonly message?: string };
@@ -62,8 +63,6 @@ export const JOB_SET_LABEL = 'jobset.sigs.k8s.io/jobset-name';
 
 /** JobSet's label with the name of the replicated job, which Trainer's own containers have, too. */
 const REPLICATED_JOB_LABEL = 'jobset.sigs.k8s.io/replicatedjob-name';
-/** The container of Trainer's that trains. */
-const TRAINING_CONTAINER = 'node';
 
 const PULL_REASONS = new Set([
   'ErrImagePull',
@@ -104,7 +103,7 @@ interface Container extends ContainerStatus {
 function listContainers({ metadata, spec, status }: PodObject): Container[] {
   const { containerStatuses = [], initContainerStatuses = [] } = status ?? {};
   const job = metadata.labels?.[REPLICATED_JOB_LABEL];
-  const isMain = ({ name }: ContainerStatus) => name === TRAINING_CONTAINER || name === job;
+  const isMain = ({ name }: ContainerStatus) => name === TRAINING_STEP || name === job;
   const hasMain = containerStatuses.some(isMain);
   const restarted = (spec?.initContainers ?? []).filter((init) => init.restartPolicy === 'Always');
   const native = new Set(restarted.map(({ name }) => name));
@@ -159,7 +158,7 @@ function explainExit(
   const verb = when === 'failed' ? 'failed' : 'keeps failing';
   const detail = toOneLine(`The container ${name} ${verb} with ${how}`);
   // Our own runtime names its reason; a restart that is to come may still mend it.
-  const told = name === TRAINING_CONTAINER ? parseTerminationLine(message) : undefined;
+  const told = name === TRAINING_STEP ? parseTerminationLine(message) : undefined;
   if (told !== undefined && when === 'failed') {
     return { when, reason: told.reason, detail, lastWords: told.sentence, atMs };
   }
@@ -210,9 +209,7 @@ function firstWaiting(containers: readonly Container[], pod: PodObject): PodFind
 
 /** When the container that trains began, UNIX milliseconds; undefined in pods that do not train. */
 export function trainingStartedMs(pod: PodObject): number | undefined {
-  const state = pod.status?.containerStatuses?.find(
-    ({ name }) => name === TRAINING_CONTAINER,
-  )?.state;
+  const state = pod.status?.containerStatuses?.find(({ name }) => name === TRAINING_STEP)?.state;
   return toMs((state?.running ?? state?.terminated)?.startedAt);
 }
 

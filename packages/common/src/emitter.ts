@@ -1,4 +1,4 @@
-/** Tells listeners of events, each listener once, in the order in which they began to watch. */
+/** Passes events to listeners, to each once, in the order in which they subscribed. */
 export class Emitter<T> {
   readonly #listeners = new Set<(event: T) => void>();
 
@@ -10,7 +10,7 @@ export class Emitter<T> {
     };
   }
 
-  /** What a listener throws goes to `onError`, and the others are told all the same; without one it is thrown. */
+  /** What a listener throws goes to `onError`, and the other listeners are called all the same; without one it is thrown. */
   emit(event: T, onError?: (error: unknown) => void): void {
     for (const listener of this.#listeners) {
       try {

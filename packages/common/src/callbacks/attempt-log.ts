@@ -19,7 +19,7 @@ interface RetryRule {
 export interface UnrecordedAttempt {
   readonly atMs: number;
   readonly result: PostResult;
-  /** The replay that the record which was told of had seen; see DeliveryLog. */
+  /** The replay count of the record that the event was built from; see DeliveryLog. */
   readonly replayedAtMs: number | undefined;
   /** See DeliveryLog; counts when it is the first attempt. */
   readonly repeatAtMs?: number | undefined;

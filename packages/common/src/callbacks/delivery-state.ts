@@ -54,7 +54,7 @@ export class DeliveryState {
     return true;
   }
 
-  /** Takes the newest state for told, since `update` tells it. */
+  /** Counts the newest state as sent, since `update` carries it. */
   startUpdate(record: JobRecord, update: EncodedEvent, nextHeartbeatAtMs: number): void {
     this.offer(record);
     this.update = update;

@@ -55,7 +55,7 @@ export class Dispatcher {
     this.#finals = new FinalDelivery(parts, this.#sender);
   }
 
-  /** To be told before the first record is offered under a new leadership. */
+  /** To be called before the first record is offered under a new leadership. */
   takeOver(): void {
     const nowMs = this.#parts.clock.now();
     this.#ledSinceMs = nowMs;
@@ -77,7 +77,7 @@ export class Dispatcher {
     const { clock, settings, random } = this.#parts;
     const isSpread = isInherited && clock.now() < this.#ledSinceMs + settings.intervalMs;
     if (isSpread && toEventKind(jobState.status) === 'update') {
-      // Of jobs that another leader has told of before, updates begin anew over the interval.
+      // Updates of jobs that another leader reported before are spread over the interval.
       const delayMs = toFirstHeartbeatDelayMs(settings.intervalMs, random);
       this.#deadlines.set(name, clock.now() + delayMs);
     } else {

@@ -5,7 +5,7 @@ import type { JobStatus } from '../requests/job-status.ts';
 import type { CallbackEvent } from '../requests/training-response.ts';
 import { toProgressText } from './progress-text.ts';
 
-/** Updates tell of a job that goes on; the final event tells how it ended. */
+/** Updates report a job that goes on; the final event reports how it ended. */
 export type EventKind = 'update' | 'final';
 
 /** One event as it goes over the wire; its attempts all send these bytes. */
@@ -28,7 +28,7 @@ export interface UpdateEventOptions {
 /** Receivers cap bodies. */
 const MAX_BODY_BYTES = 8 * 1024;
 const MAX_DETAIL_LENGTH = 1000;
-/** Fits in any case: a character takes six bytes at most, and it is told twice. */
+/** Fits in any case: a character takes six bytes at most, and the event holds it twice. */
 const SHORT_DETAIL_LENGTH = 500;
 
 /** A final event comes after everything, and every process gives it the same number. */
@@ -38,7 +38,7 @@ export function toEventKind(status: JobStatus): EventKind {
   return isTerminal(status) ? 'final' : 'update';
 }
 
-/** The event that tells a job's state at `nowMs`, with its progress. */
+/** The event with a job's state at `nowMs`, and its progress. */
 export function encodeUpdateEvent(view: JobView, options: UpdateEventOptions): EncodedEvent {
   const { sequence, processId, nowMs, submittedAs } = options;
   const summary = toJobSummary(view);
@@ -58,7 +58,7 @@ export function encodeUpdateEvent(view: JobView, options: UpdateEventOptions): E
   };
 }
 
-/** The event that tells a job's end: the same id and bytes whoever builds it, and when. */
+/** The event with a job's end: the same id and bytes whoever builds it, and whenever. */
 export function encodeFinalEvent(record: JobRecord): EncodedEvent {
   const { state, uid } = record;
   const detail = state.detail.slice(0, MAX_DETAIL_LENGTH);

@@ -46,7 +46,10 @@ describe('an end', () => {
     await fixture.clock.advance(1000);
     expect(fixture.posts).toHaveLength(1);
     await fixture.clock.advance(1);
-    expect([fixture.id(1), fixture.posts[1]?.body]).toEqual([fixture.id(0), fixture.posts[0]?.body]);
+    expect([fixture.id(1), fixture.posts[1]?.body]).toEqual([
+      fixture.id(0),
+      fixture.posts[0]?.body,
+    ]);
     await fixture.answer(1, DELIVERED);
     await fixture.clock.advance(3_600_000);
     expect(fixture.posts).toHaveLength(2);

@@ -78,7 +78,7 @@ export class Controller {
 
   #takeOver(): void {
     this.#parts.deliveries.takeOver();
-    // Ends that nobody was told of yet come first: people wait for those.
+    // Ends that no webhook has received yet come first, since people wait for those.
     const records = [...this.#parts.store.list()];
     const isUrgent = ({ state, delivery }: JobRecord) =>
       state.endedAtMs !== undefined && delivery.settled === undefined;
@@ -128,7 +128,7 @@ export class Controller {
     const firstSeenAtMs = this.#firstSeen(record, nowMs);
     const seen = runner.getCached(name);
     const decision = decide(record, seen, firstSeenAtMs, nowMs, settings);
-    // Nothing is told before the run is noted, since until then the submission may still be refused.
+    // No event is sent before the run is noted, since until then the submission may still be refused.
     const isDecided = record.runId !== undefined || record.state.endedAtMs !== undefined;
     if (isDecided && record.unreadable === undefined) deliveries.offer(record);
     if (decision.requeueAtMs !== undefined) this.#deadlines.set(name, decision.requeueAtMs);

@@ -30,7 +30,7 @@ export interface DecideSettings {
   readonly recordTtlMs: number;
 }
 
-/** How soon to look again where nothing tells of the change that is waited for. */
+/** How soon to look again where no event announces the awaited change. */
 const POLL_MS = 1000;
 
 /**

@@ -71,7 +71,7 @@ export class Jobs {
         state: hasEnded
           ? await this.#lastWords.quote(current, toObservedEnd(current, seen, nowMs), seen)
           : toCancelled(current, seen, nowMs),
-        // Written anew, it can be read again, so that the end is told.
+        // Written anew, it can be read again, so that the end is sent.
         ...(current.unreadable?.includes('delivery') && { delivery: current.delivery }),
       };
     });
@@ -134,7 +134,7 @@ export class Jobs {
     return { view, readPlan, staleSinceMs: clock.now() - behindMs };
   }
 
-  /** What was seen but is not written yet keeps the time at which it was first told. */
+  /** What was seen but is not written yet keeps the time at which it was first answered. */
   #project(record: JobRecord): JobView {
     const { runner, clock } = this.#parts;
     const seen = runner.getCached(record.name);

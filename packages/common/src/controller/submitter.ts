@@ -69,7 +69,7 @@ export class Submitter {
    */
   async submit(name: string, submission: Submission): Promise<Accepted> {
     const { store, runner, maxJobs } = this.#parts;
-    // What is not known here may exist all the same, which creating it tells at no further cost.
+    // A record that is not cached may exist all the same; creating it finds out at no further cost.
     const isFull = store.count() >= maxJobs;
     const known = isFull ? await store.get(name) : store.getCached(name);
     const replayed = known && (await this.#replay(known, submission));
@@ -224,7 +224,7 @@ export class Submitter {
   }
 }
 
-/** What its submitter is told of a job that will not run as it stands. */
+/** What a submitter gets for a job that will not run as it stands. */
 function toRefusal(result: StartOutcome | undefined): TrainerError | undefined {
   switch (result?.outcome) {
     case 'refused':

@@ -38,7 +38,7 @@ export interface AppParts extends Omit<SubmitJobParts, 'responses'>, GetReadines
   readonly describedBackends?: readonly BaseTrainerBackend[] | undefined;
 }
 
-/** Longer than any job id, so that one that is too long is told so instead of "no such route". */
+/** Longer than any job id, so that the answer for one that is too long says so instead of "no such route". */
 const MAX_PARAM_LENGTH = 1024;
 /** For a whole request to arrive, of 256 KiB at most. Without it, one that stalls holds its socket. */
 const REQUEST_TIMEOUT_MS = 30_000;

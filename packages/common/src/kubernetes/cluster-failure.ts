@@ -7,7 +7,7 @@ import { isOutage } from './outage.ts';
 const NOT_OUR_CALL = new Set([401, 403, 404, 408, 429]);
 
 /**
- * What callers of our own API are told of a call that did not get through: CLUSTER_UNAVAILABLE, in
+ * What callers of our own API get for a call that did not succeed: CLUSTER_UNAVAILABLE, in
  * words that name nothing of the cluster. The API server's own words, such as the missing verb of an
  * RBAC refusal, are in the log then. Anything else comes back as it is.
  */

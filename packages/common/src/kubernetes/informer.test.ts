@@ -74,7 +74,7 @@ describe('Informer', () => {
     expect(names()).toEqual(['kept', 'made since']);
     await clock.advance(400);
     expect(names()).toEqual(['deleted since', 'kept']);
-    expect(logged.filter((line) => line.includes('was restored'))).toHaveLength(1);
+    expect(logged.filter((line) => line.includes('restored to an older state'))).toHaveLength(1);
     add('made after');
     await untilKnown('made after');
     expect(names()).toEqual(['deleted since', 'kept', 'made after']);
@@ -92,7 +92,7 @@ describe('Informer', () => {
     catchUp();
     await clock.advance(400);
     expect(names()).toEqual(['first', 'second']);
-    expect(logged.filter((line) => line.includes('was restored'))).toEqual([]);
+    expect(logged.filter((line) => line.includes('restored to an older state'))).toEqual([]);
   });
 
   it('lists page by page', async () => {

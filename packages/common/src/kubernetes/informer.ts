@@ -73,9 +73,9 @@ export class Informer<T extends CachedObject, V> {
     this.#log = new OutageLog({
       ...{ clock, logger },
       messages: {
-        begins: 'watching was interrupted',
+        begins: 'watch interrupted, retrying',
         goesOn: 'watching is still interrupted',
-        ends: 'watching again',
+        ends: 'watch restored',
       },
       describe: () => ({ path, behind_ms: toWholeMs(this.behindForMs()) }),
     });
@@ -195,7 +195,7 @@ export class Informer<T extends CachedObject, V> {
     if (this.#olderLists === 1) throw new ApiError('the list is older than what was seen', {});
     this.#olderLists = 0;
     const { logger, path } = this.#options;
-    logger.error({ path }, 'the cluster was restored to an older state; starting over from that');
+    logger.error({ path }, 'cluster restored to an older state, listing again');
     return true;
   }
 
@@ -284,7 +284,10 @@ export class Informer<T extends CachedObject, V> {
   }
 
   #tellSkipped(error: unknown): void {
-    this.#options.logger.error({ path: this.#options.path, err: error }, 'an object was skipped');
+    this.#options.logger.error(
+      { path: this.#options.path, err: error },
+      'object skipped, since it cannot be read',
+    );
   }
 }
 

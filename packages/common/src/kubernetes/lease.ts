@@ -102,7 +102,7 @@ export class LeaseLeadership implements Leadership {
         if (signal.aborted) break;
         const isToldAsOutage = error instanceof ApiError && isOutage(error);
         if (!hasFailed && !isToldAsOutage) {
-          this.#warn(error, 'the lease could not be renewed or looked at');
+          this.#warn(error, 'lease could not be read or renewed, retrying');
           hasFailed = true;
         }
       }
@@ -203,7 +203,7 @@ export class LeaseLeadership implements Leadership {
         lease = await this.#read(signal);
       }
     } catch (error) {
-      this.#warn(error, 'the lease could not be released and will run out');
+      this.#warn(error, 'lease could not be released and will expire');
     }
   }
 
@@ -249,7 +249,7 @@ export class LeaseLeadership implements Leadership {
 
   #announce(isLeader: boolean): void {
     this.#changes.emit(isLeader, (error) => {
-      this.#warn(error, 'a listener of the leadership failed');
+      this.#warn(error, 'leadership listener failed');
     });
   }
 

@@ -18,7 +18,7 @@ export async function startService(backend: BaseTrainerBackend): Promise<void> {
     const logger = createLogger(backend.name, config);
     const service = await createService({ backend, config, logger });
     closeWithGrace({ delay: CLOSE_TIMEOUT_MS, logger }, async ({ err }) => {
-      if (err) logger.fatal({ err }, 'closing after an error');
+      if (err) logger.fatal({ err }, 'closing after a fatal error');
       await service.close();
     });
     await service.listen();

@@ -88,7 +88,7 @@ export class AddressPolicy {
     );
   }
 
-  /** Why `url` may not be a webhook, as far as its text tells; undefined when it may. */
+  /** Why `url` may not be a webhook, as far as its text shows; undefined when it may. */
   refuseUrl(url: string | URL): string | undefined {
     const parsed = typeof url === 'string' ? URL.parse(url) : url;
     if (!parsed || DEFAULT_PORTS[parsed.protocol] === undefined) {

@@ -39,7 +39,7 @@ export class GuardedConnector {
   readonly #suspects = new LRUCache<string, true>({ max: MAX_SUSPECTS });
   readonly #limitSuspects = pLimit(CONCURRENT_SUSPECTS);
   readonly #connecting = new Set<Socket>();
-  /** By port, which undici does not tell the lookup. */
+  /** By port, which undici does not pass to the lookup. */
   readonly #connectors: LRUCache<number, buildConnector.connector>;
 
   constructor({ policy, timeoutMs, lookup }: GuardedConnectorOptions) {

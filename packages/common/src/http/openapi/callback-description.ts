@@ -17,7 +17,7 @@ export const CALLBACKS = {
         tags: ['callbacks'],
         operationId: 'receiveCallback',
         security: [],
-        summary: 'Be told of a job',
+        summary: 'Receive an event of a job',
         description: [
           'Sent at once for every change of status or reason, and once a minute or as often as the operator set while the job is submitted or running; once more, and then no more, when it ended.',
           'The request also carries `Authorization`, when it gave `callbacks.auth_header`.',

@@ -9,7 +9,7 @@ interface ExampleRequest {
 }
 type Field = Extract<Demand, { oneOf: readonly string[] }>['field'];
 
-/** The OpenAPI servers of these backends, where each listens unless told otherwise. */
+/** The OpenAPI servers of these backends, where each listens by default. */
 export function describeServers(backends: readonly BaseTrainerBackend[]) {
   return backends.map(({ name, defaults }) => ({
     url: `http://{host}:${defaults.port}`,

@@ -55,7 +55,7 @@ export async function registerOpenApi(
       servers,
       tags: [
         { name: 'jobs', description: 'For those who launch jobs' },
-        { name: 'callbacks', description: 'What a job tells its webhook' },
+        { name: 'callbacks', description: 'What a service sends to the webhook of a job' },
         { name: 'operations', description: 'For those who run the service' },
       ],
       components: {

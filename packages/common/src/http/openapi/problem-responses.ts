@@ -59,7 +59,7 @@ export const EXAMPLE_ERRORS: Readonly<Record<ErrorCode, TrainerError>> = {
   CLUSTER_UNAVAILABLE: errors.clusterUnreachable(),
 };
 
-/** The OpenAPI responses of what a route is refused with: by status, told by code. */
+/** The OpenAPI responses of a route's refusals: by status, with an example for each code. */
 export function describeProblems(own: readonly ErrorCode[], isAboutJobs: boolean) {
   const codes = new Set([...own, ...ANY_ROUTE, ...(isAboutJobs ? JOB_ROUTE : [])]);
   const byStatus = Map.groupBy(codes, (code) => ERRORS[code].status);

@@ -12,7 +12,7 @@ const FRAMEWORK_ERRORS: Readonly<Record<string, () => TrainerError>> = {
   FST_ERR_BAD_URL: errors.invalidPath,
 };
 
-/** Any error as one that may be told to the caller. What is not meant for callers becomes a 500. */
+/** Any error as one that a caller may see. What is not meant for callers becomes a 500. */
 export function toTrainerError(error: unknown): TrainerError {
   if (error instanceof TrainerError) return error;
   // Anything can be thrown, also nothing.
@@ -23,7 +23,7 @@ export function toTrainerError(error: unknown): TrainerError {
   return isRefusal ? errors.unreadable(error) : errors.internal(error);
 }
 
-/** Answers with a problem document as in RFC 9457, and logs what callers are not told. */
+/** Answers with a problem document as in RFC 9457, and logs what callers do not see. */
 export function replyWithProblem(
   error: unknown,
   request: FastifyRequest,

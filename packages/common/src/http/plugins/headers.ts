@@ -36,7 +36,7 @@ export function toRequestId({ headers }: Pick<IncomingMessage, 'headers'>): stri
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-/** What every answer carries: the request's id, and what tells browsers to be careful. */
+/** What every answer carries: the request's id, and the security headers for browsers. */
 export function registerHeaders(app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);

@@ -14,7 +14,7 @@ export class RequestLog extends LogController {
       status: reply.statusCode,
       duration_ms: Math.round(reply.elapsedTime * 1000) / 1000,
     };
-    if (error) reply.log.error({ ...line, err: error }, 'request broke off');
+    if (error) reply.log.error({ ...line, err: error }, 'request aborted');
     else reply.log.info(line, 'request answered');
   }
 }

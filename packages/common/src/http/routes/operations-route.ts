@@ -1,2 +1,2 @@
-/** Routes for those who run the service: asked all the time, none needs a token or tells of a job. */
+/** Routes for those who run the service: called all the time, without a token, and silent about jobs. */
 export const OPERATIONS_ROUTE = { logLevel: 'warn', config: { rateLimit: false } } as const;

@@ -38,7 +38,7 @@ export function registerSubmitJob(app: FastifyInstance, parts: SubmitJobParts): 
         'TOO_MANY_JOBS',
       ],
     },
-    // The backend parses the body, since it tells all violations of schema and rules together.
+    // The backend parses the body, since it reports all violations of schema and rules together.
     validatorCompiler: () => (body) => ({ value: body }),
     serializerCompiler: () => writeTrainingResponse,
     handler: async (request, reply) => {

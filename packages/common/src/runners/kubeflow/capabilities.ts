@@ -115,7 +115,7 @@ export class Capabilities {
       if (!(error instanceof ApiError && error.status === 403)) {
         throw toClusterFailure(error, logger);
       }
-      logger.warn({ err: error }, "the cluster's schema may not be read; assuming the newest");
+      logger.warn({ err: error }, 'TrainJob schema could not be read, assuming the newest');
       this.#fields = { url: '', value: NEWEST_FIELDS };
       this.#checkedAtMs = clock.monotonic();
       return NEWEST_FIELDS;

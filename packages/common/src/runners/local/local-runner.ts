@@ -168,7 +168,7 @@ export class LocalRunner implements JobRunner {
     try {
       await this.#fillSlots();
     } catch (error) {
-      this.#parts.logger.warn({ err: error }, 'the line of jobs could not be looked at, retrying');
+      this.#parts.logger.warn({ err: error }, 'queue of runs could not be read, retrying');
     }
     const states = [...this.#runs.values()].map(({ row }) => row.state);
     if (states.length === 0) return;
@@ -190,7 +190,7 @@ export class LocalRunner implements JobRunner {
         if (message !== run.failure) {
           this.#parts.logger.warn(
             { job: name, err: error },
-            'run cannot be looked after, retrying',
+            'run could not be supervised, retrying',
           );
         }
         run.failure = message;

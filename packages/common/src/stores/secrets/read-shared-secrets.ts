@@ -29,7 +29,10 @@ export async function readSharedSecrets(parts: SharedSecretParts): Promise<Secre
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return {};
     if (!(error instanceof ApiError && error.status === 403)) throw toClusterFailure(error, logger);
-    logger.warn({ secret: name, err: error }, 'default credentials cannot be read to mask them');
+    logger.warn(
+      { secret: name, err: error },
+      'default credentials could not be read, so they are not masked',
+    );
     return undefined;
   }
 }

@@ -69,7 +69,7 @@ export class FailureInquiry {
       const isTold = error instanceof ApiError && isOutage(error);
       logger[isTold ? 'debug' : 'warn'](
         { job: name, err: error },
-        'why it failed could not be found out',
+        'reason of the failure could not be determined',
       );
       return undefined;
     }

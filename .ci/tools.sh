@@ -47,6 +47,11 @@ need_maven() {
   has mvn || apt_install maven
 }
 
+# With readelf, of which the small torch of the runtime's tests is made.
+need_compiler() {
+  { has gcc && has readelf; } || apt_install gcc libc6-dev
+}
+
 # What the tests of `npm start` call.
 need_ps_and_curl() {
   { has ps && has curl; } || apt_install procps curl

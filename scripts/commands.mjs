@@ -4,6 +4,7 @@ import { installWhenNeeded } from './install.mjs';
 import { Refusal } from './refusal.mjs';
 import { runSteps } from './run-steps.mjs';
 import { startServices } from './start-services.mjs';
+import { testRuntime } from './test-runtime.mjs';
 
 const tool = (name, packageName, ...args) => ({ name, packageName, args });
 const program = (name, file, ...args) => ({ name, file, args });
@@ -25,6 +26,7 @@ const commands = {
   build: [program('bundles', 'scripts/bundle.mjs')],
   openapi: [program('openapi', 'scripts/openapi.ts')],
   manifests: [program('manifests', 'scripts/manifests.ts')],
+  'runtime-table': [program('runtime table', 'scripts/runtime-table.ts')],
   format: [tool('format', '@biomejs/biome', 'check', '--write')],
   bench: [program('bench', 'bench/main.ts')],
   testbed: [program('testbed', 'testbed/src/main.ts')],
@@ -32,6 +34,7 @@ const commands = {
   'test:tools': [
     tool('tests by public tools', 'vitest', 'run', '--config', 'vitest.tools.config.ts'),
   ],
+  'test:runtime': (args) => testRuntime(args),
   chaos: [program('chaos', 'chaos/main.ts')],
   'chaos:local': [program('chaos of one machine', 'chaos/local/main.ts')],
   mutation: [program('mutation', 'mutation/main.mjs')],

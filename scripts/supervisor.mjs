@@ -10,20 +10,20 @@ const OWN_GROUP = process.platform !== 'win32';
 const END_WITH_PARENT = new URL('./end-with-parent.mjs', import.meta.url).href;
 
 /**
- * Runs Node programs and ends them all when this process is asked to stop: one SIGTERM each, then
+ * Runs a program, mostly Node, with different arguments, and ends all of them when this process is asked to stop: one SIGTERM each, then
  * SIGKILL on a second Ctrl-C or after 30 seconds. Each child leads a process group of its own,
  * since a terminal's Ctrl-C goes to a whole group and would reach the children twice.
  */
 export class Supervisor {
-  #node;
+  #program;
   #children = new Set();
   #beforeStop;
   #stopping = false;
   #askedAt;
 
   /** `beforeStop` is awaited before the children are asked to end; it must settle by itself. */
-  constructor(node, { beforeStop = async () => {} } = {}) {
-    this.#node = node;
+  constructor(program, { beforeStop = async () => {} } = {}) {
+    this.#program = program;
     this.#beforeStop = beforeStop;
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
       process.on(signal, () => this.#onSignal());
@@ -37,17 +37,17 @@ export class Supervisor {
   }
 
   /** Starts a short-lived tool, known by its process group alone. */
-  startTool(args) {
-    return this.#start(args, process.env, ['ignore', 'inherit', 'inherit']);
+  startTool(args, { cwd = root, env = process.env } = {}) {
+    return this.#start(args, { cwd, env, stdio: ['ignore', 'inherit', 'inherit'] });
   }
 
   /** Starts a program of this repository, which ends with this process even if that is killed. */
   startProgram(args, { env = process.env, stderr = 'inherit' } = {}) {
-    return this.#start(
-      ['--import', END_WITH_PARENT, ...args],
-      { ...env, TRAINER_RUN_PID: String(process.pid) },
-      ['ignore', 'inherit', stderr, 'ipc'],
-    );
+    return this.#start(['--import', END_WITH_PARENT, ...args], {
+      cwd: root,
+      env: { ...env, TRAINER_RUN_PID: String(process.pid) },
+      stdio: ['ignore', 'inherit', stderr, 'ipc'],
+    });
   }
 
   /** Asks every child to end; a second call changes nothing. */
@@ -61,8 +61,8 @@ export class Supervisor {
   }
 
   /** A child's promise `ended` gives its exit code, which for a signal is 128 and its number. */
-  #start(args, env, stdio) {
-    const child = spawn(this.#node, args, { cwd: root, env, stdio, detached: OWN_GROUP });
+  #start(args, options) {
+    const child = spawn(this.#program, args, { ...options, detached: OWN_GROUP });
     this.#children.add(child);
     child.ended = new Promise((resolve) => {
       child.once('error', (error) => {

@@ -9,15 +9,25 @@ from trainer_runtime import contract
 from trainer_runtime.operator_settings import READ_NAMES
 from trainer_runtime.request_fields import FIELDS
 from trainer_runtime.settings import SETTINGS, read_settings
-from trainer_runtime.table import build_table, to_json, to_markdown
+from trainer_runtime.table import (
+    PAGE,
+    SETTINGS_FILE,
+    build_table,
+    to_json,
+    to_markdown,
+    with_tables,
+)
 
 RUNTIME = Path(__file__).parent.parent
 PATHS = {field.path for field in FIELDS}
 
 
-def test_the_file_beside_the_package_is_fresh() -> None:
-    """`python -m trainer_runtime.table --json > settings.json` makes it anew."""
-    assert (RUNTIME / "settings.json").read_text() == to_json()
+def test_what_is_generated_is_fresh() -> None:
+    """`python -m trainer_runtime.table --write` makes it anew."""
+    assert SETTINGS_FILE == RUNTIME / "settings.json"
+    assert SETTINGS_FILE.read_text() == to_json()
+    page = PAGE.read_text()
+    assert page == with_tables(page)
 
 
 def test_every_field_of_the_contract_is_in_the_table() -> None:

@@ -14,35 +14,13 @@ from trainer_runtime.plan import AdapterPlan, EvaluationPlan, Plan, Quantization
 from trainer_runtime.plan_batch import choose_batch
 from trainer_runtime.plan_engine import choose_engine
 from trainer_runtime.reasons import RunError
+from trainer_runtime.request_fields import FIELDS
 from trainer_runtime.settings import read_settings
 
-_SERVICE_KEYS = frozenset(
-    [
-        "runtime_ref",
-        "tolerations",
-        "node_selector",
-        "image_pull_secrets",
-        "priority_class_name",
-        "container_image",
-        "num_nodes",
-        "num_proc_per_node",
-        "resources_per_node",
-        "trainer_command",
-        "command",
-        "trainer_args",
-        "trainer_env",
-        "job_labels",
-        "job_annotations",
-        "model_uri",
-        "executor",
-        "unsloth",
-        "queue_name",
-        "mock",
-        "evaluation",
-        "bad_rows",
-        "resume_from",
-    ]
-)
+#: The keys of `extra_parameters` in the table, and `trainer_command`'s other name.
+_KNOWN_KEYS = frozenset(
+    field.path.split(".")[1] for field in FIELDS if field.path.startswith("extra_parameters.")
+) | {"command"}
 
 
 def build_plan(
@@ -262,6 +240,6 @@ def _warn_of_the_rest(job: Job, warnings: list[str]) -> None:
                 "read from disk"
             )
     for key in job.extra_parameters:
-        if key not in _SERVICE_KEYS:
+        if key not in _KNOWN_KEYS:
             shown = key if len(key) <= 80 else f"{key[:80]}…"
             warnings.append(f"extra_parameters.{shown} is not acted on")

@@ -19,14 +19,22 @@ class Batch:
 
 
 def choose_batch(job: Job, processes: int, warnings: list[str]) -> Batch:
-    """The split of `batch_size`, which is the whole job's.
+    """The split of the job's `batch_size`, which is the whole job's; `split_batch` says how."""
+    accumulation = job.unsloth.gradient_accumulation if job.unsloth is not None else None
+    tuning = job.tuning
+    return split_batch(
+        tuning.batch_size, tuning.micro_batch_size, accumulation, processes, warnings
+    )
+
+
+def split_batch(
+    asked: int, micro: int | None, accumulation: int | None, processes: int, warnings: list[str]
+) -> Batch:
+    """`asked` rows a step over `processes`, as far as `micro` and `accumulation` leave it open.
 
     A size that cannot be split becomes the next smaller one that can, with a warning; one that is
     smaller than the number of processes becomes that number.
     """
-    asked = job.tuning.batch_size
-    micro = job.tuning.micro_batch_size
-    accumulation = job.unsloth.gradient_accumulation if job.unsloth is not None else None
     if micro is not None and accumulation is not None and micro * accumulation * processes != asked:
         warnings.append(
             "tuning_parameters.micro_batch_size goes before "

@@ -83,12 +83,17 @@ SETTINGS: Final[dict[str, Setting]] = {
 #: Names that other trainers use for the request's own tuning parameters. The services read them.
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "learning_rate": ("lr",),
-    "num_epochs": ("num_train_epochs", "epochs", "n_epochs"),
-    "max_sequence_length": ("max_seq_length", "max_length", "max_seq_len", "cutoff_len"),
-    "micro_batch_size": ("per_device_train_batch_size", "per_device_batch_size"),
     "batch_size": ("global_batch_size", "train_batch_size"),
+    "micro_batch_size": (
+        "per_device_train_batch_size", "per_device_batch_size", "train_micro_batch_size_per_gpu",
+    ),
+    "num_epochs": ("num_train_epochs", "epochs", "n_epochs", "max_epochs"),
+    "max_sequence_length": (
+        "max_seq_length", "max_seq_len", "max_length", "sequence_len", "seq_length", "cutoff_len",
+        "model_max_length",
+    ),
     "warmup_ratio": ("warmup_fraction",),
-}
+}  # fmt: skip
 
 
 def read_settings(extra: Mapping[str, Any]) -> tuple[dict[str, Any], list[str], list[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from trainer_runtime.datasets import DatasetFacts, load_numbered_rows
 from trainer_runtime.reasons import RunError
+from trainer_runtime.settings import ALIASES
 from trainer_runtime.storage.local_roots import LocalRoots
 
 
@@ -102,8 +103,7 @@ def _load_tokenizer(folder: Path) -> Any:
         raise RunError("MODEL_INCOMPATIBLE", sentence) from error
 
 
-#: Names that other trainers use for `max_sequence_length`.
-_LENGTH_NAMES = ("max_sequence_length", "max_seq_length", "max_seq_len", "max_length", "cutoff_len")
+_LENGTH_NAMES = ("max_sequence_length", *ALIASES["max_sequence_length"])
 _DEFAULT_LENGTH = 2048
 
 

@@ -350,3 +350,29 @@ test('every violation is found at once', () => {
     'extra_parameters.model_uri',
   ]);
 });
+
+describe('evaluation', () => {
+  const two = [{ source: 's3://b/a.jsonl' }, { source: 's3://b/b.jsonl' }];
+
+  test.each<[string, Changes, string[]]>([
+    ['a share', { 'extra_parameters.evaluation': { share: 0.1 } }, []],
+    ['one of two datasets', { datasets: two, 'extra_parameters.evaluation': { dataset: 1 } }, []],
+    [
+      'a dataset and a share',
+      { datasets: two, 'extra_parameters.evaluation': { dataset: 1, share: 0.1 } },
+      ['extra_parameters.evaluation.share must not stand beside dataset.'],
+    ],
+    [
+      'a dataset that is not there',
+      { datasets: two, 'extra_parameters.evaluation': { dataset: 2 } },
+      ['extra_parameters.evaluation.dataset must be less than the number of datasets (2).'],
+    ],
+    [
+      'the only dataset',
+      { 'extra_parameters.evaluation': { dataset: 0 } },
+      ['extra_parameters.evaluation.dataset leaves no dataset to train on.'],
+    ],
+  ])('by %s', (_, changes, expected) => {
+    expect(check(COMMON_RULES, changes).map(({ message }) => message)).toEqual(expected);
+  });
+});

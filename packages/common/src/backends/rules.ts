@@ -130,6 +130,23 @@ const gpusDivideOverNodes = rule(
   },
 );
 
+const evaluationLeavesData: Rule = {
+  reads: ['datasets', 'extra_parameters.evaluation'],
+  check: ({ datasets, extra_parameters }) => {
+    const { dataset, share } = extra_parameters.evaluation ?? {};
+    const refuse = (field: string, message: string) => {
+      const path = `extra_parameters.evaluation.${field}`;
+      return [{ path, message: `${path} ${message}.` }];
+    };
+    if (dataset === undefined) return [];
+    if (share !== undefined) return refuse('share', 'must not stand beside dataset');
+    if (dataset >= datasets.length) {
+      return refuse('dataset', `must be less than the number of datasets (${datasets.length})`);
+    }
+    return datasets.length === 1 ? refuse('dataset', 'leaves no dataset to train on') : [];
+  },
+};
+
 const METADATA = ['job_labels', 'job_annotations'] as const;
 
 const kubernetesAcceptsMetadata: Rule = {
@@ -236,6 +253,7 @@ const noSecretInPlainSight: Rule = {
 export const COMMON_RULES: readonly Rule[] = [
   gpusAreThoseOfNodes,
   gpusDivideOverNodes,
+  evaluationLeavesData,
   kubernetesAcceptsMetadata,
   kubernetesAcceptsEnv,
   noSecretInPlainSight,

@@ -1,27 +1,17 @@
+import { RUNTIME_TABLE } from '../requests/runtime-table.ts';
 import type { Reason } from './reasons.ts';
 
-/** Codes of the training runtime's own (runtime/trainer_runtime/reasons.py), each a reason as it is. */
-export const TRAINER_CODES = [
-  'CONFIG_INVALID',
-  'DATASET_INVALID',
-  'DATASET_UNAVAILABLE',
-  'GPU_UNAVAILABLE',
-  'ENGINE_UNAVAILABLE',
-  'MODEL_UNAVAILABLE',
-  'MODEL_INCOMPATIBLE',
-  'OUT_OF_MEMORY',
-  'LOSS_NOT_FINITE',
-  'CHECKPOINT_MISMATCH',
-  'UPLOAD_FAILED',
-  'STALLED',
-  'STOPPED',
-] as const satisfies readonly Reason[];
+type RuntimeCode = (typeof RUNTIME_TABLE.reasons)[number];
 
 const LINE = /^([A-Z][A-Z_]{2,39}): (.+)$/;
-const CODES: ReadonlyMap<string, Reason> = new Map([
-  ...TRAINER_CODES.map((code) => [code, code] as const),
-  ['INTERNAL', 'TRAINING_FAILED'],
-]);
+const CODES: ReadonlyMap<string, Reason> = new Map(
+  RUNTIME_TABLE.reasons.map((code) => [code, toReason(code)]),
+);
+
+/** Each code of the runtime's ends is a reason of its own; a new one does not compile without. */
+function toReason(code: RuntimeCode): Reason {
+  return code === 'INTERNAL' ? 'TRAINING_FAILED' : code;
+}
 
 /**
  * What the training runtime says of its end, `CODE: sentence` in one line; undefined for what

@@ -15,6 +15,7 @@ const withAllObjects = () =>
     extra_parameters: {
       runtime_ref: { name: 'r' },
       mock: {},
+      evaluation: {},
       tolerations: [{ key: 'k' }],
       image_pull_secrets: [{ name: 's' }],
     },

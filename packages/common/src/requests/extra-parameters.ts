@@ -6,6 +6,8 @@ import { nodeResources } from './node-resources.ts';
 import { imagePullSecrets, nodeSelector, tolerations } from './pod-options.ts';
 import { trainerVariables } from './trainer-variables.ts';
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
+const NO_CONTROL = /^[^\x00-\x1f\x7f-\x9f]*$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what must not be there.
 const NO_NUL = /^[^\x00]*$/;
 
@@ -37,6 +39,16 @@ export const MockScriptSchema = z.object({
   reason: optional(z.string().max(500)).describe('Detail of a failure'),
 });
 export type MockScript = z.output<typeof MockScriptSchema>;
+
+const EvaluationSchema = z.object({
+  dataset: optional(z.int().min(0)).describe('Number of the dataset that is held out, from 0'),
+  share: optional(z.number().gt(0).lt(1)).describe('Part of the rows that is held out'),
+  every: optional(z.int().min(1)).describe('Steps between evaluations; each epoch when not given'),
+  early_stopping_patience: optional(z.int().min(1)).describe(
+    'The training ends after so many evaluations without a lower loss',
+  ),
+  keep: withDefault(z.enum(['best', 'last']), 'last').describe('Which weights become the result'),
+});
 
 /** Of every service: known keys are checked; any other passes through to the trainer. */
 export const ExtraParametersSchema = z
@@ -88,6 +100,17 @@ export const ExtraParametersSchema = z
     ),
     image_pull_secrets: optional(imagePullSecrets).describe(
       "Secrets of the jobs' namespace that hold logins of image registries",
+    ),
+    evaluation: optional(EvaluationSchema).describe(
+      'What is evaluated on, and when; those rows are not trained on',
+    ),
+    bad_rows: optional(z.enum(['fail', 'skip'])).describe(
+      'What becomes of rows that cannot be trained on: `fail`, also when not given, or `skip` up to 1 % of them',
+    ),
+    resume_from: optional(
+      z.string().max(4096).regex(NO_CONTROL, { error: 'must be one line of text' }),
+    ).describe(
+      "Job whose last checkpoint is gone on from: its id, its result's URI, or a checkpoint's",
     ),
     mock: optional(MockScriptSchema).describe(
       'What the mock runner plays; other runners ignore it',

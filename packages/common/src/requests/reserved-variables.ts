@@ -1,27 +1,7 @@
+import { RUNTIME_TABLE } from './runtime-table.ts';
+
 /**
  * The names that our runtime reads beside `TRAINING_*` and `PET_*`: they are the operator's, and a
  * request that sets one would override them.
  */
-export const RESERVED_VARIABLES: ReadonlySet<string> = new Set([
-  'TRAINER_ADDRESS_POLICY',
-  'TRAINER_ATTEMPT',
-  'TRAINER_CHECKPOINT_MINUTES',
-  'TRAINER_COMPARISON',
-  'TRAINER_DEVICE',
-  'TRAINER_ENGINE_FALLBACK',
-  'TRAINER_GRACE_SECONDS',
-  'TRAINER_JOB_UID',
-  'TRAINER_LOCAL_ALLOWED_HOSTS',
-  'TRAINER_LOCAL_ROOTS',
-  'TRAINER_PARENT_PID',
-  'TRAINER_PROCESSES',
-  'TRAINER_REPORTS_TOKEN',
-  'TRAINER_REPORTS_URL',
-  'TRAINER_REPORTS_URL_FILE',
-  'TRAINER_STACKS_SECONDS',
-  'TRAINER_STALL_MINUTES',
-  'TRAINER_STATUS_FILE',
-  'TRAINER_TERMINATION_FILE',
-  'TRAINER_WORKSPACE',
-  'TRAINER_WORK_DIR',
-]);
+export const RESERVED_VARIABLES: ReadonlySet<string> = new Set(RUNTIME_TABLE.operatorVariables);

@@ -1,40 +1,15 @@
 import type { z } from 'zod';
+import { RUNTIME_TABLE } from './runtime-table.ts';
 
 /** Names that other trainers use for our tuning parameters, and ours. */
-export const TUNING_ALIASES: Readonly<Record<string, string>> = {
-  lr: 'learning_rate',
-  global_batch_size: 'batch_size',
-  train_batch_size: 'batch_size',
-  per_device_train_batch_size: 'micro_batch_size',
-  per_device_batch_size: 'micro_batch_size',
-  train_micro_batch_size_per_gpu: 'micro_batch_size',
-  num_train_epochs: 'num_epochs',
-  epochs: 'num_epochs',
-  n_epochs: 'num_epochs',
-  max_epochs: 'num_epochs',
-  warmup_fraction: 'warmup_ratio',
-  max_seq_length: 'max_sequence_length',
-  max_seq_len: 'max_sequence_length',
-  max_length: 'max_sequence_length',
-  sequence_len: 'max_sequence_length',
-  seq_length: 'max_sequence_length',
-  cutoff_len: 'max_sequence_length',
-  model_max_length: 'max_sequence_length',
-};
+export const TUNING_ALIASES: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(RUNTIME_TABLE.tuningAliases).flatMap(([name, aliases]) =>
+    aliases.map((alias) => [alias, name]),
+  ),
+);
 
 /** Further settings that our runtime acts on; it never hands a trainer any other. */
-export const RUNTIME_SETTINGS: readonly string[] = [
-  'seed',
-  'max_steps',
-  'lr_scheduler_type',
-  'logging_steps',
-  'max_grad_norm',
-  'packing',
-  'optim',
-  'adam_beta1',
-  'adam_beta2',
-  'adam_epsilon',
-];
+export const RUNTIME_SETTINGS: readonly string[] = RUNTIME_TABLE.tuningParameters;
 
 /** Tuning parameters under our names; of several for one, a value that differs is an issue. */
 export function renameTuning(value: unknown, context: z.RefinementCtx): unknown {

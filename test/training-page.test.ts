@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { REASONS } from '@trainer/common/testing/internals';
+import { services } from '@trainer/services';
 import { expect, test } from 'vitest';
 import { describeRuntimeTable, readRuntimeSettings } from '../scripts/describe-runtime-table.ts';
 
@@ -39,4 +40,33 @@ test('each code of the runtime is a reason of its own, and INTERNAL is TRAINING_
   const codes = Object.keys(settings.reasons).filter((code) => code !== 'INTERNAL');
   expect(REASONS).toEqual(expect.arrayContaining(codes));
   expect(codes.length).toBeGreaterThan(10);
+});
+
+type Shape = (typeof services)[number]['backend']['format']['shape'];
+
+/** The paths of a schema's values as clients write them, `[]` for each element of a list. */
+function pathsOf({ fields, element }: Shape, path = ''): string[] {
+  // What the table tells as a whole, such as a pod's own fields, has no further rows.
+  if (Object.hasOwn(settings.fields, path)) return [path];
+  if (element !== undefined && element.fields.size > 0) return pathsOf(element, `${path}[]`);
+  if (fields.size === 0) return [path];
+  return [...fields].flatMap(([key, child]) => pathsOf(child, path ? `${path}.${key}` : key));
+}
+
+test.each(services)(
+  'the table of the runtime tells of every field that $name takes, and of no other',
+  ({ backend }) => {
+    const told = Object.keys(settings.fields);
+    expect(told.toSorted()).toEqual(pathsOf(backend.format.shape).toSorted());
+  },
+);
+
+test('it says for each engine what becomes of a field', () => {
+  for (const [path, engines] of Object.entries(settings.fields)) {
+    expect(Object.keys(engines), path).toEqual(['trl', 'unsloth', 'nemo']);
+    for (const { effect, how } of Object.values(engines)) {
+      expect(['used', 'warned', 'service', 'refused'], path).toContain(effect);
+      expect(how, path).not.toBe('');
+    }
+  }
 });

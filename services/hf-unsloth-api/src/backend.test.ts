@@ -107,3 +107,10 @@ it('asks whether an option is a misspelling', async () => {
     'extra_parameters.unsloth.quantisation is passed to the trainer as it is; did you mean quantization?',
   ]);
 });
+
+it('tells of a batch that its options and the GPUs do not divide', async () => {
+  const { body } = await post({ job_id: 'batch-on-3', resources: { gpus: 3 } });
+  expect(body.metadata.warnings).toEqual([
+    'tuning_parameters.batch_size 32 cannot be split over 3 processes as asked, so our own runtime takes 24 rows a step',
+  ]);
+});

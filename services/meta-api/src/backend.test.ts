@@ -110,3 +110,19 @@ it.each([
     },
   ]);
 });
+
+
+  ['its own command', { trainer_command: ['train.sh'] }, 0],
+  ['an executor', { executor: 'torchrun', trainer_args: ['train.py'] }, 0],
+  ['our own runtime', {}, 1],
+])(
+  'tells of a batch that does not divide only where %s splits it',
+  async (job_id, extra_parameters, count) => {
+    const { body } = await post({
+      job_id: job_id.replaceAll(' ', '-'),
+      extra_parameters,
+      resources: { gpus: 3 },
+    });
+    expect(body.metadata.warnings).toHaveLength(count);
+  },
+);

@@ -2,8 +2,9 @@ import type { Config, ServiceDefaults } from '../config.ts';
 import type { Submission } from '../controller/submitter.ts';
 import { errors } from '../errors.ts';
 import type { CallbackTarget } from '../jobs/job.ts';
-import { buildJobSpec } from '../jobs/job-spec.ts';
+import { type BackendTraits, buildJobSpec } from '../jobs/job-spec.ts';
 import { identifyRequest } from '../requests/asked-forms.ts';
+import { describeBatch } from '../requests/batch-split.ts';
 import {
   createRequestFormat,
   REQUEST_FORMAT,
@@ -83,7 +84,12 @@ export abstract class BaseTrainerBackend {
       ...buildJobSpec(request, traits, config, credentials),
       ...identifyRequest(parsed.body, request, format),
       callback: toCallbackTarget(request),
-      warnings: [...parsed.warnings, ...this.warnings(request), ...this.#describeIgnored(request)],
+      warnings: [
+        ...parsed.warnings,
+        ...this.warnings(request),
+        ...this.#describeIgnored(request),
+        ...describeSplit(request, traits),
+      ],
     };
   }
 
@@ -114,6 +120,12 @@ export abstract class BaseTrainerBackend {
         ),
     );
   }
+}
+
+/** What becomes of the batch, where our own runtime splits it. */
+function describeSplit(request: TrainingRequest, { command, env }: BackendTraits) {
+  const isReplaced = (request.extra_parameters.trainer_command ?? command) !== undefined;
+  return isReplaced ? [] : describeBatch(request, env);
 }
 
 /** The rules that an operator's settings make. */

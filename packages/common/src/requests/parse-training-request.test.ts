@@ -244,7 +244,7 @@ describe('warnings', () => {
       'extra_parameters.command': ['x'],
       'extra_parameters.trainer_env': { lerning_rate: '1' },
       'extra_parameters.job_labels': { job_lable: 'x' },
-      'customization.peft': { config: { task_typ: 'CAUSAL_LM' } },
+      'customization.peft': { config: { task_type: 'CAUSAL_LM' } },
     };
     expect(warningsOf(changes)).toEqual([]);
   });

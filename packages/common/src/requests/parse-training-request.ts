@@ -5,6 +5,7 @@ import { toViolation } from './format-issue.ts';
 import { assertPlainObject } from './json-shape.ts';
 import { findAccelerators } from './node-resources.ts';
 import { IGNORED_POD_FIELDS } from './pod-options.ts';
+import { describeForRuntime } from './runtime-warnings.ts';
 import { readShape, type SchemaShape } from './schema-shape.ts';
 import { type TrainingRequest, TrainingRequestSchema } from './training-request.ts';
 import { createUnknownKeyFinder } from './unknown-keys.ts';
@@ -69,6 +70,7 @@ function describeIgnored(body: Record<string, unknown>, request: TrainingRequest
     ...describeQlora(body, request),
     ...describeTokens(request),
     ...describePodFields(request),
+    ...describeForRuntime(request),
   ];
 }
 

@@ -104,6 +104,13 @@ describe('spec', () => {
   });
 });
 
+/** Kubeflow's initializers read no session token. */
+const SESSION = {
+  aws_access_key_id: 'AK',
+  aws_secret_access_key: 'SK',
+  aws_session_token: 'ST',
+};
+
 describe('initializers', () => {
   const two = [0, 1].map((n) => ({ source: `s3://b/${n}`, format: 'csv' }));
 
@@ -138,6 +145,29 @@ describe('initializers', () => {
       'a model that the runtime cannot load',
       { 'extra_parameters.model_uri': 's3://b/m' },
       { steps: ['dataset-initializer'] },
+      { dataset: 's3://bucket/data.jsonl' },
+    ],
+    ['keys of a session', { 'artifacts.auth': SESSION }, {}, undefined],
+    [
+      'keys of a session that a role renews',
+      { 'artifacts.auth': { ...SESSION, role_arn: 'arn' } },
+      {},
+      { dataset: 's3://bucket/data.jsonl' },
+    ],
+    [
+      'keys of a session, where the dataset is of the hub',
+      { 'artifacts.auth': SESSION, datasets: [{ source: 'hf://org/rows' }] },
+      {},
+      { dataset: 'hf://org/rows' },
+    ],
+    [
+      'keys of a session for the model alone',
+      {
+        'artifacts.auth': SESSION,
+        'datasets.0.auth': { aws_access_key_id: 'AK2', aws_secret_access_key: 'SK2' },
+        'extra_parameters.model_uri': 's3://b/m',
+      },
+      {},
       { dataset: 's3://bucket/data.jsonl' },
     ],
   ])('with %s', (_, changes, target, expected) => {
@@ -310,6 +340,11 @@ describe('what initializers leave to the training', () => {
       'a model elsewhere',
       { 'extra_parameters.model_uri': 'gs://b/m' },
       ['extra_parameters.model_uri must be loaded'],
+    ],
+    [
+      'what needs keys of a session',
+      { 'artifacts.auth': SESSION, 'extra_parameters.model_uri': 's3://b/m' },
+      ['datasets[0].source must be loaded', 'extra_parameters.model_uri must be loaded'],
     ],
     ['nothing', { 'extra_parameters.model_uri': 'hf://o/m' }, []],
   ])('is told: %s', (_, changes, sentences) => {

@@ -9,7 +9,7 @@ import {
   QUEUE_LABEL,
 } from '../../../kubernetes/labels.ts';
 import { OWN_PREFIX } from '../../../requests/kubernetes-names.ts';
-import { buildPodEnvironment, type PodEnvironment } from './environment.ts';
+import { buildPodEnvironment, type EnvVar, type PodEnvironment } from './environment.ts';
 import { DATASET_STEP, MODEL_STEP, TRAINING_STEP } from './replicated-jobs.ts';
 import { toResourcesPerNode } from './resources.ts';
 
@@ -119,7 +119,7 @@ export function renderTrainJob(
       ...buildPodPatch(spec, settings, capabilities),
     },
   };
-  return { manifest, warnings: describeUnused(spec, settings, capabilities) };
+  return { manifest, warnings: describeUnused(spec, settings, capabilities, environment) };
 }
 
 /** Sentences about settings of the request that this cluster will not act on. */
@@ -127,13 +127,14 @@ function describeUnused(
   { gpuType, deadlineSeconds, sources, clusterOptions }: JobSpec,
   { gpuTypes }: TrainJobSettings,
   { hasActiveDeadline, podPatchField, steps }: ClusterCapabilities,
+  environment: PodEnvironment,
 ): string[] {
   const known = Object.keys(gpuTypes);
   const isMapped = gpuType === undefined || Object.hasOwn(gpuTypes, gpuType);
   const list = known.length > 0 ? `one of ${known.join(', ')}` : 'mapped by TRAINER_GPU_TYPES';
   const hasNoPullSecrets = podPatchField === 'podSpecOverrides';
   return [
-    ...describeUnloaded(sources, steps),
+    ...describeUnloaded(sources, steps, environment),
     ...(hasNoPullSecrets && clusterOptions.image_pull_secrets !== undefined
       ? [
           'extra_parameters.image_pull_secrets is ignored, since this release of Kubeflow Trainer has no field for it',
@@ -149,32 +150,48 @@ function describeUnused(
 }
 
 /** What a runtime with initializers leaves to the training itself. */
-function describeUnloaded(sources: JobSpec['sources'], steps: readonly string[]): string[] {
+function describeUnloaded(
+  sources: JobSpec['sources'],
+  steps: readonly string[],
+  environment: PodEnvironment,
+): string[] {
   const { dataset, model, others = [] } = sources;
   const datasets = [
     ...others.filter((path) => path.startsWith('datasets')),
-    ...(dataset === undefined || isLoadable(dataset) ? [] : ['datasets[0].source']),
+    ...(dataset === undefined || isLoadable(dataset, environment.dataset)
+      ? []
+      : ['datasets[0].source']),
   ];
   const models = [
     ...others.filter((path) => path.startsWith('base_model')),
-    ...(model === undefined || isLoadable(model) ? [] : ['extra_parameters.model_uri']),
+    ...(model === undefined || isLoadable(model, environment.model)
+      ? []
+      : ['extra_parameters.model_uri']),
   ];
   return [
     ...(steps.includes(DATASET_STEP) && datasets.length > 0
       ? [
-          `${datasets.join(' and ')} must be loaded by the training itself, since the runtime's initializer loads exactly one dataset, from s3:// or hf:// without a credential in the address`,
+          `${datasets.join(' and ')} must be loaded by the training itself, since the runtime's initializer loads exactly one dataset, from s3:// or hf:// without a credential in the address and without a session token`,
         ]
       : []),
     ...(steps.includes(MODEL_STEP) && models.length > 0
       ? [
-          `${models.join(' and ')} must be loaded by the training itself, since the runtime's initializer loads extra_parameters.model_uri only, from s3:// or hf://`,
+          `${models.join(' and ')} must be loaded by the training itself, since the runtime's initializer loads extra_parameters.model_uri only, from s3:// or hf:// without a session token`,
         ]
       : []),
   ];
 }
 
-function isLoadable(uri: string): boolean {
-  return /^(s3|hf):\/\//.test(uri);
+/** Whether Kubeflow's initializers can load it; they take no session token, and may take a role. */
+function isLoadable(uri: string | undefined, env: PodEnvironment['dataset']): uri is string {
+  if (uri === undefined || !/^(s3|hf):\/\//.test(uri)) return false;
+  const hasSession = env.some((each) => each.name === 'SESSION_TOKEN' && !isOptional(each));
+  return uri.startsWith('hf:') || !hasSession || env.some(({ name }) => name === 'ROLE_ARN');
+}
+
+/** The operator's default Secret may lack it. */
+function isOptional(variable: EnvVar): boolean {
+  return 'valueFrom' in variable && variable.valueFrom.secretKeyRef.optional === true;
 }
 
 function toPlacement(
@@ -190,15 +207,16 @@ function buildInitializer(
   { steps }: ClusterCapabilities,
   environment: PodEnvironment,
 ) {
-  const isLoadedBy = (step: string, uri: string | undefined): uri is string =>
-    uri !== undefined && isLoadable(uri) && steps.includes(step);
+  const { dataset, model } = sources;
   const parts = {
-    ...(isLoadedBy(DATASET_STEP, sources.dataset) && {
-      dataset: toInitializer(sources.dataset, environment.dataset),
-    }),
-    ...(isLoadedBy(MODEL_STEP, sources.model) && {
-      model: toInitializer(sources.model, environment.model),
-    }),
+    ...(steps.includes(DATASET_STEP) &&
+      isLoadable(dataset, environment.dataset) && {
+        dataset: toInitializer(dataset, environment.dataset),
+      }),
+    ...(steps.includes(MODEL_STEP) &&
+      isLoadable(model, environment.model) && {
+        model: toInitializer(model, environment.model),
+      }),
   };
   return Object.keys(parts).length > 0 ? parts : undefined;
 }

@@ -1,0 +1,46 @@
+import type { TrainingRequest } from './training-request.ts';
+
+/** A job's batch, and what decides how it is split; absent parts are the runtime's to choose. */
+export interface BatchParts {
+  readonly batchSize: number;
+  readonly microBatchSize?: number | undefined;
+  readonly gradientAccumulation?: number | undefined;
+  /** Training processes over all nodes. */
+  readonly processes: number;
+}
+
+/** The rows that a step of our runtime takes: as asked, else what can be split over the processes. */
+export function countRowsOfStep(parts: BatchParts): number {
+  const { batchSize, microBatchSize, gradientAccumulation, processes } = parts;
+  if (batchSize < processes) return processes;
+  const ofProcess = Math.floor(batchSize / processes);
+  const [divisor = 1] = [microBatchSize, gradientAccumulation].filter((part) => part !== undefined);
+  const taken = Math.min(divisor, ofProcess);
+  return Math.floor(ofProcess / taken) * taken * processes;
+}
+
+/**
+ * A sentence where a step will not take as many rows as the request asks for; `variables` are the
+ * training container's.
+ */
+export function describeBatch(
+  { resources, tuning_parameters, extra_parameters }: TrainingRequest,
+  variables: Readonly<Record<string, string>>,
+): string[] {
+  const { num_nodes, num_proc_per_node } = extra_parameters;
+  const perNode = num_proc_per_node ?? Math.max(1, Math.floor(resources.gpus / num_nodes));
+  const { batch_size: batchSize, micro_batch_size: microBatchSize } = tuning_parameters;
+  const gradientAccumulation = readAccumulation(variables);
+  const processes = num_nodes * perNode;
+  const rows = countRowsOfStep({ batchSize, microBatchSize, gradientAccumulation, processes });
+  if (rows === batchSize) return [];
+  const over = processes === 1 ? '1 process' : `${processes} processes`;
+  return [
+    `tuning_parameters.batch_size ${batchSize} cannot be split over ${over} as asked, so our own runtime takes ${rows} rows a step`,
+  ];
+}
+
+/** The runtime takes it from these options, whichever service sets them. */
+function readAccumulation({ UNSLOTH_OPTIONS_JSON: options }: Readonly<Record<string, string>>) {
+  return options === undefined ? undefined : JSON.parse(options).gradient_accumulation;
+}

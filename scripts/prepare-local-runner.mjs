@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, resolve } from 'node:path';
 import { inRoot } from './project-paths.mjs';
 import { makePythonEnvironment } from './python-environment.mjs';
 

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCli } from '@trainer/cli';
 import { makeRequest, startTestService } from '@trainer/common/testing';
@@ -205,4 +207,68 @@ it('is a program', async () => {
     code: 4,
     stderr: 'http://127.0.0.1:1 cannot be reached.\n',
   });
+});
+
+/** Stands in for a Python: notes its arguments and standard input, then does as it is told. */
+async function makePython(ending: string): Promise<{ python: string; folder: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'cli-check-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const python = join(folder, 'python');
+  const script = `#!/bin/sh\necho "$@" > ${folder}/args\ncat > ${folder}/stdin\n${ending}\n`;
+  await writeFile(python, script, { mode: 0o755 });
+  return { python, folder };
+}
+
+it.each([
+  ['the data can be trained on', 0, 0],
+  ['the request cannot be read', 2, 3],
+  ['rows are wrong', 3, 3],
+  ['the tokenizer is of another form', 4, 3],
+  ['the storage is away', 5, 4],
+])('checks data: %s', async (_, status, code) => {
+  const { python, folder } = await makePython(`echo found; exit ${status}`);
+  const checked = await run(['check', example('meta')], { env: { TRAINER_LOCAL_PYTHON: python } });
+  expect(checked).toEqual({ code, stdout: 'found\n', stderr: '' });
+  expect(await readFile(join(folder, 'args'), 'utf8')).toBe('-P -m trainer_runtime.check -\n');
+  const sent = JSON.parse(await readFile(join(folder, 'stdin'), 'utf8'));
+  expect(sent).toEqual(JSON.parse(await readFile(example('meta'), 'utf8')));
+});
+
+it('checks data for a program, and leaves out what a terminal would obey', async () => {
+  const { python, folder } = await makePython('printf \'{"valid":true}\\033[2J\\n\'');
+  const { code, stdout } = await run(['check', example('meta'), '--json'], {
+    env: { TRAINER_LOCAL_PYTHON: python },
+  });
+  expect(await readFile(join(folder, 'args'), 'utf8')).toContain('trainer_runtime.check - --json');
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '{"valid":true}�[2J\n' });
+});
+
+it('says why data could not be checked', async () => {
+  const { python } = await makePython('echo no module named obstore >&2; exit 1');
+  const failed = await run(['check', example('meta')], { env: { TRAINER_LOCAL_PYTHON: python } });
+  expect(failed.code).toBe(4);
+  expect(failed.stderr).toMatch(/^no module named obstore\nThe check itself failed: does .* have/);
+  const absent = await run(['check', example('meta')], {
+    env: { TRAINER_LOCAL_PYTHON: '/nowhere' },
+  });
+  expect(absent).toMatchObject({
+    code: 2,
+    stderr: 'The Python /nowhere cannot be started (ENOENT).\n',
+  });
+});
+
+it('checks data with the environment that the local runner made, and says how to get one', async () => {
+  const { folder, python } = await makePython('exit 0');
+  const env = { TRAINER_LOCAL_STATE_DIR: folder, HOME: folder };
+  const without = await run(['check', example('meta')], { env });
+  expect(without).toMatchObject({ code: 2, stdout: '' });
+  expect(without.stderr).toContain('`npm start -- --runner local` makes it');
+  const made = join(folder, 'state', 'python', 'bin');
+  await mkdir(made, { recursive: true });
+  await writeFile(join(made, 'python'), await readFile(python), { mode: 0o755 });
+  await writeFile(join(made, '..', 'made-of'), 'x');
+  const found = await run(['check', example('meta')], {
+    env: { ...env, TRAINER_LOCAL_STATE_DIR: join(folder, 'state') },
+  });
+  expect(found.code).toBe(0);
 });

@@ -90,6 +90,10 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
       const { render } = await import('./render.ts');
       return render(await readRequest(subject, stdin), args, context);
     }
+    case 'check': {
+      const { check } = await import('./check.ts');
+      return check(await readRequest(subject, stdin), args, context);
+    }
     default:
       throw new UsageError(`There is no command '${command}': trainer --help tells more.`);
   }

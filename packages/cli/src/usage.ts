@@ -17,6 +17,7 @@ export const USAGE = `trainer: submits, watches and cancels training jobs
   trainer wait ID                waits until a job has ended, with a progress bar
   trainer cancel ID              asks for the end of a job
   trainer render FILE            prints the TrainJob of a request as YAML, without any service
+  trainer check FILE             checks the data of a request, without training
 
 FILE may be -, for standard input.
 
@@ -28,10 +29,12 @@ FILE may be -, for standard input.
 TRAINER_URL            where the service is, such as http://localhost:8082
 TRAINER_API_TOKEN      its token, if it wants one
 render reads the settings of the services, such as TRAINER_JOBS_NAMESPACE, too.
+TRAINER_LOCAL_PYTHON   check: a Python that has the packages of runtime/; else the one that
+                       \`npm start -- --runner local\` makes
 
 Exit codes: 0 done (with wait: the job succeeded), 1 the job failed or was cancelled, 2 wrong
-usage or an unreadable file, 3 refused, 4 the service cannot be reached or is in trouble,
-5 --timeout is over, 130 interrupted.
+usage or an unreadable file, 3 refused (with check: the data cannot be trained on), 4 the service,
+or the data's storage, cannot be reached or is in trouble, 5 --timeout is over, 130 interrupted.
 `;
 
 /** What the user must do otherwise; one sentence. */

@@ -26,7 +26,7 @@ const commands = {
   build: [program('bundles', 'scripts/bundle.mjs')],
   openapi: [program('openapi', 'scripts/openapi.ts')],
   manifests: [program('manifests', 'scripts/manifests.ts')],
-  'runtime-table': [program('runtime table', 'scripts/runtime-table.ts')],
+  'runtime:table': [program('runtime table', 'scripts/runtime-table.ts')],
   format: [tool('format', '@biomejs/biome', 'check', '--write')],
   bench: [program('bench', 'bench/main.ts')],
   testbed: [program('testbed', 'testbed/src/main.ts')],

@@ -42,7 +42,7 @@ export function describeRuntimeTable(settings: RuntimeSettings): string {
     operatorVariables: settings.operator_variables,
   };
   return [
-    '// Written by `npm run runtime-table` from runtime/settings.json: change runtime/ instead.',
+    '// Written by `npm run runtime:table` from runtime/settings.json: change runtime/ instead.',
     '',
     '/** What our training runtime acts on, how it splits a batch, and the codes of its ends. */',
     `export const RUNTIME_TABLE = ${JSON.stringify(table, null, 2)} as const;`,

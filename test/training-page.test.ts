@@ -16,7 +16,7 @@ const rows = new Map(
 
 test("the services' part of the runtime's table is fresh", () => {
   const module = read('packages/common/src/requests/runtime-table.ts');
-  expect(module, 'it is stale: npm run runtime-table').toBe(describeRuntimeTable(settings));
+  expect(module, 'it is stale: npm run runtime:table').toBe(describeRuntimeTable(settings));
 });
 
 test('docs/TRAINING.md tells of every field what each engine does with it', () => {

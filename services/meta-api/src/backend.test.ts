@@ -111,7 +111,7 @@ it.each([
   ]);
 });
 
-
+it.each<[string, Record<string, unknown>, number]>([
   ['its own command', { trainer_command: ['train.sh'] }, 0],
   ['an executor', { executor: 'torchrun', trainer_args: ['train.py'] }, 0],
   ['our own runtime', {}, 1],

@@ -1,4 +1,4 @@
-// Written by `npm run runtime-table` from runtime/settings.json: change runtime/ instead.
+// Written by `npm run runtime:table` from runtime/settings.json: change runtime/ instead.
 
 /** What our training runtime acts on, how it splits a batch, and the codes of its ends. */
 export const RUNTIME_TABLE = {

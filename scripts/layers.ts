@@ -13,6 +13,8 @@ export const levels = [
     'deadline-queue.ts',
     'dns-names.ts',
     'fifo.ts',
+    'recent-cache.ts',
+    'to-json-text.ts',
     'work-queue.ts',
     'private-json.ts',
   ],

@@ -2,8 +2,8 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 import type { Config } from './config.ts';
 import { redact } from './requests/credentials.ts';
 
-/** Lines are written together, and at the latest after this time; also at any exit but kill -9. */
-const STANDARD_OUTPUT = { dest: 1, sync: false, minLength: 4096, periodicFlush: 100 };
+/** Lines are written some 16 KiB at a time, at the latest after 100 ms and at any exit but kill -9. */
+const STANDARD_OUTPUT = { dest: 1, sync: false, minLength: 16_000, periodicFlush: 100 };
 
 interface LoggedRequest {
   readonly method?: string;

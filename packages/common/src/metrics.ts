@@ -69,15 +69,17 @@ export function createMetrics(backend: string, sources: MetricSources): Metrics 
     registers: [registry],
   });
   const deliveryChildren = new Map<string, ReturnType<typeof deliveries.labels>>();
-  // Hashing labels costs more than counting, and there are few of them.
-  const children = new Map<string, ReturnType<typeof requestSeconds.labels>>();
+  // Looking labels up costs more than counting, and there are few of them.
+  const children = new Map<string, Map<string, ReturnType<typeof requestSeconds.labels>[]>>();
   return {
     registry,
     observeRequest: (method, route, status, seconds) => {
-      const key = `${method} ${route} ${status}`;
-      const child = children.get(key) ?? requestSeconds.labels(method, route, String(status));
-      children.set(key, child);
-      child.observe(seconds);
+      const ofRoute = children.get(route) ?? new Map();
+      children.set(route, ofRoute);
+      const byStatus = ofRoute.get(method) ?? [];
+      ofRoute.set(method, byStatus);
+      byStatus[status] ??= requestSeconds.labels(method, route, String(status));
+      byStatus[status].observe(seconds);
     },
     countDelivery: (outcome) => {
       const child = deliveryChildren.get(outcome) ?? deliveries.labels(outcome);

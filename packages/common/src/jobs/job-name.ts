@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import { RecentCache } from '../recent-cache.ts';
 
 /** Pods append up to 30 characters to a TrainJob's name, and must fit 63. */
 export const MAX_NAME_LENGTH = 33;
@@ -7,7 +7,7 @@ const HASH_LENGTH = 20;
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567';
 
 /** A name is asked for several times in each request about its job. */
-const names = new LRUCache<string, string>({ max: 10_000, memoMethod: writeName });
+const names = new RecentCache<string>({ maxSize: 10_000 });
 
 /**
  * The name of a job's record and TrainJob: a readable prefix and a hash of backend and job id. An
@@ -15,7 +15,7 @@ const names = new LRUCache<string, string>({ max: 10_000, memoMethod: writeName 
  * SHA-256, never the same for two.
  */
 export function toJobName(backend: string, jobId: string): string {
-  return names.memo(toKey(backend, jobId));
+  return names.memo(toKey(backend, jobId), writeName);
 }
 
 /** The hash inside the name, which is also a label's value. */

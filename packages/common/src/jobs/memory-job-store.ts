@@ -1,16 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { Emitter } from '../emitter.ts';
+import { toJsonText } from '../to-json-text.ts';
 import type { JobDraft, JobPayload, JobRecord, PlannedJob } from './job.ts';
 import type { CreateOutcome, JobStore, RecordChange } from './job-store.ts';
-import { toJsonText } from './json-text.ts';
 import { purgePayload, toPurged } from './purge-payload.ts';
+
+/** A payload as texts: a tenth of the memory of the objects, and read a few times per job. */
+interface PayloadTexts {
+  /** The two forms of what was asked are mostly one text, and the echo is that of the answers. */
+  readonly first: string;
+  readonly second: string | undefined;
+  readonly echo: string;
+  readonly rest: string;
+}
 
 interface Entry {
   record: JobRecord;
-  /** Held as texts: a tenth of the memory of the objects, and read a few times per job. */
-  payload: string;
-  /** Of the payload; the same text as in answers. */
-  echo: string;
+  texts: PayloadTexts;
 }
 
 /** Records in this process's memory: they end with it. */
@@ -36,7 +42,7 @@ export class MemoryJobStore implements JobStore {
     const existing = this.#entries.get(draft.name);
     if (existing !== undefined) return { outcome: 'exists', record: existing.record };
     const record: JobRecord = { ...draft, uid: randomUUID(), version: '1' };
-    this.#entries.set(record.name, { record, ...toTexts(payload) });
+    this.#entries.set(record.name, { record, texts: toTexts(payload) });
     this.#announce(record.name);
     return { outcome: 'created', record };
   }
@@ -64,7 +70,7 @@ export class MemoryJobStore implements JobStore {
   async readPayload(record: JobRecord): Promise<JobPayload | undefined> {
     const entry = this.#entries.get(record.name);
     if (entry?.record.uid !== record.uid) return undefined;
-    return toPayload(entry);
+    return toPayload(entry.texts);
   }
 
   async readPlan(record: JobRecord): Promise<PlannedJob | undefined> {
@@ -81,7 +87,7 @@ export class MemoryJobStore implements JobStore {
     let { planRevision } = entry.record;
     if (prepared !== undefined) {
       planRevision += 1;
-      Object.assign(entry, toTexts({ ...toPayload(entry), ...prepared }));
+      entry.texts = toTexts({ ...toPayload(entry.texts), ...prepared });
     }
     const version = String(Number(record.version) + 1);
     entry.record = { ...entry.record, ...changed, planRevision, version };
@@ -92,9 +98,9 @@ export class MemoryJobStore implements JobStore {
   async purgeCredentials(record: JobRecord): Promise<JobRecord | undefined> {
     const entry = this.#current(record);
     if (entry === undefined) return undefined;
-    const payload = toPayload(entry);
+    const payload = toPayload(entry.texts);
     const isSettled = record.delivery.settled !== undefined;
-    Object.assign(entry, toTexts({ ...payload, ...purgePayload(payload, isSettled) }));
+    entry.texts = toTexts({ ...payload, ...purgePayload(payload, isSettled) });
     entry.record = { ...entry.record, ...toPurged(record) };
     return this.update(record, {});
   }
@@ -121,10 +127,16 @@ export class MemoryJobStore implements JobStore {
   }
 }
 
-function toTexts({ echo, ...payload }: JobPayload): Pick<Entry, 'payload' | 'echo'> {
-  return { payload: JSON.stringify(payload), echo: toJsonText(echo) };
+function toTexts({ asked, echo, ...rest }: JobPayload): PayloadTexts {
+  return {
+    first: toJsonText(asked.first),
+    second: asked.second && toJsonText(asked.second),
+    echo: toJsonText(echo),
+    rest: JSON.stringify(rest),
+  };
 }
 
-function toPayload({ payload, echo }: Entry): JobPayload {
-  return { ...JSON.parse(payload), echo: JSON.parse(echo) };
+function toPayload({ first, second, echo, rest }: PayloadTexts): JobPayload {
+  const asked = { first: JSON.parse(first), second: second && JSON.parse(second) };
+  return { ...JSON.parse(rest), asked, echo: JSON.parse(echo) };
 }

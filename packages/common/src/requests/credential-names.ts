@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { RecentCache } from '../recent-cache.ts';
 import { findCredentialFields, namesOf } from './credential-fields.ts';
 import { readShape } from './schema-shape.ts';
 import { TrainingRequestSchema } from './training-request.ts';
@@ -14,10 +14,10 @@ const FREE_NAME =
 const MAX_NAME_LENGTH = 64;
 
 /** Asked of every text of every request, and the names are few. */
-const knownNames = new LRUCache<string, boolean>({ max: 2000, memoMethod: judgeName });
+const knownNames = new RecentCache<boolean>({ maxSize: 2000 });
 
 export function isCredentialName(key: string): boolean {
-  return key.length > MAX_NAME_LENGTH ? judgeName(key) : knownNames.memo(key);
+  return key.length > MAX_NAME_LENGTH ? judgeName(key) : knownNames.memo(key, judgeName);
 }
 
 function judgeName(key: string): boolean {

@@ -1,12 +1,12 @@
 import type { FastifyReply } from 'fastify';
-import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Config } from '../../config.ts';
 import type { JobAnswer } from '../../controller/jobs.ts';
 import type { JobRecord } from '../../jobs/job.ts';
 import { toJobSummary } from '../../jobs/job-summary.ts';
-import { toJsonText } from '../../jobs/json-text.ts';
+import { RecentCache } from '../../recent-cache.ts';
 import { type TrainingResponse, TrainingResponseSchema } from '../../requests/training-response.ts';
+import { toJsonText } from '../../to-json-text.ts';
 import { toStaleSince } from './stale-since.ts';
 
 /** Some thousands of jobs, which is more than are polled at a time. */
@@ -24,9 +24,9 @@ export type DescribedJob = Omit<TrainingResponse, 'metadata'> & { readonly metad
 export class TrainingResponses {
   readonly #config: Config;
   /** By the record's uid and the revision of its plan. */
-  readonly #metadata = new LRUCache<string, string>({
+  readonly #metadata = new RecentCache<string>({
     maxSize: MAX_REMEMBERED_LENGTH,
-    sizeCalculation: ({ length }) => length,
+    sizeOf: ({ length }) => length,
   });
 
   constructor(config: Config) {

@@ -7,6 +7,7 @@ import type {
   RunnerPlan,
 } from '../../jobs/job.ts';
 import { purgePayload } from '../../jobs/purge-payload.ts';
+import { toJsonText } from '../../to-json-text.ts';
 
 /** The type of our Secrets: tells them from others, in `kubectl get secrets` too. */
 export const SECRET_TYPE = 'trainer.deepfinery/job';
@@ -113,8 +114,8 @@ export function toPurgeData(
 
 function toAskedTexts({ first, second }: JobPayload['asked']): Readonly<Record<string, string>> {
   return {
-    [ASKED]: JSON.stringify(first),
-    ...(second && { [ASKED_2]: JSON.stringify(second) }),
+    [ASKED]: toJsonText(first),
+    ...(second && { [ASKED_2]: toJsonText(second) }),
   };
 }
 

@@ -1,6 +1,11 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Changes, makeBody, parseValid } from '../../test/builders.ts';
 import { identifyRequest, isRepeated, nameDifferences } from './asked-forms.ts';
+import { toFingerprint } from './canonical-request.ts';
+import { dropCredentials } from './credential-fields.ts';
+import { REQUEST_CREDENTIALS } from './credential-names.ts';
+import { toFirstForm } from './first-canonical-form.ts';
 
 const identify = (changes: Changes) => {
   const body = makeBody(changes);
@@ -50,4 +55,50 @@ test('credentials of a command line count for neither form that is kept, nor as 
   expect(isRepeated(printsOf(withToken('one')), printsOf(withToken('two')))).toBe(true);
   const { fingerprint } = printsOf(withToken('one'));
   expect(printsOf(withToken('two')).fingerprint).not.toBe(fingerprint);
+});
+
+/** Whatever the two forms write in another way, or might. */
+const UNLIKE: readonly Changes[] = [
+  RAW,
+  { 'datasets.0.source': 's3://bucket/data.jsonl?versionId=A' },
+  { 'datasets.0.format': 'auto' },
+  { 'datasets.0.split': '' },
+  { 'artifacts.auth': { aws_region: '', token: 'S3cr3t-token' } },
+  { 'base_model.huggingface_token': 'hf_token', 'base_model.weights_url': null },
+  { 'customization.lora': { rank: 16, target_modules: [] } },
+  { 'customization.target_modules': [] },
+  { 'tuning_parameters.num_train_epochs': 3 },
+  { 'tuning_parameters.image_token': '<image>' },
+  { 'tuning_parameters.hub_token': 'S3cr3t' },
+  { 'tuning_parameters.note': '', 'tuning_parameters.extra': {} },
+  { 'tuning_parameters.gradient_checkpointing': true },
+  { 'extra_parameters.resources_per_node': { cpu: 8 } },
+  { 'extra_parameters.trainer_args': ['--hub_token', 'S3cr3t', '--epochs', '3'] },
+  { 'extra_parameters.command': 'python train.py' },
+  { 'extra_parameters.trainer_env': { B: 'two', A_TOKEN: 'one' } },
+  { 'extra_parameters.trainer_env': {}, 'extra_parameters.queue_name': 'fast' },
+  { 'callbacks.webhook_url': 'https://hook/x?s=1', 'callbacks.auth_header': 'Bearer x' },
+  { resources: null, unknown: { api_key: 'S3cr3t' } },
+];
+
+test('the first form is that of the first release, also where it is not written by itself', () => {
+  fc.assert(
+    fc.property(fc.subarray([...UNLIKE]), (changes) => {
+      const body = makeBody(Object.assign({}, ...changes));
+      const request = parseValid(body);
+      const { asked, fingerprints } = identifyRequest(body, request);
+      const unmarked = dropCredentials(body, REQUEST_CREDENTIALS, { keepsNames: false });
+      const first = toFirstForm(unmarked as typeof body, request);
+      expect(fingerprints.fingerprint).toBe(toFingerprint(first));
+      expect(Object.keys(asked.first)).toEqual(Object.keys(first));
+    }),
+    { numRuns: 200 },
+  );
+  // Each by itself, too.
+  for (const changes of UNLIKE) {
+    const body = makeBody(changes);
+    const unmarked = dropCredentials(body, REQUEST_CREDENTIALS, { keepsNames: false });
+    const first = toFirstForm(unmarked as typeof body, parseValid(body));
+    expect(identify(changes).fingerprints.fingerprint).toBe(toFingerprint(first));
+  }
 });

@@ -35,14 +35,21 @@ export function identifyRequest(
   request: TrainingRequest,
   { shape, credentials }: Pick<RequestFormat, 'shape' | 'credentials'> = REQUEST_FORMAT,
 ): RequestIdentity {
+  const { form: second, isFirstForm } = toAsked(body, request, shape);
+  const fingerprint2 = toFingerprint(second);
+  if (isFirstForm) {
+    return {
+      asked: { first: second, second },
+      fingerprints: { fingerprint: fingerprint2, fingerprint2 },
+    };
+  }
   // A field that was marked since is none that the first release knows.
   const unmarked = dropCredentials(body, credentials, { keepsNames: false }) as Json;
   const first = toFirstForm(unmarked, request);
-  const second = toAsked(body, request, shape);
   return {
     // The first release counts credentials of a command line, which need not be kept for that.
     asked: { first: withoutArguments(first), second },
-    fingerprints: { fingerprint: toFingerprint(first), fingerprint2: toFingerprint(second) },
+    fingerprints: { fingerprint: toFingerprint(first), fingerprint2 },
   };
 }
 

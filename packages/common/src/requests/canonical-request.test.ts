@@ -9,7 +9,7 @@ import {
 } from '../../test/builders.ts';
 import { findDifferences, toAsked, toFingerprint } from './canonical-request.ts';
 
-const askedOf = (body: Body) => toAsked(body, parseValid(body));
+const askedOf = (body: Body) => toAsked(body, parseValid(body)).form;
 const fingerprintOf = (body: Body) => toFingerprint(askedOf(body));
 const differences = (left: Changes, right: Changes) =>
   findDifferences(askedOf(makeBody(left)), askedOf(makeBody(right)));

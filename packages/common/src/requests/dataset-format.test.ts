@@ -37,7 +37,7 @@ describe('a format that is auto, or missing', () => {
   test('is what was asked, either way', () => {
     const askedOf = (format?: unknown) => {
       const body = makeBody({ 'datasets.0.format': format });
-      return toAsked(body, parseValid(body));
+      return toAsked(body, parseValid(body)).form;
     };
     expect(askedOf('auto')).toEqual(askedOf(undefined));
     expect(askedOf('auto')).not.toEqual(askedOf('jsonl'));

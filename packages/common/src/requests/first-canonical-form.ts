@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { RecentCache } from '../recent-cache.ts';
 import type { TrainingRequest } from './training-request.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -62,7 +62,7 @@ function toCanonical(value: unknown): unknown {
   let isEmpty = true;
   for (const key of Object.keys(value).sort()) {
     const child = value[key];
-    if (typeof child === 'string' && isCredential(key)) continue;
+    if (typeof child === 'string' && isFirstFormCredential(key)) continue;
     const mapped = toCanonical(child);
     if (mapped === undefined) continue;
     canonical[key] = mapped;
@@ -79,10 +79,11 @@ const FREE_NAME =
   /(^|[-_.])(secret|password|passwd|credentials?|authorization|api[-_]?key|(access|private|secret)[-_]?key|(?<!(pad|eos|bos|unk|sep|cls|mask|special|max)[-_])token)$/i;
 
 /** Asked of every text of every request, and the names are few. */
-const knownNames = new LRUCache<string, boolean>({ max: 2000, memoMethod: judgeName });
+const knownNames = new RecentCache<boolean>({ maxSize: 2000 });
 
-function isCredential(key: string): boolean {
-  return key.length > 64 ? judgeName(key) : knownNames.memo(key);
+/** Whether the first release took a text of this name for a credential. */
+export function isFirstFormCredential(key: string): boolean {
+  return key.length > 64 ? judgeName(key) : knownNames.memo(key, judgeName);
 }
 
 function judgeName(key: string): boolean {

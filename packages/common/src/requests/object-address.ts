@@ -11,12 +11,17 @@ const SIGNATURE =
 /** Parts of a shared access signature, and plain words where there is none. */
 const BESIDE_SIG = /^(sv|sp|sr|st|se|spr|sip|skoid|sktid|skt|ske|sks|skv)$/i;
 
+/** Whether `text` may hold a URL with user info or a query. */
+export function mayHoldSecret(text: string): boolean {
+  return text.includes('://') && /[@?]/.test(text);
+}
+
 /**
  * Each URL inside `text` by what identifies its object, without credentials: a user that is a name,
  * and the query without its signature, as a digest of `salt` and itself since it may be secret.
  */
 export function toObjectAddresses(text: string, salt: string): string {
-  if (!text.includes('://') || !/[@?]/.test(text)) return text;
+  if (!mayHoldSecret(text)) return text;
   return text.replace(
     URL_PARTS,
     (_, userInfo: string | undefined, place: string, query: string | undefined, offset: number) =>

@@ -235,13 +235,20 @@ const noSecretInPlainSight: Rule = {
   reads: ['job_id', 'base_model', 'datasets', 'artifacts', 'callbacks', 'extra_parameters'],
   check: (request, fields) => {
     const { job_labels, job_annotations, model_uri, container_image } = request.extra_parameters;
+    const given = Object.entries({
+      job_labels,
+      job_annotations,
+      model_uri,
+      container_image,
+    }).filter(([, value]) => value !== undefined);
+    if (given.length === 0) return [];
     // A label may well be the same word as a harmless variable.
     const holdsSecret = createSecretTest(request, {
       counts: isCredentialName,
       ...(fields && { fields }),
     });
-    return Object.entries({ job_labels, job_annotations, model_uri, container_image })
-      .filter(([, value]) => value !== undefined && holdsSecret(value))
+    return given
+      .filter(([, value]) => holdsSecret(value))
       .map(([field]) => ({
         path: `extra_parameters.${field}`,
         message: `extra_parameters.${field} must not hold a credential, nor a URL with a user name, a password or a query.`,

@@ -1,7 +1,6 @@
 import { errors } from '../errors.ts';
-import type { CredentialFields } from '../requests/credential-fields.ts';
 import { isCredentialWord } from '../requests/credential-words.ts';
-import { withoutCredentials } from '../requests/credentials.ts';
+import type { VisibleRequest } from '../requests/credentials.ts';
 import type { StorageAuth, TrainingRequest } from '../requests/training-request.ts';
 
 /** A variable of the training's environment: its value, or the key of a secret value. */
@@ -27,8 +26,6 @@ export interface JobEnvironment {
 
 /** What a job's environment holds besides its request. */
 export interface EnvironmentParts {
-  /** Where the request may carry credentials. */
-  readonly credentials: CredentialFields | undefined;
   readonly backend: string;
   readonly env: Readonly<Record<string, string>>;
   readonly command: readonly string[] | undefined;
@@ -62,12 +59,13 @@ type Credentials = Readonly<Partial<Record<AwsName, string>>>;
 type Env = Readonly<Record<string, unknown>>;
 
 /**
- * Everything that a training finds in its environment, and what of it is secret; `holdsSecret` is
- * that of the request.
+ * Everything that a training finds in its environment, and what of it is secret; `visible` and
+ * `holdsSecret` are those of the request.
  * @throws TrainerError PAYLOAD_TOO_LARGE when the normalised request exceeds 96 KiB.
  */
 export function buildJobEnvironment(
   request: TrainingRequest,
+  visible: VisibleRequest,
   holdsSecret: (value: unknown) => boolean,
   parts: EnvironmentParts,
 ): JobEnvironment {
@@ -85,7 +83,6 @@ export function buildJobEnvironment(
     else if (value !== undefined) variables.set(name, { name, value });
   };
 
-  const visible = withoutCredentials(request, parts.credentials);
   // What holds no secret as a whole, as nearly always, need not be looked through part by part.
   const isClean = !holdsSecret(visible);
   // The whole is put together from its sections, each of which is needed as a text too.
@@ -186,12 +183,13 @@ function namesAccount(env: Env): boolean {
 }
 
 function toCredentials(auth: StorageAuth | undefined): Credentials {
+  if (auth === undefined) return {};
   const all = {
-    AWS_ACCESS_KEY_ID: auth?.aws_access_key_id,
-    AWS_SECRET_ACCESS_KEY: auth?.aws_secret_access_key,
-    AWS_SESSION_TOKEN: auth?.aws_session_token,
-    AWS_REGION: auth?.aws_region,
-    AWS_ROLE_ARN: auth?.role_arn,
+    AWS_ACCESS_KEY_ID: auth.aws_access_key_id,
+    AWS_SECRET_ACCESS_KEY: auth.aws_secret_access_key,
+    AWS_SESSION_TOKEN: auth.aws_session_token,
+    AWS_REGION: auth.aws_region,
+    AWS_ROLE_ARN: auth.role_arn,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }

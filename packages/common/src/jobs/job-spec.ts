@@ -87,12 +87,12 @@ export function buildJobSpec(
   credentials: CredentialFields | undefined = REQUEST_CREDENTIALS,
 ): SpecifiedJob {
   // A plan shows what it holds, so it is made of what may be seen.
-  const { resources, extra_parameters: extra } = withoutCredentials(request, credentials);
+  const visible = withoutCredentials(request, credentials);
+  const { resources, extra_parameters: extra } = visible;
   const { cpus, memory_gb, max_duration_minutes } = resources;
   const gpus = resources.gpus / extra.num_nodes;
   const holdsSecret = createSecretTest(request, { fields: credentials });
-  const { secrets, ...environment } = buildJobEnvironment(request, holdsSecret, {
-    credentials,
+  const { secrets, ...environment } = buildJobEnvironment(request, visible, holdsSecret, {
     backend: backend.name,
     env: backend.env,
     command: extra.trainer_command ?? backend.command,

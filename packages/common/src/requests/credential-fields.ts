@@ -48,7 +48,8 @@ export function dropCredentials(
     return value.map((item) => dropCredentials(item, fields.element, { keepsNames }));
   }
   const copy: Record<string, unknown> = {};
-  for (const [key, child] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
+    const child = (value as Json)[key];
     if (child === undefined) continue;
     if (fields.marks.has(key)) {
       if (keepsNames && isRecord(child)) copy[`${key}_names`] = Object.keys(child);

@@ -43,7 +43,8 @@ export function redact(value: unknown): unknown {
   }
   if (typeof value !== 'object' || value === null) return value;
   const copy: Record<string, unknown> = {};
-  for (const [key, child] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
+    const child = (value as Readonly<Record<string, unknown>>)[key];
     copy[key] = typeof child === 'string' && isCredentialName(key) ? REDACTED : redact(child);
   }
   return copy;
@@ -92,10 +93,11 @@ export function createSecretTest(
           : holdsSecret(item),
       );
     }
-    return Object.entries(value).some(
-      ([key, child]) =>
-        (typeof child === 'string' && child !== '' && isCredentialName(key)) || holdsSecret(child),
-    );
+    return Object.keys(value).some((key) => {
+      const child = (value as Readonly<Record<string, unknown>>)[key];
+      if (typeof child !== 'string') return holdsSecret(child);
+      return (child !== '' && isCredentialName(key)) || isSecretText(child);
+    });
   };
   return holdsSecret;
 }

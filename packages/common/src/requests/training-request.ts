@@ -100,6 +100,9 @@ const QloraSchema = z.object({
   ),
 });
 
+const Lora = z.compile(LoraSchema);
+const Qlora = z.compile(QloraSchema);
+
 /** The LoRA settings in their other, flat spelling, with the nested name of each. */
 const FLAT_LORA = {
   rank: 'rank',
@@ -162,9 +165,9 @@ const CustomizationSchema = z
       }
       merged[nested] = value;
     }
-    const qlora = rest.method === 'qlora' ? (rest.qlora ?? QloraSchema.parse({})) : undefined;
+    const qlora = rest.method === 'qlora' ? (rest.qlora ?? Qlora.parse({})) : undefined;
     // A field that only its schema knows stays, so that what it holds is known wherever it is repeated.
-    const filled: z.output<typeof LoraSchema> = { ...merged, ...LoraSchema.parse(merged) };
+    const filled: z.output<typeof LoraSchema> = { ...merged, ...Lora.parse(merged) };
     return { ...rest, lora: filled, qlora };
   });
 

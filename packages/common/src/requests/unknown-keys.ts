@@ -34,10 +34,13 @@ function collect(known: SchemaShape, value: unknown, path: string, sentences: st
     return;
   }
   if (known.passesThrough === undefined) return;
-  for (const [key, child] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
     if (sentences.length > MAX_SENTENCES) return;
-    const childPath = path === '' ? key : `${path}.${key}`;
     const childKeys = known.fields.get(key);
+    const child = (value as Readonly<Record<string, unknown>>)[key];
+    // Nearly every field is known and holds no others: it needs no path.
+    if (childKeys !== undefined && (typeof child !== 'object' || child === null)) continue;
+    const childPath = path === '' ? key : `${path}.${key}`;
     if (childKeys !== undefined) collect(childKeys, child, childPath, sentences);
     else if (!ALIASES.has(childPath)) {
       const sentence = describe(known, key, childPath);

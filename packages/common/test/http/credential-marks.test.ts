@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { createLogger } from '../../src/logger.ts';
 import { createRequestFormat, REQUEST_FORMAT } from '../../src/requests/parse-training-request.ts';
 import { TrainingRequestSchema } from '../../src/requests/training-request.ts';
-import { toJobSpecEcho } from '../../src/runners/kubeflow/trainjob/job-spec-echo.ts';
+import { toRenderedEcho } from '../../src/runners/kubeflow/trainjob/job-spec-echo.ts';
 import { ALL_CAPABILITIES, renderTrainJob } from '../../src/runners/kubeflow/trainjob/manifest.ts';
 import { type Body, makeBody, makeConfig } from '../builders.ts';
 import { startTestService, TestBackend } from '../start-test-service.ts';
@@ -72,7 +72,7 @@ test('a marked field stands in no plan, TrainJob, echo, canonical form or warnin
       const config = makeConfig();
       const { spec, asked, fingerprints, warnings } = new MarkedBackend(path).prepare(body, config);
       const { manifest } = renderTrainJob(spec, config, ALL_CAPABILITIES);
-      const shown = { spec, manifest, echo: toJobSpecEcho(manifest), fingerprints, warnings };
+      const shown = { spec, manifest, echo: toRenderedEcho(manifest), fingerprints, warnings };
       expect(JSON.stringify(shown)).not.toContain(text);
       // Elsewhere it is no credential to a request that is compared.
       if (!isRepeated) expect(JSON.stringify(asked)).not.toContain(text);

@@ -9,7 +9,7 @@ import type { JobRunner, PreparedJob, StartOutcome } from '../../jobs/job-runner
 import type { JobSpec } from '../../jobs/job-spec.ts';
 import type { Observation } from '../../jobs/observation.ts';
 import { type MockScript, MockScriptSchema } from '../../requests/extra-parameters.ts';
-import { toJobSpecEcho } from '../kubeflow/trainjob/job-spec-echo.ts';
+import { toRenderedEcho } from '../kubeflow/trainjob/job-spec-echo.ts';
 import {
   ALL_CAPABILITIES,
   renderTrainJob,
@@ -53,7 +53,7 @@ export class MockRunner implements JobRunner {
   /** Its echo is the TrainJob that a cluster which can do everything would be handed. */
   async prepare(spec: JobSpec): Promise<PreparedJob> {
     const { manifest, warnings } = renderTrainJob(spec, this.#config, ALL_CAPABILITIES);
-    return { plan: spec.simulation ?? {}, secrets: {}, warnings, echo: toJobSpecEcho(manifest) };
+    return { plan: spec.simulation ?? {}, secrets: {}, warnings, echo: toRenderedEcho(manifest) };
   }
 
   async start(record: JobRecord, plan: JsonObject): Promise<StartOutcome> {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { render } from '../../../../test/builders.ts';
-import { toJobSpecEcho } from './job-spec-echo.ts';
+import { toJobSpecEcho, toRenderedEcho } from './job-spec-echo.ts';
 
 const changes = {
   'resources.gpus': 4,
@@ -46,4 +46,17 @@ test('redacts a credential even where a manifest should not have one', () => {
   const text = JSON.stringify(toJobSpecEcho({ ...manifest, spec }));
   expect(text).toContain('https://[redacted]@h/?[redacted]');
   expect(text).toContain('"token":"[redacted]"');
+});
+
+test('of a manifest that was just rendered it is the same, with the credentials of a request in it', () => {
+  const options = { tolerations: [{ key: 'a', value: 'https://u:p@h/?q=s' }] };
+  const { manifest } = render({
+    ...changes,
+    'base_model.weights_url': 'https://user:word@host/x?sig=1',
+    'tuning_parameters.note': 'see hf_abcdef and https://u:p@host/?a=b',
+    'extra_parameters.tolerations': options.tolerations,
+  });
+  const echo = toRenderedEcho(manifest);
+  expect(JSON.stringify(echo)).toBe(JSON.stringify(toJobSpecEcho(manifest)));
+  expect(JSON.stringify(echo)).toContain('https://[redacted]@h/?[redacted]');
 });

@@ -12,7 +12,10 @@ interface Trainer {
   readonly resourcesPerNode: unknown;
 }
 
-/** `metadata.job_spec` of an answer: what the runner was handed, with every credential redacted. */
+/**
+ * `metadata.job_spec` of an answer: what the runner was handed, with every credential redacted, also
+ * where an earlier version rendered it.
+ */
 export function toJobSpecEcho(manifest: TrainJobManifest): Record<string, unknown> {
   const { trainer, runtimeRef } = manifest.spec as { trainer: Trainer; runtimeRef: unknown };
   return redact({
@@ -27,4 +30,19 @@ export function toJobSpecEcho(manifest: TrainJobManifest): Record<string, unknow
     env_names: trainer.env.map(({ name }) => name),
     train_job: manifest,
   }) as Record<string, unknown>;
+}
+
+/**
+ * The same for a manifest that was just rendered: its environment, which is nearly all of it, names
+ * what is secret by key, so that it need not be looked through again.
+ */
+export function toRenderedEcho(manifest: TrainJobManifest): Record<string, unknown> {
+  const trainer = manifest.spec.trainer as Trainer;
+  const { env } = trainer;
+  const spec = { ...manifest.spec, trainer: { ...trainer, env: [] } };
+  const echo = toJobSpecEcho({ ...manifest, spec });
+  const shown = echo.train_job as { spec: { trainer: { env: readonly EnvVar[] } } };
+  shown.spec.trainer.env = env;
+  echo.env_names = env.map(({ name }) => name);
+  return echo;
 }

@@ -11,7 +11,7 @@ import { MAX_REQUEST_BYTES } from '../../../jobs/job-environment.ts';
 import { toJobIdHash, toJobName } from '../../../jobs/job-name.ts';
 import { identifyRequest } from '../../../requests/asked-forms.ts';
 import { parseTrainingRequest } from '../../../requests/parse-training-request.ts';
-import { toJobSpecEcho } from './job-spec-echo.ts';
+import { toRenderedEcho } from './job-spec-echo.ts';
 import type { ClusterCapabilities } from './manifest.ts';
 
 type Options = Parameters<typeof render>[1];
@@ -478,7 +478,7 @@ describe('credentials', () => {
         const rendered = render(body, { traits });
         const shown = [
           JSON.stringify(rendered.manifest),
-          JSON.stringify(toJobSpecEcho(rendered.manifest)),
+          JSON.stringify(toRenderedEcho(rendered.manifest)),
           JSON.stringify([...warnings, ...rendered.warnings]),
         ];
         const secrets = [...plan.fields, ...plan.queries, ...plan.env, plan.hook];

@@ -1,7 +1,7 @@
 import type { JsonObject, RunnerPlan } from '../../../jobs/job.ts';
 import type { PreparedJob } from '../../../jobs/job-runner.ts';
 import type { JobSpec } from '../../../jobs/job-spec.ts';
-import { toJobSpecEcho } from './job-spec-echo.ts';
+import { toJobSpecEcho, toRenderedEcho } from './job-spec-echo.ts';
 import {
   type ClusterCapabilities,
   renderTrainJob,
@@ -23,7 +23,7 @@ export function planTrainJob(
   capabilities: ClusterCapabilities,
 ): PreparedJob & { readonly plan: TrainJobPlan } {
   const { manifest, warnings } = renderTrainJob(spec, settings, capabilities);
-  return { plan: { manifest, spec }, secrets: {}, warnings, echo: toJobSpecEcho(manifest) };
+  return { plan: { manifest, spec }, secrets: {}, warnings, echo: toRenderedEcho(manifest) };
 }
 
 /** Keys of the record's data: the manifest under the one that version 03f9e5d reads. */

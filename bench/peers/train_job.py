@@ -8,6 +8,7 @@ from typing import Any
 from request_models import TrainingRequest
 
 SECTIONS = ("base_model", "resources", "customization", "tuning_parameters", "datasets")
+REST = {"job_id", "artifacts", "extra_parameters"}
 # Pydantic's own writer leaves these out, wherever a section has them.
 NO_CREDENTIALS: Any = {
     "base_model": {"auth_token", "huggingface_token"},
@@ -26,14 +27,17 @@ def to_name(job_id: str) -> str:
 def render_train_job(request: TrainingRequest) -> dict[str, Any]:
     """The TrainJob as a dict that ``json`` can write."""
     name = to_name(request.job_id)
-    visible = request.model_dump_json(exclude=NO_CREDENTIALS, exclude_none=True)
+    texts = {name: _section(request, name) for name in SECTIONS}
+    rest = request.model_dump_json(include=REST, exclude=NO_CREDENTIALS, exclude_none=True)
+    # The whole is put together from its sections, each of which is needed as a text too.
+    whole = ",".join([rest[:-1], *(f'"{name}":{text}' for name, text in texts.items())]) + "}"
     env = [
         {"name": "TRAINING_JOB_ID", "value": request.job_id},
         {"name": "TRAINING_BACKEND", "value": "hf-unsloth"},
-        {"name": "TRAINING_REQUEST_JSON", "value": visible.replace("$", "$$")},
+        {"name": "TRAINING_REQUEST_JSON", "value": whole.replace("$", "$$")},
         *(
-            {"name": f"TRAINING_{section.upper()}_JSON", "value": _section(request, section)}
-            for section in SECTIONS
+            {"name": f"TRAINING_{name.upper()}_JSON", "value": text.replace("$", "$$")}
+            for name, text in texts.items()
         ),
         {"name": "TRAINING_LOG_URI", "value": request.artifacts.log_uri},
         {"name": "TRAINING_OUTPUT_URI", "value": request.artifacts.output_uri},
@@ -73,6 +77,6 @@ def _section(request: TrainingRequest, name: str) -> str:
     value = getattr(request, name)
     if isinstance(value, list):
         texts = (each.model_dump_json(exclude={"auth"}, exclude_none=True) for each in value)
-        return f"[{','.join(texts)}]".replace("$", "$$")
+        return f"[{','.join(texts)}]"
     hidden = NO_CREDENTIALS.get(name, set())
-    return value.model_dump_json(exclude=hidden, exclude_none=True).replace("$", "$$")
+    return value.model_dump_json(exclude=hidden, exclude_none=True)

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { measureDeliveryRate } from './delivery-rate.ts';
 import { measureHttp } from './http-ratio.ts';
 import { measureLiveCallbacks } from './live-callbacks.ts';
+import { measureLocal } from './local.ts';
 import { measureManyJobs } from './many-jobs.ts';
 import { measureMemory } from './memory.ts';
 import { measureStart } from './start-time.ts';
@@ -37,6 +38,7 @@ const measurements: Record<string, () => Promise<string>> = {
   touched: measureTouchedCode,
   memory: measureMemory,
   start: () => measureStart({ runs: quick ? 1 : 5 }),
+  local: () => measureLocal(quick ? { jobs: 5, reads: 100 } : { jobs: 500, reads: 5000 }),
   jobs: async () => {
     const size = quick ? { jobs: 1000, idleMs: 500 } : { jobs: 100_000, idleMs: 10_000 };
     const measured = await measureManyJobs(size);

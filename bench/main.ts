@@ -1,6 +1,7 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { measureDeliveryRate } from './delivery-rate.ts';
+import { measureFirstStep } from './first-step.ts';
 import { measureHttp } from './http-ratio.ts';
 import { measureLiveCallbacks } from './live-callbacks.ts';
 import { measureLocal } from './local.ts';
@@ -39,6 +40,11 @@ const measurements: Record<string, () => Promise<string>> = {
   memory: measureMemory,
   start: () => measureStart({ runs: quick ? 1 : 5 }),
   local: () => measureLocal(quick ? { jobs: 5, reads: 100 } : { jobs: 500, reads: 5000 }),
+  'first-step': async () => {
+    const python = process.env.TRAINER_LOCAL_PYTHON;
+    if (python === undefined) return 'Left out: TRAINER_LOCAL_PYTHON names no Python that trains.';
+    return measureFirstStep(python, { runs: quick ? 1 : 3 });
+  },
   jobs: async () => {
     const size = quick ? { jobs: 1000, idleMs: 500 } : { jobs: 100_000, idleMs: 10_000 };
     const measured = await measureManyJobs(size);

@@ -5,7 +5,7 @@ import { makePythonEnvironment } from './python-environment.mjs';
 
 /** Of the locked packages; PyTorch for Linux brings NVIDIA's libraries. */
 const SIZE =
-  process.platform === 'linux' ? '3 GB to load, 5 GB on disk' : '0.3 GB to load, 1.5 GB on disk';
+  process.platform === 'linux' ? '3 GB to load, 6 GB on disk' : '0.3 GB to load, 1.5 GB on disk';
 
 /**
  * Makes ready what the local runner needs, and returns its settings as variables: a folder that jobs

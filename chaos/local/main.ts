@@ -149,14 +149,15 @@ function judge(): Record<string, string[]> {
   };
 }
 
+/** Ids of runs of this machine that still have a process. */
 function listLeftOver(): string[] {
   const all = execFileSync('sh', ['-c', 'cat /proc/[0-9]*/environ 2>/dev/null || true'], {
     encoding: 'latin1',
     maxBuffer: 1 << 28,
   });
-  const ids = new Set(
-    [...all.matchAll(/TRAINER_RUN_ID=([0-9a-f-]{36})/g)].map(([, id = '']) => id),
-  );
+  // Another machine of the same kernel may be at work, such as a service of whoever runs this.
+  const runs = new RegExp(`TRAINER_STATUS_FILE=${fixture.stateDir}/runs/([0-9a-f-]{36})/`, 'g');
+  const ids = new Set([...all.matchAll(runs)].map(([, id = '']) => id));
   return [...ids].filter((id) => findMarkedProcesses(id).length > 0);
 }
 

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -98,6 +98,20 @@ test('records that are locked refuse a POST for now, and runs go on', async () =
   other.close();
   await until('goes-on', 'succeeded');
   expect((await service.post('/train', fixture.makeBody('locked'))).status).toBe(200);
+});
+
+test('a run whose folder is removed before anybody has looked is not started again', async () => {
+  const starts = join(fixture.root, 'starts');
+  const jobs = Array.from({ length: 8 }, (_, index) => `early-${index}`);
+  for (const job of jobs) {
+    const standIn = { outcome: 'never', removes_folder: true, record_start: starts };
+    await service.post('/train', fixture.makeBody(job, standIn));
+  }
+  for (const job of jobs) {
+    expect((await until(job, 'cancelled')).body.reason).toBe('DELETED');
+  }
+  const started = readFileSync(starts, 'utf8').split('\n').filter(Boolean);
+  expect(started.toSorted()).toEqual(jobs);
 });
 
 test('a run that stands in no line is ended and its folder removed', async () => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /*
  * In place of `python -m trainer_runtime` in tests: it keeps the same protocol (status file,
@@ -17,6 +17,8 @@ const {
   // A file that every start adds a line to.
   record_start,
   ignoresTerm = false,
+  // As if by hand, before anybody has looked at it.
+  removes_folder = false,
   // Leaves a process behind in a session of its own, as torchrun's workers are.
   forks = false,
   exit_code = 1,
@@ -32,7 +34,7 @@ const write = (path, text) => {
     writeFileSync(`${path}.new`, text);
     renameSync(`${path}.new`, path);
   } catch (error) {
-    if (error.code !== 'ENOSPC') throw error;
+    if (error.code !== 'ENOSPC' && !removes_folder) throw error;
   }
 };
 const release = join(process.cwd(), 'release');
@@ -49,7 +51,8 @@ process.on('SIGTERM', () => {
   if (!ignoresTerm) end(143, 'STOPPED: Stopped by SIGTERM at step 3.');
 });
 if (record_start !== undefined) appendFileSync(record_start, `${request.job_id}\n`);
-write('environment.json', JSON.stringify(env));
+if (removes_folder) rmSync(dirname(env.TRAINER_STATUS_FILE), { recursive: true });
+else write('environment.json', JSON.stringify(env));
 if (forks) {
   spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).unref();
 }

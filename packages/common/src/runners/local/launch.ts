@@ -6,15 +6,19 @@ import type { RunFolder, RunOrder } from './run-folder.ts';
 /** The bundle has it beside its other files. */
 const SHIM = fileURLToPath(new URL('./run-shim.mjs', import.meta.url));
 
+/** Exit codes of a shim that has started no training: its own word for it, and Node's for an error. */
+const NOT_BEGUN = new Set<number | null>([10, 1]);
+
 /**
  * Starts the shim of a run in a session of its own, so that it goes on without this process.
- * `onEnd` is called when it has ended, or never came to be.
+ * `onEnd` is called when it has ended, or never came to be, with whether it may have started a
+ * training.
  */
 export function launchShim(
   folder: RunFolder,
   order: RunOrder,
   env: Readonly<Record<string, string>>,
-  onEnd: () => void,
+  onEnd: (mayHaveBegun: boolean) => void,
 ): void {
   folder.create(order);
   const errors = openSync(folder.at('shim.log'), 'a', 0o600);
@@ -25,7 +29,7 @@ export function launchShim(
       detached: true,
       stdio: ['ignore', 'ignore', errors],
     });
-    shim.once('error', onEnd).once('exit', onEnd);
+    shim.once('error', () => onEnd(false)).once('exit', (code) => onEnd(!NOT_BEGUN.has(code)));
     shim.unref();
   } finally {
     closeSync(errors);

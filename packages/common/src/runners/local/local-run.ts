@@ -17,6 +17,8 @@ export interface LocalRun {
   place: number | undefined;
   /** Its shim was started by this process and has not ended yet. */
   isLaunching: boolean;
+  /** A shim that this process started has ended, and may have started the training before. */
+  mayHaveBegun: boolean;
   /** When a shim may be started again that ended without a word. */
   launchAtMs: number;
   /** Why it could not be looked after the last time, so that this is said once. */
@@ -35,6 +37,7 @@ export function toLocalRun(row: RunRow): LocalRun {
     statusChangedAtMs: undefined,
     place: undefined,
     isLaunching: false,
+    mayHaveBegun: false,
     launchAtMs: 0,
     failure: undefined,
     turn: Promise.resolve(),

@@ -2,6 +2,7 @@ import {
   chmodSync,
   closeSync,
   existsSync,
+  linkSync,
   mkdirSync,
   openSync,
   readSync,
@@ -80,8 +81,22 @@ export class RunFolder {
     rmSync(this.path, { recursive: true, force: true });
   }
 
+  /** Keeps shims from beginning in it; false when one has. */
+  block(): boolean {
+    if (!this.exists()) return true;
+    const own = this.at('.blocked');
+    writeFileSync(own, '{}', { mode: 0o600 });
+    try {
+      linkSync(own, this.at('run.json'));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    return this.readFacts() === undefined;
+  }
+
   readFacts(): RunFacts | undefined {
-    return this.#readJson('run.json') as RunFacts | undefined;
+    const facts = this.#readJson('run.json') as Partial<RunFacts> | undefined;
+    return facts?.process === undefined ? undefined : (facts as RunFacts);
   }
 
   readTrainer(): ProcessFacts | undefined {

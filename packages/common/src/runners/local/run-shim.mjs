@@ -22,6 +22,8 @@ import { RunLog } from './run-log.mjs';
 const [folder = ''] = process.argv.slice(2);
 const at = (name) => join(folder, name);
 
+/** Says to the service that no training was started; launch.ts knows it too. */
+const NOT_BEGUN = 10;
 const POLL_MS = 200;
 const AGAIN_MS = 500;
 /** How long output may still come from a pipe whose trainer has ended. */
@@ -34,7 +36,8 @@ process.umask(0o077);
 const order = readOrder();
 /** Of run.json, held open so that no other file gets its inode. */
 const claimed = order && claim();
-if (claimed !== undefined) await run();
+if (claimed === undefined) process.exit(NOT_BEGUN);
+await run();
 
 /** Undefined when the run was given up before this process came to be. */
 function readOrder() {

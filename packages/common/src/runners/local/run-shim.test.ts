@@ -7,6 +7,9 @@ import { LocalFixture } from '../../../test/local/local-fixture.ts';
 import { identifyProcess } from './process-facts.mjs';
 import { RunFolder, type RunOrder } from './run-folder.ts';
 
+/** What a shim that has started nothing ends with. */
+const NOT_BEGUN = 10;
+
 const SHIM = fileURLToPath(new URL('./run-shim.mjs', import.meta.url));
 let fixture: LocalFixture;
 beforeAll(async () => {
@@ -66,18 +69,25 @@ test('of several shims of one run one starts the trainer', async () => {
   const winner = folder.readFacts()?.process.pid;
   const isLoser = ({ shim }: { shim: ChildProcess }) => shim.pid !== winner;
   const losers = shims.filter(isLoser).map(({ ended }) => ended);
-  expect(await Promise.all(losers)).toEqual([0, 0, 0]);
+  expect(await Promise.all(losers)).toEqual([NOT_BEGUN, NOT_BEGUN, NOT_BEGUN]);
+  expect(folder.block()).toBe(false);
   expect(readFileSync(folder.at('log'), 'utf8')).toBe('');
   fixture.release(runId);
   await Promise.all(shims.map(({ ended }) => ended));
   expect(folder.readExit()).toMatchObject({ code: 0 });
 });
 
-test('starts nothing in a folder that is gone, or that was told to stop', async () => {
+test('starts nothing in a folder that is gone, that is blocked, or that was told to stop', async () => {
   const gone = makeRun();
   gone.folder.remove();
-  expect(await startShim(gone.folder, gone.runId).ended).toBe(0);
+  expect(await startShim(gone.folder, gone.runId).ended).toBe(NOT_BEGUN);
   expect(gone.folder.exists()).toBe(false);
+  const blocked = makeRun();
+  expect(blocked.folder.block()).toBe(true);
+  expect(await startShim(blocked.folder, blocked.runId).ended).toBe(NOT_BEGUN);
+  expect(blocked.folder.readFacts()).toBeUndefined();
+  // As after a service that was killed before it removed the folder.
+  expect(blocked.folder.block()).toBe(true);
   const stopped = makeRun();
   stopped.folder.writeStop(1000);
   await startShim(stopped.folder, stopped.runId).ended;

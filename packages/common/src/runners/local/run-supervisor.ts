@@ -79,8 +79,8 @@ export class RunSupervisor {
   /** Takes a run over from an earlier process; one that was never started waits again. */
   async adopt(run: LocalRun): Promise<void> {
     const folder = this.folderOf(run.row);
-    if (run.row.state !== 'claimed' || folder.readFacts() !== undefined) return;
-    // A shim that is still on its way finds no folder to begin in.
+    // A shim that is still on its way must not begin in a folder that is about to go.
+    if (run.row.state !== 'claimed' || !folder.block()) return;
     folder.remove();
     run.row = await this.#parts.table.move(run.row, 'queued');
   }
@@ -119,7 +119,7 @@ export class RunSupervisor {
 
   /** No shim has begun, or its folder was removed by hand. */
   async #lookForShim(run: LocalRun, folder: RunFolder): Promise<boolean> {
-    if (run.row.state === 'running') {
+    if (run.row.state === 'running' || run.mayHaveBegun) {
       // The shim, too, ends itself and the training when it finds its folder gone.
       return killMarkedProcesses(run.row.runId) ? this.#remove(run, folder) : true;
     }
@@ -160,8 +160,9 @@ export class RunSupervisor {
       ...{ row, plan, folder, pool, secrets, base, roots, allowedHosts, graceMs },
     });
     run.isLaunching = true;
-    launchShim(folder, order, env, () => {
+    launchShim(folder, order, env, (mayHaveBegun) => {
       run.isLaunching = false;
+      run.mayHaveBegun = mayHaveBegun;
       onShimEnd();
     });
     return true;

@@ -50,7 +50,10 @@ function makeSecretRequest(webhookUrl: string): Record<string, unknown> {
     extra_parameters: {
       trainer_env: { MY_KEY: secret('env'), LOUD: argument, LINK: signed('env-url') },
       trainer_command: ['train', `--key=${argument}`],
-      trainer_args: ['--url', signed('argument-url')],
+      trainer_args: [
+        ...['--url', signed('argument-url'), '--hub_token', secret('argument-after')],
+        ...[`--api-key=${secret('argument-assigned')}`, `WANDB_API_KEY=${secret('argument-env')}`],
+      ],
       password: secret('extra'),
       nested: { deep: [{ access_token: secret('nested') }] },
       mock: { submitted_seconds: 0, running_seconds: 0.2, outcome: 'failed' },

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { targets } from './targets.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const [name = ''] = process.argv.slice(2);
+const [name = '', ...options] = process.argv.slice(2);
 
 if (!Object.hasOwn(targets, name)) {
   console.error(`Name what to mutate: ${Object.keys(targets).join(', ')}.`);
@@ -14,7 +14,7 @@ if (!Object.hasOwn(targets, name)) {
   const stryker = here('node_modules/@stryker-mutator/core/bin/stryker.js');
   process.exitCode =
     run('npx', [...install, '--silent'], here('.')) ||
-    run(process.execPath, [stryker, 'run', here('stryker.config.mjs')], here('..'));
+    run(process.execPath, [stryker, 'run', here('stryker.config.mjs'), ...options], here('..'));
 }
 
 function run(command, args, cwd) {

@@ -1,4 +1,4 @@
-/** A reason to stop that is told to the user as one sentence, without a stack trace. */
+/** A reason to stop that the user sees as one sentence, without a stack trace. */
 export class Refusal extends Error {
   constructor(message, { exitCode = 1 } = {}) {
     super(message);

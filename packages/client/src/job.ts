@@ -15,12 +15,12 @@ type WithLaterFields<T> = T & { readonly [field: string]: unknown };
 /** The body of `submit`. */
 export type TrainingRequest = TrainingRequestInput;
 
-/** A job as the services tell it. */
+/** A job as the services answer it. */
 export type Job = WithLaterFields<
   Omit<TrainingResponse, 'status'> & { readonly status: OrLater<JobStatus> }
 >;
 
-/** What a webhook is told of a job. */
+/** What a webhook receives about a job. */
 export type JobEvent = WithLaterFields<
   Omit<CallbackEvent, 'status'> & { readonly status: OrLater<JobStatus> }
 >;

@@ -25,7 +25,7 @@ export interface CallOptions {
 }
 
 export interface WaitOptions extends CallOptions {
-  /** Told the job at first, and whenever its status, reason, detail or progress changed. */
+  /** Called with the job at first, and whenever its status, reason, detail or progress has changed. */
   readonly onProgress?: (job: Job) => void;
 }
 

@@ -95,7 +95,7 @@ function readHeader(headers: CallbackRequest['headers'], name: string): string |
   return [key === undefined ? undefined : headers[key]].flat()[0];
 }
 
-/** In a time that tells nothing of where they differ. */
+/** In constant time, so that it does not show where they differ. */
 function isSame(left: string, right: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(left), digest(right));

@@ -14,7 +14,7 @@ interface ErrorOptions {
 }
 
 /**
- * An outcome that the caller of the API is to be told. Its message and violations are written for
+ * An outcome that the API's caller sees. Its message and violations are written for
  * people and go out as they are, so they never hold a credential; `cause` stays inside. The
  * functions of `errors` make them.
  */
@@ -71,7 +71,7 @@ export const errors = {
   emptyBody: () =>
     new TrainerError('MALFORMED_BODY', 'The body is empty; it must be one JSON object.'),
   bodyNotUtf8: () => new TrainerError('MALFORMED_BODY', 'The body is not valid UTF-8.'),
-  /** `place` as the JSON parser tells it: `(line 1 column 2)`. */
+  /** `place` as the JSON parser reports it: `(line 1 column 2)`. */
   bodyNotJson: (place: string | undefined) =>
     new TrainerError(
       'MALFORMED_BODY',
@@ -211,7 +211,7 @@ export const errors = {
     new TrainerError('CLUSTER_UNAVAILABLE', detail, { retryAfterSeconds: 30 }),
   /** What the job was made for has changed; `detail` is one sentence. */
   startOutdated: (detail: string) => new TrainerError('CLUSTER_UNAVAILABLE', detail, AT_ONCE),
-  /** The job was refused, and whether its record still stands is not known: repeating it tells. */
+  /** The job was refused, and it is not known whether its record still exists: repeating the request finds out. */
   refusalUncertain: (refusal: TrainerError) =>
     new TrainerError(
       'CLUSTER_UNAVAILABLE',

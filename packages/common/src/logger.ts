@@ -33,7 +33,7 @@ export function createLogger(
   return pino(options, destination);
 }
 
-/** Causes are told by name only: what libraries put into their messages is not ours to judge. */
+/** Causes are logged by name only: what libraries put into their messages is not ours to judge. */
 function serializeError(error: unknown) {
   if (!(error instanceof Error)) return { message: 'not an Error' };
   const { name, message, stack, cause } = error;

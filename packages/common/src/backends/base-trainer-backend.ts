@@ -27,7 +27,7 @@ export abstract class BaseTrainerBackend {
   abstract readonly title: string;
   /** A body that it takes, which its documentation shows. */
   abstract readonly example: Readonly<Record<string, unknown>>;
-  /** What it demands of a request, in the order in which violations are told. */
+  /** What it demands of a request, in the order in which violations are reported. */
   abstract readonly rules: readonly Rule[];
 
   /** The keys of `extra_parameters` that it adds to those of every service. */

@@ -123,7 +123,7 @@ const gpusDivideOverNodes = rule(
   'resources.gpus',
   ['extra_parameters.num_nodes'],
   ({ resources, extra_parameters }) => {
-    // What the nodes name is judged by itself.
+    // What the nodes name is checked on its own.
     if (findAccelerators(extra_parameters.resources_per_node).size > 0) return undefined;
     if (resources.gpus % extra_parameters.num_nodes === 0) return undefined;
     return `resources.gpus (${resources.gpus}) must divide evenly by extra_parameters.num_nodes (${extra_parameters.num_nodes}).`;

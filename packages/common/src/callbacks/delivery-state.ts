@@ -67,7 +67,7 @@ export class DeliveryState {
   }
 
   /**
-   * Begins anew with what a leader before left: whatever that one was sending has been cut off by
+   * Starts with what a previous leader left: whatever that one was sending has been cut off by
    * now at the latest.
    */
   inherit(nowMs: number): void {

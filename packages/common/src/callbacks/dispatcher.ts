@@ -105,7 +105,7 @@ export class Dispatcher {
   }
 
   /**
-   * Sends nothing more, and cuts off what is on its way after a moment, since nobody else may lead
+   * Sends nothing more, and aborts what is in flight after a moment, since nobody else may lead
    * until then; harmless when repeated.
    */
   async close(): Promise<void> {

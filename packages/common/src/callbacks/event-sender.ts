@@ -32,7 +32,7 @@ export class EventSender {
     { kind, id, body }: EncodedEvent,
   ): Promise<PostResult | undefined> {
     const { leadership, webhookClient, signer, metrics, clock } = this.#parts;
-    // Asked last: whoever was paused for long must not send what another sends by now.
+    // Checked last: a process that was paused for long must not send what another sends by now.
     if (!leadership.isLeader()) return undefined;
     const result = await webhookClient.post({
       url: webhookUrl,

@@ -18,7 +18,7 @@ export interface EncodedEvent {
 
 export interface UpdateEventOptions {
   readonly sequence: number;
-  /** Tells apart the events of two processes, whatever their numbers. */
+  /** Distinguishes the events of two processes, whatever their numbers. */
   readonly processId: string;
   readonly nowMs: number;
   /** What is sent for `submitted`. */

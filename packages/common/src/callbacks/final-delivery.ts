@@ -58,7 +58,7 @@ export class FinalDelivery {
     state.unrecorded = state.unrecorded.filter((attempt) => !attempts.includes(attempt));
     const { settled, nextAttemptAtMs } = recorded?.delivery ?? {};
     if (recorded === undefined || settled !== undefined) return { do: 'forget' };
-    // Without a time, somebody asked for a replay meanwhile, which is offered by itself.
+    // Without a time, somebody asked for a replay meanwhile, which the controller offers.
     if (nextAttemptAtMs === undefined) return { do: 'nothing' };
     return { do: 'wait', untilMs: nextAttemptAtMs };
   }

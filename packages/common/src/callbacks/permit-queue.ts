@@ -7,7 +7,7 @@ import { OriginLimiter, type OriginLimiterOptions, toShare } from './origin-limi
 /** Permission for one POST to an origin. */
 export interface Permit {
   readonly origin: string;
-  /** Tells what became of the POST, undefined when none was made; harmless when repeated. */
+  /** Reports the outcome of the POST, undefined when none was made; harmless when repeated. */
   readonly release: (result: PostResult | undefined) => void;
 }
 

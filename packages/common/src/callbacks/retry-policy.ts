@@ -25,7 +25,7 @@ export function toRetryDelayMs(
 
 /**
  * How many failures in a row it takes to give up after a period: as many as it holds with the
- * longest delays, ten at most. Time in which nobody asked says nothing about a receiver.
+ * longest delays, ten at most. Time without an attempt says nothing about a receiver.
  */
 export function toLeastAttempts(periodMs: number): number {
   const fitting = Math.floor(Math.log2(periodMs / (RETRY.firstMs * LONGEST) + 1)) + 1;

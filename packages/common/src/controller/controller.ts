@@ -13,7 +13,7 @@ import { LastWords, type LastWordsParts } from './last-words.ts';
 import { toPlanChange } from './plan-change.ts';
 import { toObservedEnd, toRefused, toUnplanned } from './terminal-states.ts';
 
-/** Told of every record that is known to be current, so that what is due to a webhook goes out. */
+/** Receives every record that is known to be current, and sends what is due to its webhook. */
 export interface RecordSink {
   takeOver(): void;
   offer(record: JobRecord): void;

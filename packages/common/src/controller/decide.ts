@@ -96,7 +96,7 @@ function decideEnded(
   const isOwn = isRunOf(record, seen);
   const isSettled = record.delivery.settled !== undefined;
   if (isOwn && !seen.isStopping) {
-    // Only a run that ended by itself is kept for people to look at; any other must not go on, nor
+    // Only a run that ended without being stopped is kept for people to look at; any other must not go on, nor
     // may one that its platform started again after its end.
     const endedByItself = record.state.status !== 'cancelled' && isTerminal(seen.status);
     if (!endedByItself || nowMs >= runEndsAtMs) return act({ do: 'stop' });

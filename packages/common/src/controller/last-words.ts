@@ -23,7 +23,7 @@ export class LastWords {
 
   /**
    * The state as it is written: with the last words where it was made of `seen` and these have some.
-   * Without every value that must not be in them nobody is shown them.
+   * They are left out unless every value that must not be in them is known.
    * @throws TrainerError CLUSTER_UNAVAILABLE
    */
   async quote(

@@ -167,7 +167,7 @@ export class Submitter {
     const updated = await this.#quietly(record, 'update', () =>
       store.update(record, toPlanChange(record, prepared)),
     );
-    // Whoever changed the record meanwhile, or the controller, goes on from there.
+    // Whoever changed the record meanwhile, or the controller, continues from there.
     if (updated === undefined) return { record, planned, result: undefined };
     const { plan, echo } = prepared;
     const replanned = { asked: planned.asked, plan, echo };

@@ -1,7 +1,7 @@
 import type { JobRecord, JobState } from '../jobs/job.ts';
 import { isRunOf, type Observation, type SeenRun } from '../jobs/observation.ts';
 
-/** The end that the run came to by itself. */
+/** The end that the run reached without being stopped. */
 export function toObservedEnd(record: JobRecord, seen: SeenRun, nowMs: number): JobState {
   return {
     status: seen.status,

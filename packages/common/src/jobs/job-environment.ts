@@ -117,7 +117,7 @@ export function buildJobEnvironment(
   plain('AWS_ENDPOINT_URL', parts.storage.endpoint);
   keepFurtherCredentials(request, own, secret);
   for (const [name, value] of Object.entries(env)) {
-    // What stands in a Secret of the platform is the platform's to look up.
+    // The platform looks up what is in one of its own Secrets.
     if (typeof value === 'string') secret(name, value);
     else {
       variables.delete(name);
@@ -194,7 +194,7 @@ function toCredentials(auth: StorageAuth | undefined): Credentials {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-/** What the datasets and the artifacts carry besides the one set that the SDKs find by itself. */
+/** What the datasets and the artifacts carry besides the one set that the SDKs find on their own. */
 function keepFurtherCredentials(
   request: TrainingRequest,
   own: Credentials,

@@ -20,14 +20,14 @@ export type StartOutcome =
   | { readonly outcome: 'started'; readonly runId: string }
   /** It will never run as it stands; `detail` is one sentence in the place's own words. */
   | { readonly outcome: 'refused'; readonly detail: string }
-  /** Its place has changed since it was prepared: keep what was prepared anew, then start again. */
+  /** Its place has changed since it was prepared: keep the new plan, then start again. */
   | { readonly outcome: 'replanned'; readonly prepared: Omit<PreparedJob, 'secrets'> }
   /** Our own account may not start anything; what it lacks is in the log, `detail` is for callers. */
   | { readonly outcome: 'forbidden'; readonly detail: string }
   /** Not now: something else of that name is still going away, or the outcome is not known. */
   | { readonly outcome: 'later'; readonly detail: string };
 
-/** Reads the secret values of the job anew; undefined once they or the job are gone. */
+/** Reads the secret values of the job from the store; undefined once they or the job are gone. */
 export type ReadSecrets = () => Promise<Secrets | undefined>;
 
 /**

@@ -29,7 +29,7 @@ export type ClusterOptions = Pick<
   | 'tolerations'
   | 'image_pull_secrets'
 > & {
-  /** Variables whose values stand in Secrets of the cluster, by name. */
+  /** Variables whose values are in Secrets of the cluster, by name. */
   readonly secret_variables: Readonly<Record<string, SecretVariable>>;
 };
 

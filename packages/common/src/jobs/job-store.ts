@@ -38,7 +38,7 @@ export interface JobStore {
   getLive(name: string): Promise<JobRecord | undefined>;
   list(): Iterable<JobRecord>;
   count(): number;
-  /** The whole payload, read anew: callers keep nothing of it longer than they need. */
+  /** The whole payload, read without a cache: callers keep nothing of it longer than they need. */
   readPayload(record: JobRecord): Promise<JobPayload | undefined>;
   /** What was asked and what was made of it; changes only with the record's version. */
   readPlan(record: JobRecord): Promise<PlannedJob | undefined>;

@@ -11,7 +11,7 @@ export type Observation =
       readonly runId: string;
       /** The uid of the record that the run belongs to. */
       readonly recordUid: string | undefined;
-      /** It was told to stop and is on its way out. */
+      /** It has been asked to stop and is ending. */
       readonly isStopping: boolean;
       readonly status: JobStatus;
       readonly reason: Reason;
@@ -46,14 +46,14 @@ export function isRunOf(record: JobRecord, seen: Observation | undefined): seen 
   return seen.recordUid === record.uid || seen.runId === record.runId;
 }
 
-/** Whether the state of a view is a change, worth a write and a callback, or only says it anew. */
+/** Whether the state of a view is a change, worth a write and a callback, or only repeats it. */
 export function isChangeOf({ state }: JobRecord, next: JobState): boolean {
   return next.status !== state.status || next.reason !== state.reason;
 }
 
 /**
  * What may be said now. An end counts only once it is latched in the record, since a runner may
- * revoke it: until then a run that has ended is told as running. A job that is known to have begun,
+ * revoke it: until then a run that has ended is shown as running. A job that is known to have begun,
  * by the record or by what is seen, never goes back to `submitted`. `sinceMs` is when this was first
  * seen.
  */

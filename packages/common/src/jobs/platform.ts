@@ -18,7 +18,7 @@ export interface Platform {
   /** Addresses of the platform's own API, which no webhook may point to. */
   readonly apiEndpoints: readonly { readonly address: string; readonly port: number }[];
   /**
-   * Secret values of the operator's that jobs use beside their own, so that they are shown to nobody;
+   * Secret values of the operator's that jobs use beside their own, so that they can be masked;
    * undefined when they cannot be read.
    */
   readonly readSharedSecrets?: () => Promise<Secrets | undefined>;
@@ -31,7 +31,7 @@ export interface Platform {
   readonly degradedReason?: () => string | undefined;
   /** Adds what it alone measures. */
   readonly registerMetrics?: (registry: Registry) => void;
-  /** Connects; harmless failures are retried behind it, and `behindForMs` of the parts tells of them. */
+  /** Connects; harmless failures are retried behind it, and `behindForMs` of the parts shows them. */
   open(): Promise<void>;
   /** Gives up leadership and connections; harmless when repeated. */
   close(): Promise<void>;

@@ -35,7 +35,7 @@ export const REASONS = [
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
-/** Reasons of waiting that only whoever looks into it can tell. */
+/** Reasons of waiting that only a diagnosis finds. */
 export const DIAGNOSED_REASONS: readonly Reason[] = [
   'INSUFFICIENT_RESOURCES',
   'QUOTA_EXCEEDED',

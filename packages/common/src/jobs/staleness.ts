@@ -14,7 +14,7 @@ export function behindForMs({ store, runner }: Caches): number {
   return Math.max(store.behindForMs(), runner.behindForMs());
 }
 
-/** A sentence on jobs being told as they were; undefined while they are not, or nothing is known. */
+/** A sentence that answers show old states; undefined while they do not, or nothing is known. */
 export function stalenessReason(caches: Caches): string | undefined {
   const behindMs = behindForMs(caches);
   if (!isStale(behindMs) || !Number.isFinite(behindMs)) return undefined;
@@ -22,7 +22,7 @@ export function stalenessReason(caches: Caches): string | undefined {
   return `Jobs are told as they were ${seconds} s ago.`;
 }
 
-/** Whether what has missed changes for so long is too old to be told without saying so. */
+/** Whether a state that may lack changes for so long must be marked as old. */
 export function isStale(behindMs: number): boolean {
   return behindMs > STALE_AFTER_MS;
 }

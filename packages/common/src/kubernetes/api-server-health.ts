@@ -8,7 +8,7 @@ import { OutageLog, toWholeMs } from './outage-log.ts';
 export interface ApiServerHealthParts {
   readonly clock: Clock;
   readonly logger: Logger;
-  /** For how long caches may have missed changes, which its log lines tell. */
+  /** For how long caches may have missed changes, which its log lines show. */
   readonly behindForMs: () => number;
 }
 

@@ -5,7 +5,7 @@ const OPENS_AFTER = 5;
 /** How often one call is let through to see whether it is over. */
 const TRIAL_MS = 5000;
 
-/** Holds calls back while a server does not answer, so that their senders are told so at once. */
+/** Holds calls back while a server does not answer, so that they fail at once. */
 export class Circuit {
   readonly #clock: Clock;
   #failuresInRow = 0;

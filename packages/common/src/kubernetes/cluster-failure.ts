@@ -15,7 +15,7 @@ export function toClusterFailure(error: unknown, logger: Logger): unknown {
   if (!(error instanceof ApiError)) return error;
   const { status, serverMessage, retryAfterSeconds } = error;
   if (status !== undefined && status < 500 && !NOT_OUR_CALL.has(status)) return error;
-  // An outage is told once for all calls.
+  // An outage is logged once for all calls.
   if (!isOutage(error)) {
     const { message: failure } = error;
     logger.error({ failure, server_message: serverMessage }, 'Kubernetes API call failed');

@@ -110,7 +110,7 @@ class HttpApiClient implements ApiClient {
       },
       body: body === undefined ? null : JSON.stringify(body),
     });
-    // An aborted call that still waits for its connection is told so only when that has failed.
+    // An aborted call that still waits for its connection would reject only when that has failed.
     return untilAborted(answer, options.signal);
   }
 }

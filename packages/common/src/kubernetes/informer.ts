@@ -149,7 +149,7 @@ export class Informer<T extends CachedObject, V> {
         if (clock.monotonic() - listedAtMs > HEALTHY_MS) failures = 0;
         const delayMs = retryDelayMs(failures, error, this.#options.random);
         const isListed = Number.isFinite(listedAtMs);
-        // A watch may break once, and an outage is told once for all calls.
+        // A watch may break once, and an outage is logged once for all calls.
         const isToBeTold = isListed ? failures > 0 : !isToldAsOutage(error);
         if (isToBeTold) this.#log.failed(error);
         failures += 1;
@@ -259,12 +259,12 @@ export class Informer<T extends CachedObject, V> {
     return { labelSelector, fieldSelector };
   }
 
-  /** What changed, and what did not, so that a listener that missed something is told again. */
+  /** What changed, and what did not, so that a listener that missed something gets it again. */
   *#everything(changes: readonly CacheChange<V>[]): Iterable<CacheChange<V>> {
     yield* changes;
-    const told = new Set(changes.map(({ name }) => name));
+    const changed = new Set(changes.map(({ name }) => name));
     for (const [name, value] of this.#cache.entries()) {
-      if (!told.has(name)) yield { name, value, previous: value };
+      if (!changed.has(name)) yield { name, value, previous: value };
     }
   }
 

@@ -20,7 +20,7 @@ export interface Sighting {
   readonly expiresAtMs: number;
 }
 
-/** As long as Kubernetes' own leader election, so that a slow API server leaves nobody without a leader. */
+/** As long as Kubernetes' own leader election, so that a slow API server does not cost a backend its leader. */
 export const LEASE_SECONDS = 15;
 
 /** The sighting of a Lease read at monotonic `nowMs`; an unchanged one keeps its first. */

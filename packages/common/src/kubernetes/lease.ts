@@ -131,7 +131,7 @@ export class LeaseLeadership implements Leadership {
     }
   }
 
-  /** Takes note of until when somebody else holds the Lease, and numbers what it tells. */
+  /** Notes until when somebody else holds the Lease, and the time that its numbers have reached. */
   #see(lease: Lease): void {
     this.#sighting = toSighting(lease, this.#sighting, this.#parts.clock.monotonic());
     if (lease.spec?.holderIdentity === this.#identity) return;
@@ -178,7 +178,7 @@ export class LeaseLeadership implements Leadership {
 
   #expire(): void {
     const leftMs = this.#deadlineMs - this.#parts.clock.monotonic();
-    // Timers may fire a moment early, and nobody else would come back to this.
+    // Timers may fire a moment early, and nothing else would check this again.
     if (leftMs <= 0) this.#lose();
     else this.#disarm = this.#parts.clock.schedule(leftMs, () => this.#expire());
   }

@@ -15,7 +15,7 @@ interface RawConfig {
 /**
  * Where the cluster is and who we are: from `path`, else from `KUBECONFIG`, the home directory's
  * kubeconfig or the pod's service account.
- * @throws ConfigError when none of them describes a cluster, or nobody that we could be there.
+ * @throws ConfigError when none of them describes a cluster, or no account to use there.
  */
 export async function loadKubeConfig(path: string | undefined): Promise<KubeConfig> {
   // Costs most of a second and 90 MB, so that only the Kubernetes mode pays for it.
@@ -55,7 +55,7 @@ function readTokenFiles(file: string): ReadonlyMap<string, string> {
   );
 }
 
-/** As `kubectl` does, the file goes before a token that stands beside it. */
+/** As `kubectl` does, the file is preferred to a token beside it. */
 function withTokenFile(user: User, tokenFile: string | undefined): User {
   if (tokenFile === undefined) return user;
   const { token: _token, ...rest } = user;

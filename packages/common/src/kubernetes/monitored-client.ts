@@ -12,7 +12,7 @@ export interface MonitoredClientParts {
 }
 
 /**
- * A client that measures its calls, tells `health` how they went, and fails at once, as with no
+ * A client that measures its calls, reports their outcomes to `health`, and fails at once, as with no
  * answer, while `health` says that the API server is away.
  */
 export class MonitoredClient implements ApiClient {

@@ -6,11 +6,11 @@ export interface OutageLogParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly messages: { readonly begins: string; readonly goesOn: string; readonly ends: string };
-  /** What each line tells beside the failure. */
+  /** What each line holds beside the failure. */
   readonly describe?: () => object;
 }
 
-/** How often an outage that goes on is told. */
+/** How often an outage that lasts is logged. */
 const REPEAT_MS = 60_000;
 /** A failure this soon after the last one belongs to the same outage, whatever succeeded between. */
 const QUIET_MS = 5000;

@@ -1,6 +1,6 @@
 import { toOneLine } from '../jobs/outside-text.ts';
 
-/** Causes that pass by themselves, wherever in a chain of messages they are named. */
+/** Temporary causes, wherever in a chain of messages they are named. */
 const PASSING =
   /failed calling webhook|context deadline exceeded|connection refused|connection reset|no endpoints available|object has been modified|operation cannot be fulfilled|too many requests|etcdserver|informer to sync|unable to create new content in namespace|is being (deleted|terminated)|status unknown for quota|only one reference can have controller|service unavailable|internal server error|EOF$/i;
 /** As the API server and Go's network say it, since a policy may be about time-outs, too. */
@@ -11,7 +11,7 @@ const QUOTED = /"(?:[^"\\]|\\.)*"|'[^'\s]*'/g;
 const QUOTA =
   /exceeded quota: ([^\s,]+), requested: (.+?), used: (.+?), limited: (.+?)(?=$|\]|; )/s;
 
-/** Whether what stands in the way is expected to go away without anyone's doing. */
+/** Whether the obstacle is expected to go away without anyone's help. */
 export function hasPassingCause(message: string): boolean {
   const words = withoutValues(message).replaceAll(QUOTED, '""');
   return PASSING.test(words) || TIMED_OUT.test(words);

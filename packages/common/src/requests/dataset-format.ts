@@ -11,7 +11,7 @@ const BY_EXTENSION: Readonly<Record<string, DatasetFormat>> = {
 };
 const COMPRESSION = /\.(gz|zst|bz2|xz)$/;
 
-/** The format that a source's scheme or extension tells, also of a compressed file. */
+/** The format that follows from a source's scheme or extension, also for a compressed file. */
 export function tellFormat(source: string): DatasetFormat | undefined {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(source)?.[1]?.toLowerCase() ?? '';
   if (Object.hasOwn(BY_SCHEME, scheme)) return BY_SCHEME[scheme];

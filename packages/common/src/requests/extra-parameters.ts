@@ -29,7 +29,7 @@ const words = z
 
 const simulatedSeconds = z.number().min(0).max(31_536_000);
 
-/** What the mock runner is asked to play for one job; other runners ignore it. */
+/** What the mock runner is asked to simulate for one job; other runners ignore it. */
 export const MockScriptSchema = z.object({
   submitted_seconds: optional(simulatedSeconds).describe('How long the job stays submitted'),
   running_seconds: optional(simulatedSeconds).describe('How long it then runs'),
@@ -113,7 +113,7 @@ export const ExtraParametersSchema = z
       "Job whose last checkpoint is gone on from: its id, its result's URI, or a checkpoint's",
     ),
     mock: optional(MockScriptSchema).describe(
-      'What the mock runner plays; other runners ignore it',
+      'What the mock runner simulates; other runners ignore it',
     ),
   })
   .meta({ id: 'ExtraParameters' });

@@ -1,7 +1,7 @@
 import { errors } from '../errors.ts';
 import { toPath } from './format-issue.ts';
 
-/** Where something stands in a text, both counted from 1. */
+/** Where something is in a text, both counted from 1. */
 export interface TextPlace {
   readonly line: number;
   readonly column: number;
@@ -34,7 +34,7 @@ type Expected =
   | 'nothing';
 
 /**
- * What `JSON.parse` does not tell of a text: the place of every kind of fault, without repeating
+ * What `JSON.parse` does not report about a text: the place of every kind of fault, without repeating
  * what stands there, and the integers beyond 2^53. Walks without recursion.
  */
 export function examineJson(text: string): JsonFindings {

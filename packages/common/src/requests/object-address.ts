@@ -29,7 +29,7 @@ export function toObjectAddresses(text: string, salt: string): string {
   );
 }
 
-/** A text that tells whether two values are equal, but not what they are. */
+/** A text that shows whether two values are equal, but not what they are. */
 export function toSaltedDigest(value: string, salt: string): string {
   return hash('sha256', `${salt}\0${value}`, 'base64url');
 }

@@ -44,7 +44,7 @@ export const imagePullSecrets = z
   .max(50)
   .transform((list) => list.map((item) => (typeof item === 'string' ? item : item.name)));
 
-/** Fields of a pod that people expect here, and that nobody acts on. */
+/** Fields of a pod that people expect here, and that are ignored. */
 export const IGNORED_POD_FIELDS: ReadonlySet<string> = new Set(
   [
     ...['volumes', 'volume_mounts', 'affinity', 'security_context', 'pod_security_context'],

@@ -28,7 +28,7 @@ export const ProblemSchema = z
   .meta({ id: 'Problem' });
 export type Problem = z.output<typeof ProblemSchema>;
 
-/** What the caller is told of an error. */
+/** What the caller sees of an error. */
 export function toProblem(error: TrainerError, requestId: string): Problem {
   return {
     type: `urn:trainer:error:${error.code.toLowerCase().replaceAll('_', '-')}`,

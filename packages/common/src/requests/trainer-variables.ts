@@ -10,7 +10,7 @@ const secretKey = z.strictObject({
     }),
   }),
 });
-/** A variable whose value stands in a Secret that the request does not bring. */
+/** A variable whose value is in a Secret that the request does not bring. */
 export interface SecretVariable {
   readonly valueFrom: z.output<typeof secretKey>;
 }

@@ -19,7 +19,7 @@ export const PROVIDERS = [
 ] as const;
 export const METHODS = ['full', 'lora', 'qlora', 'peft', 'adapter'] as const;
 
-// What stands in the description must mean the same to JavaScript without flags, Python and RE2.
+// Patterns of the description must mean the same to JavaScript without flags, Python and RE2.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
 const NO_CONTROL = /^[^\x00-\x1f\x7f-\x9f]*$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there.
@@ -197,7 +197,7 @@ const DatasetSchema = z
       'URI or path, such as `s3://bucket/data.jsonl` or `hf://org/dataset`',
     ),
     format: optional(z.enum([...DATASET_FORMATS, 'auto'])).describe(
-      'How the dataset is written; `auto`, and none, are told by the extension or the scheme of the source',
+      'How the dataset is written; with `auto`, or without it, the extension or the scheme of the source decides',
     ),
     split: optional(text).describe('Part of the dataset, such as `train`'),
     streaming: withDefault(z.boolean(), false).describe('Read while training instead of before'),
@@ -257,7 +257,7 @@ const CallbacksSchema = z
         .refine((value) => !hasUserInfo(value), {
           error: 'must hold no user name or password; callbacks.auth_header is the place for them',
         }),
-    ).describe('Told every change of the job, and how it ended'),
+    ).describe('Receives every change of the job, and how it ended'),
     auth_header: credential(
       optional(
         z
@@ -269,7 +269,7 @@ const CallbacksSchema = z
       ),
     ).describe('Credential: sent as `Authorization` of each callback'),
     event_filter: optional(z.array(JobStatusSchema)).describe(
-      'Tell only these statuses, and the end always; all of them when not given',
+      'Send only these statuses, and the end always; all of them when not given',
     ),
   })
   .meta({ id: 'Callbacks' });
@@ -285,7 +285,7 @@ const RequestSchema = z
     tuning_parameters: section(rewritten(renameTuning, TuningParametersSchema)).describe(
       'Hyperparameters; keys that are not listed reach the trainer untouched',
     ),
-    callbacks: optional(CallbacksSchema).describe('Whom to tell of the job'),
+    callbacks: optional(CallbacksSchema).describe('Which webhook receives events of the job'),
     extra_parameters: extrasSection(ExtraParametersSchema),
   })
   .meta({ id: 'TrainingRequest' });

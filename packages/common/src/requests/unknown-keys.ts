@@ -8,7 +8,7 @@ const ALIASES = new Set([
   ...[...Object.keys(TUNING_ALIASES), ...RUNTIME_SETTINGS].map((key) => `tuning_parameters.${key}`),
 ]);
 
-/** They are kept with the job and told with each of its answers. */
+/** They are kept with the job and repeated in each of its answers. */
 const MAX_SENTENCES = 20;
 
 /**

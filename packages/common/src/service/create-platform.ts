@@ -45,7 +45,7 @@ function createMemoryPlatform(config: Config, clock: Clock): Platform {
 }
 
 /**
- * Which addresses trainings of this machine may be sent to, as far as their text tells; the training
+ * Which addresses trainings of this machine may be sent to, as far as their text shows; the training
  * runtime judges what it dials.
  */
 function createUrlRefusal(allowedHosts: readonly string[]): (url: string) => string | undefined {

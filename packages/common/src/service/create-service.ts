@@ -133,7 +133,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
   };
 }
 
-/** Tells at submission what can be known then; what a name resolves to is judged at each POST. */
+/** Refuses at submission what can be known then; what a name resolves to is checked at each POST. */
 function createWebhookRule(policy: AddressPolicy): Rule {
   return rule('callbacks.webhook_url', [], ({ callbacks }) => {
     const url = callbacks?.webhook_url;

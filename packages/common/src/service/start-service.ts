@@ -4,7 +4,7 @@ import { ConfigError, parseConfig } from '../config.ts';
 import { createLogger } from '../logger.ts';
 import { createService } from './create-service.ts';
 
-/** How long what is in flight may take once the process was told to end. */
+/** How long what is in flight may take once the process was asked to end. */
 export const CLOSE_TIMEOUT_MS = 20_000;
 
 /**

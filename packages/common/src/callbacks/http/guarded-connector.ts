@@ -30,7 +30,7 @@ const MAX_PORTS = 64;
 
 /**
  * Opens connections for an undici Agent, to addresses only that the policy allows: what is checked
- * is what is dialled, so a name that resolves anew for every question gains nothing.
+ * is what is dialled, so a name that resolves differently each time gains nothing.
  */
 export class GuardedConnector {
   readonly #policy: AddressPolicy;

@@ -21,7 +21,7 @@ export const CALLBACKS = {
         description: [
           'Sent at once for every change of status or reason, and once a minute or as often as the operator set while the job is submitted or running; once more, and then no more, when it ended.',
           'The request also carries `Authorization`, when it gave `callbacks.auth_header`.',
-          'By [Standard Webhooks](https://www.standardwebhooks.com/): at least once, and never two of one job at a time. Tell repeated events by `webhook-id` and old ones by `sequence`. The end of a job is tried again, for about a day, until the answer is 2xx or 410; no other event is tried again after a 4xx.',
+          'By [Standard Webhooks](https://www.standardwebhooks.com/): at least once, and never two of one job at a time. Recognise repeated events by `webhook-id` and old ones by `sequence`. The end of a job is tried again, for about a day, until the answer is 2xx or 410; no other event is tried again after a 4xx.',
         ].join('\n\n'),
         parameters: [
           header('webhook-id', true, 'The same in every attempt at one event'),
@@ -45,9 +45,9 @@ export const CALLBACKS = {
         responses: {
           '2XX': { description: 'It was received' },
           '410': { description: 'This job needs no more callbacks' },
-          '429': { description: 'Too many; of the end, `Retry-After` is obeyed' },
+          '429': { description: 'Too many; for the end, `Retry-After` is obeyed' },
           '4XX': { description: 'It is not wanted' },
-          '5XX': { description: 'Not now; of the end, `Retry-After` is obeyed' },
+          '5XX': { description: 'Not now; for the end, `Retry-After` is obeyed' },
         },
       },
     },

@@ -59,7 +59,7 @@ export class Capabilities {
       ttlResolution: 0,
       fetchMethod: async (path, _, { options }) => {
         const steps = await this.#readSteps(path);
-        // Whoever was told that a runtime is missing makes it, and then tries again at once.
+        // A client whose runtime is missing creates it, and then tries again at once.
         if (steps === undefined) options.ttl = 1;
         return steps ?? [];
       },

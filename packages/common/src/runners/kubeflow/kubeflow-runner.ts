@@ -35,7 +35,7 @@ export interface KubeflowRunnerParts {
   readonly logger: Logger;
   readonly backend: string;
   readonly config: TrainJobSettings;
-  /** Only the leader pays for what tells why a job waits. */
+  /** Only the leader pays for finding out why a job waits. */
   readonly leadership: Leadership;
 }
 
@@ -288,7 +288,7 @@ export class KubeflowRunner implements JobRunner {
     return toSeenTrainJob(trainJob, before, this.#parts.clock.now());
   }
 
-  /** Whether pods that are being listed right now may tell when a job began that has ended already. */
+  /** Whether pods that are being listed right now may show when a job began that has ended already. */
   #mayTellStartSoon(trainJob: SeenTrainJob): boolean {
     const isNew = this.#parts.clock.monotonic() - this.#diagnosingSinceMs < MAX_FIRST_LOOK_MS;
     return isNew && trainJob.startedAtMs === undefined && hasEnded(trainJob);

@@ -19,7 +19,7 @@ const UNKNOWN_FIELD = /unknown field "([^"]+)"/;
 /** How RBAC refuses; quotas and webhooks answer 403, too. */
 const NOT_PERMITTED = /cannot \w+ resource "[^"]+" in API group/;
 
-/** Tells apart what the API server, its admission and its webhooks answer to a POST. Pure. */
+/** Classifies what the API server, its admission and its webhooks answer to a POST. Pure. */
 export function toStartRefusal({ status, reason, serverMessage }: ApiError): StartRefusal {
   if (status === 409) return reason === 'AlreadyExists' ? { kind: 'exists' } : UNAVAILABLE;
   // A proxy or a load balancer may refuse, too, but never with a Status.

@@ -70,7 +70,7 @@ export async function createLocalPlatform(
     close: async () => {
       await runner.close();
       await store.close();
-      // The next process sees by itself that this one has ended.
+      // The next process detects that this one has ended.
       await owner.close().catch(() => {});
       database.close();
     },

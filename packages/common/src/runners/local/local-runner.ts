@@ -35,7 +35,7 @@ const IDLE_POLL_MS = 2000;
 
 /**
  * Jobs as processes of this machine. Each run is a folder with a shim of its own that outlives this
- * process; who waits and who holds which card stands in the database that all services share.
+ * process; which runs wait and which hold GPUs is in the database that all services share.
  */
 export class LocalRunner implements JobRunner {
   readonly #parts: LocalRunnerParts;
@@ -175,7 +175,7 @@ export class LocalRunner implements JobRunner {
     this.#pollIn(states.every((state) => state === 'ended') ? IDLE_POLL_MS : POLL_MS);
   }
 
-  /** Looks after one run and tells when it looks different; a failure is for the next time. */
+  /** Supervises one run and announces when it looks different; a failure is retried at the next poll. */
   async #look(run: LocalRun): Promise<void> {
     const { name } = run.row;
     await takeTurn(run, async () => {
@@ -240,7 +240,7 @@ export class LocalRunner implements JobRunner {
     return !isSameProcess(facts.process) && findMarkedProcesses(row.runId).length === 0;
   }
 
-  /** What listeners are told of when it changes. */
+  /** The parts of a run whose change is announced to listeners. */
   #toSight(run: LocalRun): string {
     const { row, startedAtMs, end } = run;
     return [row.state === 'stopping', startedAtMs, end?.status].join();

@@ -11,7 +11,7 @@ const isLinux = process.platform === 'linux';
 const STATE = 0;
 const START_TIME = 19;
 
-/** What tells one process from all others, before and after; undefined when none of that pid lives. */
+/** What distinguishes one process from all others, before and after; undefined when none of that pid lives. */
 export function identifyProcess(pid) {
   const start = isLinux ? readStartTime(pid) : askStartTime(pid);
   return start === undefined ? undefined : { pid, start, boot: readBootId() };

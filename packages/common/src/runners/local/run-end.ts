@@ -12,7 +12,7 @@ export interface RunEnd {
   readonly lastWords?: string | undefined;
 }
 
-/** What else tells of an end. */
+/** What else is known of an end. */
 export interface EndWords {
   /** Of the termination file. */
   readonly termination: string;
@@ -49,11 +49,11 @@ function explain(
     case 'lost':
       return { reason: 'TRAINING_FAILED', detail: message };
   }
-  const told = parseTerminationLine(termination);
+  const line = parseTerminationLine(termination);
   const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
   return {
-    reason: told?.reason ?? 'TRAINING_FAILED',
+    reason: line?.reason ?? 'TRAINING_FAILED',
     detail: `The training ${how}`,
-    lastWords: told?.sentence ?? logTail,
+    lastWords: line?.sentence ?? logTail,
   };
 }

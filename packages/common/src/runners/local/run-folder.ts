@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import type { ProcessFacts } from './process-facts.mjs';
 
-/** What the shim is told to run; it holds no credential. */
+/** What the shim is to run; it holds no credential. */
 export interface RunOrder {
   readonly runId: string;
   readonly recordUid: string;
@@ -112,7 +112,7 @@ export class RunFolder {
     this.#write('exit.json', exit);
   }
 
-  /** Tells the shim to stop; the first such word counts. */
+  /** Asks the shim to stop; the first request counts. */
   writeStop(graceMs: number): void {
     if (!existsSync(this.at('stop.json'))) this.#write('stop.json', { graceMs });
   }

@@ -1,5 +1,5 @@
 /**
- * `queued` waits for slots, `claimed` has them, `running` has a shim, `stopping` was told to stop,
+ * `queued` waits for slots, `claimed` has them, `running` has a shim, `stopping` was asked to stop,
  * `ended` holds no slots any more.
  */
 export type RunState = 'queued' | 'claimed' | 'running' | 'stopping' | 'ended';

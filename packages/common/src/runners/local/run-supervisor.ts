@@ -64,7 +64,7 @@ export class RunSupervisor {
     return new RunFolder(this.#parts.settings.runsPath, runId);
   }
 
-  /** Ends what has a folder and stands in no line, as after a database was put back. */
+  /** Ends a run that has a folder and no row, as after a database was restored. */
   removeOrphans(): void {
     const { settings, table } = this.#parts;
     // Folders first: a row is written before its folder and removed after it.
@@ -184,7 +184,7 @@ export class RunSupervisor {
     return true;
   }
 
-  /** The shim has died without a word, so nobody knows how the training would have ended. */
+  /** The shim has died without a result, so it is unknown how the training would have ended. */
   async #noteLoss(run: LocalRun, folder: RunFolder, shim: ProcessFacts): Promise<boolean> {
     const { runId } = run.row;
     const trainer = folder.readTrainer();

@@ -21,7 +21,7 @@ const Script = z.compile(MockScriptSchema);
 
 type MockConfig = Pick<Config, 'mock'> & TrainJobSettings;
 
-/** A scheduler in memory that plays each job by the clock; any number of jobs share one timer. */
+/** Simulates jobs in memory by the clock; any number of jobs share one timer. */
 export class MockRunner implements JobRunner {
   readonly #clock: Clock;
   readonly #config: MockConfig;
@@ -107,7 +107,7 @@ export class MockRunner implements JobRunner {
     };
   }
 
-  /** Tells of a change and waits for the next one. */
+  /** Announces a change and waits for the next one. */
   #advance(name: string): void {
     const run = this.#runs.get(name);
     if (run === undefined) return;

@@ -66,7 +66,7 @@ export class SecretJobStore implements JobStore {
   readonly #path: string;
   readonly #cache: Informer<SecretMetadata, JobRecord>;
   readonly #reads = new FreshReads((name) => this.#read(name));
-  /** What was last told of a record that cannot be read, by its uid. */
+  /** What was last logged of a record that cannot be read, by its uid. */
   readonly #reported = new LRUCache<string, string>({ max: MAX_REPORTED });
   /** Plans as JSON by uid and revision; never callbacks or credentials. */
   readonly #plans = new LRUCache<string, string>({
@@ -237,7 +237,7 @@ export class SecretJobStore implements JobStore {
     return parsed;
   }
 
-  /** Tells once of a record what of it cannot be read, and again when that is something else. */
+  /** Logs once which parts of a record cannot be read, and again when these change. */
   #report({ name, uid }: JobRecord, where: 'annotations' | 'data', parts: readonly string[]): void {
     const key = `${uid} ${where}`;
     const known = this.#reported.get(key) ?? '';

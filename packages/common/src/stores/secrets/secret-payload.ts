@@ -9,7 +9,7 @@ import type {
 import { purgePayload } from '../../jobs/purge-payload.ts';
 import { toJsonText } from '../../to-json-text.ts';
 
-/** The type of our Secrets: tells them from others, in `kubectl get secrets` too. */
+/** The type of our Secrets: distinguishes them from others, in `kubectl get secrets` too. */
 export const SECRET_TYPE = 'trainer.deepfinery/job';
 
 /**
@@ -27,7 +27,7 @@ const CallbackSchema = z.looseObject({
   eventFilter: z.array(z.string()).optional(),
 });
 
-/** How the plans of one runner stand in a record's data. Each key starts with a dot. */
+/** How the plans of one runner are written in a record's data. Each key starts with a dot. */
 export interface PlanCodec {
   encode(planned: RunnerPlan): Readonly<Record<string, string>>;
   /** @throws SyntaxError when the texts are not what `encode` makes. */

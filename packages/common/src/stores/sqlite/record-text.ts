@@ -1,7 +1,7 @@
 import type { JobRecord } from '../../jobs/job.ts';
 import { parsePrivateJson } from '../../private-json.ts';
 
-/** The part of a record that stands in its one column of JSON. */
+/** The part of a record that is in its one column of JSON. */
 export function writeRecord({ uid: _uid, version: _version, ...record }: JobRecord): string {
   // A record holds no null, so null stands for undefined, which JSON would drop.
   return JSON.stringify(record, (_key, value: unknown) => (value === undefined ? null : value));

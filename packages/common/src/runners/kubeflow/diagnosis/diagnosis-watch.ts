@@ -53,7 +53,7 @@ const EVENT_SILENCE_MS = 15 * 60_000;
 
 /**
  * Follows the pods and the Warning Events of the jobs' namespace, and keeps a sentence of each that
- * tells why a job waits or failed. Costs two watches while it is open, and nothing when not.
+ * shows why a job waits or failed. Costs two watches while it is open, and nothing when not.
  */
 export class DiagnosisWatch {
   readonly #pods: Informer<PodObject, PodNote>;

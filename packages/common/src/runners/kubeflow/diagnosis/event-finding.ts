@@ -24,7 +24,7 @@ export interface EventObject {
   readonly series?: { readonly lastObservedTime?: string };
 }
 
-/** What one Event tells. */
+/** What one Event shows. */
 export interface EventFinding {
   readonly reason: Reason;
   readonly detail: string;
@@ -32,7 +32,7 @@ export interface EventFinding {
   readonly atMs: number;
 }
 
-/** Which Events are asked for: pods tell of themselves what these leave out, and more reliably. */
+/** Which Events are watched: pods show what these leave out, and more reliably. */
 export const EVENT_SELECTOR = [
   'type=Warning',
   ...['FailedScheduling', 'BackOff', 'Failed', 'Unhealthy', 'BackoffLimitExceeded'].map(

@@ -47,7 +47,7 @@ export interface PodObject {
   };
 }
 
-/** What one pod tells. */
+/** What one pod shows. */
 export interface PodFinding {
   readonly when: 'waiting' | 'failed';
   readonly reason: Reason;
@@ -84,7 +84,7 @@ const MAX_LAST_WORDS = 4096;
 
 /** What is wrong with a pod, or was; undefined when nothing is. Pure. */
 export function explainPod(pod: PodObject): PodFinding | undefined {
-  // One on its way out was told to end, so its end explains nothing.
+  // A pod that is being deleted was asked to end, so its end explains nothing.
   if (pod.metadata.deletionTimestamp !== undefined) return undefined;
   const containers = listContainers(pod);
   const { phase } = pod.status ?? {};
@@ -117,7 +117,7 @@ function listContainers({ metadata, spec, status }: PodObject): Container[] {
   ].sort((a, b) => Number(b.isMain) - Number(a.isMain));
 }
 
-/** What the pod is for tells why it failed; otherwise the others followed the first to finish. */
+/** The pod's main container explains its failure; otherwise the others followed the first to finish. */
 function explainFailure(pod: PodObject, containers: readonly Container[]): PodFinding {
   const ended = containers.filter(({ state }) => (state?.terminated?.exitCode ?? 0) !== 0);
   const finishedMs = ({ state }: Container) =>
@@ -158,9 +158,9 @@ function explainExit(
   const verb = when === 'failed' ? 'failed' : 'keeps failing';
   const detail = toOneLine(`The container ${name} ${verb} with ${how}`);
   // Our own runtime names its reason; a restart that is to come may still mend it.
-  const told = name === TRAINING_STEP ? parseTerminationLine(message) : undefined;
-  if (told !== undefined && when === 'failed') {
-    return { when, reason: told.reason, detail, lastWords: told.sentence, atMs };
+  const line = name === TRAINING_STEP ? parseTerminationLine(message) : undefined;
+  if (line !== undefined && when === 'failed') {
+    return { when, reason: line.reason, detail, lastWords: line.sentence, atMs };
   }
   return { when, reason: 'POD_FAILED', detail, lastWords, atMs };
 }

@@ -9,11 +9,11 @@ export interface Diagnosis {
   readonly lastWords?: string | undefined;
 }
 
-/** What pods and Events tell of one job, at its start and at its end. */
+/** What pods and Events show of one job, at its start and at its end. */
 export interface Diagnoses {
   /** Why it waits; undefined when nothing is wrong. */
   readonly waiting: Diagnosis | undefined;
-  /** Why it failed; undefined when no pod tells. */
+  /** Why it failed; undefined when no pod shows it. */
   readonly failure: Diagnosis | undefined;
   /** When the last training container began, UNIX milliseconds; for a start that nobody saw. */
   readonly startedAtMs?: number | undefined;

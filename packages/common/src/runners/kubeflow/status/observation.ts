@@ -17,7 +17,7 @@ const FAILURE_REASONS: Readonly<Record<string, Reason>> = {
 };
 
 /**
- * What a TrainJob shows, with what its pods and Events tell if those are known. Pure. The table of
+ * What a TrainJob shows, with what its pods and Events show if those are known. Pure. The table of
  * docs/KUBERNETES.md, in the order of its rows.
  */
 export function toObservation(
@@ -26,7 +26,7 @@ export function toObservation(
 ): Seen {
   const { metadata, status } = trainJob;
   const { endedAtMs, ...said } = describe(trainJob, diagnoses ?? NO_DIAGNOSES);
-  // Whoever comes after the end never saw every node ready, but the pods still tell.
+  // A replica that starts after the end never saw every node ready, but the pods still show it.
   const startedAtMs = trainJob.startedAtMs ?? (endedAtMs && diagnoses?.startedAtMs);
   return {
     exists: true,

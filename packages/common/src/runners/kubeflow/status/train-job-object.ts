@@ -44,7 +44,7 @@ export interface TrainJobObject {
 
 /** A TrainJob as it is kept in memory: what an observation needs, a hundredth of the object. */
 export interface SeenTrainJob extends TrainJobObject {
-  /** When all nodes were first seen ready, UNIX milliseconds: the object itself does not tell. */
+  /** When all nodes were first seen ready, UNIX milliseconds: the object itself does not say. */
   readonly startedAtMs: number | undefined;
 }
 

@@ -18,7 +18,7 @@ interface Catcher {
   readonly caught: (call: CaughtCall) => void;
 }
 
-/** A plain-HTTP door to the real API server in which everything can break that a network can. */
+/** A plain-HTTP proxy of the real API server that can break in every way a network can. */
 export class FaultProxy {
   readonly url: string;
   /** Calls that came in, oldest first, as `list`, `watch` or the method. */

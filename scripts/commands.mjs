@@ -5,6 +5,7 @@ import { Refusal } from './refusal.mjs';
 import { runSteps } from './run-steps.mjs';
 import { startServices } from './start-services.mjs';
 import { testRuntime } from './test-runtime.mjs';
+import { testTraining } from './test-training.mjs';
 
 const tool = (name, packageName, ...args) => ({ name, packageName, args });
 const program = (name, file, ...args) => ({ name, file, args });
@@ -35,6 +36,7 @@ const commands = {
     tool('tests by public tools', 'vitest', 'run', '--config', 'vitest.tools.config.ts'),
   ],
   'test:runtime': (args) => testRuntime(args),
+  'test:training': testTraining,
   chaos: [program('chaos', 'chaos/main.ts')],
   'chaos:local': [program('chaos of one machine', 'chaos/local/main.ts')],
   mutation: [program('mutation', 'mutation/main.mjs')],

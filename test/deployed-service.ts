@@ -116,7 +116,8 @@ export class DeployedService implements AsyncDisposable {
   }
 }
 
-function toKubeconfig(server: string, token: string): string {
+/** A kubeconfig for a ServiceAccount's token; the server's certificate is not looked at. */
+export function toKubeconfig(server: string, token: string): string {
   const name = 'test';
   return JSON.stringify({
     ...{ apiVersion: 'v1', kind: 'Config', 'current-context': name },

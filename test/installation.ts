@@ -116,7 +116,8 @@ export class Installation {
       /"(trainer-system|trainer-jobs|[\w-]+-runtime|trainer-[\w-]+-api)"/g,
       (_, name: string) => `"${this.nameOf(name)}"`,
     );
-    return JSON.parse(renamed);
+    const accounts = `serviceaccount:${this.nameOf('trainer-system')}:`;
+    return JSON.parse(renamed.replaceAll('serviceaccount:trainer-system:', accounts));
   }
 }
 

@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type ApiClient, createApiClient } from '@trainer/common/testing/cluster';
+import { type ApiClient, ApiError, createApiClient } from '@trainer/common/testing/cluster';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { parse } from 'yaml';
-import { DeployedService } from './deployed-service.ts';
+import { DeployedService, toKubeconfig } from './deployed-service.ts';
 import { findFreePort } from './free-port.ts';
 import { Installation, kustomize } from './installation.ts';
 import { type Manifest, manifestFolderOf, readFolder, SERVICES } from './manifests.ts';
@@ -142,6 +142,17 @@ describe('all three, each as the account and with the settings of its manifests'
     });
   }
 
+  /** A connection as the account of a service, which nothing records. */
+  async function stealToken(name: string): Promise<ApiClient> {
+    const account = await installation.pathOf(installation.find('ServiceAccount', name));
+    const { status } = await admin.call<{ status: { token: string } }>({
+      ...{ method: 'POST', path: `${account}/token`, body: { spec: { expirationSeconds: 3600 } } },
+    });
+    const kubeconfigPath = join(work, `${name}-stolen.json`);
+    await writeFile(kubeconfigPath, toKubeconfig(cluster.server, status.token), { mode: 0o600 });
+    return createApiClient({ kubeconfigPath });
+  }
+
   async function makeRequest(service: string, jobId: string, ...args: string[]) {
     const example = JSON.parse(await readFile(`services/${service}/example.json`, 'utf8'));
     const extra = example.extra_parameters ?? {};
@@ -212,6 +223,90 @@ describe('all three, each as the account and with the settings of its manifests'
       expect(refused).toEqual([]);
       expect([...used].sort()).toEqual([...new Set(granted)].sort());
       for (const path of others) expect(path).toMatch(/^\/openapi\/v3/);
+    });
+
+    test('a stolen token gets no other account, and no Secret that is not of its jobs', async () => {
+      const thief = await stealToken(name);
+      const backend = name.replace(/-api$/, '');
+      const labels = { 'trainer.deepfinery/backend': backend };
+      /** `taken`, or in which words it was refused; nothing is made. */
+      const write = (resource: string, object: object) =>
+        thief
+          .call({
+            ...{ method: 'POST', path: inJobs(`${resource}`), query: { dryRun: 'All' } },
+            body: object,
+          })
+          .then(
+            () => 'taken',
+            (error: ApiError) => error.serverMessage,
+          );
+      const secret = (changes: object) =>
+        write('/api/v1/namespaces/{}/secrets', {
+          metadata: { name: 'made-by-a-thief', labels },
+          type: 'trainer.deepfinery/job',
+          ...changes,
+        });
+      const trainJob = (spec: object, metadata: object = { labels }) =>
+        write('/apis/trainer.kubeflow.org/v1alpha1/namespaces/{}/trainjobs', {
+          ...{ apiVersion: 'trainer.kubeflow.org/v1alpha1', kind: 'TrainJob' },
+          metadata: { name: 'made-by-a-thief', ...metadata },
+          spec: { runtimeRef: { name: installation.nameOf('nemo-runtime') }, ...spec },
+        });
+      const podPatch = (spec: object) => ({
+        runtimePatches: [
+          {
+            manager: 'thief.example/thief',
+            trainingRuntimeSpec: {
+              template: {
+                spec: {
+                  replicatedJobs: [{ name: 'node', template: { spec: { template: { spec } } } }],
+                },
+              },
+            },
+          },
+        ],
+      });
+      const readKey = (from: string) => ({
+        env: [{ name: 'X', valueFrom: { secretKeyRef: { name: from, key: 'x' } } }],
+      });
+
+      expect(await secret({})).toBe('taken');
+      expect(await trainJob({})).toBe('taken');
+      expect(await trainJob({ trainer: readKey('made-by-a-thief') })).toBe('taken');
+      expect(await trainJob(podPatch({ nodeSelector: { disk: 'ssd' } }))).toBe('taken');
+
+      const account = { annotations: { 'kubernetes.io/service-account.name': 'default' } };
+      const ofAccount = { metadata: { name: 'made-by-a-thief', labels, ...account } };
+      const type = 'kubernetes.io/service-account-token';
+      expect(await secret({ type, ...ofAccount })).toContain('writes Secrets of the type');
+      expect(await secret({ type: 'Opaque' })).toContain('writes Secrets of the type');
+      const others = { labels: { 'trainer.deepfinery/backend': 'of-another' } };
+      const ofOthers = { metadata: { name: 'made-by-a-thief', ...others } };
+      expect(await secret(ofOthers)).toContain('writes objects with the label');
+      expect(await trainJob({}, others)).toContain('writes objects with the label');
+
+      const dataset = { storageUri: 'hf://some/data' };
+      const initializer = { dataset: { ...dataset, secretRef: { name: 'of-others' } } };
+      expect(await trainJob({ trainer: readKey('of-others') })).toContain('reads keys of its own');
+      const loads = { initializer: { dataset: { ...dataset, ...readKey('of-others') } } };
+      expect(await trainJob(loads)).toContain('reads keys of its own');
+      expect(await trainJob({ initializer })).toContain('takes no whole Secret');
+      for (const spec of [
+        { serviceAccountName: 'default' },
+        { volumes: [{ name: 'stolen', secret: { secretName: 'of-others' } }] },
+        { containers: [{ name: 'node', ...readKey('of-others') }] },
+      ]) {
+        expect(await trainJob(podPatch(spec))).toContain('mounts nothing beyond its runtime');
+      }
+
+      const ofOperator = inJobs('/api/v1/namespaces/{}/secrets/of-the-operator');
+      await admin.call({
+        ...{ method: 'POST', path: inJobs('/api/v1/namespaces/{}/secrets') },
+        body: { metadata: { name: 'of-the-operator', labels }, data: { key: 'eA==' } },
+      });
+      await expect(thief.call({ method: 'DELETE', path: ofOperator })).rejects.toThrow(ApiError);
+      await admin.call({ method: 'DELETE', path: ofOperator });
+      await thief.close();
     });
 
     test('does not take a job when it lost a right', async () => {

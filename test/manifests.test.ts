@@ -111,6 +111,8 @@ test('the three services differ in their names and ports only', () => {
       .replaceAll(name, 'SERVICE')
       .replaceAll(backend.defaults.runtimeName, 'RUNTIME')
       .replaceAll(`"trainer-${backend.name}"`, '"LEASE"')
+      .replaceAll(`'${backend.name}'`, 'BACKEND')
+      .replaceAll(`backend=${backend.name} `, 'BACKEND')
       .replaceAll(String(backend.defaults.port), 'PORT'),
   );
   for (const other of others) expect(other).toBe(first);
@@ -123,7 +125,7 @@ describe.each(services)('$name', ({ name, backend, objects, find }) => {
 
   test('lies where it belongs', () => {
     for (const object of objects) {
-      const isCluster = object.kind.startsWith('ClusterRole');
+      const isCluster = /^(ClusterRole|ValidatingAdmission)/.test(object.kind);
       const isJobs = ['Role', 'RoleBinding'].includes(object.kind);
       const home = isJobs ? 'trainer-jobs' : 'trainer-system';
       expect(object.metadata.namespace, titleOf(object)).toBe(isCluster ? undefined : home);

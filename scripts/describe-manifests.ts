@@ -5,7 +5,11 @@ import { type Service, services } from '@trainer/services';
 import { type Document, parseAllDocuments, parseDocument, type YAMLSeq } from 'yaml';
 
 const TEMPLATES = 'k8s/template';
-const INGRESS = 'k8s/overlays/production/ingress.yaml';
+/** One document for each service, by the template that it is made of. */
+const PER_SERVICE = {
+  'k8s/overlays/production/ingress.yaml': 'ingress.yaml',
+  'k8s/overlays/production/runtime-names.yaml': 'runtime-name.yaml',
+};
 
 /**
  * The manifests of these services in the repository at `root`, as texts by path: each service's
@@ -46,8 +50,10 @@ export async function describeManifests(
   for (const [path, wanted] of Object.entries(lists)) {
     texts.set(path, withEntries(await read(path), wanted));
   }
-  const ingress = await read(`${TEMPLATES}/ingress.yaml`);
-  texts.set(INGRESS, withIngresses(await read(INGRESS), ingress, described));
+  for (const [path, template] of Object.entries(PER_SERVICE)) {
+    const filledIn = await read(`${TEMPLATES}/${template}`);
+    texts.set(path, withDocuments(await read(path), filledIn, described));
+  }
   return texts;
 }
 
@@ -76,7 +82,7 @@ function withEntries(text: string, wanted: Readonly<Record<string, readonly Entr
 
 const nameOf = (entry: Entry) => (typeof entry === 'string' ? entry : entry.name);
 
-function withIngresses(text: string, template: string, described: readonly Service[]): string {
+function withDocuments(text: string, template: string, described: readonly Service[]): string {
   const present = parseAllDocuments(text).map((document) => document.toJS()?.metadata?.name);
   const missing = described.filter(({ folder }) => !present.includes(folder));
   return [text, ...missing.map((service) => fillIn(template, service))].join('---\n');

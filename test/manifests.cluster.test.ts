@@ -63,6 +63,100 @@ test.each(OVERLAYS)(
 );
 
 test(
+  'each way to install may follow each other one',
+  async () => {
+    const suffix = randomUUID().slice(0, 6);
+    const folders = ['k8s', ...OVERLAYS];
+    const [base, kind, production] = await Promise.all(
+      folders.map(async (folder) => new Installation(admin, await kustomize(folder), suffix)),
+    );
+    // Every ordered pair of the three is in it.
+    for (const next of [base, kind, production, base, production, kind, base]) await next?.apply();
+    await Promise.all([base, production].map((one) => one?.remove(removalEnd())));
+  },
+  REMOVAL_TIMEOUT_MS,
+);
+
+describe.each([
+  ['k8s', 4, {}, 1],
+  ['k8s/overlays/production', 2, { zones: ['a', 'b'] }, 1],
+])('replicas of %s', (folder, replicas, { zones = [] }: { zones?: string[] }, perPlace) => {
+  test(
+    'are spread by the real scheduler',
+    async () => {
+      const installation = toInstallation(
+        (await kustomize(folder)).filter(
+          ({ kind, metadata }) =>
+            kind === 'Namespace' || ['nemo-api', 'trainer-nemo-api'].includes(metadata.name),
+        ),
+      );
+      const pool = `pool-${randomUUID().slice(0, 6)}`;
+      const nodes = Array.from({ length: 4 }, (_, index) => `${pool}-${index}`);
+      await Promise.all(
+        nodes.map((name, index) => {
+          const room = { cpu: '64', memory: '256Gi', pods: '110' };
+          const zone = zones[Math.floor(index / 2)];
+          return admin.call({
+            ...{ method: 'POST', path: '/api/v1/nodes' },
+            body: {
+              metadata: {
+                name,
+                annotations: { 'kwok.x-k8s.io/node': 'fake' },
+                labels: {
+                  ...{ pool, 'kubernetes.io/hostname': name },
+                  ...(zone && { 'topology.kubernetes.io/zone': zone }),
+                },
+              },
+              status: { capacity: room, allocatable: room },
+            },
+          });
+        }),
+      );
+      // A node takes pods once it is known to be ready.
+      await vi.waitFor(
+        async () => {
+          for (const name of nodes) {
+            const path = `/api/v1/nodes/${name}`;
+            const { spec } = await admin.call<Manifest>({ method: 'GET', path });
+            expect(spec.taints ?? []).toEqual([]);
+          }
+        },
+        { timeout: 60_000, interval: 200 },
+      );
+      await installation.apply(installation.objects.filter(({ kind }) => kind === 'Namespace'));
+      const deployment = installation.find('Deployment', 'nemo-api');
+      const { template } = deployment.spec;
+      const onPool = { ...template, spec: { ...template.spec, nodeSelector: { pool } } };
+      await installation.apply([
+        installation.find('ServiceAccount', 'nemo-api'),
+        { ...deployment, spec: { ...deployment.spec, replicas, template: onPool } },
+      ]);
+      const system = installation.nameOf('trainer-system');
+      const placed = await vi.waitFor(
+        async () => {
+          const { items } = await admin.call<{ items: Manifest[] }>({
+            ...{ method: 'GET', path: `/api/v1/namespaces/${system}/pods` },
+          });
+          const names = items.flatMap(({ spec }) => spec.nodeName ?? []);
+          expect(names).toHaveLength(replicas);
+          return names;
+        },
+        { timeout: 60_000, interval: 200 },
+      );
+      expect(new Set(placed).size).toBe(replicas);
+      const places = placed.map((name) => zones[Math.floor(nodes.indexOf(name) / 2)]);
+      for (const zone of zones) {
+        expect(places.filter((place) => place === zone)).toHaveLength(perPlace);
+      }
+      await installation.remove(removalEnd());
+      for (const name of nodes)
+        await admin.call({ method: 'DELETE', path: `/api/v1/nodes/${name}` });
+    },
+    REMOVAL_TIMEOUT_MS,
+  );
+});
+
+test(
   'one service alone, by its folder: pod security lets its pods in',
   async () => {
     const [namespaces, service] = await Promise.all([

@@ -27,14 +27,20 @@ export interface DeathMessage {
   readonly dyingAt: Failpoint;
 }
 
+/** In the order in which they are to be armed. */
+export const FAILPOINTS: readonly Failpoint[] = STEPS.flatMap((step): Failpoint[] => [
+  `${step}:before`,
+  `${step}:after`,
+]);
+
 /**
- * In the order in which they are to be armed. Who dies before it deletes the record of a refused
- * submission leaves it for others to latch, which happens for no other reason here.
+ * The death that leads to a failpoint, where nothing else does: who dies before it deletes the
+ * record of a refused submission leaves it for others to latch.
  */
-export const FAILPOINTS: readonly Failpoint[] = STEPS.flatMap((step) => {
-  const around: Failpoint[] = [`${step}:before`, `${step}:after`];
-  return step === 'refuse' ? around.reverse() : around;
-});
+export const PRELUDES: Partial<Record<Failpoint, Failpoint>> = {
+  'latch-refusal:before': 'refuse:before',
+  'latch-refusal:after': 'refuse:before',
+};
 
 /**
  * Stands between a service and everything that it writes to or sends with; `isArmed` is asked at

@@ -34,7 +34,7 @@ export class Fleet {
   /** Replicas that ended without anybody's doing. */
   readonly crashed: string[] = [];
   readonly #endedByUs = new WeakSet<ChildProcess>();
-  #armed: Failpoint | undefined;
+  #armed: readonly Failpoint[] = [];
   #onDeath: ((death: Death) => void) | undefined;
 
   constructor(options: FleetOptions) {
@@ -53,18 +53,25 @@ export class Fleet {
     await Promise.all(missing.map((index) => this.#start(index)));
   }
 
-  /** Lets the first replica that reaches `failpoint` die; resolves with its death. */
-  async awaitDeathAt(failpoint: Failpoint, timeoutMs: number): Promise<Death | undefined> {
+  /**
+   * Lets the first replica that reaches `failpoint` die; resolves with its death. One of the others
+   * dies at `prelude` before that, where the failpoint is reached only after such a death.
+   */
+  async awaitDeathAt(
+    failpoint: Failpoint,
+    timeoutMs: number,
+    prelude?: Failpoint,
+  ): Promise<Death | undefined> {
     const { promise, resolve } = Promise.withResolvers<Death | undefined>();
     const timer = setTimeout(() => resolve(undefined), timeoutMs);
     // Another one may die meanwhile, of the failpoint before or of itself.
     this.#onDeath = (death) => {
       if (death.failpoint === failpoint) resolve(death);
     };
-    this.#arm(failpoint);
+    this.#arm([failpoint], prelude);
     const death = await promise;
     clearTimeout(timer);
-    this.#arm(undefined);
+    this.#arm([]);
     this.#onDeath = undefined;
     return death;
   }
@@ -129,10 +136,12 @@ export class Fleet {
     child.send({ armed: this.#armed });
   }
 
-  #arm(failpoint: Failpoint | undefined): void {
-    this.#armed = failpoint;
-    for (const { process } of this.#replicas.values()) {
-      if (process.connected) process.send({ armed: failpoint });
+  /** Whatever starts from now on is armed with `failpoints`, too; `prelude` is for one that runs. */
+  #arm(failpoints: readonly Failpoint[], prelude?: Failpoint): void {
+    this.#armed = failpoints;
+    for (const [nth, { process }] of [...this.#replicas.values()].entries()) {
+      const armed = nth === 0 && prelude !== undefined ? [prelude] : failpoints;
+      if (process.connected) process.send({ armed });
     }
   }
 }

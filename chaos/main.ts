@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { TestCluster } from '@trainer/common/testing/cluster';
 import { startTestbed } from '@trainer/testbed';
 import { ClusterAudit, TRAINER_API } from './cluster-audit.ts';
-import { FAILPOINTS, type Failpoint } from './failpoints.ts';
+import { FAILPOINTS, type Failpoint, PRELUDES } from './failpoints.ts';
 import { Fleet } from './fleet.ts';
 import { Receivers } from './receivers.ts';
 import { findOrphans, judge, type Verdict } from './verdict.ts';
@@ -53,6 +53,7 @@ const workload = new Workload(fleet, receivers);
 const deletedByUs = new Set<string>();
 const hits = new Map<Failpoint, number>();
 let randomKills = 0;
+let preludeKills = 0;
 
 console.log(`replicas log to ${logDir}`);
 await fleet.fill();
@@ -84,10 +85,14 @@ report(verdict);
 
 /** Armed while the last death is made good, since what that left undone may be what leads here. */
 async function dieAt(failpoint: Failpoint): Promise<void> {
+  const prelude = PRELUDES[failpoint];
+  // A prelude needs somebody who survives it.
+  if (prelude !== undefined) await fleet.fill();
   const [death] = await Promise.all([
-    fleet.awaitDeathAt(failpoint, FAILPOINT_TIMEOUT_MS),
+    fleet.awaitDeathAt(failpoint, FAILPOINT_TIMEOUT_MS, prelude),
     fleet.fill(),
   ]);
+  if (prelude !== undefined && death !== undefined) preludeKills += 1;
   if (death !== undefined) hits.set(failpoint, (hits.get(failpoint) ?? 0) + 1);
 }
 
@@ -121,7 +126,7 @@ async function settle(): Promise<void> {
 }
 
 function countKills(): number {
-  return [...hits.values()].reduce((sum, count) => sum + count, randomKills);
+  return [...hits.values()].reduce((sum, count) => sum + count, randomKills + preludeKills);
 }
 
 function report({ jobs, refusals, repeats, ...faults }: Verdict): void {

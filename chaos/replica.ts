@@ -11,8 +11,8 @@ import { createEndWitness, type EndMessage } from './open-ends.ts';
  */
 const { backend } = findService(process.argv[2] ?? '');
 
-let armed: Failpoint | undefined;
-process.on('message', (message: { armed?: Failpoint }) => {
+let armed: readonly Failpoint[] = [];
+process.on('message', (message: { readonly armed: readonly Failpoint[] }) => {
   armed = message.armed;
 });
 process.on('disconnect', () => process.exit(0));
@@ -24,8 +24,9 @@ const service = await createService({
   logger: createLogger(backend.name, config),
   decorate: nest(
     createFailpoints((failpoint) => {
-      if (failpoint === armed) tell({ dyingAt: failpoint });
-      return failpoint === armed;
+      const isArmed = armed.includes(failpoint);
+      if (isArmed) tell({ dyingAt: failpoint });
+      return isArmed;
     }),
     createEndWitness((message) => tell(message)),
   ),

@@ -26,7 +26,7 @@ export const levels = [
   ['runners/mock/', 'runners/local/', 'runners/kubeflow/status/'],
   ['runners/kubeflow/diagnosis/'],
   ['runners/kubeflow/'],
-  ['callbacks/http/'],
+  ['callbacks/http/', 'reports/'],
   ['callbacks/'],
   ['controller/'],
   ['backends/'],

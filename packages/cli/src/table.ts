@@ -12,7 +12,12 @@ export function toTable(job: Job): string {
     Job: job.job_id,
     Status: job.reason ? `${job.status} (${job.reason})` : job.status,
     Detail: job.detail,
+    Phase: job.status === 'running' ? job.phase : undefined,
     Progress: toProgressText(job),
+    Model: job.result?.model_uri,
+    Result: toResultText(job),
+    Comparison: toComparisonText(job),
+    Checkpoint: toCheckpointText(job),
     TrainJob: job.backend_job_id,
     Created: created_at,
     Started: started_at,
@@ -41,6 +46,29 @@ export function toProgressText({ progress }: Job): string | undefined {
     ),
   ];
   return parts.join(', ') || undefined;
+}
+
+function toResultText({ result }: Job): string | undefined {
+  const { engine, rows, eval_loss: loss } = result ?? {};
+  const parts = [
+    engine,
+    ...(typeof rows === 'number' ? [`${rows} rows`] : []),
+    ...(typeof loss === 'number' ? [`eval_loss ${Number(loss.toPrecision(4))}`] : []),
+  ].filter((part) => part !== undefined);
+  return parts.join(', ') || undefined;
+}
+
+/** The tuned model beside its base. */
+function toComparisonText({ result }: Job): string | undefined {
+  const { base_loss: base, tuned_loss: tuned } = result?.comparison ?? {};
+  if (typeof base !== 'number' || typeof tuned !== 'number') return undefined;
+  return `loss ${Number(tuned.toPrecision(4))} tuned, ${Number(base.toPrecision(4))} base`;
+}
+
+/** The newest one. */
+function toCheckpointText({ checkpoints }: Job): string | undefined {
+  const newest = checkpoints?.at(-1);
+  return newest && `step ${newest.step}: ${newest.uri}`;
 }
 
 function toDuration(seconds: number): string {

@@ -53,6 +53,7 @@ test('without any setting, the defaults of the contract hold', () => {
     gpuTypes: {},
     dashboardUrlTemplate: undefined,
     defaultContainerImage: undefined,
+    reports: { port: undefined, url: undefined },
     callbacks: expect.objectContaining({
       intervalMs: 60_000,
       allowedHosts: undefined,
@@ -260,4 +261,22 @@ test('a config cannot be changed', () => {
   expect(() => {
     config.runtime.name = 'x';
   }).toThrow(TypeError);
+});
+
+describe('reports of trainings', () => {
+  const URL = 'http://reports.example:8090';
+
+  test('are told the address without a slash at its end', () => {
+    const env = { TRAINER_REPORTS_PORT: '8090', TRAINER_REPORTS_URL: `${URL}/` };
+    expect(parse(env).reports).toEqual({ port: 8090, url: URL });
+  });
+
+  test('are sent nowhere that nobody listens', () => {
+    expect(() => parse({ TRAINER_REPORTS_URL: URL })).toThrow(/set TRAINER_REPORTS_PORT/);
+    expect(parse({ TRAINER_REPORTS_URL: URL, TRAINER_JOB_RUNNER: 'local' }).reports.url).toBe(URL);
+  });
+
+  test('do not share the port of the API', () => {
+    expect(() => parse({ TRAINER_REPORTS_PORT: '8081' })).toThrow(/a port of their own/);
+  });
 });

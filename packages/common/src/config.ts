@@ -122,6 +122,19 @@ export const SETTINGS = {
   },
   TRAINER_RATE_LIMIT_PER_MINUTE: integer(30_000, 0, 100_000_000),
   TRAINER_MAX_JOBS: integer(10_000, 1, 10_000_000),
+  TRAINER_REPORTS_PORT: {
+    schema: decimal(0, 65_535).pipe(z.int()).optional(),
+    accepts: 'a port from 0 to 65535',
+  },
+  TRAINER_REPORTS_URL: {
+    schema: z
+      .string()
+      .regex(/^https?:\/\/[^\s@?#]+$/)
+      .refine((value) => URL.canParse(value))
+      .optional(),
+    accepts: 'an http(s) URL without user name, password and query',
+    secret: true,
+  },
   TRAINER_JOB_RUNNER: choice('mock', ['mock', 'local', 'kubernetes', 'k8s']),
   TRAINER_JOB_TTL_SECONDS: seconds(7 * 86_400, 0),
   TRAINER_TRAINJOB_TTL_SECONDS: seconds(86_400, 0),
@@ -266,6 +279,7 @@ export function parseConfig(
   const isWhoMayCallKnown = ACCESS.every((name) => name in values);
   if (isWhoMayCallKnown) problems.push(...contradictions(config));
   if ('TRAINER_CALLBACK_ALLOWED_HOSTS' in values) problems.push(...uncheckedProxy(config));
+  if (REPORTS.every((name) => name in values)) problems.push(...unheardReports(config));
   if (problems.length > 0) throw new ConfigError(problems.join(' '));
   return config;
 }
@@ -316,6 +330,10 @@ function toConfig(values: Values, defaults: ServiceDefaults) {
     gpuTypes: values.TRAINER_GPU_TYPES ?? {},
     dashboardUrlTemplate: values.TRAINER_DASHBOARD_URL_TEMPLATE,
     defaultContainerImage: values.DEFAULT_CONTAINER_IMAGE,
+    reports: Object.freeze({
+      port: values.TRAINER_REPORTS_PORT,
+      url: values.TRAINER_REPORTS_URL?.replace(/\/+$/, ''),
+    }),
     callbacks: Object.freeze({
       intervalMs: values.TRAINER_CALLBACK_INTERVAL_SECONDS,
       retryPeriodMs: values.TRAINER_CALLBACK_RETRY_SECONDS,
@@ -351,6 +369,25 @@ function contradictions(config: Config): string[] {
   return [
     `HOST is ${config.host}, which other machines can reach, but no token is set; set ` +
       'TRAINER_API_TOKEN or TRAINER_API_TOKEN_FILE, or TRAINER_ALLOW_ANONYMOUS=true to serve everyone.',
+  ];
+}
+
+/** The settings that together say how trainings report. */
+const REPORTS = [
+  'PORT',
+  'TRAINER_JOB_RUNNER',
+  'TRAINER_REPORTS_PORT',
+  'TRAINER_REPORTS_URL',
+] as const satisfies readonly (keyof typeof SETTINGS)[];
+
+function unheardReports({ runner, port, reports }: Config): string[] {
+  if (reports.port !== undefined && reports.port !== 0 && reports.port === port) {
+    return [`TRAINER_REPORTS_PORT is ${port}, which is PORT; reports need a port of their own.`];
+  }
+  if (reports.url === undefined || reports.port !== undefined || runner === 'local') return [];
+  return [
+    'TRAINER_REPORTS_URL is set, so that trainings report there, but nothing listens for it; set ' +
+      'TRAINER_REPORTS_PORT.',
   ];
 }
 

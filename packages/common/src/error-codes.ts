@@ -45,6 +45,10 @@ export const ERRORS = {
     status: 409,
     when: 'The job has no callback that can be sent again, for the reason in `detail`',
   },
+  REPORT_OUTDATED: {
+    status: 409,
+    when: 'The report is of an earlier attempt of its job than one that has reported',
+  },
   PAYLOAD_TOO_LARGE: {
     status: 413,
     when: 'The body is larger than 256 KiB, or than 96 KiB once its defaults are filled in',

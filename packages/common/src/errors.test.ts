@@ -7,6 +7,7 @@ const SOURCE = new URL('.', import.meta.url);
 
 const ARGUMENTS: { [Name in keyof typeof errors]: Parameters<(typeof errors)[Name]> } = {
   invalid: [[{ path: 'a', message: 'a is wrong.' }]],
+  resumeMismatch: ['job-1', ['base_model.model_name']],
   invalidPath: [],
   emptyBody: [],
   bodyNotUtf8: [],
@@ -35,6 +36,11 @@ const ARGUMENTS: { [Name in keyof typeof errors]: Parameters<(typeof errors)[Nam
   encodingUnsupported: ['gzip'],
   expectationFailed: [],
   rateLimited: [60],
+  reportTokenMissing: [],
+  reportTokenWrong: [],
+  reportsTooOften: [],
+  reportOutdated: [1, 2],
+  reportTooLarge: [],
   headersTooLarge: [],
   internal: [],
   overloaded: [],

@@ -66,6 +66,14 @@ export const errors = {
     if (all.length > MAX_VIOLATIONS) sentences.push('There are more violations than these.');
     return new TrainerError('INVALID_REQUEST', sentences.join(' '), { violations });
   },
+  /** `differing` are paths of what a checkpoint of that job is made of. */
+  resumeMismatch(jobId: string, differing: readonly string[]) {
+    const violations = differing.map((path) => ({
+      path,
+      message: `${path} differs from that of job ${jobId}, which extra_parameters.resume_from names, so that its checkpoints do not fit.`,
+    }));
+    return errors.invalid(violations);
+  },
   invalidPath: () =>
     new TrainerError('INVALID_REQUEST', 'The path holds an escape that is not valid UTF-8.'),
   emptyBody: () =>
@@ -170,6 +178,18 @@ export const errors = {
     new TrainerError('RATE_LIMITED', 'Too many requests from this address; slow down.', {
       retryAfterSeconds,
     }),
+  reportTokenMissing: () =>
+    new TrainerError('UNAUTHENTICATED', 'A report needs the token of its job.'),
+  reportTokenWrong: () =>
+    new TrainerError('FORBIDDEN', 'The token is not that of this job, or its run is gone.'),
+  reportsTooOften: () =>
+    new TrainerError('RATE_LIMITED', 'A job may report twice a second; slow down.', AT_ONCE),
+  reportOutdated: (attempt: number, newest: number) =>
+    new TrainerError(
+      'REPORT_OUTDATED',
+      `This report is of attempt ${attempt}, and attempt ${newest} of the job has reported already.`,
+    ),
+  reportTooLarge: () => new TrainerError('PAYLOAD_TOO_LARGE', 'The report is larger than 64 KiB.'),
   headersTooLarge: () =>
     new TrainerError('HEADERS_TOO_LARGE', 'The headers of the request are larger than 16 KiB.'),
   internal: (cause?: unknown) =>

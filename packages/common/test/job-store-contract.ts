@@ -77,6 +77,30 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
       expect(await replica.get(name)).toStrictEqual(record);
     });
 
+    it('keeps what a training reports, and its result whole and in small', async () => {
+      const record = await create();
+      expect(await store.readResult(record)).toBeUndefined();
+      const reported = {
+        attempt: 2,
+        phase: 'saving' as const,
+        checkpoints: [{ step: 3, uri: 's3://b/o/checkpoint-3', savedAtMs: 5 }],
+        warnings: ['few rows'],
+      };
+      const result = { model_uri: 's3://b/o/model' };
+      const wholeResult = { ...result, files: { a: [1, null, 'x'] } };
+      const stopAtMs = 1_700_000_000_456;
+      const change = { reported, result, stopAtMs };
+      const updated = await store.update(record, { ...change, wholeResult });
+      expect(updated).toStrictEqual({ ...record, ...change, version: updated?.version });
+      expect(await replica.getLive(record.name)).toStrictEqual(updated);
+      expect(await replica.readResult(record)).toStrictEqual(wholeResult);
+      expect(await store.readPayload(record)).toStrictEqual(makePayload());
+      expect(await store.readResult({ ...record, uid: 'another' })).toBeUndefined();
+      const purged = await store.purgeCredentials(updated ?? record);
+      expect(purged).toMatchObject({ reported, result });
+      expect(await store.readResult(record)).toStrictEqual(wholeResult);
+    });
+
     it('answers a second creation with the first record', async () => {
       const record = await create();
       const other = makeDraft(id, { fingerprint: 'b'.repeat(43) });

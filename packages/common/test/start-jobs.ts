@@ -22,7 +22,11 @@ export function startJobs({
   const clock = new FakeClock();
   const store = new MemoryJobStore();
   const runner = new FakeRunner();
-  const jobs = new Jobs({ store, runner, clock, maxJobs, logger, backend: backend.name });
+  const jobs = new Jobs({
+    ...{ store, runner, clock, maxJobs, logger },
+    backend: backend.name,
+    graceMs: config.graceMs,
+  });
   return {
     ...{ clock, store, runner, jobs },
     submit: (changes: Record<string, unknown> = {}) =>

@@ -28,6 +28,8 @@ export interface TestService extends AsyncDisposable {
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
   readonly port: number;
+  /** Where trainings report. */
+  readonly reportsUrl: string | undefined;
   /** A request to a path of the service; a body that is no text goes as JSON. */
   request(path: string, init?: TestRequest): Promise<TestAnswer>;
   post(path: string, body?: unknown, headers?: Record<string, string>): Promise<TestAnswer>;
@@ -83,6 +85,7 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
   return {
     url,
     port: Number(new URL(url).port),
+    reportsUrl: service.reportsUrl(),
     request,
     post: (path, body, headers = {}) => request(path, { method: 'POST', headers, body }),
     getUntil: async (jobId, isWanted) => {

@@ -11,6 +11,17 @@ from trainer_runtime.work_files import open_private
 MAX_CHARACTERS: Final = 500
 #: Of the compact result there, in bytes.
 MAX_RESULT_BYTES: Final = 1024
+#: Of the compact result.
+COMPACT_KEYS: Final = (
+    "model_uri",
+    "method",
+    "engine",
+    "rows",
+    "steps",
+    "loss",
+    "eval_loss",
+    "comparison",
+)
 #: Of the whole result in a report, in bytes; the service takes 16 KiB.
 MAX_REPORTED_BYTES: Final = 15 * 1024
 
@@ -48,16 +59,12 @@ def _size(value: dict[str, Any]) -> int:
 
 def compact_result(result: dict[str, Any]) -> str:
     """The result's small part, at most `MAX_RESULT_BYTES` of JSON: what is largest goes first."""
-    compact = {
-        key: result[key]
-        for key in ("model_uri", "method", "steps", "loss", "eval_loss", "comparison")
-        if result.get(key) is not None
-    }
+    compact = {key: result[key] for key in COMPACT_KEYS if result.get(key) is not None}
     if isinstance(compact.get("comparison"), dict):
         compact["comparison"] = {
             key: value for key, value in compact["comparison"].items() if key != "prompts"
         }
-    for droppable in ("comparison", "eval_loss", "loss", "method", "steps"):
+    for droppable in reversed(COMPACT_KEYS[1:]):
         text = json.dumps(compact, ensure_ascii=False, separators=(",", ":"))
         if len(text.encode()) <= MAX_RESULT_BYTES:
             return text

@@ -26,6 +26,8 @@ LOG_TAIL_SECONDS: Final = 30.0
 MAX_POINTS: Final = 100
 MAX_BODY_BYTES: Final = 60 * 1024
 _TIMEOUT_SECONDS: Final = 10.0
+#: Between two reports; the service takes two a second.
+_GAP_SECONDS: Final = 0.6
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-_OPENER = urllib.request.build_opener(_NoRedirects)
+#: The service stands beside the training, never behind the proxy that leads to hubs and storages.
+_OPENER = urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler({}))
 
 
 class Reporter:
@@ -111,9 +114,10 @@ class Reporter:
         self._on_snapshot = on_snapshot
         self._interval = interval_seconds
         self._wake = threading.Event()
-        self._is_closed = False
+        self._closing = threading.Event()
         self._next_point = 0
         self._tail_sent_at = 0.0
+        self._sent_at = -_GAP_SECONDS
         self._is_away = False
         self._sent_up_to = 0
         self._warnings_sent = 0
@@ -126,9 +130,10 @@ class Reporter:
 
     def close(self, result: dict[str, Any] | None = None) -> None:
         """The last report, with the log's end and the result; tried three times, then given up."""
-        self._is_closed = True
+        self._closing.set()
         self._wake.set()
         self._thread.join(2 * _TIMEOUT_SECONDS)
+        time.sleep(max(0.0, self._sent_at + _GAP_SECONDS - time.monotonic()))
         for attempt in range(3):
             if attempt:
                 time.sleep(0.5)
@@ -136,13 +141,15 @@ class Reporter:
                 return
 
     def _run(self) -> None:
-        while not self._is_closed:
+        while not self._closing.is_set():
             self._wake.wait(self._interval)
             self._wake.clear()
-            if self._is_closed:
+            if self._closing.is_set():
                 return
             with_tail = time.monotonic() - self._tail_sent_at >= LOG_TAIL_SECONDS
             self._send(with_tail=with_tail)
+            # What is news meanwhile wakes the next report at once.
+            self._closing.wait(_GAP_SECONDS)
 
     def _send(self, *, with_tail: bool, result: dict[str, Any] | None = None) -> bool:
         self._state.refresh()
@@ -154,6 +161,7 @@ class Reporter:
         body = json.dumps(report, ensure_ascii=False, allow_nan=False).encode()
         if self._stream is not None:
             self._post_to_stream(body)
+        self._sent_at = time.monotonic()
         try:
             answer = self._target.post(body)
         except (OSError, ValueError, http.client.HTTPException) as error:

@@ -61,7 +61,7 @@ class ResultUpload:
         rewrite: Callable[[str], str],
     ) -> dict[str, Any]:
         """The rest, then the manifest; the result as reports tell it. `rewrite` masks a text."""
-        result = self._result(summary, comparison)
+        result = self._result(summary, dataset, comparison)
         run = self._describe_run(summary, dataset, comparison, resumed_from)
         folder = self._files.folder / "result"
         folder.mkdir(exist_ok=True)
@@ -83,10 +83,17 @@ class ResultUpload:
         self._place.write(MANIFEST_NAME, json.dumps(manifest, indent=1).encode())
         return result
 
-    def _result(self, summary: dict[str, Any], comparison: dict[str, Any] | None) -> dict[str, Any]:
+    def _result(
+        self,
+        summary: dict[str, Any],
+        dataset: dict[str, Any],
+        comparison: dict[str, Any] | None,
+    ) -> dict[str, Any]:
         result = {
             "model_uri": f"{self._place.uri}/model",
             "method": self._plan.method,
+            "engine": self._plan.engine,
+            "rows": dataset.get("rows"),
             "steps": summary.get("step"),
             "epochs": summary.get("epoch"),
             "loss": summary.get("last_loss"),

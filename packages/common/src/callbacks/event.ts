@@ -64,6 +64,7 @@ export function encodeFinalEvent(record: JobRecord): EncodedEvent {
   const detail = state.detail.slice(0, MAX_DETAIL_LENGTH);
   const event: CallbackEvent = {
     ...toJobSummary({ record, state, progress: undefined }),
+    ...(record.result !== undefined && { result: record.result }),
     detail,
     log: detail,
     timestamp: state.observedAtMs / 1000,

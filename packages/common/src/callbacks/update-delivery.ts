@@ -4,7 +4,7 @@ import type { CallbackTarget, JobRecord } from '../jobs/job.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import type { Leadership } from '../jobs/leadership.ts';
-import { projectJob } from '../jobs/observation.ts';
+import { projectJob, type ReadProgress, withReportedProgress } from '../jobs/observation.ts';
 import type { DeliveryState, NextStep } from './delivery-state.ts';
 import {
   type EncodedEvent,
@@ -22,6 +22,8 @@ export interface UpdateDeliveryParts {
   readonly leadership: Leadership;
   readonly clock: Clock;
   readonly random: Random;
+  /** What trainings report of their progress to this process. */
+  readonly progressOf?: ReadProgress | undefined;
   readonly settings: {
     readonly intervalMs: number;
     readonly submittedAs: UpdateEventOptions['submittedAs'];
@@ -77,10 +79,11 @@ export class UpdateDelivery {
 
   /** The update whose retry is due, unless it is time for a heartbeat or there is news. */
   #toUpdate(state: DeliveryState, record: JobRecord): EncodedEvent {
-    const { runner, leadership, clock, random, settings } = this.#parts;
+    const { runner, leadership, clock, random, progressOf, settings } = this.#parts;
     const nowMs = clock.now();
     if (state.update !== undefined && nowMs < state.nextHeartbeatAtMs) return state.update;
-    const view = projectJob(record, runner.getCached(record.name), nowMs);
+    const seen = projectJob(record, runner.getCached(record.name), nowMs);
+    const view = withReportedProgress(seen, progressOf);
     const update = encodeUpdateEvent(view, {
       sequence: leadership.nextSequence(),
       processId: this.#processId,

@@ -9,7 +9,8 @@ import type { Leadership } from '../jobs/leadership.ts';
 import { isRunOf, type Observation } from '../jobs/observation.ts';
 import { WorkQueue } from '../work-queue.ts';
 import { type DecideSettings, type Decision, decide } from './decide.ts';
-import { LastWords, type LastWordsParts } from './last-words.ts';
+import { EndChange } from './end-change.ts';
+import type { LastWordsParts } from './last-words.ts';
 import { toPlanChange } from './plan-change.ts';
 import { toObservedEnd, toRefused, toUnplanned } from './terminal-states.ts';
 
@@ -44,7 +45,7 @@ export class Controller {
   readonly #parts: ControllerParts;
   readonly #queue = new WorkQueue(CONCURRENCY, (name) => this.#reconcile(name));
   readonly #deadlines: DeadlineQueue;
-  readonly #lastWords: LastWords;
+  readonly #endChange: EndChange;
   /** When this process first saw a record that has no run yet, by name. */
   readonly #firstSeenAt = new Map<string, { readonly uid: string; readonly atMs: number }>();
   readonly #failures = new Map<string, number>();
@@ -52,7 +53,7 @@ export class Controller {
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
-    this.#lastWords = new LastWords(parts);
+    this.#endChange = new EndChange(parts);
     this.#deadlines = new DeadlineQueue(parts.clock, (name) => this.#queue.add(name));
   }
 
@@ -149,8 +150,8 @@ export class Controller {
       case 'note':
         return this.#write(record, () => store.update(record, { runId: action.runId }));
       case 'write': {
-        const state = await this.#lastWords.quote(record, action.state, seen);
-        return this.#write(record, () => store.update(record, { state }));
+        const change = await this.#endChange.toChange(record, action.state, seen);
+        return this.#write(record, () => store.update(record, change));
       }
       case 'confirm-gone':
         return this.#confirmGone(record, action.state);
@@ -222,8 +223,8 @@ export class Controller {
       return false;
     }
     const end = isRunOf(record, seen) ? toObservedEnd(record, seen, clock.now()) : gone;
-    const state = await this.#lastWords.quote(record, end, seen);
-    return this.#write(record, () => store.update(record, { state }));
+    const change = await this.#endChange.toChange(record, end, seen);
+    return this.#write(record, () => store.update(record, change));
   }
 
   #requeueIn(delayMs: number, { name }: JobRecord): void {

@@ -395,3 +395,43 @@ describe('a record that cannot be read', () => {
     ],
   ])('%s', (_, row) => check(row));
 });
+
+describe('a job that was cancelled and saves', () => {
+  const saving = ended('cancelled', { stopAtMs: T0 + 60_000 });
+
+  test.each<[string, Row]>([
+    [
+      'has its run left alone until then',
+      { record: saving, seen: makeSeen(), atMs: 59_999, action: nothing, requeueAtMs: 60_000 },
+    ],
+    ['has it stopped then', { record: saving, seen: makeSeen(), atMs: 60_000, action: stop }],
+    ['has it stopped once it has ended', { record: saving, seen: succeededRun, action: stop }],
+    [
+      'has it stopped once it has ended as one that was stopped does',
+      { record: saving, seen: makeSeen({ status: 'failed', reason: 'STOPPED' }), action: stop },
+    ],
+    [
+      'waits for nothing where the run is gone',
+      { record: saving, seen: gone, atMs: 5, action: nothing, requeueAtMs: 100_000 },
+    ],
+    [
+      'leaves a run alone that is on its way out',
+      {
+        record: saving,
+        seen: makeSeen({ isStopping: true }),
+        atMs: 60_000,
+        action: nothing,
+        requeueAtMs: 100_000,
+      },
+    ],
+    [
+      'is stopped although a part of its record cannot be read',
+      {
+        record: { ...saving, unreadable: ['delivery'] },
+        seen: makeSeen(),
+        atMs: 60_000,
+        action: stop,
+      },
+    ],
+  ])('%s', (_, row) => check(row));
+});

@@ -96,6 +96,9 @@ function decideEnded(
   const isOwn = isRunOf(record, seen);
   const isSettled = record.delivery.settled !== undefined;
   if (isOwn && !seen.isStopping) {
+    // It was ordered to save a checkpoint and to end, for which it has until then.
+    const isSaving = !isTerminal(seen.status) && nowMs < (record.stopAtMs ?? 0);
+    if (isSaving) return wait(record.stopAtMs);
     // Only a run that ended without being stopped is kept for people to look at; any other must not go on, nor
     // may one that its platform started again after its end.
     const endedByItself = record.state.status !== 'cancelled' && isTerminal(seen.status);

@@ -1,11 +1,25 @@
 import { LRUCache } from 'lru-cache';
 import { errors, isLogged, TrainerError } from '../errors.ts';
-import { isTerminal, type JobRecord, NO_DELIVERY, type PlannedJob } from '../jobs/job.ts';
+import {
+  isTerminal,
+  type JobRecord,
+  type JsonObject,
+  NO_DELIVERY,
+  type PlannedJob,
+} from '../jobs/job.ts';
 import { toJobName } from '../jobs/job-name.ts';
-import { isRunOf, type JobView, projectJob } from '../jobs/observation.ts';
+import {
+  isRunOf,
+  type JobView,
+  type Observation,
+  projectJob,
+  type ReadProgress,
+  withReportedProgress,
+} from '../jobs/observation.ts';
 import { behindForMs, isStale } from '../jobs/staleness.ts';
 import { updateRecord } from '../jobs/update-record.ts';
-import { LastWords, type LastWordsParts } from './last-words.ts';
+import { EndChange } from './end-change.ts';
+import type { LastWordsParts } from './last-words.ts';
 import { type Submission, Submitter, type SubmitterParts } from './submitter.ts';
 import { toCancelled, toObservedEnd } from './terminal-states.ts';
 
@@ -13,12 +27,18 @@ export interface JobAnswer {
   readonly view: JobView;
   /** What was asked and made of it; undefined once the record was deleted meanwhile. */
   readonly readPlan: () => Promise<PlannedJob | undefined>;
+  /** The whole result; undefined where there is none, or where it is not at hand now. */
+  readonly readResult: () => Promise<JsonObject | undefined>;
   /** Since when it may lack changes, in UNIX milliseconds; undefined while it is fresh. */
   readonly staleSinceMs?: number | undefined;
 }
 
 export interface JobsParts extends SubmitterParts, LastWordsParts {
   readonly backend: string;
+  /** How long a run may take to save a checkpoint. */
+  readonly graceMs: number;
+  /** What trainings report of their progress to this process. */
+  readonly progressOf?: ReadProgress | undefined;
 }
 
 /** Of states that are seen but not written, which the leader does within moments. */
@@ -29,12 +49,12 @@ export class Jobs {
   readonly #parts: JobsParts;
   readonly #submitter: Submitter;
   readonly #firstTold = new LRUCache<string, number>({ max: MAX_FIRST_TOLD });
-  readonly #lastWords: LastWords;
+  readonly #endChange: EndChange;
 
   constructor(parts: JobsParts) {
     this.#parts = parts;
     this.#submitter = new Submitter(parts);
-    this.#lastWords = new LastWords(parts);
+    this.#endChange = new EndChange(parts);
   }
 
   /** See Submitter. */
@@ -44,7 +64,8 @@ export class Jobs {
     if (isReplay) return { ...this.#answer(record), isReplay };
     // A submission is answered with its acceptance, whatever has become of the job by now.
     const view = { record, state: record.state, progress: undefined };
-    return { view, readPlan: async () => plan, isReplay };
+    const readResult = async () => undefined;
+    return { view, readPlan: async () => plan, readResult, isReplay };
   }
 
   /** @throws TrainerError JOB_NOT_FOUND, CLUSTER_UNAVAILABLE */
@@ -54,11 +75,15 @@ export class Jobs {
 
   /**
    * Ends a job for good; `detail` says what came of it. One that has ended keeps its end, also when
-   * only a live look shows that.
+   * only a live look shows that. With `save`, a training that reports is ordered to save a checkpoint
+   * first, for which its run has a while.
    * @throws TrainerError JOB_NOT_FOUND, CLUSTER_UNAVAILABLE
    */
-  async cancel(jobId: string): Promise<JobAnswer & { readonly detail: string }> {
-    const { store, runner, clock, logger } = this.#parts;
+  async cancel(
+    jobId: string,
+    { save = false }: { readonly save?: boolean } = {},
+  ): Promise<JobAnswer & { readonly detail: string }> {
+    const { store, runner, clock, logger, graceMs } = this.#parts;
     let isOurs = false;
     const record = await updateRecord(store, await this.#find(jobId), async (current) => {
       isOurs = false;
@@ -68,15 +93,18 @@ export class Jobs {
       isOurs = !hasEnded;
       const nowMs = clock.now();
       return {
-        state: hasEnded
-          ? await this.#lastWords.quote(current, toObservedEnd(current, seen, nowMs), seen)
-          : toCancelled(current, seen, nowMs),
+        ...(hasEnded
+          ? await this.#endChange.toChange(current, toObservedEnd(current, seen, nowMs), seen)
+          : {
+              state: toCancelled(current, seen, nowMs),
+              ...(save && canSave(current, seen) && { stopAtMs: nowMs + graceMs }),
+            }),
         // Written anew, it can be read again, so that the end is sent.
         ...(current.unreadable?.includes('delivery') && { delivery: current.delivery }),
       };
     });
     if (record === undefined) throw errors.jobNotFound(jobId);
-    if (isOurs) {
+    if (isOurs && record.stopAtMs === undefined) {
       // The controller repeats this until nothing runs, so a failure here loses nothing.
       await runner.stop(record).catch((error: unknown) => {
         logger[isLogged(error) ? 'debug' : 'warn'](
@@ -124,14 +152,16 @@ export class Jobs {
   #answer(record: JobRecord): JobAnswer {
     const { store, clock } = this.#parts;
     const newest = store.getCached(record.name);
-    const view = this.#project(newest?.uid === record.uid ? withId(newest, record.id) : record);
+    const current = newest?.uid === record.uid ? withId(newest, record.id) : record;
+    const view = withReportedProgress(this.#project(current), this.#parts.progressOf);
     const behindMs = behindForMs(this.#parts);
+    const readResult = () => store.readResult(record).catch(undefinedIfUnreachable);
     if (!isStale(behindMs) || !Number.isFinite(behindMs)) {
-      return { view, readPlan: () => store.readPlan(record) };
+      return { view, readPlan: () => store.readPlan(record), readResult };
     }
     // The state is worth more than what was submitted, which may not be at hand now.
     const readPlan = () => store.readPlan(record).catch(undefinedIfUnreachable);
-    return { view, readPlan, staleSinceMs: clock.now() - behindMs };
+    return { view, readPlan, readResult, staleSinceMs: clock.now() - behindMs };
   }
 
   /** What was seen but is not written yet keeps the time at which it was first answered. */
@@ -147,6 +177,12 @@ export class Jobs {
     this.#firstTold.set(key, nowMs);
     return view;
   }
+}
+
+/** Whether there is a training that takes orders and has something to save. */
+function canSave(record: JobRecord, seen: Observation): boolean {
+  if (record.reportTokenHash === undefined || !isRunOf(record, seen)) return false;
+  return !seen.isStopping && (seen.startedAtMs ?? record.state.startedAtMs) !== undefined;
 }
 
 function withId(record: JobRecord, id: string): JobRecord {

@@ -383,3 +383,27 @@ it('keeps webhook, credentials and what was asked apart', async () => {
   });
   expect(JSON.stringify([record, await store.readPlan(record)])).not.toMatch(/hf_secret|Bearer/);
 });
+
+it('refuses a job whose checkpoint cannot fit, and takes one whose can or may', async () => {
+  await submit();
+  const resume = (more: object, resume_from = 'job-1') =>
+    submit({ extra_parameters: { resume_from }, ...more });
+  await expect(
+    resume({ job_id: 'job-2', customization: { method: 'full', trainable_layers: ['head'] } }),
+  ).rejects.toMatchObject({
+    code: 'INVALID_REQUEST',
+    violations: [
+      { path: 'customization.method' },
+      { path: 'customization.rank' },
+      { path: 'customization.target_modules' },
+      { path: 'customization.trainable_layers' },
+    ],
+  });
+  expect(store.count()).toBe(1);
+  await resume({ job_id: 'job-3', tuning_parameters: { num_epochs: 9 } });
+  const unknown = { job_id: 'job-4', customization: { method: 'full' } };
+  await resume(unknown, 'a-job-elsewhere');
+  // A repetition is answered as ever, whatever has become of the other job.
+  const { isReplay } = await resume(unknown, 'a-job-elsewhere');
+  expect(isReplay).toBe(true);
+});

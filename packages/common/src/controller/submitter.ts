@@ -13,11 +13,15 @@ import {
   type PlannedJob,
   toAcceptedState,
 } from '../jobs/job.ts';
+import { toJobName } from '../jobs/job-name.ts';
 import type { JobRunner, PreparedJob, StartOutcome } from '../jobs/job-runner.ts';
 import type { SpecifiedJob } from '../jobs/job-spec.ts';
 import type { JobStore } from '../jobs/job-store.ts';
+import { type ReportAccess, withReportAccess } from '../jobs/report-token.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { isRepeated, nameDifferences, type RequestIdentity } from '../requests/asked-forms.ts';
+import { JobIdSchema } from '../requests/job-status.ts';
+import { nameResumeDifferences } from '../requests/resume-differences.ts';
 import { toPlanChange } from './plan-change.ts';
 import { toRefused } from './terminal-states.ts';
 
@@ -33,6 +37,8 @@ export interface SubmitterParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly maxJobs: number;
+  /** Where trainings report; undefined where they cannot. */
+  readonly reportAccess?: ReportAccess | undefined;
 }
 
 export interface Accepted {
@@ -65,7 +71,7 @@ export class Submitter {
   /**
    * Once the record exists the job is accepted, whatever happens next: the controller finishes what
    * is left open.
-   * @throws TrainerError JOB_CONFLICT, SUBMISSION_REFUSED, TOO_MANY_JOBS, CLUSTER_UNAVAILABLE
+   * @throws TrainerError JOB_CONFLICT, INVALID_REQUEST, SUBMISSION_REFUSED, TOO_MANY_JOBS, CLUSTER_UNAVAILABLE
    */
   async submit(name: string, submission: Submission): Promise<Accepted> {
     const { store, runner, maxJobs } = this.#parts;
@@ -76,8 +82,14 @@ export class Submitter {
     if (replayed !== undefined) return replayed;
     if (isFull) throw errors.tooManyJobs(maxJobs);
 
-    const prepared = await runner.prepare(submission.spec);
-    const { draft, payload } = this.#draft(name, submission, prepared);
+    await this.#checkResume(submission);
+    const { reportAccess } = this.#parts;
+    const { job, reportTokenHash } =
+      reportAccess === undefined
+        ? { job: submission, reportTokenHash: undefined }
+        : withReportAccess(submission, reportAccess);
+    const prepared = await runner.prepare(job.spec);
+    const { draft, payload } = this.#draft(name, job, prepared, reportTokenHash);
     const created = await store.create(draft, payload);
     if (created.outcome === 'taken') throw errors.jobNameTaken(created.detail);
     if (created.outcome === 'exists') {
@@ -134,7 +146,25 @@ export class Submitter {
     return { record, isReplay: true };
   }
 
-  #draft(name: string, submission: Submission, prepared: PreparedJob) {
+  /** A checkpoint that cannot fit is refused now, where that can be told, not after minutes of loading. */
+  async #checkResume({ asked, spec }: Submission): Promise<void> {
+    const resumeFrom = (asked.second?.extra_parameters as JsonObject | undefined)?.resume_from;
+    if (!JobIdSchema.safeParse(resumeFrom).success) return;
+    const { store } = this.#parts;
+    const jobId = String(resumeFrom);
+    const record = await store.get(toJobName(spec.backend, jobId));
+    const kept = record && (await store.readPlan(record))?.asked.second;
+    if (kept === undefined || asked.second === undefined) return;
+    const differing = nameResumeDifferences(kept, asked.second);
+    if (differing.length > 0) throw errors.resumeMismatch(jobId, differing);
+  }
+
+  #draft(
+    name: string,
+    submission: Submission,
+    prepared: PreparedJob,
+    reportTokenHash: string | undefined,
+  ) {
     const nowMs = this.#parts.clock.now();
     const { spec, asked, fingerprints, callback, warnings } = submission;
     const { plan, echo } = prepared;
@@ -154,6 +184,7 @@ export class Submitter {
       delivery: callback === undefined ? { ...NO_DELIVERY, settled: 'unwanted' } : NO_DELIVERY,
       areCredentialsGone: Object.keys(secrets).length === 0,
       webhookAuth: callback?.authHeader === undefined ? 'none' : 'kept',
+      ...(reportTokenHash !== undefined && { reportTokenHash }),
     };
     return { draft, payload: { asked, plan, echo, callback, secrets } };
   }

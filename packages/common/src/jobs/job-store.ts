@@ -1,4 +1,4 @@
-import type { JobDraft, JobPayload, JobRecord, PlannedJob, RunnerPlan } from './job.ts';
+import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob, RunnerPlan } from './job.ts';
 
 export type CreateOutcome =
   | { readonly outcome: 'created'; readonly record: JobRecord }
@@ -8,10 +8,22 @@ export type CreateOutcome =
 
 /** The parts of a record that may change. */
 export type RecordChange = Partial<
-  Pick<JobRecord, 'runId' | 'state' | 'delivery' | 'warnings' | 'areCredentialsGone'>
+  Pick<
+    JobRecord,
+    | 'runId'
+    | 'state'
+    | 'delivery'
+    | 'warnings'
+    | 'areCredentialsGone'
+    | 'reported'
+    | 'result'
+    | 'stopAtMs'
+  >
 > & {
   /** Replaces what the runner made of the job. */
   readonly prepared?: RunnerPlan;
+  /** What `result` is the small form of. */
+  readonly wholeResult?: JsonObject;
 };
 
 /**
@@ -42,6 +54,8 @@ export interface JobStore {
   readPayload(record: JobRecord): Promise<JobPayload | undefined>;
   /** What was asked and what was made of it; changes only with the record's version. */
   readPlan(record: JobRecord): Promise<PlannedJob | undefined>;
+  /** The whole of the record's result; undefined where there is none. */
+  readResult(record: JobRecord): Promise<JsonObject | undefined>;
   /** Applies `change` when the record still is as given; undefined when it is not, or is gone. */
   update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined>;
   /**

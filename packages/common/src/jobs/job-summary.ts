@@ -1,4 +1,5 @@
 import type { TrainingResponse } from '../requests/training-response.ts';
+import { isTerminal } from './job.ts';
 import type { JobView } from './observation.ts';
 
 type Summary = Pick<
@@ -21,6 +22,19 @@ export function toJobSummary({ record, state, progress }: JobView): Summary {
       started_at: toIsoTime(state.startedAtMs),
       ended_at: toIsoTime(state.endedAtMs),
     },
+  };
+}
+
+type TrainingPart = Pick<TrainingResponse, 'phase' | 'checkpoints'>;
+
+/** The part of an answer that tells how the training itself fares, as it says. */
+export function toTrainingPart({ record, state }: JobView): TrainingPart {
+  const { phase = 'training', checkpoints = [] } = record.reported ?? {};
+  return {
+    phase: isTerminal(state.status) ? null : state.status === 'submitted' ? 'queued' : phase,
+    checkpoints: checkpoints.map(({ step, uri, savedAtMs }) => {
+      return { step, uri, saved_at: toIsoTime(savedAtMs) };
+    }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { AskedForms, Fingerprints } from '../requests/asked-forms.ts';
 import type { JobStatus } from '../requests/job-status.ts';
 import type { Reason } from './reasons.ts';
+import type { Reported } from './reported.ts';
 
 /** What is said of a job. Times are UNIX milliseconds. */
 export interface JobState {
@@ -74,6 +75,17 @@ export interface JobRecord extends Fingerprints {
   readonly areCredentialsGone: boolean;
   /** Whether the webhook is called with an `auth_header`, and whether that is still kept. */
   readonly webhookAuth: WebhookAuth;
+  /** SHA-256 of the token that the training reports with; undefined where it sends none. */
+  readonly reportTokenHash?: string | undefined;
+  /** What its training said of itself; undefined while it has said nothing. */
+  readonly reported?: Reported | undefined;
+  /**
+   * Set with the end of a job that was cancelled while its training is to save a checkpoint first:
+   * until then, UNIX milliseconds, its run may go on.
+   */
+  readonly stopAtMs?: number | undefined;
+  /** The small form of what came of it, as its training says; never changes after the end. */
+  readonly result?: JsonObject | undefined;
   /**
    * What of the record cannot be read, where that matters: until it can, nothing is decided about
    * the job but that it is cancelled.

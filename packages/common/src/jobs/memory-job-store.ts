@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Emitter } from '../emitter.ts';
 import { toJsonText } from '../to-json-text.ts';
-import type { JobDraft, JobPayload, JobRecord, PlannedJob } from './job.ts';
+import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob } from './job.ts';
 import type { CreateOutcome, JobStore, RecordChange } from './job-store.ts';
 import { purgePayload, toPurged } from './purge-payload.ts';
 
@@ -17,6 +17,8 @@ interface PayloadTexts {
 interface Entry {
   record: JobRecord;
   texts: PayloadTexts;
+  /** The whole result. */
+  result?: string;
 }
 
 /** Records in this process's memory: they end with it. */
@@ -80,10 +82,17 @@ export class MemoryJobStore implements JobStore {
     return { asked, plan, echo };
   }
 
+  async readResult(record: JobRecord): Promise<JsonObject | undefined> {
+    const entry = this.#entries.get(record.name);
+    if (entry?.record.uid !== record.uid || entry.result === undefined) return undefined;
+    return JSON.parse(entry.result);
+  }
+
   async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
     const entry = this.#current(record);
     if (entry === undefined) return undefined;
-    const { prepared, ...changed } = change;
+    const { prepared, wholeResult, ...changed } = change;
+    if (wholeResult !== undefined) entry.result = JSON.stringify(wholeResult);
     let { planRevision } = entry.record;
     if (prepared !== undefined) {
       planRevision += 1;

@@ -24,6 +24,8 @@ export type Observation =
        * so that nobody is shown it before those are masked.
        */
       readonly lastWords?: string | undefined;
+      /** What a run that has succeeded left of its result, as it stands there; see `lastWords`. */
+      readonly resultText?: string | undefined;
       /** Whether it was looked into why it waits; without that, what the record says of it stands. */
       readonly isDiagnosed?: boolean;
       /** Its sentence changes while status and reason stand, such as a place in a line. */
@@ -95,6 +97,15 @@ export function projectJob(
     endedAtMs: undefined,
   };
   return { record, state: next, progress };
+}
+
+/** What a job's own training reported of its progress; undefined where it did not. */
+export type ReadProgress = (record: JobRecord) => Progress | undefined;
+
+/** The view with what the training itself says, where it does; else what its runner sees stays. */
+export function withReportedProgress(view: JobView, progressOf: ReadProgress | undefined): JobView {
+  const progress = progressOf?.(view.record);
+  return progress === undefined ? view : { ...view, progress };
 }
 
 function toRunningState(startedAtMs: number | undefined, observedAtMs: number): JobState {

@@ -31,6 +31,8 @@ export interface Platform {
   readonly degradedReason?: () => string | undefined;
   /** Adds what it alone measures. */
   readonly registerMetrics?: (registry: Registry) => void;
+  /** Says to the trainings of this platform where their reports go, where no variable of theirs does. */
+  readonly announceReportsUrl?: (url: string) => Promise<void>;
   /** Connects; harmless failures are retried behind it, and `behindForMs` of the parts shows them. */
   open(): Promise<void>;
   /** Gives up leadership and connections; harmless when repeated. */

@@ -1,4 +1,5 @@
 import { RUNTIME_TABLE } from '../requests/runtime-table.ts';
+import type { JsonObject } from './job.ts';
 import type { Reason } from './reasons.ts';
 
 type RuntimeCode = (typeof RUNTIME_TABLE.reasons)[number];
@@ -23,4 +24,16 @@ export function parseTerminationLine(
   const [, code = '', sentence = ''] = LINE.exec(text.trim()) ?? [];
   const reason = CODES.get(code);
   return reason && { reason, sentence };
+}
+
+/** What the training runtime leaves there of a result: one JSON object that names the model. */
+export function parseTerminationResult(text: string): JsonObject | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const { model_uri: modelUri } = (value ?? {}) as { model_uri?: unknown };
+  return typeof modelUri === 'string' ? (value as JsonObject) : undefined;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { JOB_STATUSES, JobStatusSchema } from './job-status.ts';
+import { REPORTED_PHASES } from './report.ts';
 
 const timestamp = z.iso.datetime().nullable();
 
@@ -27,6 +28,30 @@ export const TimestampsSchema = z
   })
   .meta({ id: 'Timestamps' });
 
+export const CheckpointSchema = z
+  .object({
+    step: z.int().min(0).describe('After how many steps it was made'),
+    uri: z.string().describe('Where it lies, below the `output_uri` of the job'),
+    saved_at: timestamp.describe('When it was complete there'),
+  })
+  .meta({ id: 'Checkpoint' });
+
+export const ResultSchema = z
+  .looseObject({
+    model_uri: z.string().optional().describe('Where the model lies'),
+    method: z.string().optional().describe('How it was trained'),
+    engine: z.string().optional().describe('What trained it'),
+    rows: z.number().optional().describe('Rows that were trained on'),
+    steps: z.number().optional().describe('Steps that were trained'),
+    loss: z.number().optional().describe('The last loss'),
+    eval_loss: z.number().optional().describe('The best loss on rows that were held out'),
+    comparison: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('The tuned model beside its base: losses, answers, and a verdict'),
+  })
+  .meta({ id: 'Result' });
+
 /** The answer of every `/train` route that succeeds. */
 export const TrainingResponseSchema = z
   .object({
@@ -36,6 +61,14 @@ export const TrainingResponseSchema = z
     reason: z.string().meta({ description: 'A stable code for why the status is what it is' }),
     detail: z.string().meta({ description: 'One sentence for people' }),
     progress: ProgressSchema.nullable().describe('What the trainer last reported, if it does'),
+    phase: z
+      .enum(['queued', ...REPORTED_PHASES])
+      .nullable()
+      .describe('Where the time goes; null once the job has ended'),
+    checkpoints: z
+      .array(CheckpointSchema)
+      .describe('The newest checkpoints that the training has reported, oldest first'),
+    result: ResultSchema.nullable().describe('What came of it, as its training says'),
     timestamps: TimestampsSchema.describe('UTC; null for what has not happened'),
     dashboard_url: z
       .string()
@@ -74,6 +107,7 @@ export const CallbackEventSchema = z
     status: z.enum([...JOB_STATUSES, 'queued']).meta({
       description: '`queued` instead of `submitted`, where the operator wants that',
     }),
+    result: ResultSchema.optional().describe('Of a final event: what came of it, 1 KiB at most'),
     log: z.string().meta({
       description: '`detail`, and in an update the progress in words, where there is any',
     }),

@@ -13,9 +13,13 @@ import { Controller } from '../controller/controller.ts';
 import { Jobs } from '../controller/jobs.ts';
 import { createApp } from '../http/app.ts';
 import { Tokens } from '../http/plugins/tokens.ts';
+import { createReportsApp } from '../http/reports-app.ts';
+import type { ReadProgress } from '../jobs/observation.ts';
 import type { Platform } from '../jobs/platform.ts';
+import type { ReportAccess } from '../jobs/report-token.ts';
 import { behindForMs, stalenessReason } from '../jobs/staleness.ts';
 import { createMetrics } from '../metrics.ts';
+import { Reports } from '../reports/reports.ts';
 import type { JobStatus } from '../requests/job-status.ts';
 import { createPlatform } from './create-platform.ts';
 
@@ -40,6 +44,8 @@ export interface ServiceParts {
 export interface Service {
   /** Serves on the HOST and PORT of its config; resolves with the URL. */
   listen(): Promise<string>;
+  /** Where trainings report, once it listens; undefined where they cannot. */
+  reportsUrl(): string | undefined;
   /** Finishes what is in flight and stops; harmless when repeated. */
   close(): Promise<void>;
 }
@@ -75,8 +81,14 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     isLeader: () => leadership.isLeader(),
   });
   platform.registerMetrics?.(metrics.registry);
+  const reports = new Reports({
+    backend: backend.name,
+    ...{ store, runner, clock, logger, readSharedSecrets },
+    graceMs: config.graceMs,
+  });
+  const progressOf: ReadProgress = (record) => reports.progressOf(record);
   const dispatcher = new Dispatcher({
-    ...{ store, runner, leadership, metrics, clock, logger },
+    ...{ store, runner, leadership, metrics, clock, logger, progressOf },
     webhookClient: decorate.webhookClient(
       new WebhookClient({ policy, clock, proxyUrl: config.callbacks.proxyUrl }),
     ),
@@ -96,7 +108,9 @@ export async function createService(parts: ServiceParts): Promise<Service> {
   const { maxJobs } = config;
   const jobs = new Jobs({
     backend: backend.name,
-    ...{ store, runner, clock, logger, maxJobs, readSharedSecrets },
+    ...{ store, runner, clock, logger, maxJobs, readSharedSecrets, progressOf },
+    graceMs: config.graceMs,
+    reportAccess: toReportAccess(config),
   });
   const app = await createApp({
     ...{ backend, config, tokens, logger, jobs, metrics },
@@ -112,9 +126,14 @@ export async function createService(parts: ServiceParts): Promise<Service> {
       ),
   });
 
+  const reportsApp = toReportsAddress(config) && (await createReportsApp({ reports, logger }));
+
+  let reportsUrl: string | undefined;
   let closing: Promise<void> | undefined;
   const close = async () => {
     await app.close();
+    await reportsApp?.close();
+    await reports.close();
     await jobs.close();
     await controller.close();
     await dispatcher.close();
@@ -123,14 +142,32 @@ export async function createService(parts: ServiceParts): Promise<Service> {
   return {
     listen: async () => {
       await platform.open();
+      const address = toReportsAddress(config);
+      if (reportsApp !== undefined && address !== undefined) {
+        reportsUrl = await reportsApp.listen(address);
+        await platform.announceReportsUrl?.(config.reports.url ?? reportsUrl);
+        logger.info({ url: reportsUrl }, 'trainings report here');
+      }
       controller.start();
       return app.listen({ host: config.host, port: config.port });
     },
+    reportsUrl: () => reportsUrl,
     close: () => {
       closing ??= close();
       return closing;
     },
   };
+}
+
+/** On one machine nobody else needs to reach it, so that it is always there. */
+function toReportsAddress({ runner, host, reports }: Config) {
+  if (runner === 'local') return { host: '127.0.0.1', port: reports.port ?? 0 };
+  return reports.port === undefined ? undefined : { host, port: reports.port };
+}
+
+function toReportAccess({ runner, reports, graceMs }: Config): ReportAccess | undefined {
+  if (runner === 'local') return { url: undefined, graceMs };
+  return reports.url === undefined ? undefined : { url: reports.url, graceMs };
 }
 
 /** Refuses at submission what can be known then; what a name resolves to is checked at each POST. */

@@ -57,6 +57,48 @@ test('trains, tells its progress, and ends as the trainer does', async () => {
   await fixture.untilDead(runId);
 });
 
+test('shows what the training reports, and keeps it over a restart', async () => {
+  const uri = `file://${fixture.root}/results/told/checkpoints/checkpoint-3`;
+  const report = {
+    phase: 'saving',
+    step: 3,
+    percentage: 42,
+    metrics: [{ step: 3, values: { loss: 0.25 } }],
+    checkpoints: [{ step: 3, uri, time: 1 }],
+  };
+  const { runId } = await submitAndRun('told', { waits: true, report });
+  const isTold = (body: { checkpoints: unknown[] }) => body.checkpoints.length === 1;
+  const { body } = await service.getUntil('told', isTold);
+  expect(body).toMatchObject({
+    phase: 'saving',
+    progress: { percentage: 42, metrics: { step: 3, loss: 0.25 } },
+    checkpoints: [{ step: 3, uri, saved_at: '1970-01-01T00:00:01.000Z' }],
+  });
+  await service.close();
+  service = await start();
+  // Numbers come from the status file until the training reports again.
+  const after = await service.getUntil('told', ({ progress }) => progress?.percentage === 1);
+  expect(after.body).toMatchObject({ phase: 'saving', checkpoints: [{ uri }] });
+  fixture.release(runId);
+  await until('told', 'succeeded');
+});
+
+test('ends with the result that the training has reported, and without a report with the one it left', async () => {
+  const model_uri = join(fixture.root, 'results/reported/model');
+  const result = { model_uri: '/elsewhere', rows: 3, files: { a: 1 } };
+  await submit('reported', { report: { phase: 'uploading', result } });
+  const { body } = await until('reported', 'succeeded');
+  expect(body.result).toEqual({ model_uri, rows: 3, files: { a: 1 } });
+  await service.close();
+  service = await start();
+  expect((await until('reported', 'succeeded')).body.result).toEqual(body.result);
+
+  await submit('left');
+  expect((await until('left', 'succeeded')).body.result).toEqual({
+    model_uri: join(fixture.root, 'results/left/model'),
+  });
+});
+
 test.each([
   [
     { exit_code: 3, termination: 'DATASET_INVALID: rows.jsonl, line 2.' },
@@ -92,6 +134,37 @@ test('tells webhooks, replays a repeated POST, and refuses another one', async (
     fixture.makeBody('told', { outcome: 'failed' }, callbacks),
   );
   expect(other.status).toBe(409);
+});
+
+test('cancelling with a checkpoint lets the training save, and starts nothing again', async () => {
+  const uri = join(fixture.root, 'results/saves/checkpoints/checkpoint-4');
+  const { runId } = await submitAndRun('saves', { outcome: 'never', obeys: { uri } });
+  const cancelled = await service.post('/train/saves/cancel?save=true');
+  expect(cancelled.body).toMatchObject({ status: 'cancelled' });
+  // Killed and restarted between the latch and the end.
+  await service.close();
+  service = await start();
+  const { body } = await service.getUntil('saves', ({ checkpoints }) => checkpoints.length > 0);
+  expect(body).toMatchObject({
+    status: 'cancelled',
+    detail: 'Job cancellation requested',
+    checkpoints: [{ step: 4, uri }],
+  });
+  await fixture.untilDead(runId);
+  expect(readdirSync(join(fixture.stateDir, 'runs')).filter((id) => id !== runId)).toEqual([]);
+});
+
+test('cancelling with a checkpoint ends a training that does not end in time', async () => {
+  await service.close();
+  service = await start({ TRAINER_GRACE_SECONDS: '1' });
+  const { runId } = await submitAndRun('stays', {
+    outcome: 'never',
+    ignoresTerm: true,
+    obeys: { ends: false },
+  });
+  await service.post('/train/stays/cancel?save=true');
+  expect(fixture.isAlive(runId)).toBe(true);
+  await fixture.untilDead(runId);
 });
 
 test('cancelling ends every process of a run, also those that will not or have left its group', async () => {

@@ -1,5 +1,12 @@
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /*
@@ -24,6 +31,10 @@ const {
   exit_code = 1,
   termination = '',
   output = '',
+  // Sent to the service before anything else.
+  report,
+  // Reports until it is told to stop, then saves: `uri` of the checkpoint, and how it ends.
+  obeys,
   // Comes before the output.
   noise_bytes = 0,
 } = request.extra_parameters?.stand_in ?? {};
@@ -47,6 +58,40 @@ const tell = (percentage) => {
   write(env.TRAINER_STATUS_FILE, JSON.stringify(status));
 };
 
+if (obeys !== undefined) void askForOrders();
+
+async function askForOrders() {
+  const attempt = Number(env.TRAINER_ATTEMPT);
+  // A service that is away never stops a training.
+  const { orders = [] } = await tellService({ attempt, step: 4 }).catch(() => ({}));
+  if (orders[0]?.do !== 'stop' || orders[0].save !== true) {
+    setTimeout(() => void askForOrders(), 600);
+    return;
+  }
+  write('obeyed', '');
+  if (obeys.ends === false) return;
+  const checkpoints = [{ step: 4, uri: obeys.uri, time: 2 }];
+  const tell = () => tellService({ attempt, phase: 'saving', checkpoints });
+  while ((await tell().catch(() => undefined))?.orders === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 600));
+  }
+  end(7, 'STOPPED: Stopped by order at step 4.');
+}
+
+/** One report, as the runtime sends it; the answer. */
+async function tellService(body) {
+  const url = readFileSync(env.TRAINER_REPORTS_URL_FILE, 'utf8').trim();
+  const response = await fetch(`${url}/train/${request.job_id}/reports`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      authorization: `Bearer ${env.TRAINER_REPORTS_TOKEN}`,
+    },
+    body: JSON.stringify(body),
+  });
+  return response.json();
+}
+
 process.on('SIGTERM', () => {
   if (!ignoresTerm) end(143, 'STOPPED: Stopped by SIGTERM at step 3.');
 });
@@ -56,6 +101,7 @@ else write('environment.json', JSON.stringify(env));
 if (forks) {
   spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).unref();
 }
+if (report !== undefined) await tellService({ attempt: Number(env.TRAINER_ATTEMPT), ...report });
 await new Promise((resolve) => process.stdout.write('x'.repeat(noise_bytes) + output, resolve));
 tell(1);
 const poll = setInterval(() => {

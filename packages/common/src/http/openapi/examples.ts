@@ -87,6 +87,12 @@ const METADATA: TrainingResponse['metadata'] = {
   },
 };
 
+const CHECKPOINT = {
+  step: 120,
+  uri: 's3://my-bucket/results/unique-train-id/checkpoints/checkpoint-120',
+  saved_at: '2026-11-24T12:40:00.000Z',
+};
+
 /** One job as it is answered over its life. */
 export const EXAMPLE_RESPONSES = {
   submitted: {
@@ -97,6 +103,9 @@ export const EXAMPLE_RESPONSES = {
       reason: 'ACCEPTED',
       detail: 'Job accepted for processing',
       progress: null,
+      phase: 'queued',
+      checkpoints: [],
+      result: null,
       timestamps: {
         created_at: CREATED,
         updated_at: CREATED,
@@ -119,6 +128,9 @@ export const EXAMPLE_RESPONSES = {
         estimated_remaining_seconds: 3600,
         metrics: { loss: 0.73, learning_rate: 0.000041 },
       },
+      phase: 'training',
+      checkpoints: [CHECKPOINT],
+      result: null,
       timestamps: { ...NOT_ENDED, updated_at: STARTED },
       dashboard_url: null,
       metadata: METADATA,
@@ -132,6 +144,9 @@ export const EXAMPLE_RESPONSES = {
       reason: 'CANCELLED_BY_REQUEST',
       detail: 'Job cancellation requested',
       progress: null,
+      phase: null,
+      checkpoints: [CHECKPOINT],
+      result: null,
       timestamps: { ...NOT_ENDED, updated_at: ENDED, ended_at: ENDED },
       dashboard_url: null,
       metadata: METADATA,

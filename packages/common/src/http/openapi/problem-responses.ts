@@ -48,6 +48,7 @@ export const EXAMPLE_ERRORS: Readonly<Record<ErrorCode, TrainerError>> = {
   REQUEST_TIMEOUT: errors.requestTimeout(),
   JOB_CONFLICT: errors.jobConflict(['resources.gpus']),
   REPLAY_REFUSED: errors.nothingToReplay('unique-train-id'),
+  REPORT_OUTDATED: errors.reportOutdated(1, 2),
   PAYLOAD_TOO_LARGE: errors.bodyTooLarge(),
   UNSUPPORTED_MEDIA_TYPE: errors.mediaTypeUnsupported(),
   EXPECTATION_FAILED: errors.expectationFailed(),

@@ -19,8 +19,11 @@ function refuse(request: FastifyRequest, tokens: Tokens): Error | undefined {
   return tokens.includes(given) ? undefined : errors.tokenWrong();
 }
 
-/** Clients that only rename their Authorization header send the scheme in ours too. */
-function readToken({ headers }: FastifyRequest): string | undefined {
+/**
+ * The token of a request, from either header. Clients that only rename their Authorization header
+ * send the scheme in ours too.
+ */
+export function readToken({ headers }: FastifyRequest): string | undefined {
   const own = headers[TOKEN_HEADER];
   if (typeof own === 'string' && own !== '') return withoutScheme(own) ?? own;
   return withoutScheme(headers.authorization ?? '');

@@ -9,11 +9,11 @@ export const MAX_BODY_BYTES = 256 * 1024;
  * Reads JSON bodies. Not Fastify's own parser, since the messages of `JSON.parse` repeat the text
  * around the fault, which may be a credential. What the JSON holds is for the route to judge.
  */
-export function registerJsonBody(app: FastifyInstance): void {
+export function registerJsonBody(app: FastifyInstance, maxBytes = MAX_BODY_BYTES): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser<Buffer>(
     'application/json',
-    { parseAs: 'buffer', bodyLimit: MAX_BODY_BYTES },
+    { parseAs: 'buffer', bodyLimit: maxBytes },
     ({ headers }, bytes, done) => {
       try {
         assertNotEncoded(headers['content-encoding']);

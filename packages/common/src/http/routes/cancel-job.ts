@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
 import type { Jobs } from '../../controller/jobs.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
@@ -10,22 +11,32 @@ export interface CancelJobParts {
   readonly responses: TrainingResponses;
 }
 
+const Query = z.object({
+  save: z
+    .enum(['true', 'false'])
+    .optional()
+    .describe('`true`: the training saves a checkpoint first, where it takes orders'),
+});
+
 /** `POST /train/{job_id}/cancel`. */
 export function registerCancelJob(app: FastifyInstance, { jobs, responses }: CancelJobParts): void {
-  app.post<JobParams>('/train/:job_id/cancel', {
+  app.post<JobParams & { Querystring: z.output<typeof Query> }>('/train/:job_id/cancel', {
     schema: {
       tags: ['jobs'],
       security: TOKEN_SECURITY,
       operationId: 'cancelJob',
       summary: 'Cancel a job',
-      description: 'A job that has ended stays as it is; `detail` then says so. A body is ignored.',
+      description:
+        'A job that has ended stays as it is; `detail` then says so. With `save=true` it is cancelled at once as well, and its run may save a checkpoint before it is ended, which then appears in `checkpoints`. A body is ignored.',
       params: Params,
+      querystring: Query,
       response: { 200: TrainingResponseSchema.describe('The job is cancelled, or had ended') },
       problems: [...JOB_PROBLEMS, 'PAYLOAD_TOO_LARGE'],
     },
     serializerCompiler: () => writeTrainingResponse,
-    handler: async ({ params }, reply) => {
-      const { detail, ...answer } = await jobs.cancel(params.job_id);
+    handler: async ({ params, query }, reply) => {
+      const save = query.save === 'true';
+      const { detail, ...answer } = await jobs.cancel(params.job_id, { save });
       return responses.describe(answer, reply, detail);
     },
   });

@@ -2,8 +2,8 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { Config } from '../../config.ts';
 import type { JobAnswer } from '../../controller/jobs.ts';
-import type { JobRecord } from '../../jobs/job.ts';
-import { toJobSummary } from '../../jobs/job-summary.ts';
+import { isTerminal, type JobRecord, type JsonObject } from '../../jobs/job.ts';
+import { toJobSummary, toTrainingPart } from '../../jobs/job-summary.ts';
 import { RecentCache } from '../../recent-cache.ts';
 import { type TrainingResponse, TrainingResponseSchema } from '../../requests/training-response.ts';
 import { toJsonText } from '../../to-json-text.ts';
@@ -23,10 +23,16 @@ export type DescribedJob = Omit<TrainingResponse, 'metadata'> & { readonly metad
 /** Describes jobs as clients read them. */
 export class TrainingResponses {
   readonly #config: Config;
-  /** By the record's uid and the revision of its plan. */
+  /** By the record's uid, the revision of its plan, and how many warnings its training gave. */
   readonly #metadata = new RecentCache<string>({
     maxSize: MAX_REMEMBERED_LENGTH,
     sizeOf: ({ length }) => length,
+  });
+
+  /** Of jobs that have ended, by the record's uid: an end's result never changes. */
+  readonly #results = new RecentCache<JsonObject>({
+    maxSize: MAX_REMEMBERED_LENGTH,
+    sizeOf: (result) => json(result).length,
   });
 
   constructor(config: Config) {
@@ -42,6 +48,8 @@ export class TrainingResponses {
     const { record } = answer.view;
     return {
       ...toJobSummary(answer.view),
+      ...toTrainingPart(answer.view),
+      result: await this.#describeResult(answer),
       detail,
       dashboard_url: toDashboardUrl(record, this.#config),
       ...toStaleSince(answer, reply),
@@ -49,8 +57,18 @@ export class TrainingResponses {
     };
   }
 
+  async #describeResult({ view, readResult }: JobAnswer): Promise<DescribedJob['result']> {
+    const { result, uid } = view.record;
+    if (result === undefined) return null;
+    if (!isTerminal(view.state.status)) return result;
+    const whole = this.#results.get(uid) ?? (await readResult());
+    if (whole !== undefined) this.#results.set(uid, whole);
+    return whole ?? result;
+  }
+
   async #describeMetadata({ view, readPlan }: JobAnswer): Promise<string> {
-    const { backend, warnings } = view.record;
+    const { backend, warnings: own, reported } = view.record;
+    const warnings = [...own, ...(reported?.warnings ?? [])];
     const planned = await readPlan();
     const checked = Metadata.parse({ backend, warnings });
     const jobSpec = planned === undefined ? '{}' : toJsonText(planned.echo);
@@ -72,13 +90,16 @@ export function writeTrainingResponse({ metadata, ...summary }: DescribedJob): s
     `{"job_id":${json(checked.job_id)},"backend_job_id":${json(checked.backend_job_id)},` +
     `"status":${json(checked.status)},"reason":${json(checked.reason)},` +
     `"detail":${json(checked.detail)},"progress":${json(checked.progress)},` +
+    `"phase":${json(checked.phase)},"checkpoints":${json(checked.checkpoints)},` +
+    `"result":${json(checked.result)},` +
     `"timestamps":${json(checked.timestamps)},"dashboard_url":${json(checked.dashboard_url)},` +
     `${staleSince}"metadata":${metadata}}`
   );
 }
 
-function toKey({ uid, planRevision }: JobRecord): string {
-  return `${uid} ${planRevision}`;
+function toKey({ uid, planRevision, reported }: JobRecord): string {
+  const { attempt = 0, warnings = [] } = reported ?? {};
+  return `${uid} ${planRevision} ${attempt} ${warnings.length}`;
 }
 
 function toDashboardUrl({ name, id }: JobRecord, config: Config): string | null {

@@ -290,11 +290,12 @@ describe('KubeflowRunner', () => {
   describe('a start that nobody saw', () => {
     const hasEnded = (shown: Observation) => shown.exists && shown.status === 'succeeded';
 
-    it('is read from the pods by a leader that comes after the end', async () => {
+    it('is read from the pods by a leader that comes after the end, and so is the result', async () => {
       const record = await start(await openRunner());
       const pods = [10, 12, 11].map((second) => `2026-01-01T00:00:${second}Z`);
       for (const [index, startedAt] of pods.entries()) {
-        const { status } = makePod().failed({ exitCode: 0, startedAt }).obj();
+        const message = index === 1 ? '{"model_uri":"s3://b/out/model"}' : '{}';
+        const { status } = makePod().failed({ exitCode: 0, startedAt, message }).obj();
         const name = `${record.name}-node-0-${index}-abcde`;
         const labels = { 'jobset.sigs.k8s.io/jobset-name': record.name };
         server.create(PODS, {
@@ -306,6 +307,7 @@ describe('KubeflowRunner', () => {
       const leader = await openRunner(LEADER);
       expect(await untilSeen(leader, record.name, hasEnded)).toMatchObject({
         startedAtMs: Date.UTC(2026, 0, 1, 0, 0, 12),
+        resultText: '{"model_uri":"s3://b/out/model"}',
       });
     });
 

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync } from 'node:fs';
+import { rename, writeFile } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import { type Config, inheritEnvironment } from '../../config.ts';
 import { createSoleLeadership } from '../../jobs/leadership.ts';
@@ -47,10 +48,11 @@ export async function createLocalPlatform(
   const store = new SqliteJobStore(database, backend);
   const allowedVariables = new Set([...ALLOWED_VARIABLES, ...local.allowedVariables]);
   const limits = { roots, allowedVariables, refuseUrl };
+  const reportsUrlFile = join(stateDir, `reports-${backend}.url`);
   const runner = new LocalRunner({
     ...{ backend, database, owner, pool, limits, clock, logger },
     defaultImage: config.defaultContainerImage,
-    settings: toRunSettings(config, runsPath, env),
+    settings: { ...toRunSettings(config, runsPath, env), reportsUrlFile },
     readSecrets: async (name, uid) => {
       const record = await store.getLive(name);
       return record?.uid === uid ? (await store.readPayload(record))?.secrets : undefined;
@@ -62,6 +64,12 @@ export async function createLocalPlatform(
     leadership: createSoleLeadership(clock),
     apiEndpoints: [],
     limits: { reads: LIMITED_FIELDS, check: (request) => findViolations(request, limits) },
+    // A run outlives the service, and the next one may listen elsewhere.
+    announceReportsUrl: async (url) => {
+      const temporary = `${reportsUrlFile}.new`;
+      await writeFile(temporary, url, { mode: 0o600 });
+      await rename(temporary, reportsUrlFile);
+    },
     open: async () => {
       await owner.open();
       await store.open();

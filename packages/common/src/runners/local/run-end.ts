@@ -10,6 +10,8 @@ export interface RunEnd {
   readonly detail: string;
   /** See Observation. */
   readonly lastWords?: string | undefined;
+  /** See Observation. */
+  readonly resultText?: string | undefined;
 }
 
 /** What else is known of an end. */
@@ -23,7 +25,8 @@ export interface EndWords {
 /** How a run ended, for people. Pure. */
 export function toRunEnd(exit: RunExit, words: EndWords): RunEnd {
   if (exit.code === 0) {
-    return { status: 'succeeded', reason: 'COMPLETED', detail: 'Training completed' };
+    const detail = 'Training completed';
+    return { status: 'succeeded', reason: 'COMPLETED', detail, resultText: words.termination };
   }
   const { reason, detail, lastWords } = explain(exit, words);
   return { status: 'failed', reason, detail: toOneLine(detail), lastWords };

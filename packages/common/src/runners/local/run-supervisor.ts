@@ -36,6 +36,8 @@ export interface RunSupervisorParts {
     readonly python: string;
     readonly graceMs: number;
     readonly allowedHosts: readonly string[];
+    /** See TrainerEnvironmentParts. */
+    readonly reportsUrlFile: string;
     /** The environment that a training gets its own from. */
     readonly env: Readonly<Record<string, string | undefined>>;
   };
@@ -155,9 +157,9 @@ export class RunSupervisor {
       return true;
     }
     const { roots } = limits;
-    const { env: base, allowedHosts, graceMs } = settings;
+    const { env: base, allowedHosts, graceMs, reportsUrlFile } = settings;
     const env = buildTrainerEnvironment({
-      ...{ row, plan, folder, pool, secrets, base, roots, allowedHosts, graceMs },
+      ...{ row, plan, folder, pool, secrets, base, roots, allowedHosts, graceMs, reportsUrlFile },
     });
     run.isLaunching = true;
     launchShim(folder, order, env, (mayHaveBegun) => {

@@ -26,6 +26,8 @@ export interface TrainerEnvironmentParts {
   readonly roots: readonly string[];
   readonly allowedHosts: readonly string[];
   readonly graceMs: number;
+  /** Where the service writes at which URL it takes reports. */
+  readonly reportsUrlFile: string;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface TrainerEnvironmentParts {
  * the runner itself sets stands last, so that no variable of a request replaces it.
  */
 export function buildTrainerEnvironment(parts: TrainerEnvironmentParts): Record<string, string> {
-  const { row, plan, folder, pool, base, roots, allowedHosts, graceMs } = parts;
+  const { row, plan, folder, pool, base, roots, allowedHosts, graceMs, reportsUrlFile } = parts;
   const inherited = INHERITED.flatMap((name) => {
     const value = base[name];
     return value === undefined ? [] : [[name, value] as const];
@@ -53,6 +55,7 @@ export function buildTrainerEnvironment(parts: TrainerEnvironmentParts): Record<
     ...(pool.device === 'cpu' && { TRAINER_DEVICE: 'cpu', OMP_NUM_THREADS: '1' }),
     TRAINER_ENGINE_FALLBACK: 'trl',
     TRAINER_GRACE_SECONDS: String(graceMs / 1000),
+    TRAINER_REPORTS_URL_FILE: reportsUrlFile,
     TRAINER_STATUS_FILE: folder.at('status.json'),
     TRAINER_TERMINATION_FILE: folder.at('termination'),
     TRAINER_WORK_DIR: folder.at('work'),

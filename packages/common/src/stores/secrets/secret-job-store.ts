@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Random } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
 import { errors } from '../../errors.ts';
-import type { JobDraft, JobPayload, JobRecord, PlannedJob } from '../../jobs/job.ts';
+import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob } from '../../jobs/job.ts';
 import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
 import { type ApiClient, ApiError, type ApiRequest } from '../../kubernetes/api-client.ts';
 import { toClusterFailure } from '../../kubernetes/cluster-failure.ts';
@@ -15,11 +15,13 @@ import {
   type ParsedData,
   type PlanCodec,
   parseData,
+  parseResult,
   SECRET_TYPE,
   type SecretData,
   toData,
   toPlanData,
   toPurgeData,
+  toResultData,
 } from './secret-payload.ts';
 import {
   parseRecord,
@@ -176,13 +178,20 @@ export class SecretJobStore implements JobStore {
     return planned;
   }
 
+  async readResult(record: JobRecord): Promise<JsonObject | undefined> {
+    const data = await this.#readData(record);
+    return data && parseResult(data);
+  }
+
   update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
     const annotations = toAnnotationPatch(change, record);
-    const { prepared } = change;
-    return this.#patch(record, {
-      metadata: { annotations },
-      ...(prepared && { data: toPlanData(prepared, this.#parts.planCodec) }),
-    });
+    const { prepared, wholeResult } = change;
+    const data = {
+      ...(prepared && toPlanData(prepared, this.#parts.planCodec)),
+      ...(wholeResult && toResultData(wholeResult)),
+    };
+    const hasData = Object.keys(data).length > 0;
+    return this.#patch(record, { metadata: { annotations }, ...(hasData && { data }) });
   }
 
   async purgeCredentials(record: JobRecord): Promise<JobRecord | undefined> {

@@ -20,6 +20,7 @@ export const SECRET_TYPE = 'trainer.deepfinery/job';
 const ASKED = '.asked.json';
 const ASKED_2 = '.asked-2.json';
 const CALLBACK = '.callback.json';
+const RESULT = '.result.json';
 
 const CallbackSchema = z.looseObject({
   webhookUrl: z.string(),
@@ -51,6 +52,20 @@ export function toData(payload: JobPayload, codec: PlanCodec): SecretData {
 /** The part of a record's data that holds its plan. */
 export function toPlanData(planned: RunnerPlan, codec: PlanCodec): SecretData {
   return encodeTexts(codec.encode(planned));
+}
+
+/** The part of a record's data that holds its whole result, which has no credential. */
+export function toResultData(result: JsonObject): SecretData {
+  return encodeTexts({ [RESULT]: JSON.stringify(result) });
+}
+
+/** Undefined where there is none that can be read. */
+export function parseResult(data: SecretData): JsonObject | undefined {
+  try {
+    return JSON.parse(decode(data, RESULT) ?? '') as JsonObject;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What a record's data holds; each part is undefined where it cannot be read, as if it were gone. */

@@ -11,7 +11,10 @@ import {
 } from '../../jobs/job.ts';
 import { toJobName } from '../../jobs/job-name.ts';
 import { REASONS } from '../../jobs/reasons.ts';
+import type { Reported } from '../../jobs/reported.ts';
+import { MAX_COMPACT_BYTES } from '../../jobs/result.ts';
 import { JOB_STATUSES } from '../../requests/job-status.ts';
+import { REPORTED_PHASES } from '../../requests/report.ts';
 import { credentialKeys, parseData, type SecretData, toData } from './secret-payload.ts';
 import {
   parseRecord,
@@ -60,6 +63,22 @@ const delivery: fc.Arbitrary<DeliveryLog> = fc.record(
   },
   plain,
 );
+const hash = fc.stringMatching(/^[A-Za-z0-9_-]{43}$/);
+const reported: fc.Arbitrary<Reported> = fc.record(
+  {
+    attempt: fc.integer({ min: 1, max: 1e6 }),
+    phase: fc.option(fc.constantFrom(...REPORTED_PHASES), { nil: undefined }),
+    checkpoints: fc.array(
+      fc.record({ step: fc.nat(), uri: text, savedAtMs: optionalTime }, plain),
+      { maxLength: 2 },
+    ),
+    warnings: fc.array(text, { maxLength: 2 }),
+  },
+  plain,
+);
+const result = fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), fc.string({ maxLength: 40 }), {
+  noNullPrototype: true,
+});
 const draft: fc.Arbitrary<JobDraft> = fc
   .record({
     id: jobId,
@@ -74,7 +93,14 @@ const draft: fc.Arbitrary<JobDraft> = fc
     delivery,
     areCredentialsGone: fc.boolean(),
   })
-  .map((parts) => makeDraft(parts.id, parts));
+  .chain((parts) =>
+    fc
+      .record(
+        { reportTokenHash: hash, reported, result, stopAtMs: time },
+        { ...plain, requiredKeys: [] },
+      )
+      .map((more) => makeDraft(parts.id, { ...parts, ...more })),
+  );
 
 /** What the API server makes of a new Secret. */
 function toStored(job: JobDraft, annotations: object = toAnnotations(job)) {
@@ -138,6 +164,18 @@ describe('a record in annotations', () => {
         const job = makeDraft('job', {
           warnings: many,
           webhookOrigin: `https://${word}`,
+          reportTokenHash: 'a'.repeat(43),
+          result: { model_uri: 'm'.repeat(MAX_COMPACT_BYTES - 16) },
+          reported: {
+            attempt: 1_000_000,
+            phase: 'downloading',
+            checkpoints: many.map((uri) => ({
+              step: 1e12,
+              uri: uri.slice(0, 512),
+              savedAtMs: 8e15,
+            })),
+            warnings: many.map((text) => text.slice(0, 500)),
+          },
           state: { ...makeDraft('job').state, detail: word.repeat(50) },
           delivery: {
             ...makeDraft('job').delivery,

@@ -15,15 +15,18 @@ import { toJobIdHash, toJobName } from '../../jobs/job-name.ts';
 import type { RecordChange } from '../../jobs/job-store.ts';
 import { toPurged } from '../../jobs/purge-payload.ts';
 import type { Reason } from '../../jobs/reasons.ts';
+import type { Reported } from '../../jobs/reported.ts';
 import { BACKEND_LABEL, JOB_ID_ANNOTATION, JOB_ID_HASH_LABEL } from '../../kubernetes/labels.ts';
 import type { CachedObject } from '../../kubernetes/object-store.ts';
 import { JOB_STATUSES } from '../../requests/job-status.ts';
 import { OWN_PREFIX } from '../../requests/kubernetes-names.ts';
+import { REPORTED_PHASES } from '../../requests/report.ts';
 import {
   jsonBytes,
   MAX_ITEM_BYTES,
   shortenDetail,
   shortenLog,
+  shortenReported,
   shortenWarnings,
 } from './short-annotations.ts';
 
@@ -51,6 +54,10 @@ const RUN_ID = `${OWN_PREFIX}run-id`;
 const STATE = `${OWN_PREFIX}state`;
 const DELIVERY = `${OWN_PREFIX}delivery`;
 const WEBHOOK_AUTH = `${OWN_PREFIX}webhook-auth`;
+const REPORT_TOKEN = `${OWN_PREFIX}report-token-sha256`;
+const STOP_AT = `${OWN_PREFIX}stop-at`;
+const RESULT = `${OWN_PREFIX}result`;
+const REPORTED = `${OWN_PREFIX}reported`;
 const CREDENTIALS = `${OWN_PREFIX}credentials`;
 const PLAN_REVISION = `${OWN_PREFIX}plan-revision`;
 
@@ -88,6 +95,13 @@ const DeliverySchema = z.object({
   replayedAtMs: time,
   repeatAtMs: time,
 });
+const ReportedSchema = z.object({
+  attempt: z.int().min(1),
+  phase: z.string().optional(),
+  checkpoints: z.array(z.object({ step: z.int().min(0), uri: z.string(), savedAtMs: time })),
+  warnings: z.array(z.string()),
+});
+const ResultSchema = z.record(z.string(), z.unknown());
 const WarningsSchema = z.array(z.string());
 const RevisionSchema = z.number().int().min(0);
 
@@ -106,6 +120,7 @@ export function toAnnotations(draft: JobDraft): Record<string, string> {
     [WEBHOOK]: String(draft.hasWebhook),
     [WEBHOOK_ORIGIN]: toShortOrigin(draft),
     [WEBHOOK_AUTH]: draft.webhookAuth,
+    [REPORT_TOKEN]: draft.reportTokenHash ?? null,
     ...toAnnotationPatch(draft, draft),
   };
   // Only a patch knows null; in a new object the API server would make a text of it.
@@ -124,12 +139,16 @@ export function toAnnotationPatch(
   change: RecordChange,
   current: Pick<JobRecord, 'planRevision'>,
 ): AnnotationPatch {
-  const { state, delivery, warnings, prepared, areCredentialsGone } = change;
+  const { state, delivery, warnings, prepared, areCredentialsGone, reported, result, stopAtMs } =
+    change;
   return {
     ...('runId' in change && { [RUN_ID]: change.runId ?? null }),
     ...(warnings && { [WARNINGS]: JSON.stringify(shortenWarnings(warnings)) }),
     ...(prepared && { [PLAN_REVISION]: String(current.planRevision + 1) }),
     ...(state && { [STATE]: JSON.stringify(shortenDetail(state)) }),
+    ...(stopAtMs !== undefined && { [STOP_AT]: String(stopAtMs) }),
+    ...(result && { [RESULT]: JSON.stringify(result) }),
+    ...(reported && { [REPORTED]: JSON.stringify(shortenReported(reported)) }),
     ...(delivery && { [DELIVERY]: JSON.stringify(shortenLog(delivery)) }),
     ...(areCredentialsGone !== undefined && { [CREDENTIALS]: areCredentialsGone ? 'gone' : null }),
   };
@@ -194,6 +213,7 @@ export function parseRecord(
     }),
     areCredentialsGone: annotations[CREDENTIALS] === 'gone',
     webhookAuth: toWebhookAuth(annotations[WEBHOOK_AUTH], hasWebhook),
+    ...toReports(annotations),
   };
   const missing = unreadable.filter((part) => ESSENTIAL.includes(part));
   if (missing.length === 0) return { record, unreadable };
@@ -213,6 +233,34 @@ function toUnreadable({ state }: JobRecord, parts: readonly string[]): JobState 
 /** The first release did not note it, so that there may be one. */
 function toWebhookAuth(text: string | undefined, hasWebhook: boolean): WebhookAuth {
   return WEBHOOK_AUTHS.find((known) => known === text) ?? (hasWebhook ? 'kept' : 'none');
+}
+
+/** Of a job that does not report there is neither; what cannot be read is reported anew. */
+function toReports(
+  annotations: Readonly<Record<string, string>>,
+): Pick<JobRecord, 'reportTokenHash' | 'reported' | 'result' | 'stopAtMs'> {
+  const reportTokenHash = annotations[REPORT_TOKEN];
+  const reported = toReported(annotations[REPORTED]);
+  const result = parseJson(ResultSchema, annotations[RESULT]);
+  const stopAtMs = parseJson(timeMs, annotations[STOP_AT]);
+  return {
+    ...(reportTokenHash !== undefined && { reportTokenHash }),
+    ...(reported !== undefined && { reported }),
+    ...(result !== undefined && { result }),
+    ...(stopAtMs !== undefined && { stopAtMs }),
+  };
+}
+
+function toReported(text: string | undefined): Reported | undefined {
+  const found = parseJson(ReportedSchema, text);
+  if (found === undefined) return undefined;
+  const { attempt, phase, checkpoints, warnings } = found;
+  return {
+    attempt,
+    phase: REPORTED_PHASES.find((known) => known === phase),
+    checkpoints: checkpoints.map(({ step, uri, savedAtMs }) => ({ step, uri, savedAtMs })),
+    warnings,
+  };
 }
 
 /** None where it is too long, since it can be read from the payload as well. */

@@ -1,12 +1,14 @@
 import type { DeliveryLog, JobState } from '../../jobs/job.ts';
+import type { Reported } from '../../jobs/reported.ts';
 
 /**
  * Every replica holds all annotations in memory and every change of one writes them all to etcd, so
  * they stay small: bytes of JSON, together with the rest below 12 KiB.
  */
-const MAX_DETAIL_BYTES = 2048;
+const MAX_DETAIL_BYTES = 1536;
 const MAX_WARNINGS_BYTES = 4096;
-const MAX_DELIVERY_BYTES = 4096;
+const MAX_DELIVERY_BYTES = 2560;
+const MAX_REPORTED_BYTES = 1280;
 export const MAX_ITEM_BYTES = 512;
 
 export function shortenDetail(state: JobState): JobState {
@@ -22,6 +24,16 @@ export function shortenLog(log: DeliveryLog): DeliveryLog {
   const room = MAX_DELIVERY_BYTES - jsonBytes({ ...log, attempts: [] });
   const count = countFitting(attempts.toReversed(), room);
   return { ...log, attempts: attempts.slice(attempts.length - count) };
+}
+
+/** The oldest checkpoints and the newest warnings go first. */
+export function shortenReported(reported: Reported): Reported {
+  if (jsonBytes(reported) <= MAX_REPORTED_BYTES) return reported;
+  const { checkpoints, warnings, ...rest } = reported;
+  const room = MAX_REPORTED_BYTES - jsonBytes({ ...rest, checkpoints: [], warnings: [] });
+  const kept = checkpoints.slice(checkpoints.length - countFitting(checkpoints.toReversed(), room));
+  const left = room - jsonBytes(kept);
+  return { ...rest, checkpoints: kept, warnings: warnings.slice(0, countFitting(warnings, left)) };
 }
 
 export function shortenWarnings(warnings: readonly string[]): readonly string[] {

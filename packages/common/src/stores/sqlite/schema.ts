@@ -44,4 +44,8 @@ export const MIGRATIONS: readonly string[] = [
     slots TEXT
   ) STRICT;
   `,
+  `
+  -- The whole of what the record has in small; it holds no credential.
+  ALTER TABLE payloads ADD COLUMN result TEXT;
+  `,
 ];

@@ -117,13 +117,22 @@ export class SqliteJobStore implements JobStore {
     return row && toPlannedJob(row);
   }
 
+  async readResult({ uid }: JobRecord): Promise<JsonObject | undefined> {
+    const row = this.#database.get('SELECT result FROM payloads WHERE uid = ?', uid);
+    return row === undefined || row.result === null ? undefined : JSON.parse(String(row.result));
+  }
+
   async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
-    const { prepared, ...changed } = change;
-    if (prepared === undefined) return this.#change(record, changed);
-    const planRevision = record.planRevision + 1;
-    return this.#change(record, { ...changed, planRevision }, () =>
-      this.#writePlan(record.uid, prepared),
-    );
+    const { prepared, wholeResult, ...changed } = change;
+    const planRevision = record.planRevision + (prepared === undefined ? 0 : 1);
+    return this.#change(record, { ...changed, planRevision }, () => {
+      if (prepared !== undefined) this.#writePlan(record.uid, prepared);
+      if (wholeResult === undefined) return;
+      this.#database.run(
+        'UPDATE payloads SET result = ? WHERE uid = ?',
+        ...[JSON.stringify(wholeResult), record.uid],
+      );
+    });
   }
 
   async purgeCredentials(record: JobRecord): Promise<JobRecord | undefined> {

@@ -20,6 +20,7 @@ import {
   JOB_SET_LABEL,
   type PodFinding,
   type PodObject,
+  trainingResult,
   trainingStartedMs,
 } from './pod-finding.ts';
 
@@ -29,6 +30,7 @@ interface PodNote {
   readonly finding: PodFinding | undefined;
   readonly createdAtMs: number;
   readonly startedAtMs: number | undefined;
+  readonly resultText: string | undefined;
 }
 type EventNote = EventFinding & { readonly job: string };
 
@@ -105,7 +107,8 @@ export class DiagnosisWatch {
       const pods = [...notes.pods.values()];
       const { waiting, failure } = combine(pods, events);
       const startedAtMs = latest(pods.map((pod) => pod.startedAtMs));
-      const diagnoses = { waiting, failure: failure ?? notes.crash, startedAtMs };
+      const resultText = pods.find((pod) => pod.resultText !== undefined)?.resultText;
+      const diagnoses = { waiting, failure: failure ?? notes.crash, startedAtMs, resultText };
       notes.known = { sinceMs, diagnoses };
     }
     return notes.known.diagnoses;
@@ -165,6 +168,7 @@ function toPodNote(pod: PodObject): PodNote | undefined {
     finding: explainPod(pod),
     createdAtMs: createdMs(pod),
     startedAtMs: trainingStartedMs(pod),
+    resultText: trainingResult(pod),
   };
 }
 

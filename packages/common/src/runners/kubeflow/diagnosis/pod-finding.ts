@@ -213,6 +213,14 @@ export function trainingStartedMs(pod: PodObject): number | undefined {
   return toMs((state?.running ?? state?.terminated)?.startedAt);
 }
 
+/** What the training container left of its result when it succeeded; undefined where it did not. */
+export function trainingResult({ status }: PodObject): string | undefined {
+  const training = status?.containerStatuses?.find(({ name }) => name === TRAINING_STEP);
+  const { exitCode, message } = training?.state?.terminated ?? {};
+  // Of several nodes only the first has one.
+  return exitCode === 0 && message?.includes('"model_uri"') === true ? message : undefined;
+}
+
 export function createdMs({ metadata }: PodObject): number {
   return toMs(metadata.creationTimestamp) ?? 0;
 }

@@ -17,6 +17,8 @@ export interface Diagnoses {
   readonly failure: Diagnosis | undefined;
   /** When the last training container began, UNIX milliseconds; for a start that nobody saw. */
   readonly startedAtMs?: number | undefined;
+  /** What the training container that succeeded left of its result; it may hold anything. */
+  readonly resultText?: string | undefined;
 }
 
 export const NO_DIAGNOSES: Diagnoses = { waiting: undefined, failure: undefined };

@@ -39,6 +39,7 @@ export function toObservation(
     endedAtMs: endedAtMs && Math.max(endedAtMs, startedAtMs ?? 0),
     progress: toProgress(status?.trainerStatus),
     isDiagnosed: diagnoses !== undefined,
+    ...(said.status === 'succeeded' && { resultText: diagnoses?.resultText }),
   };
 }
 

@@ -1,0 +1,89 @@
+import type { JsonObject } from './job.ts';
+
+/** A result as a record keeps it: the small form that goes with the state, and the whole. */
+export interface Result {
+  /** `MAX_COMPACT_BYTES` of JSON at most. */
+  readonly compact: JsonObject;
+  /** `MAX_WHOLE_BYTES` of JSON at most. */
+  readonly whole: JsonObject;
+}
+
+export const MAX_COMPACT_BYTES = 1024;
+const MAX_WHOLE_BYTES = 16 * 1024;
+const MAX_TEXT_LENGTH = 4000;
+const MAX_DEPTH = 8;
+/** What the small form holds; where it is too large, the last goes first. */
+const COMPACT_NAMES = [
+  'model_uri',
+  'method',
+  'engine',
+  'rows',
+  'steps',
+  'loss',
+  'eval_loss',
+  'comparison',
+] as const;
+
+/**
+ * What a training says of its result, fit to be kept and shown: every text masked, and the model
+ * where the service knows it to be, whatever the training says. Pure.
+ */
+export function toResult(
+  said: JsonObject,
+  mask: (text: string) => string,
+  modelUri: string | undefined,
+): Result {
+  const { model_uri: _theirs, ...rest } = clean(said, mask, 0) as JsonObject;
+  const result = { ...(modelUri !== undefined && { model_uri: modelUri }), ...rest };
+  return { compact: toCompact(result), whole: toWhole(result) };
+}
+
+/** What is wrong with a result by the training's own comparison with its base; empty when nothing is. */
+export function readVerdict({ comparison }: JsonObject): string {
+  const { verdict } = (comparison ?? {}) as { verdict?: unknown };
+  if (!Array.isArray(verdict)) return '';
+  return verdict.filter((sentence) => typeof sentence === 'string').join(' ');
+}
+
+function toCompact(result: JsonObject): JsonObject {
+  const members = COMPACT_NAMES.flatMap((name) => {
+    const value = name === 'comparison' ? withoutPrompts(result[name]) : result[name];
+    return value === undefined || value === null ? [] : [[name, value] as const];
+  });
+  while (members.length > 0 && bytesOf(Object.fromEntries(members)) > MAX_COMPACT_BYTES) {
+    members.pop();
+  }
+  return Object.fromEntries(members);
+}
+
+/** Prompts, then the list of files go where it would be too large. */
+function toWhole(result: JsonObject): JsonObject {
+  if (bytesOf(result) <= MAX_WHOLE_BYTES) return result;
+  const shorter = { ...result, comparison: withoutPrompts(result.comparison) };
+  if (bytesOf(shorter) <= MAX_WHOLE_BYTES) return shorter;
+  const { files: _files, ...least } = shorter as JsonObject;
+  return bytesOf(least) <= MAX_WHOLE_BYTES ? least : toCompact(result);
+}
+
+function withoutPrompts(comparison: unknown): unknown {
+  if (typeof comparison !== 'object' || comparison === null) return undefined;
+  const { prompts: _prompts, ...rest } = comparison as { prompts?: unknown };
+  return rest;
+}
+
+function clean(value: unknown, mask: (text: string) => string, depth: number): unknown {
+  if (typeof value === 'string') return mask(value).slice(0, MAX_TEXT_LENGTH);
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth >= MAX_DEPTH) return null;
+  if (Array.isArray(value)) return value.map((item) => clean(item, mask, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, child]) => [
+      mask(name).slice(0, MAX_TEXT_LENGTH),
+      clean(child, mask, depth + 1),
+    ]),
+  );
+}
+
+function bytesOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value));
+}

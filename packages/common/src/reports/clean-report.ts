@@ -1,0 +1,93 @@
+import type { JobPayload, JobRecord, JsonObject } from '../jobs/job.ts';
+import type { Secrets } from '../jobs/job-environment.ts';
+import { isBelow, toOutputPlace } from '../jobs/output-place.ts';
+import { toOneLine } from '../jobs/outside-text.ts';
+import type { Reported } from '../jobs/reported.ts';
+import { type Result, toResult } from '../jobs/result.ts';
+import { SecretMask } from '../jobs/secret-mask.ts';
+import type { Report } from '../requests/report.ts';
+
+const MAX_URI_LENGTH = 512;
+const MAX_WARNING_LENGTH = 500;
+
+/** The part of a report that a record keeps, as it came: not fit to be shown. */
+export interface RawReport {
+  readonly reported: Reported;
+  readonly result: JsonObject | undefined;
+}
+
+/** The same, fit to be shown. */
+export interface CleanReport {
+  readonly reported: Reported;
+  readonly result: Result | undefined;
+}
+
+export function toRawReport({ result, ...report }: Report): RawReport {
+  return { reported: toReported(report), result: result ?? undefined };
+}
+
+function toReported({ attempt, phase, checkpoints, warnings }: Omit<Report, 'result'>): Reported {
+  return {
+    attempt,
+    phase: phase ?? undefined,
+    checkpoints: checkpoints.map(({ step, uri, time }) => {
+      const savedAtMs = time === undefined || time === null ? undefined : Math.round(time * 1000);
+      return { step, uri, savedAtMs };
+    }),
+    warnings,
+  };
+}
+
+/** The same without the job's and the operator's credentials, and without what lies elsewhere. Pure. */
+export function cleanReport(
+  { reported, result }: RawReport,
+  record: JobRecord,
+  payload: Pick<JobPayload, 'asked' | 'secrets'>,
+  shared: Secrets,
+): CleanReport {
+  const mask = createMask(payload.secrets, shared);
+  const place = findOutputPlace(record, payload);
+  return {
+    reported: {
+      ...reported,
+      checkpoints: reported.checkpoints.filter(
+        ({ uri }) =>
+          uri.length <= MAX_URI_LENGTH &&
+          place !== undefined &&
+          isBelow(uri, place) &&
+          mask(uri) === uri,
+      ),
+      warnings: reported.warnings
+        .map((warning) => toOneLine(mask(warning), MAX_WARNING_LENGTH))
+        .filter((warning) => warning !== ''),
+    },
+    result: result && toResult(result, mask, findModelUri(record, payload)),
+  };
+}
+
+/** Takes the credentials of a job and of its operator out of a text. */
+export function createMask(secrets: Secrets, shared: Secrets): (text: string) => string {
+  const masks = [new SecretMask(secrets), new SecretMask(shared)];
+  return (text) => masks.reduce((masked, mask) => mask.apply(masked), text);
+}
+
+/** Where the model of a job lies once it is complete. */
+export function findModelUri(
+  record: Pick<JobRecord, 'id'>,
+  payload: Pick<JobPayload, 'asked'>,
+): string | undefined {
+  const place = findOutputPlace(record, payload);
+  return place && `${place}/model`;
+}
+
+/** Where the job's results lie, as far as its request can be read. */
+function findOutputPlace(
+  { id }: Pick<JobRecord, 'id'>,
+  { asked }: Pick<JobPayload, 'asked'>,
+): string | undefined {
+  const { artifacts } = (asked.second ?? asked.first) as {
+    artifacts?: { output_uri?: unknown };
+  };
+  const outputUri = artifacts?.output_uri;
+  return typeof outputUri === 'string' ? toOutputPlace(outputUri, id) : undefined;
+}

@@ -1,0 +1,161 @@
+import { LRUCache } from 'lru-cache';
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import { DeadlineQueue } from '../deadline-queue.ts';
+import { isTerminal, type JobRecord } from '../jobs/job.ts';
+import type { Secrets } from '../jobs/job-environment.ts';
+import type { JobStore, RecordChange } from '../jobs/job-store.ts';
+import { mergeReported, type Reported } from '../jobs/reported.ts';
+import { updateRecord } from '../jobs/update-record.ts';
+import { type CleanReport, cleanReport, type RawReport } from './clean-report.ts';
+
+export interface ReportWriterParts {
+  readonly store: JobStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Secret values of the operator's that jobs use beside their own; undefined if not readable. */
+  readonly readSharedSecrets?: (() => Promise<Secrets | undefined>) | undefined;
+}
+
+/** What reports may cost the store: one write in so long a time and job, so many a second in all. */
+const JOB_INTERVAL_MS = 5000;
+const MAX_WRITES_PER_SECOND = 20;
+const MAX_JOBS = 10_000;
+/** What waits for a write; the newest say what the job is doing now. */
+const MAX_WAITING = 100;
+
+interface Waiting {
+  readonly record: JobRecord;
+  readonly report: RawReport;
+  /** Settled with the write. */
+  readonly written: PromiseWithResolvers<void>;
+}
+
+/** Brings what trainings report into their records, masked, together and not too often. */
+export class ReportWriter {
+  readonly #parts: ReportWriterParts;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #deadlines: DeadlineQueue;
+  readonly #nextWriteAtMs = new LRUCache<string, number>({ max: MAX_JOBS });
+  /** Attempts whose result has had its own turn. */
+  readonly #resultTurns = new LRUCache<string, true>({ max: MAX_JOBS });
+  readonly #running = new Set<Promise<void>>();
+  /** Of the newest writes, as many as one second may have. */
+  #writes: number[] = [];
+
+  constructor(parts: ReportWriterParts) {
+    this.#parts = parts;
+    this.#deadlines = new DeadlineQueue(parts.clock, (name) => this.#flush(name));
+  }
+
+  /**
+   * Has the record of a job say what is new in a report, at once or as soon as it may. The first
+   * result of an attempt does not wait for the job's turn, since its training waits to end.
+   * Resolves when it is written, if it has to be.
+   */
+  async offer(record: JobRecord, report: RawReport): Promise<void> {
+    const { name, uid } = record;
+    const waiting = this.#waiting.get(name);
+    const known = waiting?.record.uid === uid ? waiting : undefined;
+    if (known === undefined && !hasNews(record, report)) return;
+    if (known === undefined && this.#waiting.size >= MAX_JOBS) return;
+    const written = known?.written ?? Promise.withResolvers<void>();
+    // Nobody may wait for it.
+    written.promise.catch(() => {});
+    this.#waiting.set(name, { record, report: join(known?.report, report), written });
+    const turn = `${uid} ${report.reported.attempt}`;
+    if (report.result !== undefined && !this.#resultTurns.has(turn)) {
+      this.#resultTurns.set(turn, true);
+      this.#nextWriteAtMs.delete(uid);
+    }
+    this.#deadlines.setEarlier(name, this.#nextTimeOf(uid));
+    await written.promise;
+  }
+
+  /** Writes what waits no more; resolves when nothing is under way. */
+  async close(): Promise<void> {
+    this.#deadlines.clear();
+    for (const { written } of this.#waiting.values()) written.resolve();
+    this.#waiting.clear();
+    await Promise.all(this.#running);
+  }
+
+  #nextTimeOf(uid: string): number {
+    const nowMs = this.#parts.clock.now();
+    const [oldest = Number.NEGATIVE_INFINITY] = this.#writes;
+    const isFull = this.#writes.length >= MAX_WRITES_PER_SECOND;
+    return Math.max(nowMs, this.#nextWriteAtMs.get(uid) ?? nowMs, isFull ? oldest + 1000 : nowMs);
+  }
+
+  #flush(name: string): void {
+    const waiting = this.#waiting.get(name);
+    if (waiting === undefined) return;
+    const { uid } = waiting.record;
+    const nowMs = this.#parts.clock.now();
+    const dueMs = this.#nextTimeOf(uid);
+    if (dueMs > nowMs) {
+      this.#deadlines.set(name, dueMs);
+      return;
+    }
+    this.#waiting.delete(name);
+    this.#nextWriteAtMs.set(uid, nowMs + JOB_INTERVAL_MS);
+    this.#writes = [...this.#writes, nowMs].slice(-MAX_WRITES_PER_SECOND);
+    const running = this.#write(waiting).then(waiting.written.resolve, (error: unknown) => {
+      this.#parts.logger.warn({ job: name, err: error }, 'report could not be kept, retrying');
+      waiting.written.reject(error);
+      void this.offer(waiting.record, waiting.report).catch(() => {});
+    });
+    this.#running.add(running);
+    void running.finally(() => this.#running.delete(running));
+  }
+
+  async #write({ record, report }: Waiting): Promise<void> {
+    const { store, readSharedSecrets = async () => ({}) } = this.#parts;
+    const [payload, shared] = await Promise.all([store.readPayload(record), readSharedSecrets()]);
+    // Without every value that must not be in it, nobody is shown anything.
+    if (payload === undefined || shared === undefined) return;
+    const clean = cleanReport(report, record, payload, shared);
+    await updateRecord(store, record, (current) => toChange(current, clean));
+  }
+}
+
+/** What a report changes of a record; the result of an ended job stays. */
+function toChange(record: JobRecord, { reported, result }: CleanReport): RecordChange | undefined {
+  const { state, reported: known } = record;
+  const isEnded = isTerminal(state.status);
+  const next = mergeReported(known, reported, isEnded);
+  const isOutdated = reported.attempt < (known?.attempt ?? 1);
+  const isNew = result !== undefined && !isEnded && !isOutdated;
+  if (next === known && !isNew) return undefined;
+  return {
+    ...(next !== known && { reported: next }),
+    ...(isNew && { result: result.compact, wholeResult: result.whole }),
+  };
+}
+
+/** Whether a record would say anything else with it, as far as that can be told before cleaning. */
+function hasNews({ state, reported }: JobRecord, news: RawReport): boolean {
+  const isEnded = isTerminal(state.status);
+  if (news.result !== undefined && !isEnded) return true;
+  return mergeReported(reported, news.reported, isEnded) !== reported;
+}
+
+function join(before: RawReport | undefined, news: RawReport): RawReport {
+  if (before === undefined) return news;
+  const isOutdated = news.reported.attempt < before.reported.attempt;
+  return {
+    reported: joinReported(before.reported, news.reported),
+    result: (isOutdated ? undefined : news.result) ?? before.result,
+  };
+}
+
+function joinReported(before: Reported, news: Reported): Reported {
+  if (news.attempt < before.attempt) return before;
+  const isLater = news.attempt > before.attempt;
+  return {
+    attempt: news.attempt,
+    phase: news.phase ?? (isLater ? undefined : before.phase),
+    checkpoints: [...before.checkpoints, ...news.checkpoints].slice(-MAX_WAITING),
+    warnings: [...(isLater ? [] : before.warnings), ...news.warnings].slice(0, MAX_WAITING),
+  };
+}

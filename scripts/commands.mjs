@@ -35,7 +35,8 @@ const commands = {
   'test:tools': [
     tool('tests by public tools', 'vitest', 'run', '--config', 'vitest.tools.config.ts'),
   ],
-  'test:runtime': (args) => testRuntime(args),
+  'test:runtime': (args) => testRuntime('not slow', args),
+  'test:runtime:slow': (args) => testRuntime('slow', args),
   'test:training': testTraining,
   chaos: [program('chaos', 'chaos/main.ts')],
   'chaos:local': [program('chaos of one machine', 'chaos/local/main.ts')],

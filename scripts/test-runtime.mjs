@@ -9,16 +9,16 @@ const CHECKS = [
 ];
 
 /**
- * Lints, type-checks and tests `runtime/` up to the first that fails; `args` are pytest's. Resolves
- * to the exit code.
+ * Lints, type-checks and tests `runtime/` up to the first that fails, and resolves to the exit code.
+ * `marks` are pytest's, and so are the further `args`, of which another `-m` replaces the marks.
  */
-export async function testRuntime(args) {
+export async function testRuntime(marks, args) {
   const python = await makeTestEnvironment(process.env);
   const supervisor = new Supervisor(python);
   const cwd = inRoot('runtime');
   // The package is this work tree's, whichever the environment was made by.
   const env = { ...process.env, PYTHONPATH: cwd };
-  for (const [name, ...command] of [...CHECKS, ['tests', 'pytest', ...args]]) {
+  for (const [name, ...command] of [...CHECKS, ['tests', 'pytest', '-m', marks, ...args]]) {
     console.log(`\n== ${name}`);
     const code = await supervisor.startTool(['-m', ...command], { cwd, env }).ended;
     if (code !== 0) {

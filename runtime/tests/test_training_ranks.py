@@ -28,6 +28,7 @@ def test_two_processes_train_as_one_does(make_job: Callable[..., JobRun]) -> Non
     }
 
 
+@pytest.mark.slow
 def test_two_nodes_train_as_one_does(make_job: Callable[..., JobRun]) -> None:
     """Two first processes, as two pods have them; only the first node has the result."""
     tuning = {"num_epochs": 1, "batch_size": 8, "micro_batch_size": 4}
@@ -56,6 +57,7 @@ def test_two_nodes_train_as_one_does(make_job: Callable[..., JobRun]) -> None:
     assert jobs[0][0].json("run.json")["plan"]["batch"]["processes"] == 2
 
 
+@pytest.mark.slow
 def test_a_save_may_take_longer_than_torchrun_would_wait(make_job: Callable[..., JobRun]) -> None:
     """torchrun kills its workers 30 s after a SIGTERM; it never gets one."""
     job = make_job(

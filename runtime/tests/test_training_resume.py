@@ -107,6 +107,7 @@ def test_a_checkpoint_cut_in_half_is_never_gone_on_from(make_job: Callable[..., 
     assert min(job.losses()) == 1
 
 
+@pytest.mark.slow
 def test_a_stop_within_an_evaluation_saves_too(make_job: Callable[..., JobRun]) -> None:
     job = make_job(
         "evaluating",

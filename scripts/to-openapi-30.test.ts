@@ -63,8 +63,8 @@ describe('a schema of 3.1 becomes one of 3.0', () => {
     ],
     [
       'an excluded bound',
-      { type: 'number', exclusiveMinimum: 0 },
-      { type: 'number', minimum: 0, exclusiveMinimum: true },
+      { type: 'number', exclusiveMinimum: 0, exclusiveMaximum: 1 },
+      { type: 'number', minimum: 0, exclusiveMinimum: true, maximum: 1, exclusiveMaximum: true },
     ],
     [
       'names of a free map',

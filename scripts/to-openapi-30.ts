@@ -52,6 +52,10 @@ function toSchema(node: Node): Node {
       minimum: node.exclusiveMinimum,
       exclusiveMinimum: true,
     }),
+    ...(typeof node.exclusiveMaximum === 'number' && {
+      maximum: node.exclusiveMaximum,
+      exclusiveMaximum: true,
+    }),
   };
   const types = [node.type ?? []].flat() as string[];
   const named = types.filter((type) => type !== 'null');

@@ -115,3 +115,22 @@ describe('an event', () => {
     expect(JSON.parse(encodeEvent(end, 1, NOW).body).detail).toBe('x'.repeat(1000));
   });
 });
+
+/** What the first release (03f9e5d) sends for the record below: an upgrade may come between attempts. */
+const FIRST_RELEASE = {
+  id: 'msg_2f4c8a16-93d5-4b1e-8a07-5d1e9c3b7f60_failed',
+  body: String.raw`{"job_id":"job-1","backend_job_id":"test-job-1-abc","status":"failed","reason":"OUT_OF_MEMORY","detail":"Killed for its memory: \"é\"","progress":null,"timestamps":{"created_at":"2026-01-01T00:00:00.000Z","updated_at":"2026-01-01T00:00:05.250Z","started_at":"2026-01-01T00:00:01.000Z","ended_at":"2026-01-01T00:00:05.000Z"},"log":"Killed for its memory: \"é\"","timestamp":1767225605.25,"sequence":9007199254740991}`,
+};
+
+it('tells an end under the same id and with the same bytes as the first release', () => {
+  const startMs = Date.UTC(2026, 0, 1);
+  const record = makeRecord({
+    ...{ id: 'job-1', name: 'test-job-1-abc', uid: '2f4c8a16-93d5-4b1e-8a07-5d1e9c3b7f60' },
+    createdAtMs: startMs,
+    state: {
+      ...{ status: 'failed', reason: 'OUT_OF_MEMORY', detail: 'Killed for its memory: "é"' },
+      ...{ observedAtMs: startMs + 5250, startedAtMs: startMs + 1000, endedAtMs: startMs + 5000 },
+    },
+  });
+  expect(encodeFinalEvent(record)).toEqual({ kind: 'final', ...FIRST_RELEASE });
+});

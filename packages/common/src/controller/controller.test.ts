@@ -72,8 +72,16 @@ async function create(overrides: Partial<JobRecord> = {}): Promise<JobRecord> {
 
 /** A job whose run is noted and shows this. */
 async function createRunning(overrides: Partial<JobRecord> = {}): Promise<JobRecord> {
+  const seen = { status: 'running', reason: 'RUNNING', startedAtMs: clock.now() } as const;
+  return createSeen(seen, overrides);
+}
+
+async function createSeen(
+  seen: Parameters<typeof runner.show>[1],
+  overrides: Partial<JobRecord> = {},
+): Promise<JobRecord> {
   const record = await create(overrides);
-  runner.show(record, { status: 'running', reason: 'RUNNING', startedAtMs: clock.now() });
+  runner.show(record, seen);
   // As its submitter does.
   await store.update(now(record) as JobRecord, { runId: `run-of-${record.uid}` });
   await clock.advance(0);
@@ -137,6 +145,24 @@ describe('a submission that its submitter left unfinished', () => {
     runner.failure = undefined;
     await clock.advance(40 * SECOND);
     expect(now(record)?.runId).toBe(`run-of-${record.uid}`);
+  });
+});
+
+describe('a job that waits', () => {
+  it('tells the newest finding of the same reason, every 10 s at most', async () => {
+    const waits = { status: 'submitted', reason: 'INSUFFICIENT_RESOURCES' } as const;
+    const finding = { ...waits, startedAtMs: undefined, isDiagnosed: true };
+    const record = await createSeen({ ...finding, detail: 'No volume' });
+    const observedAtMs = clock.now();
+    runner.show(record, { ...finding, detail: 'No GPU' });
+    await clock.advance(9 * SECOND);
+    expect(stateOf(record)).toMatchObject({ ...waits, detail: 'No volume', observedAtMs });
+    await clock.advance(SECOND);
+    expect(stateOf(record)).toMatchObject({
+      ...waits,
+      detail: 'No GPU',
+      observedAtMs: clock.now(),
+    });
   });
 });
 

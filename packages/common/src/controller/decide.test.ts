@@ -435,3 +435,56 @@ describe('a job that was cancelled and saves', () => {
     ],
   ])('%s', (_, row) => check(row));
 });
+
+describe('another finding of the same reason', () => {
+  const blocked: JobState = {
+    ...accepted,
+    reason: 'INSUFFICIENT_RESOURCES',
+    detail: 'unbound immediate PersistentVolumeClaims',
+  };
+  const record = { runId: 'run-1', state: blocked };
+  const finding = {
+    status: 'submitted',
+    reason: 'INSUFFICIENT_RESOURCES',
+    isDiagnosed: true,
+    detail: 'Insufficient nvidia.com/gpu',
+    startedAtMs: undefined,
+  } as const;
+  const written = { ...blocked, detail: finding.detail };
+
+  test.each<[string, Row]>([
+    [
+      'is written once the other has stood for 10 s',
+      {
+        ...{ record, seen: makeSeen(finding), atMs: 10_000 },
+        action: { do: 'write', state: { ...written, observedAtMs: T0 + 10_000 } },
+      },
+    ],
+    [
+      'waits until then',
+      { record, seen: makeSeen(finding), atMs: 4000, action: nothing, requeueAtMs: 10_000 },
+    ],
+    [
+      'is none when it says the same',
+      {
+        ...{ record, seen: makeSeen({ ...finding, detail: blocked.detail }), atMs: 60_000 },
+        action: nothing,
+      },
+    ],
+    [
+      'is none of who did not look into it',
+      { record, seen: makeSeen({ ...finding, isDiagnosed: false }), atMs: 60_000, action: nothing },
+    ],
+    [
+      'is none where it quotes, since the record masks what is quoted',
+      { record, seen: makeSeen({ ...finding, lastWords: 'x' }), atMs: 60_000, action: nothing },
+    ],
+    [
+      'is none where it is a place in a line',
+      {
+        ...{ record, seen: makeSeen({ ...finding, hasLiveDetail: true }), atMs: 60_000 },
+        action: nothing,
+      },
+    ],
+  ])('%s', (_, row) => check(row));
+});

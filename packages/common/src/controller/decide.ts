@@ -1,5 +1,11 @@
 import { isTerminal, type JobRecord, type JobState } from '../jobs/job.ts';
-import { isChangeOf, isRunOf, type Observation, projectJob } from '../jobs/observation.ts';
+import {
+  isChangeOf,
+  isNewFinding,
+  isRunOf,
+  type Observation,
+  projectJob,
+} from '../jobs/observation.ts';
 import { toDeleted, toObservedEnd } from './terminal-states.ts';
 
 /** What the controller does next for one job; at most one thing at a time. */
@@ -32,6 +38,8 @@ export interface DecideSettings {
 
 /** How soon to look again where no event announces the awaited change. */
 const POLL_MS = 1000;
+/** How often at most another sentence for the same reason is written. */
+const FINDING_PERIOD_MS = 10_000;
 
 /**
  * Compares a record with what the runner sees of it. Pure: the whole life of a job is this table.
@@ -57,7 +65,12 @@ export function decide(
     return act({ do: 'write', state: toObservedEnd(record, seen, nowMs) });
   }
   const { state } = projectJob(record, seen, nowMs);
-  return isChangeOf(record, state) ? act({ do: 'write', state }) : wait(undefined);
+  if (isChangeOf(record, state)) return act({ do: 'write', state });
+  if (!isNewFinding(record, seen, state)) return wait(undefined);
+  // A scheduler says so many things a minute, and each is a write.
+  const dueMs = record.state.observedAtMs + FINDING_PERIOD_MS;
+  if (nowMs < dueMs) return wait(dueMs);
+  return act({ do: 'write', state: { ...state, observedAtMs: nowMs } });
 }
 
 /** What this version cannot read it leaves alone, apart from a run that must not go on. */

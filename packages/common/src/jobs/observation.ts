@@ -48,6 +48,18 @@ export function isRunOf(record: JobRecord, seen: Observation | undefined): seen 
   return seen.recordUid === record.uid || seen.runId === record.runId;
 }
 
+/** Whether it was looked into why a job waits, so that the sentence is of now. */
+function isFinding({ status, isDiagnosed, lastWords }: SeenRun): boolean {
+  // Last words stand in the record as they were masked there.
+  return status === 'submitted' && isDiagnosed === true && lastWords === undefined;
+}
+
+/** Whether a view says of the same status and reason what its record is to say from now on. */
+export function isNewFinding(record: JobRecord, seen: SeenRun, next: JobState): boolean {
+  if (isChangeOf(record, next) || !isFinding(seen) || seen.hasLiveDetail) return false;
+  return next.detail !== record.state.detail;
+}
+
 /** Whether the state of a view is a change, worth a write and a callback, or only repeats it. */
 export function isChangeOf({ state }: JobRecord, next: JobState): boolean {
   return next.status !== state.status || next.reason !== state.reason;
@@ -85,7 +97,7 @@ export function projectJob(
     seen.status === state.status &&
     seen.isDiagnosed === false &&
     DIAGNOSED_REASONS.includes(state.reason);
-  if (isKnown && seen.hasLiveDetail) {
+  if (isKnown && (seen.hasLiveDetail || isFinding(seen))) {
     return { record, state: { ...state, detail: seen.detail }, progress };
   }
   if (isKnown || isCoarser) return { record, state, progress };

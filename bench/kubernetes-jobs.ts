@@ -31,17 +31,20 @@ export const STATUSES = {
   running: {
     jobsStatus: [{ name: 'node', active: 1, ready: 1, succeeded: 0, failed: 0, suspended: 0 }],
   },
-  succeeded: {
-    jobsStatus: [{ name: 'node', active: 0, ready: 0, succeeded: 1, failed: 0, suspended: 0 }],
-    conditions: [
-      {
-        type: 'Complete',
-        status: 'True',
-        reason: 'AllJobsCompleted',
-        message: 'jobset completed successfully',
-        lastTransitionTime: new Date().toISOString(),
-      },
-    ],
+  /** As of now. */
+  get succeeded() {
+    return {
+      jobsStatus: [{ name: 'node', active: 0, ready: 0, succeeded: 1, failed: 0, suspended: 0 }],
+      conditions: [
+        {
+          type: 'Complete',
+          status: 'True',
+          reason: 'AllJobsCompleted',
+          message: 'jobset completed successfully',
+          lastTransitionTime: new Date().toISOString(),
+        },
+      ],
+    };
   },
 } as const;
 

@@ -30,6 +30,7 @@ const commands = {
   'runtime:table': [program('runtime table', 'scripts/runtime-table.ts')],
   format: [tool('format', '@biomejs/biome', 'check', '--write')],
   bench: [program('bench', 'bench/main.ts')],
+  soak: [program('soak', 'bench/soak.ts')],
   testbed: [program('testbed', 'testbed/src/main.ts')],
   'test:cluster': [tool('cluster tests', 'vitest', 'run', '--config', 'vitest.cluster.config.ts')],
   'test:tools': [

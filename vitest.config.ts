@@ -3,7 +3,12 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['packages', 'services', 'scripts', 'test'].map((folder) => `${folder}/**/*.test.ts`),
-    exclude: ['**/node_modules/**', '**/*.cluster.test.ts', '**/*.tools.test.ts'],
+    exclude: [
+      '**/node_modules/**',
+      '**/*.cluster.test.ts',
+      '**/*.tools.test.ts',
+      '**/*.training.test.ts',
+    ],
     // Threads cannot receive signals, which the tests of starting and closing send.
     pool: 'forks',
     maxWorkers: 2,

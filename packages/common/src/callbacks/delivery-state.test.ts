@@ -9,7 +9,7 @@ const UPDATE = { kind: 'update', id: 'msg_1', body: '{}' } as const;
 /** One that is trying to tell `RECORD`, and failed with it twice. */
 function makeBusy(): DeliveryState {
   const state = new DeliveryState(RECORD);
-  state.startUpdate(RECORD, UPDATE, 60_000);
+  state.startUpdate({ record: RECORD, state: RECORD.state }, UPDATE, 60_000);
   state.failuresInRow = 2;
   return state;
 }
@@ -50,6 +50,14 @@ describe('a state', () => {
     expect(state).toMatchObject({ update: UPDATE, nextHeartbeatAtMs: 60_000, isNew: false });
     expect(state.offer(RECORD)).toBe(false);
     expect(state).toMatchObject({ update: UPDATE, failuresInRow: 2 });
+  });
+
+  it('takes a state for told that its update told before the record did', () => {
+    const state = new DeliveryState(RECORD);
+    const running = { ...RECORD.state, status: 'running', reason: 'RUNNING' } as const;
+    state.startUpdate({ record: RECORD, state: running }, UPDATE, 60_000);
+    expect(state.offer({ ...RECORD, state: running })).toBe(false);
+    expect(state.update).toBe(UPDATE);
   });
 
   it('begins anew after another leader, which may have been cut off', () => {

@@ -1,4 +1,5 @@
 import type { CallbackTarget, JobRecord } from '../jobs/job.ts';
+import type { JobView } from '../jobs/observation.ts';
 import type { UnrecordedAttempt } from './attempt-log.ts';
 import type { EncodedEvent } from './event.ts';
 import { REPEAT_AFTER_MS } from './retry-policy.ts';
@@ -54,9 +55,16 @@ export class DeliveryState {
     return true;
   }
 
-  /** Counts the newest state as sent, since `update` carries it. */
-  startUpdate(record: JobRecord, update: EncodedEvent, nextHeartbeatAtMs: number): void {
-    this.offer(record);
+  /**
+   * Counts the state that `update` carries as sent; it may be ahead of the record, which is about
+   * to say the same.
+   */
+  startUpdate(
+    { record, state }: Pick<JobView, 'record' | 'state'>,
+    update: EncodedEvent,
+    nextHeartbeatAtMs: number,
+  ): void {
+    this.offer({ ...record, state });
     this.update = update;
     this.nextHeartbeatAtMs = nextHeartbeatAtMs;
   }

@@ -90,7 +90,7 @@ export class UpdateDelivery {
       nowMs,
       submittedAs: settings.submittedAs,
     });
-    state.startUpdate(record, update, nowMs + toHeartbeatDelayMs(settings.intervalMs, random));
+    state.startUpdate(seen, update, nowMs + toHeartbeatDelayMs(settings.intervalMs, random));
     return update;
   }
 }

@@ -61,7 +61,7 @@ describe('a final callback', () => {
     'is cut off after 15 s when the receiver would %s',
     async (answer) => {
       await using fixture = await startCallbackFixture();
-      fixture.receiver.respondWith(answer);
+      fixture.receiver.respondWith((received) => (isEnd(received) ? answer : 200));
       await fixture.submit({ mock: BRIEF });
       await fixture.receiver.next(isEnd);
       await fixture.clock.advance(15_000);

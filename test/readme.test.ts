@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { startTestService } from '@trainer/common/testing';
+import { findService } from '@trainer/services';
+import { expect, test } from 'vitest';
+
+const page = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const [request, accepted, ended] = [...page.matchAll(/```json\n([^`]*)```/g)].map(([, text = '']) =>
+  JSON.parse(text),
+);
+
+/** Without what differs from run to run: the times, and the TrainJob that the page leaves out. */
+const toShape = (answer: typeof ended) => ({
+  ...answer,
+  timestamps: Object.fromEntries(
+    Object.entries(answer.timestamps).map(([name, time]) => [name, time === null ? null : 'time']),
+  ),
+  metadata: { ...answer.metadata, job_spec: Object.keys(answer.metadata).includes('job_spec') },
+});
+
+test('the README shows what the service answers to its request', async () => {
+  await using service = await startTestService({ backend: findService('hf-unsloth').backend });
+  const mock = { submitted_seconds: 0.05, running_seconds: 0.05 };
+  const body = { ...request, extra_parameters: { mock } };
+
+  const posted = await service.post('/train', body);
+  expect(toShape(posted.body)).toEqual(toShape(accepted));
+
+  const got = await service.getUntil(request.job_id, ({ status }) => status === ended.status);
+  expect(toShape(got.body)).toEqual(toShape(ended));
+});

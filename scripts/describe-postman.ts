@@ -88,6 +88,18 @@ function jobRequests({ name }: Service, request: object): RequestParts[] {
       ],
     },
     {
+      name: 'Version',
+      path: '/version',
+      tests: [
+        status(200),
+        ...answer(
+          'tells the release, and where jobs run',
+          'pm.expect(body.version).to.match(/^\\d+\\.\\d+\\.\\d+/);',
+          "pm.expect(body.runner).to.be.oneOf(['mock', 'local', 'kubernetes']);",
+        ),
+      ],
+    },
+    {
       name: 'Submit',
       method: 'POST',
       path: '/train',

@@ -18,7 +18,7 @@ export const levels = [
     'work-queue.ts',
     'private-json.ts',
   ],
-  ['config.ts', 'requests/'],
+  ['version.ts', 'config.ts', 'requests/'],
   ['logger.ts', 'metrics.ts'],
   ['jobs/'],
   ['kubernetes/'],

@@ -99,6 +99,16 @@ it('shows and cancels a job, with the token', async () => {
   expect((await run(['wait', 'job-1'], withToken)).code).toBe(1);
 });
 
+it('tells which release answers', async () => {
+  const { env } = await startService({ TRAINER_API_TOKEN: 'right' });
+  expect((await run(['version'], { env })).stdout).toMatch(
+    /^Version +\d+\.\d+\.\d+\nAPI level +1\n$/,
+  );
+  const withToken = { env: { ...env, TRAINER_API_TOKEN: 'right' } };
+  const { stdout } = await run(['version', '--json'], withToken);
+  expect(JSON.parse(stdout)).toMatchObject({ api_level: 1, runner: 'mock', cluster: null });
+});
+
 it('tells all that is wrong with a request, and how to ask for help', async () => {
   const { env } = await startService();
   const { code, stderr } = await run(['submit', '-'], { env, stdin: '{"job_id":"x"}' });
@@ -111,6 +121,7 @@ it.each<[string, string[], string?]>([
   ['an unknown command', ['destroy', 'job-1']],
   ['no id', ['status']],
   ['two ids', ['status', 'a', 'b']],
+  ['an id where none is needed', ['version', 'a']],
   ['an unknown option', ['status', 'a', '--force']],
   ['no time', ['wait', 'a', '--timeout', 'soon']],
   ['a file that is not there', ['submit', '/nowhere/request.json']],

@@ -3,8 +3,12 @@ import { isEnded, type Job, TrainerApiError, TrainerClient } from '@trainer/clie
 import type { CliContext } from './cli-context.ts';
 import { createProgressBar } from './progress-bar.ts';
 import { readRequest } from './read-request.ts';
+import { showVersion } from './show-version.ts';
 import { printable, toTable } from './table.ts';
 import { EXIT, USAGE, UsageError } from './usage.ts';
+
+/** Commands about a service, not about one job or file. */
+const WITHOUT_SUBJECT: ReadonlySet<string> = new Set(['version']);
 
 type Arguments = ReturnType<typeof parseCommand>;
 
@@ -53,12 +57,14 @@ function parseCommand(argv: readonly string[]) {
       },
     });
     const [command, subject, ...rest] = positionals;
+    const needsSubject = command === undefined || !WITHOUT_SUBJECT.has(command);
     const help = values.help || command === 'help';
     if (!help && command === undefined) throw new UsageError(USAGE);
-    if (!help && subject === undefined) {
+    if (!help && needsSubject && subject === undefined) {
       throw new UsageError(`${command} needs a file or an id: trainer --help tells more.`);
     }
-    if (rest.length > 0) throw new UsageError(`${rest[0]} is one argument too many.`);
+    const [extra] = needsSubject ? rest : positionals.slice(1);
+    if (extra !== undefined) throw new UsageError(`${extra} is one argument too many.`);
     return { ...values, help, command, subject: subject ?? '' };
   } catch (error) {
     if (error instanceof UsageError) throw error;
@@ -85,6 +91,9 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
       return EXIT.ok;
     case 'wait':
       return wait(createClient(env), subject, args, context);
+    case 'version':
+      await showVersion(createClient(env), args, context);
+      return EXIT.ok;
     case 'render': {
       // It needs the services' own code, which nobody else should wait for.
       const { render } = await import('./render.ts');

@@ -25,6 +25,11 @@ export function toTable(job: Job): string {
     Dashboard: job.dashboard_url,
     Warnings: job.metadata?.warnings?.join('\n'),
   };
+  return toRows(rows);
+}
+
+/** What is known of something, one line for each name; the names in a column. */
+export function toRows(rows: Readonly<Record<string, string | null | undefined>>): string {
   const known = Object.entries(rows).filter((row): row is [string, string] => Boolean(row[1]));
   const width = Math.max(...known.map(([name]) => name.length)) + 2;
   const lines = known.flatMap(([name, value]) => {

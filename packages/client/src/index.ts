@@ -7,6 +7,7 @@ export {
   type OrLater,
   type ProblemDocument,
   type TrainingRequest,
+  type Version,
 } from './job.ts';
 export {
   type ClientErrorCode,

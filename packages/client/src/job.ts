@@ -4,6 +4,7 @@ import type {
   Problem,
   TrainingRequestInput,
   TrainingResponse,
+  VersionAnswer,
 } from '@trainer/common/requests';
 
 /** A value of `T`, or a text that a later version of the services may send. */
@@ -40,6 +41,11 @@ export interface Deliveries {
   }[];
   readonly [field: string]: unknown;
 }
+
+/** What runs at an address; the place only where this client may call. */
+export type Version = WithLaterFields<
+  Omit<VersionAnswer, 'runner'> & { readonly runner?: OrLater<'mock' | 'local' | 'kubernetes'> }
+>;
 
 /** Why a service refused (RFC 9457). */
 export type ProblemDocument = WithLaterFields<

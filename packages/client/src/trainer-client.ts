@@ -1,5 +1,5 @@
 import { Backoff, type Pace } from './backoff.ts';
-import { type Deliveries, isEnded, type Job, type TrainingRequest } from './job.ts';
+import { type Deliveries, isEnded, type Job, type TrainingRequest, type Version } from './job.ts';
 import { type Answer, type Call, send } from './send.ts';
 import { TrainerApiError } from './trainer-api-error.ts';
 
@@ -121,6 +121,11 @@ export class TrainerClient {
     const path = `${toPath(jobId)}/deliveries/replay`;
     const { body } = await this.#call('POST', path, { ...options, retries: 0 });
     return body as unknown as Deliveries;
+  }
+
+  /** Which release answers, and where it runs jobs. */
+  async version(options: CallOptions = {}): Promise<Version> {
+    return (await this.#call('GET', 'version', options)).body as unknown as Version;
   }
 
   async #call(

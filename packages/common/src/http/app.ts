@@ -25,11 +25,15 @@ import { registerGetHealth } from './routes/get-health.ts';
 import { registerGetJob } from './routes/get-job.ts';
 import { registerGetMetrics } from './routes/get-metrics.ts';
 import { type GetReadinessParts, registerGetReadiness } from './routes/get-readiness.ts';
+import { type GetVersionParts, registerGetVersion } from './routes/get-version.ts';
 import { registerReplayDeliveries } from './routes/replay-deliveries.ts';
 import { registerSubmitJob, type SubmitJobParts } from './routes/submit-job.ts';
 import { TrainingResponses } from './routes/training-response.ts';
 
-export interface AppParts extends Omit<SubmitJobParts, 'responses'>, GetReadinessParts {
+export interface AppParts
+  extends Omit<SubmitJobParts, 'responses'>,
+    GetReadinessParts,
+    GetVersionParts {
   readonly config: Config;
   readonly tokens: Tokens;
   readonly logger: FastifyBaseLogger;
@@ -77,6 +81,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   registerGetHealth(app);
   registerGetReadiness(app, parts);
   registerGetMetrics(app, metrics);
+  registerGetVersion(app, parts);
   await app.register(async (scope) => {
     await registerLoadShedding(scope);
     // After the rate limit, which is a hook of each route's own, so that tokens cannot be guessed fast.

@@ -15,6 +15,8 @@ export interface Platform {
   readonly store: JobStore;
   readonly runner: JobRunner;
   readonly leadership: Leadership;
+  /** The address of the API server, for people; undefined where there is no cluster. */
+  readonly cluster?: string;
   /** Addresses of the platform's own API, which no webhook may point to. */
   readonly apiEndpoints: readonly { readonly address: string; readonly port: number }[];
   /**

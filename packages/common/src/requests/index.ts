@@ -21,3 +21,4 @@ export {
   type TrainingResponse,
   TrainingResponseSchema,
 } from './training-response.ts';
+export { type VersionAnswer, VersionSchema } from './version.ts';

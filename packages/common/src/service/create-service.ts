@@ -115,6 +115,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
   const app = await createApp({
     ...{ backend, config, tokens, logger, jobs, metrics },
     describedBackends: parts.describedBackends,
+    cluster: platform.cluster,
     furtherRules: [createWebhookRule(policy), ...(platform.limits ? [platform.limits] : [])],
     notReadyReasons: () =>
       [store.notReadyReason(), runner.notReadyReason()].filter(

@@ -18,6 +18,37 @@ it('says that it is ready', async () => {
   expect(answer.body).toEqual({ status: 'ready', not_ready: [], degraded: [] });
 });
 
+describe('/version', () => {
+  const place = { runner: 'mock', cluster: null, namespace: null };
+
+  it('tells everybody the release, and where jobs run to those with a token', async () => {
+    await using service = await startTestService({ env: { TRAINER_API_TOKEN: 'right' } });
+    const ask = (headers: Record<string, string>) => service.request('/version', { headers });
+    const release = { version: expect.stringMatching(/^\d+\.\d+\.\d+/), api_level: 1 };
+    expect((await ask({})).body).toEqual(release);
+    expect((await ask({ authorization: 'Basic cmlnaHQ=' })).body).toEqual(release);
+    expect((await ask({ 'x-trainer-token': 'right' })).body).toEqual({ ...release, ...place });
+    expect((await ask({ authorization: 'Bearer right' })).body).toEqual({ ...release, ...place });
+    const refused = await ask({ 'x-trainer-token': 'wrong' });
+    expect([refused.status, refused.body.code]).toEqual([403, 'FORBIDDEN']);
+  });
+
+  it('tells all where nobody needs a token, but no page of another name', async () => {
+    await using service = await startTestService();
+    expect((await service.request('/version')).body).toMatchObject(place);
+    const origin = { origin: 'https://evil.example' };
+    expect((await service.request('/version', { headers: origin })).status).toBe(403);
+  });
+
+  it('limits how fast a token can be guessed there', async () => {
+    const env = { TRAINER_API_TOKEN: 'right', TRAINER_RATE_LIMIT_PER_MINUTE: '2' };
+    await using service = await startTestService({ env });
+    const guess = () => service.request('/version', { headers: { 'x-trainer-token': 'wrong' } });
+    const answers = [await guess(), await guess(), await guess()];
+    expect(answers.map(({ status }) => status)).toEqual([403, 403, 429]);
+  });
+});
+
 describe('/metrics', () => {
   it('counts requests, jobs by state and callbacks, as Prometheus reads them', async () => {
     const receiver = await startWebhookReceiver();

@@ -1,6 +1,7 @@
 import type { DeliveriesResponse } from '../../requests/deliveries.ts';
 import type { TrainingRequestInput } from '../../requests/training-request.ts';
 import type { CallbackEvent, TrainingResponse } from '../../requests/training-response.ts';
+import type { VersionAnswer } from '../../requests/version.ts';
 
 const PROJECT = 's3://example-bucket/users/u1/projects/p1';
 
@@ -167,6 +168,19 @@ export const EXAMPLE_DELIVERIES = {
     },
   },
 } satisfies Record<string, { summary: string; value: DeliveriesResponse }>;
+
+export const EXAMPLE_VERSIONS = {
+  'with-token': {
+    summary: 'Asked with a token',
+    value: {
+      version: '0.1.0',
+      api_level: 1,
+      runner: 'kubernetes',
+      cluster: '10.96.0.1:443',
+      namespace: 'trainer-jobs',
+    },
+  },
+} satisfies Record<string, { summary: string; value: VersionAnswer }>;
 
 export const EXAMPLE_EVENTS = {
   succeeded: {

@@ -35,13 +35,15 @@ export async function createKubernetesPlatform(parts: PlatformParts): Promise<Pl
   const leadership = new LeaseLeadership({ ...shared, client: leaseClient });
   const store = new SecretJobStore({ ...shared, planCodec: trainJobPlanCodec });
   const runner = new KubeflowRunner({ ...shared, config, leadership });
+  const { address, port } = client.endpoint();
   return {
     store,
     runner,
     leadership,
+    cluster: address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
     readSharedSecrets: () =>
       readSharedSecrets({ ...shared, name: config.defaultCredentialsSecret }),
-    apiEndpoints: await toEndpoints(client.endpoint()),
+    apiEndpoints: await toEndpoints({ address, port }),
     degradedReason: () => health.degradedReason(),
     registerMetrics: (registry) => metrics.register(registry),
     open: async () => {

@@ -37,6 +37,11 @@ describe('a schema of 3.1 becomes one of 3.0', () => {
       { type: 'integer', minimum: 1, default: 3, description: 'd', nullable: true },
     ],
     [
+      'a value of several or null',
+      { anyOf: [{ type: 'string', enum: ['a', 'b'] }, { type: 'null' }] },
+      { type: 'string', enum: ['a', 'b', null], nullable: true },
+    ],
+    [
       'a reference or null',
       { anyOf: [{ $ref: '#/components/schemas/B' }, { type: 'null' }], description: 'd' },
       { allOf: [{ $ref: '#/components/schemas/B' }], description: 'd', nullable: true },

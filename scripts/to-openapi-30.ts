@@ -61,7 +61,14 @@ function toSchema(node: Node): Node {
   const named = types.filter((type) => type !== 'null');
   if (named.length > 0) schema.type = named[0];
   if (types.length > named.length) schema.nullable = true;
-  return withoutEnumDefault(Array.isArray(schema.anyOf) ? withoutNull(schema) : schema);
+  const plain = Array.isArray(schema.anyOf) ? withoutNull(schema) : schema;
+  return withoutEnumDefault(withNullInEnum(plain));
+}
+
+/** In 3.0 an enum forbids the null that `nullable` allows, unless it names it. */
+function withNullInEnum(schema: Node): Node {
+  if (schema.nullable !== true || !Array.isArray(schema.enum)) return schema;
+  return { ...schema, enum: [...new Set([...schema.enum, null])] };
 }
 
 /** Generators write the default of an enum as a constant that they forget to define. */

@@ -26,7 +26,7 @@ func main() {
 	check(err)
 	read, err := client.GetJobWithResponse(ctx, submitted.JSON200.JobId)
 	check(err)
-	cancelled, err := client.CancelJobWithResponse(ctx, submitted.JSON200.JobId)
+	cancelled, err := client.CancelJobWithResponse(ctx, submitted.JSON200.JobId, nil)
 	check(err)
 	request.JobId = "refused"
 	gpus := 1

@@ -81,7 +81,11 @@ export function finishDescription(
   addParameters(description.components.schemas, backends);
   const finished = withSimpleNames({
     ...description,
-    components: { ...description.components, headers: HEADERS, examples: exampleProblems() },
+    components: {
+      ...description.components,
+      headers: HEADERS,
+      examples: exampleProblems(description.paths ?? {}),
+    },
   });
   return spreadTypes(finished);
 }

@@ -67,16 +67,21 @@ export function describeProblems(own: readonly ErrorCode[], isAboutJobs: boolean
   return Object.fromEntries([...byStatus].map(([status, some]) => [status, describe(some)]));
 }
 
-/** An answer for each code that a route has, as OpenAPI examples. */
-export function exampleProblems(): Record<string, { summary: string; value: Problem }> {
-  const { ROUTE_NOT_FOUND: _route, METHOD_NOT_ALLOWED: _method, ...examples } = EXAMPLE_ERRORS;
+/** An answer for each code that these paths refer to, as OpenAPI examples. */
+export function exampleProblems(
+  paths: unknown,
+): Record<string, { summary: string; value: Problem }> {
+  const text = JSON.stringify(paths);
+  const used = Object.values(EXAMPLE_ERRORS).filter(({ code }) => text.includes(toRef(code)));
   return Object.fromEntries(
-    Object.values(examples).map((error) => [
+    used.map((error) => [
       error.code,
       { summary: ERRORS[error.code].when, value: toProblem(error, 'req-4711') },
     ]),
   );
 }
+
+const toRef = (code: ErrorCode) => `#/components/examples/${code}`;
 
 function describe(codes: readonly ErrorCode[]) {
   const meanings = codes.map((code) => `\`${code}\`: ${ERRORS[code].when}.`);
@@ -85,9 +90,7 @@ function describe(codes: readonly ErrorCode[]) {
     content: {
       'application/problem+json': {
         schema: { $ref: `#/components/schemas/${ProblemSchema.meta()?.id}` },
-        examples: Object.fromEntries(
-          codes.map((code) => [code, { $ref: `#/components/examples/${code}` }]),
-        ),
+        examples: Object.fromEntries(codes.map((code) => [code, { $ref: toRef(code) }])),
       },
     },
   };

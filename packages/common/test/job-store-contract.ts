@@ -79,7 +79,7 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
 
     it('keeps what a training reports, and its result whole and in small', async () => {
       const record = await create();
-      expect(await store.readResult(record)).toBeUndefined();
+      expect(await store.readAttachment(record, 'result')).toBeUndefined();
       const reported = {
         attempt: 2,
         phase: 'saving' as const,
@@ -87,18 +87,21 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
         warnings: ['few rows'],
       };
       const result = { model_uri: 's3://b/o/model' };
-      const wholeResult = { ...result, files: { a: [1, null, 'x'] } };
+      const whole = { ...result, files: { a: [1, null, 'x'] } };
       const stopAtMs = 1_700_000_000_456;
       const change = { reported, result, stopAtMs };
-      const updated = await store.update(record, { ...change, wholeResult });
+      const updated = await store.update(record, {
+        ...change,
+        attachments: { result: whole },
+      });
       expect(updated).toStrictEqual({ ...record, ...change, version: updated?.version });
       expect(await replica.getLive(record.name)).toStrictEqual(updated);
-      expect(await replica.readResult(record)).toStrictEqual(wholeResult);
+      expect(await replica.readAttachment(record, 'result')).toStrictEqual(whole);
       expect(await store.readPayload(record)).toStrictEqual(makePayload());
-      expect(await store.readResult({ ...record, uid: 'another' })).toBeUndefined();
+      expect(await store.readAttachment({ ...record, uid: 'another' }, 'result')).toBeUndefined();
       const purged = await store.purgeCredentials(updated ?? record);
       expect(purged).toMatchObject({ reported, result });
-      expect(await store.readResult(record)).toStrictEqual(wholeResult);
+      expect(await store.readAttachment(record, 'result')).toStrictEqual(whole);
     });
 
     it('answers a second creation with the first record', async () => {

@@ -32,8 +32,8 @@ export class EndChange {
     if (record.result !== undefined) return { state: withVerdict(quoted, record.result) };
     const left = await this.#readResult(record, seen);
     if (left === undefined) return { state: quoted };
-    const { compact: result, whole: wholeResult } = left;
-    return { state: withVerdict(quoted, result), result, wholeResult };
+    const { compact: result, whole } = left;
+    return { state: withVerdict(quoted, result), result, attachments: { result: whole } };
   }
 
   async #readResult(record: JobRecord, seen: Observation | undefined): Promise<Result | undefined> {

@@ -155,7 +155,7 @@ export class Jobs {
     const current = newest?.uid === record.uid ? withId(newest, record.id) : record;
     const view = withReportedProgress(this.#project(current), this.#parts.progressOf);
     const behindMs = behindForMs(this.#parts);
-    const readResult = () => store.readResult(record).catch(undefinedIfUnreachable);
+    const readResult = () => store.readAttachment(record, 'result').catch(undefinedIfUnreachable);
     if (!isStale(behindMs) || !Number.isFinite(behindMs)) {
       return { view, readPlan: () => store.readPlan(record), readResult };
     }

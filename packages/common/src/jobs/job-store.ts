@@ -1,3 +1,4 @@
+import type { Attachment } from './attachment.ts';
 import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob, RunnerPlan } from './job.ts';
 
 export type CreateOutcome =
@@ -22,8 +23,8 @@ export type RecordChange = Partial<
 > & {
   /** Replaces what the runner made of the job. */
   readonly prepared?: RunnerPlan;
-  /** What `result` is the small form of. */
-  readonly wholeResult?: JsonObject;
+  /** Replaces what is kept beside the record. */
+  readonly attachments?: Readonly<Partial<Record<Attachment, JsonObject>>>;
 };
 
 /**
@@ -54,8 +55,8 @@ export interface JobStore {
   readPayload(record: JobRecord): Promise<JobPayload | undefined>;
   /** What was asked and what was made of it; changes only with the record's version. */
   readPlan(record: JobRecord): Promise<PlannedJob | undefined>;
-  /** The whole of the record's result; undefined where there is none. */
-  readResult(record: JobRecord): Promise<JsonObject | undefined>;
+  /** What is kept beside the record under a name; undefined where there is nothing that can be read. */
+  readAttachment(record: JobRecord, name: Attachment): Promise<JsonObject | undefined>;
   /** Applies `change` when the record still is as given; undefined when it is not, or is gone. */
   update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined>;
   /**

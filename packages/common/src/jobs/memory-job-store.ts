@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Emitter } from '../emitter.ts';
 import { toJsonText } from '../to-json-text.ts';
+import type { Attachment } from './attachment.ts';
 import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob } from './job.ts';
 import type { CreateOutcome, JobStore, RecordChange } from './job-store.ts';
 import { purgePayload, toPurged } from './purge-payload.ts';
@@ -17,8 +18,7 @@ interface PayloadTexts {
 interface Entry {
   record: JobRecord;
   texts: PayloadTexts;
-  /** The whole result. */
-  result?: string;
+  readonly attachments: Map<string, string>;
 }
 
 /** Records in this process's memory: they end with it. */
@@ -44,7 +44,11 @@ export class MemoryJobStore implements JobStore {
     const existing = this.#entries.get(draft.name);
     if (existing !== undefined) return { outcome: 'exists', record: existing.record };
     const record: JobRecord = { ...draft, uid: randomUUID(), version: '1' };
-    this.#entries.set(record.name, { record, texts: toTexts(payload) });
+    this.#entries.set(record.name, {
+      record,
+      texts: toTexts(payload),
+      attachments: new Map(),
+    });
     this.#announce(record.name);
     return { outcome: 'created', record };
   }
@@ -82,17 +86,19 @@ export class MemoryJobStore implements JobStore {
     return { asked, plan, echo };
   }
 
-  async readResult(record: JobRecord): Promise<JsonObject | undefined> {
+  async readAttachment(record: JobRecord, name: Attachment): Promise<JsonObject | undefined> {
     const entry = this.#entries.get(record.name);
-    if (entry?.record.uid !== record.uid || entry.result === undefined) return undefined;
-    return JSON.parse(entry.result);
+    const text = entry?.record.uid === record.uid ? entry.attachments.get(name) : undefined;
+    return text === undefined ? undefined : JSON.parse(text);
   }
 
   async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
     const entry = this.#current(record);
     if (entry === undefined) return undefined;
-    const { prepared, wholeResult, ...changed } = change;
-    if (wholeResult !== undefined) entry.result = JSON.stringify(wholeResult);
+    const { prepared, attachments = {}, ...changed } = change;
+    for (const [name, value] of Object.entries(attachments)) {
+      entry.attachments.set(name, JSON.stringify(value));
+    }
     let { planRevision } = entry.record;
     if (prepared !== undefined) {
       planRevision += 1;

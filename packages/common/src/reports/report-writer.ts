@@ -129,7 +129,7 @@ function toChange(record: JobRecord, { reported, result }: CleanReport): RecordC
   if (next === known && !isNew) return undefined;
   return {
     ...(next !== known && { reported: next }),
-    ...(isNew && { result: result.compact, wholeResult: result.whole }),
+    ...(isNew && { result: result.compact, attachments: { result: result.whole } }),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Random } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
 import { errors } from '../../errors.ts';
+import type { Attachment } from '../../jobs/attachment.ts';
 import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob } from '../../jobs/job.ts';
 import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
 import { type ApiClient, ApiError, type ApiRequest } from '../../kubernetes/api-client.ts';
@@ -14,14 +15,14 @@ import { FreshReads } from './fresh-reads.ts';
 import {
   type ParsedData,
   type PlanCodec,
+  parseAttachment,
   parseData,
-  parseResult,
   SECRET_TYPE,
   type SecretData,
+  toAttachmentData,
   toData,
   toPlanData,
   toPurgeData,
-  toResultData,
 } from './secret-payload.ts';
 import {
   parseRecord,
@@ -178,17 +179,17 @@ export class SecretJobStore implements JobStore {
     return planned;
   }
 
-  async readResult(record: JobRecord): Promise<JsonObject | undefined> {
+  async readAttachment(record: JobRecord, name: Attachment): Promise<JsonObject | undefined> {
     const data = await this.#readData(record);
-    return data && parseResult(data);
+    return data && parseAttachment(data, name);
   }
 
   update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
     const annotations = toAnnotationPatch(change, record);
-    const { prepared, wholeResult } = change;
+    const { prepared, attachments } = change;
     const data = {
       ...(prepared && toPlanData(prepared, this.#parts.planCodec)),
-      ...(wholeResult && toResultData(wholeResult)),
+      ...(attachments && toAttachmentData(attachments)),
     };
     const hasData = Object.keys(data).length > 0;
     return this.#patch(record, { metadata: { annotations }, ...(hasData && { data }) });

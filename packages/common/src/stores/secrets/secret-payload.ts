@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Attachment } from '../../jobs/attachment.ts';
 import type {
   CallbackTarget,
   JobPayload,
@@ -6,6 +7,7 @@ import type {
   PlannedJob,
   RunnerPlan,
 } from '../../jobs/job.ts';
+import type { RecordChange } from '../../jobs/job-store.ts';
 import { purgePayload } from '../../jobs/purge-payload.ts';
 import { toJsonText } from '../../to-json-text.ts';
 
@@ -20,7 +22,6 @@ export const SECRET_TYPE = 'trainer.deepfinery/job';
 const ASKED = '.asked.json';
 const ASKED_2 = '.asked-2.json';
 const CALLBACK = '.callback.json';
-const RESULT = '.result.json';
 
 const CallbackSchema = z.looseObject({
   webhookUrl: z.string(),
@@ -54,15 +55,19 @@ export function toPlanData(planned: RunnerPlan, codec: PlanCodec): SecretData {
   return encodeTexts(codec.encode(planned));
 }
 
-/** The part of a record's data that holds its whole result, which has no credential. */
-export function toResultData(result: JsonObject): SecretData {
-  return encodeTexts({ [RESULT]: JSON.stringify(result) });
+/** The part of a record's data that holds these attachments. */
+export function toAttachmentData(attachments: NonNullable<RecordChange['attachments']>) {
+  return encodeTexts(
+    Object.fromEntries(
+      Object.entries(attachments).map(([name, value]) => [toKey(name), JSON.stringify(value)]),
+    ),
+  );
 }
 
 /** Undefined where there is none that can be read. */
-export function parseResult(data: SecretData): JsonObject | undefined {
+export function parseAttachment(data: SecretData, name: Attachment): JsonObject | undefined {
   try {
-    return JSON.parse(decode(data, RESULT) ?? '') as JsonObject;
+    return JSON.parse(decode(data, toKey(name)) ?? '') as JsonObject;
   } catch {
     return undefined;
   }
@@ -132,6 +137,11 @@ function toAskedTexts({ first, second }: JobPayload['asked']): Readonly<Record<s
     [ASKED]: toJsonText(first),
     ...(second && { [ASKED_2]: toJsonText(second) }),
   };
+}
+
+/** The key of an attachment. */
+function toKey(name: string): string {
+  return `.${name}.json`;
 }
 
 /** The keys of what a training needs to know to log in elsewhere. */

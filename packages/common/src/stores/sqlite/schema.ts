@@ -48,4 +48,15 @@ export const MIGRATIONS: readonly string[] = [
   -- The whole of what the record has in small; it holds no credential.
   ALTER TABLE payloads ADD COLUMN result TEXT;
   `,
+  `
+  -- What is kept beside a record, apart from the payload, since it is written more often.
+  CREATE TABLE attachments (
+    uid TEXT NOT NULL,
+    name TEXT NOT NULL,
+    content TEXT NOT NULL,
+    PRIMARY KEY (uid, name)
+  ) STRICT;
+  INSERT INTO attachments SELECT uid, 'result', result FROM payloads WHERE result IS NOT NULL;
+  ALTER TABLE payloads DROP COLUMN result;
+  `,
 ];

@@ -12,6 +12,7 @@ import { makeDraft, makePayload, TEST_BACKEND } from '../../../test/make-draft.t
 import { systemClock } from '../../clock.ts';
 import type { JobRecord } from '../../jobs/job.ts';
 import { Database } from './database.ts';
+import { MIGRATIONS } from './schema.ts';
 import { SqliteJobStore } from './sqlite-job-store.ts';
 
 let folder: string;
@@ -187,6 +188,24 @@ test('says that it is locked, and writes again once it is not', async () => {
   const created = await store.create(makeDraft('locked'), makePayload());
   expect(created.outcome).toBe('created');
   other.close();
+  database.close();
+});
+
+test('finds the result that an earlier release kept beside the payload', async () => {
+  const path = join(folder, 'second-schema.sqlite');
+  const earlier = new DatabaseSync(path);
+  for (const migration of MIGRATIONS.slice(0, 2)) earlier.exec(migration);
+  earlier.exec(`
+    PRAGMA user_version = 2;
+    INSERT INTO payloads (uid, asked, plan, echo, secrets, result)
+    VALUES ('a', '{}', '{}', '{}', '{}', '{"loss":1}'), ('b', '{}', '{}', '{}', '{}', NULL);
+  `);
+  earlier.close();
+  const database = new Database(path, systemClock);
+  const store = await openStore(database);
+  const readResult = (uid: string) => store.readAttachment({ uid } as JobRecord, 'result');
+  expect(await readResult('a')).toEqual({ loss: 1 });
+  expect(await readResult('b')).toBeUndefined();
   database.close();
 });
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Emitter } from '../../emitter.ts';
+import type { Attachment } from '../../jobs/attachment.ts';
 import type {
   CallbackTarget,
   JobDraft,
@@ -117,21 +118,25 @@ export class SqliteJobStore implements JobStore {
     return row && toPlannedJob(row);
   }
 
-  async readResult({ uid }: JobRecord): Promise<JsonObject | undefined> {
-    const row = this.#database.get('SELECT result FROM payloads WHERE uid = ?', uid);
-    return row === undefined || row.result === null ? undefined : JSON.parse(String(row.result));
+  async readAttachment({ uid }: JobRecord, name: Attachment): Promise<JsonObject | undefined> {
+    const row = this.#database.get(
+      'SELECT content FROM attachments WHERE uid = ? AND name = ?',
+      ...[uid, name],
+    );
+    return row && unlessUnreadable(() => parseColumn<JsonObject>(row, 'content'));
   }
 
   async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
-    const { prepared, wholeResult, ...changed } = change;
+    const { prepared, attachments = {}, ...changed } = change;
     const planRevision = record.planRevision + (prepared === undefined ? 0 : 1);
     return this.#change(record, { ...changed, planRevision }, () => {
       if (prepared !== undefined) this.#writePlan(record.uid, prepared);
-      if (wholeResult === undefined) return;
-      this.#database.run(
-        'UPDATE payloads SET result = ? WHERE uid = ?',
-        ...[JSON.stringify(wholeResult), record.uid],
-      );
+      for (const [name, value] of Object.entries(attachments)) {
+        this.#database.run(
+          'INSERT OR REPLACE INTO attachments (uid, name, content) VALUES (?, ?, ?)',
+          ...[record.uid, name, JSON.stringify(value)],
+        );
+      }
     });
   }
 
@@ -159,6 +164,7 @@ export class SqliteJobStore implements JobStore {
       if (current.version !== version) return false;
       this.#database.run('DELETE FROM records WHERE uid = ?', uid);
       this.#database.run('DELETE FROM payloads WHERE uid = ?', uid);
+      this.#database.run('DELETE FROM attachments WHERE uid = ?', uid);
       return true;
     });
     if (isGone && this.#records.get(name)?.uid === uid) {

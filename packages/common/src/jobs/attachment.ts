@@ -1,0 +1,5 @@
+/**
+ * What is kept of a job beside its record, each as JSON without credentials; only who asks for one
+ * reads it. `result` is the whole of what `JobRecord.result` is the small form of.
+ */
+export type Attachment = 'result';

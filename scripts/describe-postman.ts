@@ -5,7 +5,7 @@ type Demand = NonNullable<Service['backend']['rules'][number]['demand']>;
 
 interface RequestParts {
   readonly name: string;
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   /** Lines of script that judge the answer. */
   readonly tests: readonly string[];
@@ -177,6 +177,17 @@ function jobRequests({ name }: Service, request: object): RequestParts[] {
         status(200),
         ...answer('changes nothing', 'pm.expect(body.detail).to.match(/^Job already/);'),
       ],
+    },
+    {
+      name: 'Forget',
+      method: 'DELETE',
+      path: '/train/{{jobId}}',
+      tests: [status(204)],
+    },
+    {
+      name: 'Status of a forgotten job (404)',
+      path: '/train/{{jobId}}',
+      tests: refusal(404, 'JOB_NOT_FOUND'),
     },
   ];
 }

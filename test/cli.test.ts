@@ -99,6 +99,19 @@ it('shows and cancels a job, with the token', async () => {
   expect((await run(['wait', 'job-1'], withToken)).code).toBe(1);
 });
 
+it('forgets a job that has ended', async () => {
+  const { env, submit } = await startService({ TRAINER_MOCK_RUNNING_SECONDS: '3600' });
+  await submit();
+  const refused = await run(['forget', 'job-1'], { env });
+  expect(refused).toMatchObject({ code: 3, stdout: '' });
+  expect(refused.stderr).toContain('cancel it first');
+  await run(['cancel', 'job-1'], { env });
+  expect(await run(['forget', 'job-1', '--force'], { env })).toEqual({
+    ...{ code: 0, stdout: '', stderr: '' },
+  });
+  expect((await run(['status', 'job-1'], { env })).code).toBe(3);
+});
+
 it('tells which release answers', async () => {
   const { env } = await startService({ TRAINER_API_TOKEN: 'right' });
   expect((await run(['version'], { env })).stdout).toMatch(

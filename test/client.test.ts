@@ -238,3 +238,15 @@ it('keeps the path of its base URL and escapes ids', async () => {
   await expect(client.get('..')).rejects.toThrow(TypeError);
   expect(() => new TrainerClient({ baseUrl: 'ftp://host' })).toThrow(TypeError);
 });
+
+it('forgets a job, with its callback when told to', async () => {
+  const { requests, client } = await startScript((_request, response) => {
+    response.writeHead(204).end();
+  });
+  expect(await client.forget('job-1')).toBeUndefined();
+  await client.forget('job-1', { force: true });
+  expect(requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+    'DELETE /train/job-1',
+    'DELETE /train/job-1?force=true',
+  ]);
+});

@@ -52,6 +52,7 @@ function parseCommand(argv: readonly string[]) {
         json: { type: 'boolean', default: false },
         wait: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
+        force: { type: 'boolean', default: false },
         timeout: { type: 'string' },
         backend: { type: 'string' },
       },
@@ -65,6 +66,9 @@ function parseCommand(argv: readonly string[]) {
     }
     const [extra] = needsSubject ? rest : positionals.slice(1);
     if (extra !== undefined) throw new UsageError(`${extra} is one argument too many.`);
+    if (values.force && command !== 'forget') {
+      throw new UsageError('--force goes with forget only: trainer --help tells more.');
+    }
     return { ...values, help, command, subject: subject ?? '' };
   } catch (error) {
     if (error instanceof UsageError) throw error;
@@ -88,6 +92,9 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
       return EXIT.ok;
     case 'cancel':
       print(await createClient(env).cancel(subject, { signal }), args, context);
+      return EXIT.ok;
+    case 'forget':
+      await createClient(env).forget(subject, { force: args.force, signal });
       return EXIT.ok;
     case 'wait':
       return wait(createClient(env), subject, args, context);

@@ -16,6 +16,7 @@ export const USAGE = `trainer: submits, watches and cancels training jobs
   trainer status ID              shows a job
   trainer wait ID                waits until a job has ended, with a progress bar
   trainer cancel ID              asks for the end of a job
+  trainer forget ID [--force]    deletes a job that has ended, with its credentials
   trainer version                which release the service is, and where it runs jobs
   trainer render FILE            prints the TrainJob of a request as YAML, without any service
   trainer check FILE             checks the data of a request, without training
@@ -24,6 +25,7 @@ FILE may be -, for standard input.
 
   --json               prints JSON, for programs
   --timeout SECONDS    how long to wait, with wait and --wait
+  --force              with forget: gives up a final callback that is not delivered yet
   --backend NAME       the service that renders, with render: by default one that accepts
   --help               prints this
 

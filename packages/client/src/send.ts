@@ -2,13 +2,14 @@ import type { ProblemDocument } from './job.ts';
 import { TrainerApiError } from './trainer-api-error.ts';
 
 export interface Call {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
 }
 
 export interface Answer {
+  /** Empty where the answer has none, as a 204. */
   readonly body: Record<string, unknown>;
   readonly headers: Headers;
 }
@@ -31,6 +32,7 @@ export async function send(
       signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
     });
     const text = await response.text();
+    if (response.status === 204) return { body: {}, headers: response.headers };
     const body = parseObject(text);
     if (response.ok && body !== undefined) return { body, headers: response.headers };
     throw toError(response, body);

@@ -84,6 +84,18 @@ export class TrainerClient {
   }
 
   /**
+   * Forgets a job that has ended, with its credentials; its id is free then. With `force`, a final
+   * callback that is not delivered yet is given up. After a lost answer, JOB_NOT_FOUND may mean that it
+   * is done.
+   */
+  async forget(
+    jobId: string,
+    { force = false, ...options }: CallOptions & { readonly force?: boolean } = {},
+  ): Promise<void> {
+    await this.#call('DELETE', `${toPath(jobId)}${force ? '?force=true' : ''}`, options);
+  }
+
+  /**
    * Resolves with the job once it has ended, in whatever way. Polls, slower while nothing changes,
    * and rides out failures that may pass for as long as `signal` lets it.
    */

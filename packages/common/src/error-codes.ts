@@ -41,6 +41,19 @@ export const ERRORS = {
     status: 409,
     when: 'A different request was submitted with this `job_id` before; `errors` names what differs',
   },
+  JOB_NOT_ENDED: {
+    status: 409,
+    when: 'A job that has not ended cannot be forgotten; cancel it first',
+  },
+  JOB_BEING_STOPPED: {
+    status: 409,
+    when: 'The run of the job is being stopped; wait for `Retry-After`',
+    retryAfterSeconds: 2,
+  },
+  CALLBACK_UNDELIVERED: {
+    status: 409,
+    when: 'The final callback of the job is not delivered yet; `?force=true` gives it up',
+  },
   REPLAY_REFUSED: {
     status: 409,
     when: 'The job has no callback that can be sent again, for the reason in `detail`',

@@ -136,6 +136,21 @@ export const errors = {
   },
   /** `detail` says what has the name that the job needs. */
   jobNameTaken: (detail: string) => new TrainerError('JOB_CONFLICT', detail),
+  jobNotEnded: (jobId: string) =>
+    new TrainerError(
+      'JOB_NOT_ENDED',
+      `Job ${jobId} has not ended; cancel it first, by POST /train/${jobId}/cancel.`,
+    ),
+  jobBeingStopped: (jobId: string) =>
+    new TrainerError(
+      'JOB_BEING_STOPPED',
+      `The run of job ${jobId} is still being stopped; try again in a moment.`,
+    ),
+  callbackUndelivered: (jobId: string) =>
+    new TrainerError(
+      'CALLBACK_UNDELIVERED',
+      `The final callback of job ${jobId} is not delivered yet; wait for it, or give it up with ?force=true.`,
+    ),
   nothingToReplay: (jobId: string) =>
     new TrainerError(
       'REPLAY_REFUSED',

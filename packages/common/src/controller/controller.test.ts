@@ -407,6 +407,20 @@ describe('a run', () => {
   });
 });
 
+it('stops a run that came to be while its job was cancelled and forgotten', async () => {
+  const record = await create();
+  const start = runner.start.bind(runner);
+  vi.spyOn(runner, 'start').mockImplementationOnce(async (...args) => {
+    const cancelled = endedState('cancelled', 'CANCELLED_BY_REQUEST', clock.now());
+    const ended = await store.update(now(record) as JobRecord, { state: cancelled });
+    expect(await store.delete(ended as JobRecord)).toBe(true);
+    return start(...args);
+  });
+  await clock.advance(10 * SECOND);
+  expect(runner.calls).toEqual([`start ${record.name}`, `stop ${record.name}`]);
+  expect(runner.getCached(record.name)).toEqual({ exists: false });
+});
+
 describe('expiry', () => {
   it('first ends the run and its credentials, then the record', async () => {
     const record = await createRunning({ areCredentialsGone: false });

@@ -195,8 +195,14 @@ export class Controller {
     const readSecrets = async () => (await store.readPayload(record))?.secrets;
     const result = await runner.start(record, planned.plan, readSecrets);
     switch (result.outcome) {
-      case 'started':
-        return this.#write(record, () => store.update(record, { runId: result.runId }));
+      case 'started': {
+        const isWorthALook = await this.#write(record, () =>
+          store.update(record, { runId: result.runId }),
+        );
+        // Cancelled and forgotten while it was started, nobody else would ever stop it.
+        if (store.getCached(record.name)?.uid !== record.uid) await runner.stop(record);
+        return isWorthALook;
+      }
       case 'replanned': {
         const change = toPlanChange(record, result.prepared);
         return this.#write(record, () => store.update(record, change));

@@ -19,6 +19,7 @@ import {
 import { behindForMs, isStale } from '../jobs/staleness.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { EndChange } from './end-change.ts';
+import { forgetJob } from './forget-job.ts';
 import type { LastWordsParts } from './last-words.ts';
 import { type Submission, Submitter, type SubmitterParts } from './submitter.ts';
 import { toCancelled, toObservedEnd } from './terminal-states.ts';
@@ -132,6 +133,11 @@ export class Jobs {
     });
     if (record === undefined) throw errors.jobNotFound(jobId);
     return record;
+  }
+
+  /** Forgets an ended job for good; see `forgetJob`. */
+  async forget(jobId: string, options: { readonly dropsCallback: boolean }): Promise<void> {
+    await forgetJob(this.#parts, await this.#find(jobId), options);
   }
 
   /** Resolves when nothing that an answer left behind is still under way. */

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { beforeEach, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type StartedJobs, startJobs } from '../../test/start-jobs.ts';
 import { TrainerError } from '../errors.ts';
 import type { StartOutcome } from '../jobs/job-runner.ts';
@@ -406,4 +406,36 @@ it('refuses a job whose checkpoint cannot fit, and takes one whose can or may', 
   // A repetition is answered as ever, whatever has become of the other job.
   const { isReplay } = await resume(unknown, 'a-job-elsewhere');
   expect(isReplay).toBe(true);
+});
+
+describe('a repetition of a job that has ended', () => {
+  const forgotten = async () => {
+    await submit();
+    await jobs.close();
+    await jobs.cancel('job-1');
+    const ended = only();
+    await store.delete(ended);
+    // This replica has not heard of it yet.
+    vi.spyOn(store, 'getCached').mockReturnValueOnce(ended);
+    return ended;
+  };
+
+  it('makes a new one where it was forgotten on another replica', async () => {
+    const { uid } = await forgotten();
+    const { isReplay, view } = await submit();
+    expect(isReplay).toBe(false);
+    expect(view.record.uid).not.toBe(uid);
+  });
+
+  it('is no conflict either with what was forgotten', async () => {
+    await forgotten();
+    expect((await submit({ tuning_parameters: { num_epochs: 9 } })).isReplay).toBe(false);
+  });
+
+  it('is told as last seen while the store cannot be reached', async () => {
+    const { uid } = await forgotten();
+    vi.spyOn(store, 'getLive').mockRejectedValueOnce(unreachable);
+    const { isReplay, view } = await submit();
+    expect([isReplay, view.record.uid]).toEqual([true, uid]);
+  });
 });

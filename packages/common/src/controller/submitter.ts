@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import type { Logger } from 'pino';
 import { toOrigin } from '../callbacks/origin-limiter.ts';
 import type { Clock } from '../clock.ts';
-import { errors, isLogged, type TrainerError } from '../errors.ts';
+import { errors, isLogged, TrainerError } from '../errors.ts';
 import {
   type CallbackTarget,
   isTerminal,
@@ -121,6 +121,7 @@ export class Submitter {
     { asked, fingerprints }: Submission,
   ): Promise<Accepted | undefined> {
     const { store, clock } = this.#parts;
+    if (await this.#isForgotten(record)) return undefined;
     const isSame = isRepeated(record, fingerprints);
     const isUnstarted =
       record.runId === undefined &&
@@ -144,6 +145,18 @@ export class Submitter {
     // Whoever created it was refused as well, and took it back.
     if (latched === undefined) throw refusal;
     return { record, isReplay: true };
+  }
+
+  /** An ended job may have been forgotten on another replica a moment ago, and its id be free. */
+  async #isForgotten(record: JobRecord): Promise<boolean> {
+    if (!isTerminal(record.state.status)) return false;
+    try {
+      return (await this.#parts.store.getLive(record.name))?.uid !== record.uid;
+    } catch (error) {
+      // Then it is told as last seen, like any other job.
+      if (error instanceof TrainerError && error.code === 'CLUSTER_UNAVAILABLE') return false;
+      throw error;
+    }
   }
 
   /** A checkpoint that cannot fit is refused now, where that can be told, not after minutes of loading. */

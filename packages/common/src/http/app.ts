@@ -20,6 +20,7 @@ import { registerRequestMetrics } from './plugins/request-metrics.ts';
 import type { Tokens } from './plugins/tokens.ts';
 import { registerValidation } from './plugins/validation.ts';
 import { registerCancelJob } from './routes/cancel-job.ts';
+import { registerForgetJob } from './routes/forget-job.ts';
 import { registerGetDeliveries } from './routes/get-deliveries.ts';
 import { registerGetHealth } from './routes/get-health.ts';
 import { registerGetJob } from './routes/get-job.ts';
@@ -94,6 +95,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
       registerIgnoredBody(bodyless);
       registerCancelJob(bodyless, { jobs, responses });
       registerReplayDeliveries(bodyless, jobs);
+      registerForgetJob(bodyless, jobs);
     });
   });
   return app;

@@ -11,6 +11,7 @@ const ROUTES = [
   ['GET', '/train/x'],
   ['HEAD', '/train/x'],
   ['POST', '/train/x/cancel'],
+  ['DELETE', '/train/x'],
   ['GET', '/train/x/deliveries'],
   ['POST', '/train/x/deliveries/replay'],
 ] as const;

@@ -142,7 +142,7 @@ describe('CORS', () => {
       const { status, headers } = await preflight(service, PAGE, path);
       expect(status).toBe(204);
       expect(headers.get('access-control-allow-origin')).toBe(PAGE);
-      expect(headers.get('access-control-allow-methods')).toBe('GET, HEAD, POST');
+      expect(headers.get('access-control-allow-methods')).toBe('GET, HEAD, POST, PATCH, DELETE');
       expect(headers.get('access-control-allow-headers')).toContain('x-trainer-token');
       expect(headers.get('access-control-allow-credentials')).toBeNull();
       expect(headers.get('vary')).toContain('Origin');

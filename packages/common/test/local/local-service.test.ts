@@ -439,3 +439,30 @@ function listFiles(folder: string): string[] {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
 }
+
+test('forgets a job once its processes are gone, and not before', async () => {
+  const { runId } = await submitAndRun('forgotten', { waits: true });
+  const forget = () => service.request('/train/forgotten?force=true', { method: 'DELETE' });
+  expect((await forget()).body.code).toBe('JOB_NOT_ENDED');
+  await service.post('/train/forgotten/cancel');
+  const isStopped = async () => {
+    const { status, body, headers } = await forget();
+    if (status === 204) return true;
+    expect([body.code, headers.get('retry-after')]).toEqual(['JOB_BEING_STOPPED', '2']);
+    return false;
+  };
+  while (!(await isStopped()));
+  expect(fixture.isAlive(runId)).toBe(false);
+  expect(existsSync(fixture.runFolder(runId))).toBe(false);
+  expect((await service.request('/train/forgotten')).status).toBe(404);
+  await submitAndRun('forgotten', { waits: true });
+});
+
+test('forgets a job that has ended, with the folder of its run', async () => {
+  const { runId } = await submitAndRun('over', { waits: true });
+  fixture.release(runId);
+  await until('over', 'succeeded');
+  const answer = await service.request('/train/over', { method: 'DELETE' });
+  expect(answer.status).toBe(204);
+  while (existsSync(fixture.runFolder(runId))) await service.request('/healthz');
+});

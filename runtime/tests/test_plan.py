@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from training_jobs import build_request
 
-from trainer_runtime.build_plan import build_plan
+from trainer_runtime.build_plan import build_plan, choose_processes
 from trainer_runtime.contract import read_job
 from trainer_runtime.devices import Machine
 from trainer_runtime.operator_settings import OperatorSettings, read_operator_settings
@@ -81,6 +81,32 @@ def test_a_promised_gpu_must_be_there() -> None:
     assert caught.value.code == "GPU_UNAVAILABLE"
     assert plan({}, machine=bare, environ={"TRAINER_DEVICE": "cpu"}).device == "cpu"
     assert plan({"resources": {"gpus": 0}}, machine=bare).device == "cpu"
+
+
+def test_every_process_has_a_gpu_of_its_own() -> None:
+    four = Machine(4, 90, True, 2, PACKAGES)
+
+    def choose(launched: int, device: str = "gpu", **environ: str) -> int:
+        operator = read_operator_settings(environ)
+        return choose_processes(four, operator, device, launched=launched)
+
+    assert [choose(0), choose(2), choose(4), choose(0, "cpu"), choose(8, "cpu")] == [4, 2, 4, 1, 8]
+    assert choose(8, TRAINER_PROCESSES="1") == 1
+    with pytest.raises(RunError, match=r"promised 8 .* sees 4") as caught:
+        choose(8)
+    assert caught.value.code == "GPU_UNAVAILABLE"
+
+
+def test_attempts_are_counted_from_one() -> None:
+    def attempt(**environ: str) -> int:
+        return read_operator_settings(environ).attempt
+
+    assert attempt() == 1
+    assert attempt(TRAINER_RESTARTS="0") == 1
+    assert attempt(TRAINER_RESTARTS="2") == 3
+    assert attempt(TRAINER_ATTEMPT="5", TRAINER_RESTARTS="2") == 5
+    # A pod that JobSet did not make has no such label.
+    assert attempt(TRAINER_RESTARTS="") == 1
 
 
 @pytest.mark.parametrize(

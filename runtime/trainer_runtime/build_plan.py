@@ -107,6 +107,21 @@ def choose_device(job: Job, machine: Machine, operator: OperatorSettings) -> str
     return "gpu"
 
 
+def choose_processes(
+    machine: Machine, operator: OperatorSettings, device: str, *, launched: int
+) -> int:
+    """Training processes of this node: as the operator or the launcher says (0: neither does), else
+    one for each GPU, or one. More than the GPUs that are there raise `RunError` GPU_UNAVAILABLE."""
+    processes = operator.processes or launched or (machine.gpus if device == "gpu" else 1)
+    if device == "gpu" and processes > machine.gpus:
+        raise RunError(
+            "GPU_UNAVAILABLE",
+            f"This node was promised {processes} GPU(s), one for each process, and this process "
+            f"sees {machine.gpus}.",
+        )
+    return processes
+
+
 def _plan_adapter(
     customization: Customization, violations: list[str], warnings: list[str]
 ) -> AdapterPlan | None:

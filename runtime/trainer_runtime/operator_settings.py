@@ -28,6 +28,7 @@ READ_NAMES: Final = (
     "TRAINER_REPORTS_TOKEN",
     "TRAINER_REPORTS_URL",
     "TRAINER_REPORTS_URL_FILE",
+    "TRAINER_RESTARTS",
     "TRAINER_STACKS_SECONDS",
     "TRAINER_STALL_MINUTES",
     "TRAINER_STATUS_FILE",
@@ -43,7 +44,7 @@ _KUBERNETES_TERMINATION_FILE = Path("/dev/termination-log")
 class OperatorSettings:
     """The variables, read and checked. Times are in the unit of their names."""
 
-    #: Which run of the job this is, from 1 on; the service numbers what it sees by it.
+    #: Which run of the job this is, from 1 on: as told, else one more than TRAINER_RESTARTS.
     attempt: int
     #: Changes with each job that has the same id; the claim of the output holds it.
     job_uid: str | None
@@ -76,7 +77,8 @@ def read_operator_settings(environ: Mapping[str, str]) -> OperatorSettings:
     if termination is None and _KUBERNETES_TERMINATION_FILE.exists():
         termination = _KUBERNETES_TERMINATION_FILE
     return OperatorSettings(
-        attempt=int(_number(environ, "TRAINER_ATTEMPT", 1.0) or 1),
+        attempt=_whole(environ, "TRAINER_ATTEMPT")
+        or 1 + int(_number(environ, "TRAINER_RESTARTS", 0.0) or 0),
         job_uid=environ.get("TRAINER_JOB_UID") or None,
         checkpoint_minutes=_number(environ, "TRAINER_CHECKPOINT_MINUTES", 30.0) or 0.0,
         comparison=_choice(environ, "TRAINER_COMPARISON", ("on", "off")) != "off",

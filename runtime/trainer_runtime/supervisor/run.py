@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trainer_runtime.build_plan import build_plan, choose_device
+from trainer_runtime.build_plan import build_plan, choose_device, choose_processes
 from trainer_runtime.contract import Job, read_job
 from trainer_runtime.datasets import DatasetFacts, DatasetInvalid, check_datasets
-from trainer_runtime.devices import Machine, inspect_machine
+from trainer_runtime.devices import inspect_machine
 from trainer_runtime.fingerprint import build_fingerprint
 from trainer_runtime.masking import build_masker
 from trainer_runtime.operator_settings import (
@@ -131,6 +131,7 @@ class Run:
         is_first = rank == 0
         machine = inspect_machine()
         device = choose_device(job, machine, self._operator)
+        processes = choose_processes(machine, self._operator, device, launched=per_node)
         output = open_output(
             job, places, self._operator, self._environ, self._log, self._state.warn
         )
@@ -140,7 +141,6 @@ class Run:
                 self._log.say(f"the result is complete at {output.place.uri} already")
                 return done
         facts = self._check_data(job, places)
-        processes = self._choose_processes(machine, device, per_node)
         plan = build_plan(
             job,
             machine,
@@ -203,14 +203,6 @@ class Run:
             f"{facts.rejected} rejected"
         )
         return facts
-
-    def _choose_processes(self, machine: Machine, device: str, per_node: int) -> int:
-        """Training processes of this node: as launched, one for each GPU, or one."""
-        if self._operator.processes is not None:
-            return self._operator.processes
-        if per_node:
-            return per_node
-        return machine.gpus if device == "gpu" else 1
 
     def _find_model(self, job: Job, places: Places, facts: DatasetFacts) -> Path:
         model = find_model(

@@ -5,6 +5,7 @@ export const REASONS = [
   'INITIALIZING',
   'PENDING',
   'INSUFFICIENT_RESOURCES',
+  'VOLUME_UNBOUND',
   'QUOTA_EXCEEDED',
   'IMAGE_PULL_FAILED',
   'POD_BLOCKED',
@@ -38,6 +39,7 @@ export type Reason = (typeof REASONS)[number];
 /** Reasons of waiting that only a diagnosis finds. */
 export const DIAGNOSED_REASONS: readonly Reason[] = [
   'INSUFFICIENT_RESOURCES',
+  'VOLUME_UNBOUND',
   'QUOTA_EXCEEDED',
   'IMAGE_PULL_FAILED',
   'POD_BLOCKED',

@@ -30,6 +30,22 @@ describe('of pods that wait', () => {
       makePod().unschedulable(NO_ROOM),
       'INSUFFICIENT_RESOURCES: No node can take the job yet: 0/46 nodes are available: 10 node(s) had untolerated taint(s), 36 Insufficient nvidia.com/gpu.',
     ],
+    ...[
+      '0/46 nodes are available: pod has unbound immediate PersistentVolumeClaims.',
+      '0/46 nodes are available: persistentvolumeclaim "outputs" not found.',
+      "0/46 nodes are available: 46 node(s) didn't find available persistent volumes to bind.",
+    ].map((message): [string, ReturnType<typeof makePod>, string] => [
+      `a claim that nothing binds: ${message.slice(28, 60)}`,
+      makePod().unschedulable(`${message} preemption: 0/46 nodes are available`),
+      `VOLUME_UNBOUND: Nothing has bound a volume of the job yet: ${message}`,
+    ]),
+    [
+      'volumes and room are missing',
+      makePod().unschedulable(
+        "0/46 nodes are available: 6 Insufficient nvidia.com/gpu, 40 node(s) didn't find available persistent volumes to bind.",
+      ),
+      "INSUFFICIENT_RESOURCES: No node can take the job yet: 0/46 nodes are available: 6 Insufficient nvidia.com/gpu, 40 node(s) didn't find available persistent volumes to bind.",
+    ],
     [
       'an image that does not exist',
       makePod().container({ waiting: { reason: 'ErrImagePull', message: 'not found' } }),
@@ -118,6 +134,32 @@ describe('of pods that failed', () => {
       'by eviction',
       makePod().status({ phase: 'Failed', reason: 'Evicted', message: 'The node was low on disk' }),
       'POD_FAILED: A pod failed: Evicted, The node was low on disk',
+    ],
+    [
+      'by eviction while it trained',
+      makePod()
+        .failed({ exitCode: 143, reason: 'Error' })
+        .status({ reason: 'Evicted', message: 'The node was low on disk' }),
+      'POD_FAILED: A pod failed: Evicted, The node was low on disk',
+    ],
+    [
+      'as its node had lost the GPU',
+      makePod().status({
+        ...{ phase: 'Failed', reason: 'UnexpectedAdmissionError' },
+        message:
+          'Pod was rejected: Allocate failed due to requested number of devices unavailable for nvidia.com/gpu. Requested: 1, Available: 0, which is unexpected',
+      }),
+      'GPU_UNAVAILABLE: A pod did not get the GPU that it was promised: UnexpectedAdmissionError, Pod was rejected: Allocate failed due to requested number of devices unavailable for nvidia.com/gpu. Requested: 1, Available: 0, which is unexpected',
+    ],
+    [
+      'as another pod had taken the GPU',
+      makePod().status({ phase: 'Failed', reason: 'OutOfnvidia.com/gpu', message: 'no room' }),
+      'GPU_UNAVAILABLE: A pod did not get the GPU that it was promised: OutOfnvidia.com/gpu, no room',
+    ],
+    [
+      'as another pod had taken the processors',
+      makePod().status({ phase: 'Failed', reason: 'OutOfcpu', message: 'no room' }),
+      'POD_FAILED: A pod failed: OutOfcpu, no room',
     ],
   ])('%s', (_, pod, expected) => {
     expect(show([pod.obj()])).toEqual({ waiting: undefined, failure: expected });

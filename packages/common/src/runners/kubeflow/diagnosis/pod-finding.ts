@@ -79,6 +79,9 @@ const CONFIG_REASONS = new Set([
   'RunContainerError',
 ]);
 const SIGNAL_BASE = 128;
+/** How the scheduler says that a volume, and no node, is missing. */
+const UNBOUND_VOLUME =
+  /unbound immediate PersistentVolumeClaims|\bpersistentvolumeclaim "[^"]*" (not found|bound to)|didn't find available persistent volumes to bind/i;
 /** What a termination message holds at most. */
 const MAX_LAST_WORDS = 4096;
 
@@ -125,17 +128,28 @@ function explainFailure(pod: PodObject, containers: readonly Container[]): PodFi
   const culprit =
     ended.find(({ isMain }) => isMain) ??
     ended.toSorted((a, b) => (finishedMs(a) < finishedMs(b) ? -1 : 1))[0];
-  if (culprit !== undefined) return explainExit(culprit, culprit.state, 'failed', pod);
   const { reason, message } = pod.status ?? {};
+  // Its containers were ended because of it, so that their exit codes explain nothing.
+  if (culprit !== undefined && reason !== 'Evicted') {
+    return explainExit(culprit, culprit.state, 'failed', pod);
+  }
+  const isGpu = lacksGpu(reason, message);
+  const what = isGpu ? 'A pod did not get the GPU that it was promised' : 'A pod failed';
   return {
     when: 'failed',
-    reason: 'POD_FAILED',
+    reason: isGpu ? 'GPU_UNAVAILABLE' : 'POD_FAILED',
     detail: toOneLine(
-      `A pod failed: ${[reason, message].filter(Boolean).join(', ') || 'no reason was given'}`,
+      `${what}: ${[reason, message].filter(Boolean).join(', ') || 'no reason was given'}`,
     ),
     lastWords: undefined,
     atMs: createdMs(pod),
   };
+}
+
+/** Whether a kubelet refused a pod that was placed on its node, for want of a device. */
+function lacksGpu(reason = '', message = ''): boolean {
+  const isRefused = reason === 'UnexpectedAdmissionError' || reason.startsWith('OutOf');
+  return isRefused && /\/(gpu|mig-)/.test(`${reason} ${message}`);
 }
 
 function explainExit(
@@ -190,10 +204,15 @@ function explainUnscheduled(pod: PodObject): PodFinding | undefined {
   if (scheduled?.status !== 'False' || scheduled.reason !== 'Unschedulable') return undefined;
   // What preemption would do is the scheduler's own business, and doubles the sentence.
   const why = (scheduled.message ?? '').split(/ ?preemption: /)[0] ?? '';
+  // Where nodes lack something as well, more of them may help: that is told.
+  const isVolume = UNBOUND_VOLUME.test(why) && !why.includes('Insufficient ');
+  const what = isVolume
+    ? 'Nothing has bound a volume of the job yet'
+    : 'No node can take the job yet';
   return {
     when: 'waiting',
-    reason: 'INSUFFICIENT_RESOURCES',
-    detail: toOneLine(`No node can take the job yet: ${why || 'the scheduler gave no reason'}`),
+    reason: isVolume ? 'VOLUME_UNBOUND' : 'INSUFFICIENT_RESOURCES',
+    detail: toOneLine(`${what}: ${why || 'the scheduler gave no reason'}`),
     lastWords: undefined,
     atMs: createdMs(pod),
   };

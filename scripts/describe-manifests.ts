@@ -1,14 +1,14 @@
-import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Service, services } from '@trainer/services';
 import { type Document, parseAllDocuments, parseDocument, type YAMLSeq } from 'yaml';
 
 const TEMPLATES = 'k8s/template';
+/** Backend → stack of runtime/install that its trainings run in; every other backend's is trl. */
+const STACKS: Readonly<Record<string, string>> = { nemo: 'nemo', 'hf-unsloth': 'unsloth' };
 /** One document for each service, by the template that it is made of. */
 const PER_SERVICE = {
   'k8s/overlays/production/ingress.yaml': 'ingress.yaml',
-  'k8s/overlays/production/runtime-names.yaml': 'runtime-name.yaml',
 };
 
 /**
@@ -28,22 +28,30 @@ export async function describeManifests(
       texts.set(`services/${service.folder}/k8s/${file}`, fillIn(template, service));
     }
   }
-  const runtimes = described.map((service) => `${service.backend.defaults.runtimeName}.yaml`);
+  const runtime = await read(`${TEMPLATES}/runtime.yaml`);
+  const runtimes = new Map(
+    described.map((service) => [
+      `${service.backend.defaults.runtimeName}.yaml`,
+      fillIn(runtime, service),
+    ]),
+  );
+  for (const [file, text] of runtimes) texts.set(`k8s/runtimes/${file}`, text);
+  const stacks = [...new Set(described.map(toStack))];
   const lists: Lists = {
     'k8s/base/Kustomization': {
       resources: described.map(({ folder }) => `../../services/${folder}/k8s`),
     },
     'k8s/runtimes/Kustomization': {
-      resources: runtimes.filter((file) => existsSync(join(root, 'k8s/runtimes', file))),
+      resources: [...runtimes.keys()],
     },
     'k8s/overlays/kind/Kustomization': {
       replicas: described.map(({ folder }) => ({ name: folder, count: 1 })),
     },
     'k8s/overlays/production/Kustomization': {
-      images: described.map(({ folder }) => ({
-        name: `trainer-${folder}`,
-        newName: `registry.example.com/trainer-${folder}`,
-      })),
+      images: [
+        ...described.map(({ folder }) => `trainer-${folder}`),
+        ...stacks.map((stack) => `trainer-runtime-${stack}`),
+      ].map((name) => ({ name, newName: `registry.example.com/${name}` })),
       replicas: described.map(({ folder }) => ({ name: folder, count: 3 })),
     },
   };
@@ -60,9 +68,13 @@ export async function describeManifests(
 type Entry = string | { readonly name: string };
 type Lists = Readonly<Record<string, Readonly<Record<string, readonly Entry[]>>>>;
 
-function fillIn(template: string, { name, folder, port, backend }: Service): string {
+const toStack = ({ name }: Service) => STACKS[name] ?? 'trl';
+
+function fillIn(template: string, service: Service): string {
+  const { name, folder, port, backend } = service;
   const values: Record<string, string> = {
     ...{ name, folder, port: String(port), runtime: backend.defaults.runtimeName },
+    stack: toStack(service),
   };
   return template.replaceAll(/\$\{(\w+)\}/g, (whole, key: string) => values[key] ?? whole);
 }

@@ -13,6 +13,7 @@ const POLL_MS = 100;
 export interface Answer {
   readonly http: number;
   readonly status?: string;
+  readonly reason?: string;
   readonly detail?: string;
   readonly backend_job_id?: string;
 }
@@ -62,6 +63,8 @@ export class DeployedService implements AsyncDisposable {
       env: {
         ...settings,
         ...{ HOST: '127.0.0.1', PORT: port, LOG_LEVEL: 'warn' },
+        // All services are on one machine here.
+        TRAINER_REPORTS_PORT: '0',
         ...{ KUBECONFIG: kubeconfig, TRAINER_API_TOKEN_FILE: tokenFile },
       },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -85,8 +88,8 @@ export class DeployedService implements AsyncDisposable {
     });
   }
 
-  async untilStatus(jobId: string, status: string): Promise<void> {
-    let seen: Answer | undefined;
+  async untilStatus(jobId: string, status: string): Promise<Answer> {
+    let seen: Answer = { http: 0 };
     await this.#until(
       async () => {
         seen = await this.call('GET', `/train/${jobId}`);
@@ -94,6 +97,7 @@ export class DeployedService implements AsyncDisposable {
       },
       () => `${jobId} is not ${status}: ${JSON.stringify(seen)}`,
     );
+    return seen;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -168,10 +168,13 @@ it('has manifests, of its own and in every list', async () => {
     const nemo = await readFile(join(ROOT, 'services/nemo-api/k8s', file), 'utf8');
     expect(text).toBe(nemo.replaceAll('nemo', 'mistral').replaceAll('8081', '8084'));
   }
-  const lists = ['base', 'overlays/kind', 'overlays/production'];
+  const runtime = await read('k8s/runtimes/mistral-runtime.yaml');
+  const ofMeta = await readFile(join(ROOT, 'k8s/runtimes/meta-runtime.yaml'), 'utf8');
+  expect(runtime).toBe(ofMeta.replaceAll(/\bmeta\b(?=-runtime| service)/g, 'mistral'));
+  const lists = ['base', 'runtimes', 'overlays/kind', 'overlays/production'];
   for (const path of lists.map((folder) => `k8s/${folder}/Kustomization`)) {
     const { resources, replicas = [] } = parse(await read(path));
-    expect(JSON.stringify([resources, replicas])).toContain('mistral-api');
+    expect(JSON.stringify([resources, replicas])).toMatch(/mistral-(api|runtime)/);
     // What was there stays as it was written.
     const before = await readFile(join(ROOT, path), 'utf8');
     const after = (await read(path)).split('\n');

@@ -113,7 +113,7 @@ export class Installation {
 
   #rename(objects: readonly Manifest[]): Manifest[] {
     const renamed = JSON.stringify(objects).replace(
-      /"(trainer-system|trainer-jobs|[\w-]+-runtime(?:-shared)?|trainer-[\w-]+-api)"/g,
+      /"(trainer-system|trainer-jobs|[\w-]+-runtime|trainer-[\w-]+-api)"/g,
       (_, name: string) => `"${this.nameOf(name)}"`,
     );
     const accounts = `serviceaccount:${this.nameOf('trainer-system')}:`;

@@ -14,7 +14,6 @@ import { type Manifest, manifestFolderOf, readFolder, SERVICES } from './manifes
 import { toRights } from './recording-proxy.ts';
 
 const KUBECONFIG = inject('kubeconfigPath');
-const VOLUMES = 24;
 const OVERLAYS = ['k8s/overlays/kind', 'k8s/overlays/production'];
 
 let admin: ApiClient;
@@ -34,6 +33,10 @@ afterAll(async () => {
   await admin.close();
   await rm(work, { recursive: true });
 });
+
+function readVariable(env: readonly { name: string; value?: string }[], wanted: string) {
+  return env.find(({ name }) => name === wanted)?.value;
+}
 
 function toInstallation(objects: readonly Manifest[]): Installation {
   return new Installation(admin, objects, randomUUID().slice(0, 6));
@@ -187,8 +190,15 @@ describe('all three, each as the account and with the settings of its manifests'
   beforeAll(async () => {
     const bundling = promisify(execFile)(process.execPath, ['scripts/bundle.mjs', '--out', work]);
     installation = toInstallation(await kustomize('k8s'));
-    await installation.apply();
-    await Promise.all([offerVolumes(), offerRuntime()]);
+    // The services run beside the cluster. Pods of the test bed end, and would be made anew for ever.
+    await installation.apply(
+      installation.objects.map((object) =>
+        object.kind === 'Deployment'
+          ? { ...object, spec: { ...object.spec, replicas: 0 } }
+          : object,
+      ),
+    );
+    await offerRuntime();
     await bundling;
     for (const name of SERVICES) {
       const port = await findFreePort();
@@ -203,24 +213,6 @@ describe('all three, each as the account and with the settings of its manifests'
   afterAll(async () => {
     for (const service of running.values()) await service[Symbol.asyncDispose]();
   });
-
-  /** Claims of the runtimes are bound here by hand: nothing provisions volumes on a test bed. */
-  async function offerVolumes() {
-    for (let index = 0; index < VOLUMES; index += 1) {
-      const name = installation.nameOf(`volume-${index}`);
-      await admin.call({
-        ...{ method: 'POST', path: '/api/v1/persistentvolumes' },
-        body: {
-          metadata: { name },
-          spec: {
-            capacity: { storage: '100Gi' },
-            accessModes: ['ReadWriteOnce'],
-            hostPath: { path: `/var/tmp/${name}` },
-          },
-        },
-      });
-    }
-  }
 
   /** The runtime of nemo once more, in the namespace of the jobs, where a request may name it. */
   async function offerRuntime() {
@@ -254,48 +246,53 @@ describe('all three, each as the account and with the settings of its manifests'
     return { ...example, job_id: jobId, extra_parameters: { ...extra, trainer_args } };
   }
 
+  const inJobs = (path: string) => path.replace('{}', installation.nameOf('trainer-jobs'));
+
+  async function listPods(jobName: string): Promise<readonly Manifest[]> {
+    const { items } = await admin.call<{ items: Manifest[] }>({
+      ...{ method: 'GET', path: inJobs('/api/v1/namespaces/{}/pods') },
+      query: { labelSelector: `jobset.sigs.k8s.io/jobset-name=${jobName}` },
+    });
+    return items;
+  }
+
   describe.each(SERVICES)('%s', (name) => {
     const service = () => running.get(name) as DeployedService;
-    const inJobs = (path: string) => path.replace('{}', installation.nameOf('trainer-jobs'));
 
     test('runs a job of its runtime to its end, with the GPUs that were asked for', async () => {
       const request = await makeRequest(name, 'runs', '--testbed-run-ms=2000');
       const accepted = await service().call('POST', '/train', request);
       expect(accepted).toMatchObject({ http: 200, status: 'submitted' });
       await service().untilStatus('runs', 'running');
-      const { items } = await admin.call<{ items: Manifest[] }>({
-        ...{ method: 'GET', path: inJobs('/api/v1/namespaces/{}/pods') },
-        query: { labelSelector: `jobset.sigs.k8s.io/jobset-name=${accepted.backend_job_id}` },
-      });
+      const pods = await listPods(accepted.backend_job_id ?? '');
       const nodes = request.extra_parameters.num_nodes ?? 1;
-      expect(items).toHaveLength(nodes);
-      for (const { spec } of items) {
+      expect(pods).toHaveLength(nodes);
+      for (const { spec } of pods) {
+        const gpus = String(request.resources.gpus / nodes);
+        // What the runtime asks for stays beside it.
         expect(spec.containers[0].resources.limits).toMatchObject({
-          'nvidia.com/gpu': String(request.resources.gpus / nodes),
+          'nvidia.com/gpu': gpus,
+          'ephemeral-storage': '1Ti',
         });
+        expect(readVariable(spec.containers[0].env, 'PET_NPROC_PER_NODE')).toBe(gpus);
+        expect(readVariable(spec.containers[0].env, 'PET_NNODES')).toBe(String(nodes));
       }
       await service().untilStatus('runs', 'succeeded');
     });
 
-    test('cancels a job, whose outputs stay', async () => {
+    test('cancels a job, which leaves nothing behind', async () => {
       const request = await makeRequest(name, 'is-cancelled', '--testbed-outcome=never');
-      const { backend_job_id: id } = await service().call('POST', '/train', request);
+      const { backend_job_id: id = '' } = await service().call('POST', '/train', request);
       await service().untilStatus('is-cancelled', 'running');
       const cancelled = await service().call('POST', '/train/is-cancelled/cancel');
       expect(cancelled).toMatchObject({ http: 200, status: 'cancelled' });
-      await vi.waitFor(
-        async () => {
-          const { items } = await admin.call<{ items: Manifest[] }>({
-            ...{ method: 'GET', path: inJobs('/api/v1/namespaces/{}/pods') },
-            query: { labelSelector: `jobset.sigs.k8s.io/jobset-name=${id}` },
-          });
-          expect(items).toEqual([]);
-        },
-        { timeout: 30_000, interval: 200 },
-      );
-      const path = inJobs(`/api/v1/namespaces/{}/persistentvolumeclaims/outputs-${id}`);
-      const claim = await admin.call<Manifest>({ method: 'GET', path });
-      expect(claim.status.phase).toBe('Bound');
+      await vi.waitFor(async () => expect(await listPods(id)).toEqual([]), {
+        ...{ timeout: 30_000, interval: 200 },
+      });
+      const claims = await admin.call<{ items: Manifest[] }>({
+        ...{ method: 'GET', path: inJobs('/api/v1/namespaces/{}/persistentvolumeclaims') },
+      });
+      expect(claims.items).toEqual([]);
     });
 
     test('finds a runtime of the namespace, refuses one that there is not, knows no other job', async () => {
@@ -423,6 +420,107 @@ describe('all three, each as the account and with the settings of its manifests'
     });
   });
 
+  describe('a training of the runtimes', () => {
+    const [name = ''] = SERVICES;
+    const service = () => running.get(name) as DeployedService;
+    const restartsOf = async (jobName: string) => {
+      const path = inJobs(`/apis/jobset.x-k8s.io/v1alpha2/namespaces/{}/jobsets/${jobName}`);
+      return (await admin.call<Manifest>({ method: 'GET', path })).status.restarts ?? 0;
+    };
+    const fails = (code: number, message: string) => [
+      '--testbed-outcome=failed',
+      `--testbed-exit-code=${code}`,
+      `--testbed-message=${message}`,
+    ];
+
+    test.each([
+      [3, 'DATASET_INVALID: data.jsonl, line 2: messages is missing.', 'DATASET_INVALID'],
+      [6, 'OUT_OF_MEMORY: The training needed more memory than its limit.', 'OUT_OF_MEMORY'],
+      [7, 'STOPPED: Stopped by order at step 4 of 9.', 'STOPPED'],
+      [137, '', 'POD_FAILED'],
+    ])('is not started again when it ends with %i', async (code, message, reason) => {
+      const id = `ends-with-${code}`;
+      const request = await makeRequest(name, id, ...fails(code, message));
+      const { backend_job_id: jobName = '' } = await service().call('POST', '/train', request);
+      expect(await service().untilStatus(id, 'failed')).toMatchObject({ reason });
+      expect(await listPods(jobName)).toHaveLength(1);
+      expect(await restartsOf(jobName)).toBe(0);
+    });
+
+    test('is started again three times when another attempt may mend it', async () => {
+      const request = await makeRequest(
+        ...[name, 'may-be-mended', ...fails(1, 'GPU_UNAVAILABLE: This process sees no GPU.')],
+      );
+      const { backend_job_id: jobName = '' } = await service().call('POST', '/train', request);
+      expect(await service().untilStatus('may-be-mended', 'failed')).toMatchObject({
+        reason: 'GPU_UNAVAILABLE',
+      });
+      expect(await restartsOf(jobName)).toBe(3);
+    });
+
+    test('goes on in another pod when its own is lost, as the next attempt', async () => {
+      const request = await makeRequest(name, 'is-lost', '--testbed-outcome=never');
+      const { backend_job_id: jobName = '' } = await service().call('POST', '/train', request);
+      await service().untilStatus('is-lost', 'running');
+      const [lost] = await listPods(jobName);
+      const path = inJobs(`/api/v1/namespaces/{}/pods/${lost?.metadata.name}`);
+      await admin.call({ method: 'DELETE', path });
+      const next = await vi.waitFor(
+        async () => {
+          const [pod, ...others] = await listPods(jobName);
+          expect(others).toEqual([]);
+          expect(pod?.status.phase).toBe('Running');
+          expect(pod?.metadata.name).not.toBe(lost?.metadata.name);
+          return pod as Manifest;
+        },
+        { timeout: 30_000, interval: 200 },
+      );
+      expect(await restartsOf(jobName)).toBe(1);
+      const { env } = next.spec.containers[0];
+      for (const [variable, label, value] of [
+        ['TRAINER_RESTARTS', 'jobset.sigs.k8s.io/restart-attempt', '1'],
+        ['TRAINER_JOB_UID', 'jobset.sigs.k8s.io/jobset-uid', expect.stringMatching(/-/)],
+      ]) {
+        const { valueFrom } = env.find((each: { name: string }) => each.name === variable);
+        expect(valueFrom.fieldRef.fieldPath).toBe(`metadata.labels['${label}']`);
+        expect(next.metadata.labels?.[label]).toEqual(value);
+      }
+      expect(await service().call('GET', '/train/is-lost')).toMatchObject({ status: 'running' });
+      await service().call('POST', '/train/is-lost/cancel');
+    });
+
+    test('gets no account, and its namespace grants it nothing', async () => {
+      const request = await makeRequest(name, 'has-no-rights', '--testbed-outcome=never');
+      const { backend_job_id: jobName = '' } = await service().call('POST', '/train', request);
+      await service().untilStatus('has-no-rights', 'running');
+      for (const { spec } of await listPods(jobName)) {
+        expect(spec.automountServiceAccountToken).toBe(false);
+        expect(JSON.stringify(spec.volumes)).not.toMatch(/serviceAccountToken|secret/);
+        const namespace = installation.nameOf('trainer-jobs');
+        for (const [verb, resource] of [
+          ['*', '*'],
+          ['get', 'secrets'],
+          ['list', 'pods'],
+          ['create', 'pods'],
+          ['get', 'configmaps'],
+        ]) {
+          const one = await admin.call<Manifest>({
+            ...{ method: 'POST', path: '/apis/authorization.k8s.io/v1/subjectaccessreviews' },
+            body: {
+              spec: {
+                user: `system:serviceaccount:${namespace}:${spec.serviceAccountName}`,
+                groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`],
+                resourceAttributes: { namespace, verb, resource },
+              },
+            },
+          });
+          expect(one.status.allowed, `${verb} ${resource}`).toBe(false);
+        }
+      }
+      await service().call('POST', '/train/has-no-rights/cancel');
+    });
+  });
+
   test(
     'all can be removed while jobs run and the services are up',
     async () => {
@@ -437,10 +535,6 @@ describe('all three, each as the account and with the settings of its manifests'
       );
       await service.untilStatus('is-removed', 'running');
       await installation.remove(removalEnd());
-      for (let index = 0; index < VOLUMES; index += 1) {
-        const path = `/api/v1/persistentvolumes/${installation.nameOf(`volume-${index}`)}`;
-        await admin.call({ method: 'DELETE', path });
-      }
     },
     REMOVAL_TIMEOUT_MS,
   );

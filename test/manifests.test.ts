@@ -19,13 +19,13 @@ import {
 // kustomization with kustomize itself, which is a Go program: those tests need Go, these do not.
 
 interface Kustomization {
-  readonly resources: readonly string[];
+  readonly resources?: readonly string[];
   readonly patches?: readonly { readonly path: string }[];
 }
 
 const KUSTOMIZATIONS = [
   ...['k8s', 'k8s/base', 'k8s/runtimes', 'k8s/overlays/kind', 'k8s/overlays/production'],
-  'k8s/overlays/production/runtimes',
+  'k8s/components/output-volume',
   ...SERVICES.map(manifestFolderOf),
 ];
 
@@ -49,8 +49,9 @@ const titleOf = ({ kind, metadata }: Manifest) => `${kind} ${metadata.name}`;
 
 test.each(KUSTOMIZATIONS)('%s lists all that lies beside it, and nothing else', async (folder) => {
   // Without an ending, so that `kubectl apply -f` does not send it to the cluster.
-  const [{ resources, patches = [] } = { resources: [] }, ...more] =
-    await readDocuments<Kustomization>(join(folder, 'Kustomization'));
+  const [{ resources = [], patches = [] } = {}, ...more] = await readDocuments<Kustomization>(
+    join(folder, 'Kustomization'),
+  );
   expect(more).toEqual([]);
   const files = [...resources, ...patches.map(({ path }) => path)];
   expect(files.filter((path) => path.endsWith('.yaml')).sort()).toEqual(await listApplied(folder));
@@ -215,16 +216,24 @@ describe.each(services)('$name', ({ name, backend, objects, find }) => {
     const selector = { 'app.kubernetes.io/name': name };
     expect(labels).toMatchObject(selector);
     expect(deployment.selector.matchLabels).toEqual(selector);
-    expect(find('Service').spec.selector).toEqual(selector);
+    for (const service of objects.filter(({ kind }) => kind === 'Service')) {
+      expect(service.spec.selector).toEqual(selector);
+    }
     expect(find('PodDisruptionBudget').spec.selector.matchLabels).toEqual(selector);
     expect(find('NetworkPolicy').spec.podSelector.matchLabels).toEqual(selector);
     for (const spread of pod.topologySpreadConstraints) {
       expect(spread.labelSelector.matchLabels).toEqual(selector);
     }
-    expect(container.ports).toMatchObject([{ name: 'http', containerPort: backend.defaults.port }]);
-    expect(find('Service').spec.ports).toMatchObject([
+    expect(container.ports).toMatchObject([
+      { name: 'http', containerPort: backend.defaults.port },
+      { name: 'reports' },
+    ]);
+    const byName = (wanted: string) =>
+      objects.find(({ kind, metadata }) => kind === 'Service' && metadata.name === wanted);
+    expect(byName(name)?.spec.ports).toMatchObject([
       { port: backend.defaults.port, targetPort: 'http' },
     ]);
+    expect(byName(`${name}-reports`)?.spec.ports).toMatchObject([{ targetPort: 'reports' }]);
 
     expect(pod.serviceAccountName).toBe(find('ServiceAccount').metadata.name);
     const subjects = [{ kind: 'ServiceAccount', name, namespace: 'trainer-system' }];
@@ -264,32 +273,103 @@ describe.each(runtimes.map((runtime) => ({ name: runtime.metadata.name, runtime 
     const pod = job.template.spec.template.spec;
     const [container] = pod.containers;
 
-    test('names a pinned image, a command of its own and the framework', () => {
+    test('runs our training runtime, as its image does, under a name that kustomize can change', async () => {
       expect(runtime.metadata.labels?.['trainer.kubeflow.org/framework']).toBe('torch');
-      expect(container.image).toMatch(/^[a-z0-9./-]+:\d[\w.-]+(@sha256:[0-9a-f]{64})?$/);
-      expect(container.command.length).toBeGreaterThan(1);
-      expect(container.command.join('\n')).toContain('torchrun');
-      expect(container.command.join('\n')).toContain('TRAINING_REQUEST_JSON');
-      // Kubernetes would take these for variables of its own.
-      expect(container.command.join('\n')).not.toMatch(/\$[($]/);
+      const { version } = JSON.parse(await readFile('package.json', 'utf8'));
+      const [, stack = '', tag] = /^trainer-runtime-(\w+):(.+)$/.exec(container.image) ?? [];
+      expect(tag).toBe(version);
+      const { backend } = registered.find(
+        (service) => service.backend.defaults.runtimeName === runtime.metadata.name,
+      ) as (typeof registered)[number];
+      const engines = await readFile('runtime/trainer_runtime/plan_engine.py', 'utf8');
+      const engine = new RegExp(`"${backend.name}": "(\\w+)"`).exec(engines)?.[1] ?? 'trl';
+      expect(stack).toBe(engine);
+
+      const dockerfile = await readFile('runtime/Dockerfile', 'utf8');
+      const [, entrypoint = ''] = /^ENTRYPOINT (.+)$/m.exec(dockerfile) ?? [];
+      expect(container.command).toEqual(JSON.parse(entrypoint));
+      const [, user] = /^USER (\d+)$/m.exec(dockerfile) ?? [];
+      expect(pod.securityContext.fsGroup).toBe(Number(user));
     });
 
-    test('keeps the outputs, and nothing ends before we have seen it', () => {
-      const [claim] = template.spec.volumeClaimPolicies;
-      expect(claim.retentionPolicy).toEqual({ whenDeleted: 'Retain' });
-      const mounts = container.volumeMounts.map((mount: { name: string }) => mount.name);
-      expect(mounts).toContain(claim.templates[0].metadata.name);
+    test('starts again what was lost, and never what would end the same way', async () => {
+      expect(pod.restartPolicy).toBe('Never');
+      expect(job.template.spec.backoffLimit).toBe(0);
+      const [disruption, ends] = job.template.spec.podFailurePolicy.rules;
+      expect(disruption).toEqual({
+        action: 'Count',
+        onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }],
+      });
+      const { operator, values, containerName } = ends.onExitCodes;
+      expect([ends.action, containerName, operator]).toEqual(['FailJob', container.name, 'In']);
+      const settings = JSON.parse(await readFile('runtime/settings.json', 'utf8'));
+      // What another attempt may mend, and a process that was killed.
+      const mended = [1, settings.exit_statuses.storage_may_come_back];
+      const final = Object.values<number>(settings.reasons).filter(
+        (status) => !mended.includes(status),
+      );
+      expect(values).toEqual([...new Set([...final, 137])].sort((a, b) => a - b));
+      expect(values).not.toContain(settings.exit_statuses.sigterm);
+      expect(template.spec.failurePolicy).toEqual({
+        maxRestarts: 3,
+        rules: [
+          {
+            // Of JobSet's own form: a letter, then letters, digits, commas, colons or underscores.
+            name: expect.stringMatching(/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/),
+            action: 'FailJobSet',
+            onJobFailureReasons: ['PodFailurePolicy'],
+          },
+        ],
+      });
+    });
+
+    test('tells its process which attempt of which job it is', () => {
+      const fields = container.env.map(
+        (each: { name: string; valueFrom: { fieldRef: { fieldPath: string } } }) =>
+          `${each.name} ${each.valueFrom.fieldRef.fieldPath}`,
+      );
+      expect(fields).toEqual([
+        "TRAINER_RESTARTS metadata.labels['jobset.sigs.k8s.io/restart-attempt']",
+        "TRAINER_JOB_UID metadata.labels['jobset.sigs.k8s.io/jobset-uid']",
+      ]);
+    });
+
+    test('claims no volume, and nothing ends before we have seen it', () => {
+      expect(template.spec.volumeClaimPolicies).toBeUndefined();
+      expect(pod.volumes).toEqual([
+        { name: 'work', emptyDir: {} },
+        { name: 'shared-memory', emptyDir: { medium: 'Memory' } },
+      ]);
+      expect(container.volumeMounts).toEqual([
+        { name: 'work', mountPath: '/work' },
+        { name: 'shared-memory', mountPath: '/dev/shm' },
+      ]);
       expect(JSON.stringify(runtime)).not.toContain('ttlSecondsAfterFinished');
     });
 
-    test('has one GPU until the request says otherwise, and no access to the cluster', () => {
-      expect(container.resources).toEqual({ limits: { 'nvidia.com/gpu': 1 } });
+    test('is given time to save, and says what it needs beyond the request', () => {
+      const { graceMs } = parseConfig({ port: 1, runtimeName: 'none' }, {});
+      expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(graceMs / 1000);
+      // A GPU here would be added to those of another vendor.
+      expect(container.resources).toEqual({
+        requests: { 'ephemeral-storage': expect.any(String) },
+        limits: { 'ephemeral-storage': expect.any(String) },
+      });
+    });
+
+    test('has no access to the cluster, and no rights on its node', () => {
       expect(pod.automountServiceAccountToken).toBe(false);
+      expect(pod.serviceAccountName).toBeUndefined();
+      expect(pod.hostNetwork ?? pod.hostPID ?? pod.hostIPC).toBeUndefined();
+      expect(pod.securityContext.seccompProfile).toEqual({ type: 'RuntimeDefault' });
+      expect(container.securityContext).toEqual({
+        allowPrivilegeEscalation: false,
+        capabilities: { drop: ['ALL'] },
+      });
     });
 
     test('tells why it failed without anybody reading its log', () => {
       expect(container.terminationMessagePolicy).toBe('FallbackToLogsOnError');
-      expect(pod.restartPolicy).toBe('Never');
     });
   },
 );

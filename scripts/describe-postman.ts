@@ -5,7 +5,7 @@ type Demand = NonNullable<Service['backend']['rules'][number]['demand']>;
 
 interface RequestParts {
   readonly name: string;
-  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
   /** Lines of script that judge the answer. */
   readonly tests: readonly string[];
@@ -155,6 +155,27 @@ function jobRequests({ name }: Service, request: object): RequestParts[] {
           "pm.expect(body.status).to.be.oneOf(['submitted', 'running', 'succeeded']);",
         ),
       ],
+    },
+    {
+      name: 'Send callbacks elsewhere',
+      method: 'PATCH',
+      path: '/train/{{jobId}}/callbacks',
+      body: { webhook_url: 'https://hooks.example.com/postman' },
+      tests: [
+        status(200),
+        ...answer(
+          'tells where they go',
+          "pm.expect(body.webhook_url).to.equal('https://hooks.example.com/postman');",
+          'pm.expect(body.has_auth_header).to.equal(false);',
+        ),
+      ],
+    },
+    {
+      name: 'Send no callbacks',
+      method: 'PATCH',
+      path: '/train/{{jobId}}/callbacks',
+      body: { webhook_url: null },
+      tests: [status(200), ...answer('sends none', 'pm.expect(body.webhook_url).to.equal(null);')],
     },
     {
       name: 'Cancel',

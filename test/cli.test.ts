@@ -99,6 +99,20 @@ it('shows and cancels a job, with the token', async () => {
   expect((await run(['wait', 'job-1'], withToken)).code).toBe(1);
 });
 
+it('sends callbacks elsewhere, by a file', async () => {
+  const { env, submit } = await startService({ TRAINER_MOCK_RUNNING_SECONDS: '3600' });
+  await submit();
+  const stdin = 'webhook_url: https://hooks.example.com/x\nauth_header: Bearer s3cret\n';
+  const changed = await run(['callbacks', 'job-1', '-'], { env, stdin });
+  expect(changed.stdout).toBe(
+    'Job          job-1\nWebhook      https://hooks.example.com/x\nAuth header  sent\nEvents       all\n',
+  );
+  const removed = await run(['callbacks', 'job-1', '-', '--json'], {
+    ...{ env, stdin: '{"webhook_url": null}' },
+  });
+  expect(JSON.parse(removed.stdout)).toMatchObject({ webhook_url: null });
+});
+
 it('forgets a job that has ended', async () => {
   const { env, submit } = await startService({ TRAINER_MOCK_RUNNING_SECONDS: '3600' });
   await submit();
@@ -134,6 +148,8 @@ it.each<[string, string[], string?]>([
   ['an unknown command', ['destroy', 'job-1']],
   ['no id', ['status']],
   ['two ids', ['status', 'a', 'b']],
+  ['no file of callbacks', ['callbacks', 'a']],
+  ['force where it means nothing', ['cancel', 'a', '--force']],
   ['an id where none is needed', ['version', 'a']],
   ['an unknown option', ['status', 'a', '--force']],
   ['no time', ['wait', 'a', '--timeout', 'soon']],

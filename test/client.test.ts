@@ -250,3 +250,17 @@ it('forgets a job, with its callback when told to', async () => {
     'DELETE /train/job-1?force=true',
   ]);
 });
+
+it('changes where callbacks go', async () => {
+  const settings = {
+    job_id: 'job-1',
+    webhook_url: null,
+    has_auth_header: false,
+    event_filter: null,
+  };
+  const { requests, client } = await startScript(json(200, settings));
+  expect(await client.changeCallbacks('job-1', { webhook_url: null })).toEqual(settings);
+  expect(requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+    'PATCH /train/job-1/callbacks',
+  ]);
+});

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { isEnded, type Job, TrainerApiError, TrainerClient } from '@trainer/client';
+import { changeCallbacks } from './change-callbacks.ts';
 import type { CliContext } from './cli-context.ts';
 import { createProgressBar } from './progress-bar.ts';
 import { readRequest } from './read-request.ts';
@@ -64,12 +65,16 @@ function parseCommand(argv: readonly string[]) {
     if (!help && needsSubject && subject === undefined) {
       throw new UsageError(`${command} needs a file or an id: trainer --help tells more.`);
     }
-    const [extra] = needsSubject ? rest : positionals.slice(1);
+    const [file, ...more] = command === 'callbacks' ? rest : [undefined, ...rest];
+    if (!help && command === 'callbacks' && file === undefined) {
+      throw new UsageError('callbacks needs an id and a file: trainer --help tells more.');
+    }
+    const [extra] = needsSubject ? more : positionals.slice(1);
     if (extra !== undefined) throw new UsageError(`${extra} is one argument too many.`);
     if (values.force && command !== 'forget') {
       throw new UsageError('--force goes with forget only: trainer --help tells more.');
     }
-    return { ...values, help, command, subject: subject ?? '' };
+    return { ...values, help, command, subject: subject ?? '', file: file ?? '' };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError((error as Error).message);
@@ -92,6 +97,9 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
       return EXIT.ok;
     case 'cancel':
       print(await createClient(env).cancel(subject, { signal }), args, context);
+      return EXIT.ok;
+    case 'callbacks':
+      await changeCallbacks(createClient(env), args, context);
       return EXIT.ok;
     case 'forget':
       await createClient(env).forget(subject, { force: args.force, signal });

@@ -16,6 +16,7 @@ export const USAGE = `trainer: submits, watches and cancels training jobs
   trainer status ID              shows a job
   trainer wait ID                waits until a job has ended, with a progress bar
   trainer cancel ID              asks for the end of a job
+  trainer callbacks ID FILE      changes where callbacks go, by the merge patch in a file
   trainer forget ID [--force]    deletes a job that has ended, with its credentials
   trainer version                which release the service is, and where it runs jobs
   trainer render FILE            prints the TrainJob of a request as YAML, without any service

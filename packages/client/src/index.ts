@@ -1,5 +1,7 @@
 export type { Pace } from './backoff.ts';
 export {
+  type CallbackPatch,
+  type CallbackSettings,
   type Deliveries,
   isEnded,
   type Job,

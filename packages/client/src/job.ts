@@ -1,5 +1,7 @@
 import type {
   CallbackEvent,
+  CallbackPatchInput,
+  CallbackSettings as CallbackSettingsAnswer,
   JobStatus,
   Problem,
   TrainingRequestInput,
@@ -41,6 +43,16 @@ export interface Deliveries {
   }[];
   readonly [field: string]: unknown;
 }
+
+/** What `changeCallbacks` changes: what is not there stays, null takes a part away. */
+export type CallbackPatch = Partial<CallbackPatchInput>;
+
+/** Where the callbacks of a job go. */
+export type CallbackSettings = WithLaterFields<
+  Omit<CallbackSettingsAnswer, 'event_filter'> & {
+    readonly event_filter: readonly OrLater<JobStatus>[] | null;
+  }
+>;
 
 /** What runs at an address; the place only where this client may call. */
 export type Version = WithLaterFields<

@@ -2,7 +2,7 @@ import type { ProblemDocument } from './job.ts';
 import { TrainerApiError } from './trainer-api-error.ts';
 
 export interface Call {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;

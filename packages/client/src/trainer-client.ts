@@ -1,5 +1,13 @@
 import { Backoff, type Pace } from './backoff.ts';
-import { type Deliveries, isEnded, type Job, type TrainingRequest, type Version } from './job.ts';
+import {
+  type CallbackPatch,
+  type CallbackSettings,
+  type Deliveries,
+  isEnded,
+  type Job,
+  type TrainingRequest,
+  type Version,
+} from './job.ts';
 import { type Answer, type Call, send } from './send.ts';
 import { TrainerApiError } from './trainer-api-error.ts';
 
@@ -120,6 +128,21 @@ export class TrainerClient {
       }
       await polls.wait(signal, retryAfterMs);
     }
+  }
+
+  /**
+   * Changes where the callbacks of a job go, until its final one is settled. Another `webhook_url`
+   * drops the stored `auth_header`, unless one is given.
+   */
+  async changeCallbacks(
+    jobId: string,
+    patch: CallbackPatch,
+    options: CallOptions = {},
+  ): Promise<CallbackSettings> {
+    const path = `${toPath(jobId)}/callbacks`;
+    const body = JSON.stringify(patch);
+    return (await this.#call('PATCH', path, { ...options, body }))
+      .body as unknown as CallbackSettings;
   }
 
   /** How the final callback of a job fares. */

@@ -58,6 +58,10 @@ export const ERRORS = {
     status: 409,
     when: 'The job has no callback that can be sent again, for the reason in `detail`',
   },
+  CALLBACK_CHANGE_REFUSED: {
+    status: 409,
+    when: 'Where the callbacks of the job go cannot be changed any more, for the reason in `detail`',
+  },
   REPORT_OUTDATED: {
     status: 409,
     when: 'The report is of an earlier attempt of its job than one that has reported',

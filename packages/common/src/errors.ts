@@ -161,6 +161,24 @@ export const errors = {
       'REPLAY_REFUSED',
       `The auth_header of job ${jobId} was deleted with its credentials, so nothing can be sent again.`,
     ),
+  callbackSettled: (jobId: string) =>
+    new TrainerError(
+      'CALLBACK_CHANGE_REFUSED',
+      `The final callback of job ${jobId} is settled, so nothing more is sent; a replay, where there is a webhook, opens it again.`,
+    ),
+  callbackUnreadable: (jobId: string) =>
+    new TrainerError(
+      'CALLBACK_CHANGE_REFUSED',
+      `The record of job ${jobId} cannot be read, so that the job can only be cancelled.`,
+    ),
+  callbackWithoutWebhook: () =>
+    errors.invalid([
+      {
+        path: 'webhook_url',
+        message:
+          'webhook_url is required, since the job has none and other parts of callbacks need it.',
+      },
+    ]),
   bodyTooLarge: () =>
     new TrainerError(
       'PAYLOAD_TOO_LARGE',

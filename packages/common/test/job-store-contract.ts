@@ -104,6 +104,37 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
       expect(await store.readAttachment(record, 'result')).toStrictEqual(whole);
     });
 
+    it('changes where callbacks go, and nothing else', async () => {
+      const record = await create();
+      const target = { webhookUrl: 'https://new.test/x', authHeader: 'Bearer new' };
+      const fields = {
+        ...{ hasWebhook: true, webhookOrigin: 'https://new.test', callbackRevision: 1 },
+        webhookAuth: 'kept' as const,
+      };
+      const callback = { target: { ...target, eventFilter: ['running' as const] } };
+      const changed = await store.update(record, { ...fields, callback });
+      expect(changed).toStrictEqual({ ...record, ...fields, version: changed?.version });
+      expect(await replica.getLive(record.name)).toStrictEqual(changed);
+      expect(await replica.readPayload(record)).toStrictEqual(
+        makePayload({ callback: callback.target }),
+      );
+      // Who knows an older version changes nothing.
+      expect(await replica.update(record, { callback: { target: undefined } })).toBeUndefined();
+      const without = await store.update(changed ?? record, {
+        ...{
+          hasWebhook: false,
+          webhookOrigin: undefined,
+          webhookAuth: 'none',
+          callbackRevision: 2,
+        },
+        callback: { target: undefined },
+      });
+      expect(await replica.getLive(record.name)).toStrictEqual(without);
+      expect(without).toMatchObject({ hasWebhook: false, callbackRevision: 2 });
+      expect(without?.webhookOrigin).toBeUndefined();
+      expect((await replica.readPayload(record))?.callback).toBeUndefined();
+    });
+
     it('answers a second creation with the first record', async () => {
       const record = await create();
       const other = makeDraft(id, { fingerprint: 'b'.repeat(43) });

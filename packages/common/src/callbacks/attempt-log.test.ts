@@ -150,7 +150,7 @@ describe('addAttempt', () => {
 
 describe('recordAttempts', () => {
   const attempt = (status: number, more: Partial<UnrecordedAttempt> = {}): UnrecordedAttempt => ({
-    ...{ atMs: END, result: result(status), replayedAtMs: undefined },
+    ...{ atMs: END, result: result(status), replayedAtMs: undefined, callbackRevision: undefined },
     ...more,
   });
 

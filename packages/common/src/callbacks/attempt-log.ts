@@ -19,8 +19,9 @@ interface RetryRule {
 export interface UnrecordedAttempt {
   readonly atMs: number;
   readonly result: PostResult;
-  /** The replay count of the record that the event was built from; see DeliveryLog. */
+  /** Those of the record that the event was built from; see DeliveryLog and JobRecord. */
   readonly replayedAtMs: number | undefined;
+  readonly callbackRevision: number | undefined;
   /** See DeliveryLog; counts when it is the first attempt. */
   readonly repeatAtMs?: number | undefined;
 }
@@ -28,7 +29,11 @@ export interface UnrecordedAttempt {
 /** A record's log after one more attempt, with what follows from it. Pure. */
 export function addAttempt(
   record: JobRecord,
-  { atMs, result, repeatAtMs: firstRepeatAtMs }: Omit<UnrecordedAttempt, 'replayedAtMs'>,
+  {
+    atMs,
+    result,
+    repeatAtMs: firstRepeatAtMs,
+  }: Omit<UnrecordedAttempt, 'replayedAtMs' | 'callbackRevision'>,
   { periodMs, random }: RetryRule,
 ): DeliveryLog {
   const { delivery: log, state } = record;
@@ -73,7 +78,8 @@ function isDelivered({ attempts, attemptCount }: DeliveryLog): boolean {
 
 /**
  * Writes attempts into the record, on top of whatever else has changed in it meanwhile; undefined
- * when that job is gone. An attempt made before a replay was asked for does not settle it.
+ * when that job is gone. An attempt made before a replay was asked for, or to where callbacks went
+ * before, does not settle it.
  */
 export function recordAttempts(
   store: JobStore,
@@ -83,10 +89,14 @@ export function recordAttempts(
 ): Promise<JobRecord | undefined> {
   return updateRecord(store, record, (current) => {
     let { delivery } = current;
+    // Meanwhile somebody took the webhook away.
+    if (delivery.settled === 'unwanted') return undefined;
     for (const attempt of attempts) {
       const added = addAttempt({ ...current, delivery }, attempt, retry);
       // Not by the time of the replay, which may come from another machine's clock.
-      const isOld = attempt.replayedAtMs !== delivery.replayedAtMs;
+      const isOld =
+        attempt.replayedAtMs !== delivery.replayedAtMs ||
+        attempt.callbackRevision !== current.callbackRevision;
       delivery = isOld ? { ...added, settled: undefined, nextAttemptAtMs: undefined } : added;
     }
     return { delivery };

@@ -34,10 +34,17 @@ export class DeliveryState {
   isDue = false;
   /** What was offered last, under this leadership. */
   #offered: string | undefined;
+  #callbackRevision: number | undefined;
 
-  constructor({ uid, webhookOrigin = '' }: JobRecord) {
-    this.recordUid = uid;
-    this.origin = webhookOrigin;
+  constructor(record: JobRecord) {
+    this.recordUid = record.uid;
+    this.origin = record.webhookOrigin ?? '';
+    this.#callbackRevision = record.callbackRevision;
+  }
+
+  /** Whether events of this record go where it last heard that they do. */
+  knowsTargetOf({ callbackRevision }: JobRecord): boolean {
+    return callbackRevision === this.#callbackRevision;
   }
 
   /** Whether nothing of the job was offered yet. */
@@ -47,12 +54,21 @@ export class DeliveryState {
 
   /** Takes note of a record; whether it holds what the webhook has to hear of. */
   offer(record: JobRecord): boolean {
+    this.#follow(record);
     const offered = toOffered(record);
     if (offered === this.#offered) return false;
     this.#offered = offered;
     this.update = undefined;
     this.failuresInRow = 0;
     return true;
+  }
+
+  /** Forgets where events went, once that was changed. */
+  #follow(record: JobRecord): void {
+    if (this.knowsTargetOf(record)) return;
+    this.#callbackRevision = record.callbackRevision;
+    this.target = undefined;
+    this.origin = record.webhookOrigin ?? '';
   }
 
   /**
@@ -87,6 +103,6 @@ export class DeliveryState {
 }
 
 /** What makes a record's state one that its webhook has to hear of. */
-function toOffered({ state, delivery }: JobRecord): string {
-  return `${state.status} ${state.reason} ${delivery.replayedAtMs ?? ''}`;
+function toOffered({ state, delivery, callbackRevision }: JobRecord): string {
+  return [state.status, state.reason, delivery.replayedAtMs, callbackRevision].join(' ');
 }

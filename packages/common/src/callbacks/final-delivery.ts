@@ -36,6 +36,11 @@ export class FinalDelivery {
     // The leader before us may have sent it already, which what is known here may not show yet.
     const record = await store.getLive(name);
     if (record?.uid !== uid || record.delivery.settled !== undefined) return { do: 'forget' };
+    if (!state.knowsTargetOf(record)) {
+      state.offer(record);
+      return { do: 'look-again' };
+    }
+    const { callbackRevision } = record;
     const { replayedAtMs, nextAttemptAtMs } = record.delivery;
     const atMs = clock.now();
     if (nextAttemptAtMs !== undefined && nextAttemptAtMs > atMs) {
@@ -44,7 +49,8 @@ export class FinalDelivery {
     const result = await this.#sender.send(target, encodeFinalEvent(record));
     permit.release(result);
     if (result === undefined) return { do: 'nothing' };
-    const attempt = { atMs, result, replayedAtMs, repeatAtMs: state.repeatAtMs };
+    const { repeatAtMs } = state;
+    const attempt = { atMs, result, replayedAtMs, callbackRevision, repeatAtMs };
     state.unrecorded = [...state.unrecorded, attempt];
     return this.record(state, record);
   }
@@ -58,8 +64,8 @@ export class FinalDelivery {
     state.unrecorded = state.unrecorded.filter((attempt) => !attempts.includes(attempt));
     const { settled, nextAttemptAtMs } = recorded?.delivery ?? {};
     if (recorded === undefined || settled !== undefined) return { do: 'forget' };
-    // Without a time, somebody asked for a replay meanwhile, which the controller offers.
-    if (nextAttemptAtMs === undefined) return { do: 'nothing' };
+    // Without a time, a replay was asked for meanwhile, or callbacks go elsewhere: that is due now.
+    if (nextAttemptAtMs === undefined) return { do: 'look-again' };
     return { do: 'wait', untilMs: nextAttemptAtMs };
   }
 

@@ -50,6 +50,10 @@ export class UpdateDelivery {
   ): Promise<NextStep> {
     const record = this.#parts.store.getCached(name);
     if (record?.uid !== uid) return { do: 'nothing' };
+    if (!state.knowsTargetOf(record)) {
+      state.offer(record);
+      return { do: 'look-again' };
+    }
     // It has ended since it was its turn.
     if (toEventKind(record.state.status) === 'final') return { do: 'look-again' };
     if (target.eventFilter?.includes(record.state.status) === false) return { do: 'nothing' };
@@ -62,8 +66,10 @@ export class UpdateDelivery {
     if (result.isCutOff) state.cutOffAtMs = nowMs;
     const verdict = judgeAttempt(result.status, 'update');
     if (verdict === 'gone') {
-      const { replayedAtMs } = record.delivery;
-      state.unrecorded = [...state.unrecorded, { atMs: nowMs, result, replayedAtMs }];
+      const { callbackRevision, delivery } = record;
+      const { replayedAtMs } = delivery;
+      const attempt = { atMs: nowMs, result, replayedAtMs, callbackRevision };
+      state.unrecorded = [...state.unrecorded, attempt];
       return { do: 'look-again' };
     }
     // While it was on its way, a newer state may have taken its place.

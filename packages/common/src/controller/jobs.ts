@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { errors, isLogged, TrainerError } from '../errors.ts';
 import {
+  type CallbackTarget,
   isTerminal,
   type JobRecord,
   type JsonObject,
@@ -18,6 +19,7 @@ import {
 } from '../jobs/observation.ts';
 import { behindForMs, isStale } from '../jobs/staleness.ts';
 import { updateRecord } from '../jobs/update-record.ts';
+import { type CallbackPatch, toCallbackChange } from './callback-change.ts';
 import { EndChange } from './end-change.ts';
 import { forgetJob } from './forget-job.ts';
 import type { LastWordsParts } from './last-words.ts';
@@ -133,6 +135,25 @@ export class Jobs {
     });
     if (record === undefined) throw errors.jobNotFound(jobId);
     return record;
+  }
+
+  /**
+   * Changes where the callbacks of a job go; resolves with where that is then.
+   * @throws TrainerError CALLBACK_CHANGE_REFUSED once the final callback is settled; INVALID_REQUEST for
+   *   a patch that leaves no webhook to what it sets; and as `get` does.
+   */
+  async changeCallback(jobId: string, patch: CallbackPatch): Promise<CallbackTarget | undefined> {
+    const { store, clock } = this.#parts;
+    let wanted: CallbackTarget | undefined;
+    const record = await updateRecord(store, await this.#find(jobId), async (current) => {
+      const payload = await store.readPayload(current);
+      if (payload === undefined) throw errors.jobNotFound(jobId);
+      const change = toCallbackChange(current, payload.callback, patch, clock.now());
+      wanted = change === undefined ? payload.callback : change.callback?.target;
+      return change;
+    });
+    if (record === undefined) throw errors.jobNotFound(jobId);
+    return wanted;
   }
 
   /** Forgets an ended job for good; see `forgetJob`. */

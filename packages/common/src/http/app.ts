@@ -27,6 +27,7 @@ import { registerGetJob } from './routes/get-job.ts';
 import { registerGetMetrics } from './routes/get-metrics.ts';
 import { type GetReadinessParts, registerGetReadiness } from './routes/get-readiness.ts';
 import { type GetVersionParts, registerGetVersion } from './routes/get-version.ts';
+import { type PatchCallbacksParts, registerPatchCallbacks } from './routes/patch-callbacks.ts';
 import { registerReplayDeliveries } from './routes/replay-deliveries.ts';
 import { registerSubmitJob, type SubmitJobParts } from './routes/submit-job.ts';
 import { TrainingResponses } from './routes/training-response.ts';
@@ -34,6 +35,7 @@ import { TrainingResponses } from './routes/training-response.ts';
 export interface AppParts
   extends Omit<SubmitJobParts, 'responses'>,
     GetReadinessParts,
+    PatchCallbacksParts,
     GetVersionParts {
   readonly config: Config;
   readonly tokens: Tokens;
@@ -91,6 +93,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     registerSubmitJob(scope, { ...parts, responses });
     registerGetJob(scope, { jobs, responses });
     registerGetDeliveries(scope, jobs);
+    await scope.register(async (patching) => registerPatchCallbacks(patching, parts));
     await scope.register(async (bodyless) => {
       registerIgnoredBody(bodyless);
       registerCancelJob(bodyless, { jobs, responses });

@@ -47,7 +47,7 @@ export async function createReportsApp(parts: ReportsAppParts): Promise<FastifyI
   });
   registerNotFound(app);
   registerValidation(app);
-  registerJsonBody(app, MAX_BODY_BYTES);
+  registerJsonBody(app, { maxBytes: MAX_BODY_BYTES });
   registerClosing(app);
   registerHeaders(app);
   registerGetHealth(app);

@@ -1,5 +1,13 @@
 import type { Attachment } from './attachment.ts';
-import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob, RunnerPlan } from './job.ts';
+import type {
+  CallbackTarget,
+  JobDraft,
+  JobPayload,
+  JobRecord,
+  JsonObject,
+  PlannedJob,
+  RunnerPlan,
+} from './job.ts';
 
 export type CreateOutcome =
   | { readonly outcome: 'created'; readonly record: JobRecord }
@@ -19,10 +27,16 @@ export type RecordChange = Partial<
     | 'reported'
     | 'result'
     | 'stopAtMs'
+    | 'hasWebhook'
+    | 'webhookOrigin'
+    | 'webhookAuth'
+    | 'callbackRevision'
   >
 > & {
   /** Replaces what the runner made of the job. */
   readonly prepared?: RunnerPlan;
+  /** Replaces where callbacks go; comes with the four fields of the record that tell of it. */
+  readonly callback?: { readonly target: CallbackTarget | undefined };
   /** Replaces what is kept beside the record. */
   readonly attachments?: Readonly<Partial<Record<Attachment, JsonObject>>>;
 };

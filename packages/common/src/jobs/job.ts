@@ -65,6 +65,8 @@ export interface JobRecord extends Fingerprints {
   readonly hasWebhook: boolean;
   /** Scheme, host and port of the webhook; undefined also in records of versions before this field. */
   readonly webhookOrigin: string | undefined;
+  /** Counts how often it was changed where callbacks go; undefined for never. */
+  readonly callbackRevision?: number | undefined;
   /** The id that the runner gave its run, once that is known to exist. */
   readonly runId: string | undefined;
   /** Counts how often its runner has made another plan of it. */

@@ -95,7 +95,10 @@ export class MemoryJobStore implements JobStore {
   async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
     const entry = this.#current(record);
     if (entry === undefined) return undefined;
-    const { prepared, attachments = {}, ...changed } = change;
+    const { prepared, attachments = {}, callback, ...changed } = change;
+    if (callback !== undefined) {
+      entry.texts = toTexts({ ...toPayload(entry.texts), callback: callback.target });
+    }
     for (const [name, value] of Object.entries(attachments)) {
       entry.attachments.set(name, JSON.stringify(value));
     }

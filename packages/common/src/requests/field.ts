@@ -11,6 +11,14 @@ export function optional<T extends z.ZodType>(schema: T) {
   return givenOf(schema).transform((value): z.output<T> | undefined => value ?? undefined);
 }
 
+/** A field of a merge patch: null and, where a text may stand, the empty text take it away. */
+export function removable<T extends z.ZodType>(schema: T) {
+  const given = schema.nullable();
+  return (
+    takesText(schema) ? rewritten(emptyToNull, given.optional()) : given.optional()
+  ) as z.ZodType<z.output<T> | null | undefined, z.input<T> | null | undefined>;
+}
+
 export function withDefault<T extends z.ZodType>(schema: T, fallback: z.output<T>) {
   return givenOf(schema)
     .transform((value): z.output<T> => value ?? fallback)
@@ -20,6 +28,10 @@ export function withDefault<T extends z.ZodType>(schema: T, fallback: z.output<T
 function givenOf<T extends z.ZodType>(schema: T) {
   const given = takesText(schema) ? rewritten(withoutEmpty, schema.optional()) : schema;
   return (given as T).nullish();
+}
+
+function emptyToNull(value: unknown): unknown {
+  return value === '' ? null : value;
 }
 
 function withoutEmpty(value: unknown): unknown {

@@ -1,4 +1,10 @@
 export {
+  type CallbackPatchInput,
+  CallbackPatchSchema,
+  type CallbackSettings,
+  CallbackSettingsSchema,
+} from './callback-patch.ts';
+export {
   ExtraParametersSchema,
   type MockScript,
 } from './extra-parameters.ts';

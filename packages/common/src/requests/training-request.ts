@@ -247,28 +247,33 @@ const TuningParametersSchema = z
   })
   .meta({ id: 'TuningParameters' });
 
+/** What the parts of `callbacks` may be, where they are given. */
+export const CALLBACK_FIELDS = {
+  webhook_url: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https URL', abort: true })
+    .max(4096)
+    .regex(WRITTEN_OUT, { error: 'must be an http or https URL' })
+    .refine((value) => !hasUserInfo(value), {
+      error: 'must hold no user name or password; callbacks.auth_header is the place for them',
+    }),
+  auth_header: z
+    .string()
+    .max(8192)
+    .regex(/^[\t\x20-\x7e\x80-\xff]*$/, {
+      error: 'must be the value of an HTTP header: one line of printable characters',
+    }),
+  event_filter: z.array(JobStatusSchema),
+};
+
 const CallbacksSchema = z
   .object({
-    webhook_url: optional(
-      z
-        .url({ protocol: /^https?$/, error: 'must be an http or https URL', abort: true })
-        .max(4096)
-        .regex(WRITTEN_OUT, { error: 'must be an http or https URL' })
-        .refine((value) => !hasUserInfo(value), {
-          error: 'must hold no user name or password; callbacks.auth_header is the place for them',
-        }),
-    ).describe('Receives every change of the job, and how it ended'),
-    auth_header: credential(
-      optional(
-        z
-          .string()
-          .max(8192)
-          .regex(/^[\t\x20-\x7e\x80-\xff]*$/, {
-            error: 'must be the value of an HTTP header: one line of printable characters',
-          }),
-      ),
-    ).describe('Credential: sent as `Authorization` of each callback'),
-    event_filter: optional(z.array(JobStatusSchema)).describe(
+    webhook_url: optional(CALLBACK_FIELDS.webhook_url).describe(
+      'Receives every change of the job, and how it ended',
+    ),
+    auth_header: credential(optional(CALLBACK_FIELDS.auth_header)).describe(
+      'Credential: sent as `Authorization` of each callback',
+    ),
+    event_filter: optional(CALLBACK_FIELDS.event_filter).describe(
       'Send only these statuses, and the end always; all of them when not given',
     ),
   })

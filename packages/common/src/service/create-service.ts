@@ -116,6 +116,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     ...{ backend, config, tokens, logger, jobs, metrics },
     describedBackends: parts.describedBackends,
     cluster: platform.cluster,
+    refuseWebhook: (url) => policy.refuseUrl(url),
     furtherRules: [createWebhookRule(policy), ...(platform.limits ? [platform.limits] : [])],
     notReadyReasons: () =>
       [store.notReadyReason(), runner.notReadyReason()].filter(

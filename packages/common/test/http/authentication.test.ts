@@ -12,6 +12,7 @@ const ROUTES = [
   ['HEAD', '/train/x'],
   ['POST', '/train/x/cancel'],
   ['DELETE', '/train/x'],
+  ['PATCH', '/train/x/callbacks'],
   ['GET', '/train/x/deliveries'],
   ['POST', '/train/x/deliveries/replay'],
 ] as const;

@@ -1,3 +1,4 @@
+import type { CallbackSettings } from '../../requests/callback-patch.ts';
 import type { DeliveriesResponse } from '../../requests/deliveries.ts';
 import type { TrainingRequestInput } from '../../requests/training-request.ts';
 import type { CallbackEvent, TrainingResponse } from '../../requests/training-response.ts';
@@ -168,6 +169,18 @@ export const EXAMPLE_DELIVERIES = {
     },
   },
 } satisfies Record<string, { summary: string; value: DeliveriesResponse }>;
+
+export const EXAMPLE_CALLBACK_SETTINGS = {
+  changed: {
+    summary: 'Callbacks go elsewhere, and need another auth_header',
+    value: {
+      job_id: JOB.job_id,
+      webhook_url: 'https://studio.example.com/api/training/webhooks/unique-train-id',
+      has_auth_header: false,
+      event_filter: null,
+    },
+  },
+} satisfies Record<string, { summary: string; value: CallbackSettings }>;
 
 export const EXAMPLE_VERSIONS = {
   'with-token': {

@@ -3,7 +3,12 @@ import { z } from 'zod';
 import type { BaseTrainerBackend } from '../../backends/base-trainer-backend.ts';
 import { CALLBACKS } from './callback-description.ts';
 import { allowedValues, exampleRequests } from './describe-services.ts';
-import { EXAMPLE_DELIVERIES, EXAMPLE_RESPONSES, EXAMPLE_VERSIONS } from './examples.ts';
+import {
+  EXAMPLE_CALLBACK_SETTINGS,
+  EXAMPLE_DELIVERIES,
+  EXAMPLE_RESPONSES,
+  EXAMPLE_VERSIONS,
+} from './examples.ts';
 import { exampleProblems } from './problem-responses.ts';
 import { spreadTypes } from './spread-types.ts';
 import { ZOD_TO_JSON } from './zod-to-json.ts';
@@ -60,6 +65,7 @@ const EXAMPLES: Record<string, Record<string, unknown>> = {
   getJob: { running: EXAMPLE_RESPONSES.running },
   cancelJob: { cancelled: EXAMPLE_RESPONSES.cancelled },
   getDeliveries: EXAMPLE_DELIVERIES,
+  patchCallbacks: EXAMPLE_CALLBACK_SETTINGS,
   getVersion: EXAMPLE_VERSIONS,
   replayDeliveries: EXAMPLE_DELIVERIES,
 };

@@ -5,14 +5,23 @@ import { assertExactIntegers, examineJson } from '../../requests/json-text.ts';
 
 export const MAX_BODY_BYTES = 256 * 1024;
 
+export interface JsonBodyOptions {
+  readonly maxBytes?: number;
+  /** The media types that are JSON. */
+  readonly types?: readonly string[];
+}
+
 /**
  * Reads JSON bodies. Not Fastify's own parser, since the messages of `JSON.parse` repeat the text
  * around the fault, which may be a credential. What the JSON holds is for the route to judge.
  */
-export function registerJsonBody(app: FastifyInstance, maxBytes = MAX_BODY_BYTES): void {
+export function registerJsonBody(
+  app: FastifyInstance,
+  { maxBytes = MAX_BODY_BYTES, types = ['application/json'] }: JsonBodyOptions = {},
+): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser<Buffer>(
-    'application/json',
+    [...types],
     { parseAs: 'buffer', bodyLimit: maxBytes },
     ({ headers }, bytes, done) => {
       try {

@@ -20,6 +20,7 @@ import {
   SECRET_TYPE,
   type SecretData,
   toAttachmentData,
+  toCallbackData,
   toData,
   toPlanData,
   toPurgeData,
@@ -186,9 +187,10 @@ export class SecretJobStore implements JobStore {
 
   update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
     const annotations = toAnnotationPatch(change, record);
-    const { prepared, attachments } = change;
+    const { prepared, attachments, callback } = change;
     const data = {
       ...(prepared && toPlanData(prepared, this.#parts.planCodec)),
+      ...(callback && toCallbackData(callback.target)),
       ...(attachments && toAttachmentData(attachments)),
     };
     const hasData = Object.keys(data).length > 0;

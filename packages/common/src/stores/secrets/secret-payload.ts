@@ -73,6 +73,12 @@ export function parseAttachment(data: SecretData, name: Attachment): JsonObject 
   }
 }
 
+/** The part of a record's data that says where callbacks go: null removes it. */
+export function toCallbackData(target: CallbackTarget | undefined): Record<string, string | null> {
+  if (target === undefined) return { [CALLBACK]: null };
+  return encodeTexts({ [CALLBACK]: JSON.stringify(target) });
+}
+
 /** What a record's data holds; each part is undefined where it cannot be read, as if it were gone. */
 export interface ParsedData {
   readonly planned: PlannedJob | undefined;

@@ -50,6 +50,7 @@ const CREATED_AT = `${OWN_PREFIX}created-at`;
 const WARNINGS = `${OWN_PREFIX}warnings`;
 const WEBHOOK = `${OWN_PREFIX}webhook`;
 const WEBHOOK_ORIGIN = `${OWN_PREFIX}webhook-origin`;
+const CALLBACK_REVISION = `${OWN_PREFIX}callback-revision`;
 const RUN_ID = `${OWN_PREFIX}run-id`;
 const STATE = `${OWN_PREFIX}state`;
 const DELIVERY = `${OWN_PREFIX}delivery`;
@@ -117,9 +118,6 @@ export function toAnnotations(draft: JobDraft): Record<string, string> {
     [FINGERPRINT]: draft.fingerprint,
     [FINGERPRINT_2]: draft.fingerprint2 ?? null,
     [CREATED_AT]: String(draft.createdAtMs),
-    [WEBHOOK]: String(draft.hasWebhook),
-    [WEBHOOK_ORIGIN]: toShortOrigin(draft),
-    [WEBHOOK_AUTH]: draft.webhookAuth,
     [REPORT_TOKEN]: draft.reportTokenHash ?? null,
     ...toAnnotationPatch(draft, draft),
   };
@@ -142,6 +140,7 @@ export function toAnnotationPatch(
   const { state, delivery, warnings, prepared, areCredentialsGone, reported, result, stopAtMs } =
     change;
   return {
+    ...toWebhookAnnotations(change),
     ...('runId' in change && { [RUN_ID]: change.runId ?? null }),
     ...(warnings && { [WARNINGS]: JSON.stringify(shortenWarnings(warnings)) }),
     ...(prepared && { [PLAN_REVISION]: String(current.planRevision + 1) }),
@@ -151,6 +150,18 @@ export function toAnnotationPatch(
     ...(reported && { [REPORTED]: JSON.stringify(shortenReported(reported)) }),
     ...(delivery && { [DELIVERY]: JSON.stringify(shortenLog(delivery)) }),
     ...(areCredentialsGone !== undefined && { [CREDENTIALS]: areCredentialsGone ? 'gone' : null }),
+  };
+}
+
+/** Where callbacks go is never changed in part. */
+function toWebhookAnnotations(change: RecordChange): AnnotationPatch {
+  const { hasWebhook, webhookAuth, callbackRevision } = change;
+  if (hasWebhook === undefined || webhookAuth === undefined) return {};
+  return {
+    [WEBHOOK]: String(hasWebhook),
+    [WEBHOOK_ORIGIN]: toShortOrigin(change),
+    [WEBHOOK_AUTH]: webhookAuth,
+    ...(callbackRevision !== undefined && { [CALLBACK_REVISION]: String(callbackRevision) }),
   };
 }
 
@@ -214,6 +225,7 @@ export function parseRecord(
     areCredentialsGone: annotations[CREDENTIALS] === 'gone',
     webhookAuth: toWebhookAuth(annotations[WEBHOOK_AUTH], hasWebhook),
     ...toReports(annotations),
+    ...toCallbackRevision(annotations[CALLBACK_REVISION]),
   };
   const missing = unreadable.filter((part) => ESSENTIAL.includes(part));
   if (missing.length === 0) return { record, unreadable };
@@ -228,6 +240,11 @@ function toUnreadable({ state }: JobRecord, parts: readonly string[]): JobState 
   if (isTerminal(state.status)) return state;
   const detail = `The record of this job cannot be read (${parts.join(', ')}), so that it can only be cancelled`;
   return { ...state, reason: 'RECORD_UNREADABLE', detail };
+}
+
+/** One that cannot be read differs from any before, which is all that it is there to tell. */
+function toCallbackRevision(text: string | undefined): Pick<JobRecord, 'callbackRevision'> {
+  return text === undefined ? {} : { callbackRevision: parseJson(RevisionSchema, text) ?? 0 };
 }
 
 /** The first release did not note it, so that there may be one. */
@@ -264,7 +281,7 @@ function toReported(text: string | undefined): Reported | undefined {
 }
 
 /** None where it is too long, since it can be read from the payload as well. */
-function toShortOrigin({ webhookOrigin = '' }: JobDraft): string | null {
+function toShortOrigin({ webhookOrigin = '' }: RecordChange): string | null {
   return webhookOrigin === '' || jsonBytes(webhookOrigin) > MAX_ITEM_BYTES ? null : webhookOrigin;
 }
 

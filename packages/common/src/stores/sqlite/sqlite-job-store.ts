@@ -127,10 +127,11 @@ export class SqliteJobStore implements JobStore {
   }
 
   async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
-    const { prepared, attachments = {}, ...changed } = change;
+    const { prepared, attachments = {}, callback, ...changed } = change;
     const planRevision = record.planRevision + (prepared === undefined ? 0 : 1);
     return this.#change(record, { ...changed, planRevision }, () => {
       if (prepared !== undefined) this.#writePlan(record.uid, prepared);
+      if (callback !== undefined) this.#writeCallback(record.uid, callback.target);
       for (const [name, value] of Object.entries(attachments)) {
         this.#database.run(
           'INSERT OR REPLACE INTO attachments (uid, name, content) VALUES (?, ?, ?)',
@@ -200,6 +201,13 @@ export class SqliteJobStore implements JobStore {
     this.#keep(updated);
     this.#announce(record.name);
     return updated;
+  }
+
+  #writeCallback(uid: string, target: CallbackTarget | undefined): void {
+    this.#database.run(
+      'UPDATE payloads SET callback = ? WHERE uid = ?',
+      ...[target === undefined ? null : JSON.stringify(target), uid],
+    );
   }
 
   #writePlan(uid: string, { plan, echo }: RunnerPlan): void {

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { makeRecord } from '../../test/make-record.ts';
+import { type CallbackTarget, type JobRecord, NO_DELIVERY } from '../jobs/job.ts';
+import { type CallbackPatch, toCallbackChange } from './callback-change.ts';
+
+const NOW = 1_700_000_000_000;
+const TARGET: CallbackTarget = {
+  webhookUrl: 'https://old.test/hook',
+  authHeader: 'Bearer old',
+  eventFilter: ['running'],
+};
+const RUNNING = makeRecord({
+  ...{ hasWebhook: true, webhookOrigin: 'https://old.test', webhookAuth: 'kept' },
+  delivery: NO_DELIVERY,
+});
+const ENDED = {
+  ...RUNNING,
+  state: { ...RUNNING.state, status: 'failed' as const, endedAtMs: NOW - 1000 },
+  delivery: { ...NO_DELIVERY, attemptCount: 3, nextAttemptAtMs: NOW + 3_600_000 },
+};
+const WITHOUT = makeRecord();
+const change = (patch: CallbackPatch, record: JobRecord = RUNNING, target = TARGET) =>
+  toCallbackChange(record, record.hasWebhook ? target : undefined, patch, NOW);
+const targetOf = (patch: CallbackPatch) => change(patch)?.callback?.target;
+
+describe('a stored auth_header', () => {
+  it.each([
+    'https://other.test/hook',
+    'http://old.test/hook',
+    'https://old.test:8443/hook',
+    'https://old.test/hook/',
+    'https://old.test/hook?to=https://evil.test',
+    'https://old.test/Hook',
+    'https://OLD.test/hook',
+    'https://old.test./hook',
+  ])('does not go to %s', (webhookUrl) => {
+    expect(targetOf({ webhookUrl })).toEqual({ ...TARGET, webhookUrl, authHeader: undefined });
+    expect(change({ webhookUrl })).toMatchObject({ webhookAuth: 'none', callbackRevision: 1 });
+  });
+
+  it('does not come back by way of another URL or of none', () => {
+    const gone = targetOf({ webhookUrl: 'https://other.test/' });
+    const back = toCallbackChange(RUNNING, gone, { webhookUrl: TARGET.webhookUrl }, NOW);
+    expect(back?.callback?.target?.authHeader).toBeUndefined();
+    const none = toCallbackChange(WITHOUT, undefined, { webhookUrl: TARGET.webhookUrl }, NOW);
+    expect(none?.callback?.target?.authHeader).toBeUndefined();
+  });
+
+  it('stays where the URL stays, and is replaced or taken away by who says so', () => {
+    expect(targetOf({ webhookUrl: TARGET.webhookUrl, eventFilter: null })).toEqual({
+      ...TARGET,
+      eventFilter: undefined,
+    });
+    expect(targetOf({ webhookUrl: 'https://x.test', authHeader: 'Bearer new' })).toMatchObject({
+      authHeader: 'Bearer new',
+    });
+    expect(targetOf({ authHeader: null })).toEqual({ ...TARGET, authHeader: undefined });
+  });
+});
+
+it('changes nothing where all is as wanted already', () => {
+  expect(change({})).toBeUndefined();
+  expect(change({ webhookUrl: TARGET.webhookUrl, eventFilter: ['running'] })).toBeUndefined();
+});
+
+it('sends a final event that is due to the new place at once', () => {
+  const { delivery, callbackRevision } = change({ webhookUrl: 'https://new.test' }, ENDED) ?? {};
+  expect(delivery).toEqual({ ...NO_DELIVERY, replayedAtMs: NOW });
+  expect(callbackRevision).toBe(1);
+  expect(change({ eventFilter: null }, ENDED)).not.toHaveProperty('delivery');
+});
+
+it('gives a job a webhook that had none, and takes it away', () => {
+  expect(change({ webhookUrl: 'https://new.test/x' }, WITHOUT)).toMatchObject({
+    ...{ hasWebhook: true, webhookOrigin: 'https://new.test', delivery: NO_DELIVERY },
+  });
+  expect(change({ webhookUrl: null })).toMatchObject({
+    ...{ hasWebhook: false, webhookAuth: 'none', callback: { target: undefined } },
+    delivery: { settled: 'unwanted' },
+  });
+  expect(() => change({ authHeader: 'Bearer x' }, WITHOUT)).toThrow('webhook_url is required');
+  expect(() => change({ webhookUrl: null, authHeader: 'Bearer x' })).toThrow(
+    'webhook_url is required',
+  );
+});
+
+it.each(['delivered', 'gone', 'expired'] as const)(
+  'refuses it once the callback is %s',
+  (settled) => {
+    for (const record of [RUNNING, ENDED]) {
+      const settledRecord = { ...record, delivery: { ...record.delivery, settled } };
+      expect(() => change({ webhookUrl: 'https://new.test' }, settledRecord)).toThrow('is settled');
+    }
+  },
+);
+
+it('refuses it of a job that ended without a webhook, or whose record cannot be read', () => {
+  const ended = { ...WITHOUT, state: ENDED.state };
+  expect(() => change({ webhookUrl: 'https://new.test' }, ended)).toThrow('is settled');
+  const damaged = { ...RUNNING, unreadable: ['delivery'] };
+  expect(() => change({ webhookUrl: 'https://new.test' }, damaged)).toThrow('cannot be read');
+});

@@ -1,0 +1,84 @@
+import { toOrigin } from '../callbacks/origin-limiter.ts';
+import { errors } from '../errors.ts';
+import { type CallbackTarget, isTerminal, type JobRecord, NO_DELIVERY } from '../jobs/job.ts';
+import type { RecordChange } from '../jobs/job-store.ts';
+
+/** A merge patch of where callbacks go: what is not there stays, null takes a part away. */
+export type CallbackPatch = {
+  readonly [Part in keyof CallbackTarget]?: CallbackTarget[Part] | null | undefined;
+};
+
+/**
+ * What becomes of a record when its callback is changed; undefined when all is as wanted already. A
+ * stored `authHeader` goes to no other URL than the one it was given for. A final event that is still
+ * due goes to the new place at once; what is on its way to the old one settles nothing any more.
+ * @throws TrainerError CALLBACK_CHANGE_REFUSED, INVALID_REQUEST
+ */
+export function toCallbackChange(
+  record: JobRecord,
+  target: CallbackTarget | undefined,
+  patch: CallbackPatch,
+  nowMs: number,
+): RecordChange | undefined {
+  assertChangeable(record);
+  const next = applyPatch(target, patch);
+  if (isSameTarget(next, target)) return undefined;
+  const isElsewhere =
+    next?.webhookUrl !== target?.webhookUrl || next?.authHeader !== target?.authHeader;
+  return {
+    callback: { target: next },
+    hasWebhook: next !== undefined,
+    webhookOrigin: next && toOrigin(next.webhookUrl),
+    webhookAuth: next?.authHeader === undefined ? 'none' : 'kept',
+    callbackRevision: (record.callbackRevision ?? 0) + 1,
+    ...(isElsewhere && { delivery: toDelivery(record, next, nowMs) }),
+  };
+}
+
+function assertChangeable({ id, state, delivery, unreadable }: JobRecord): void {
+  if (unreadable !== undefined) throw errors.callbackUnreadable(id);
+  const { settled } = delivery;
+  const wantsNoneYet = settled === 'unwanted' && !isTerminal(state.status);
+  if (settled !== undefined && !wantsNoneYet) throw errors.callbackSettled(id);
+}
+
+function applyPatch(
+  target: CallbackTarget | undefined,
+  patch: CallbackPatch,
+): CallbackTarget | undefined {
+  const webhookUrl = merge(target?.webhookUrl, patch.webhookUrl);
+  if (webhookUrl === undefined) {
+    const isIdle = (patch.authHeader ?? patch.eventFilter ?? undefined) !== undefined;
+    if (isIdle) throw errors.callbackWithoutWebhook();
+    return undefined;
+  }
+  const kept = webhookUrl === target?.webhookUrl ? target.authHeader : undefined;
+  return {
+    webhookUrl,
+    authHeader: merge(kept, patch.authHeader),
+    eventFilter: merge(target?.eventFilter, patch.eventFilter),
+  };
+}
+
+function merge<T>(current: T | undefined, given: T | null | undefined): T | undefined {
+  return given === undefined ? current : (given ?? undefined);
+}
+
+function isSameTarget(one: CallbackTarget | undefined, other: CallbackTarget | undefined): boolean {
+  return (
+    one?.webhookUrl === other?.webhookUrl &&
+    one?.authHeader === other?.authHeader &&
+    String(one?.eventFilter) === String(other?.eventFilter)
+  );
+}
+
+function toDelivery(
+  { state, delivery }: JobRecord,
+  next: CallbackTarget | undefined,
+  nowMs: number,
+): JobRecord['delivery'] {
+  const { attempts } = delivery;
+  if (next === undefined) return { ...NO_DELIVERY, attempts, settled: 'unwanted' };
+  if (!isTerminal(state.status)) return { ...NO_DELIVERY, attempts };
+  return { ...NO_DELIVERY, attempts, replayedAtMs: nowMs };
+}

@@ -1,0 +1,63 @@
+import type { FastifyInstance } from 'fastify';
+import type { Jobs } from '../../controller/jobs.ts';
+import { errors } from '../../errors.ts';
+import {
+  type CallbackPatchBody,
+  CallbackPatchSchema,
+  type CallbackSettings,
+  CallbackSettingsSchema,
+} from '../../requests/callback-patch.ts';
+import { redact } from '../../requests/credentials.ts';
+import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
+import { registerJsonBody } from '../plugins/json-body.ts';
+import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
+
+export interface PatchCallbacksParts {
+  readonly jobs: Jobs;
+  /** Completes "webhook_url …" for an address that no webhook may have; undefined where it may. */
+  readonly refuseWebhook: (url: string) => string | undefined;
+}
+
+/** `PATCH /train/{job_id}/callbacks`, in a scope of its own. */
+export function registerPatchCallbacks(
+  scope: FastifyInstance,
+  { jobs, refuseWebhook }: PatchCallbacksParts,
+): void {
+  registerJsonBody(scope, { types: ['application/json', 'application/merge-patch+json'] });
+  scope.patch<JobParams & { Body: CallbackPatchBody }>('/train/:job_id/callbacks', {
+    schema: {
+      tags: ['callbacks'],
+      security: TOKEN_SECURITY,
+      operationId: 'patchCallbacks',
+      summary: 'Change where the callbacks of a job go',
+      description:
+        'A JSON merge patch: what is not there stays, null takes a part away. Possible until the final callback is settled; one that is still due goes to the new address at once. Another `webhook_url` drops the stored `auth_header`, unless one is given. The original submission stays a replay.',
+      params: Params,
+      body: CallbackPatchSchema,
+      response: { 200: CallbackSettingsSchema.describe('Where callbacks go from now on') },
+      problems: [
+        ...JOB_PROBLEMS,
+        'CALLBACK_CHANGE_REFUSED',
+        'PAYLOAD_TOO_LARGE',
+        'UNSUPPORTED_MEDIA_TYPE',
+      ],
+    },
+    handler: async ({ params, body }): Promise<CallbackSettings> => {
+      const refusal = body.webhook_url && refuseWebhook(body.webhook_url);
+      if (refusal) {
+        throw errors.invalid([{ path: 'webhook_url', message: `webhook_url ${refusal}.` }]);
+      }
+      const target = await jobs.changeCallback(params.job_id, {
+        webhookUrl: body.webhook_url,
+        authHeader: body.auth_header,
+        eventFilter: body.event_filter,
+      });
+      return {
+        job_id: params.job_id,
+        webhook_url: target === undefined ? null : String(redact(target.webhookUrl)),
+        has_auth_header: target?.authHeader !== undefined,
+        event_filter: target?.eventFilter === undefined ? null : [...target.eventFilter],
+      };
+    },
+  });
+}

@@ -16,6 +16,8 @@ function refusalOf(env: Record<string, string>): string {
 
 test('without any setting, the defaults of the contract hold', () => {
   expect(parse()).toEqual({
+    changedSettings: {},
+    tokenNames: [],
     host: '127.0.0.1',
     port: 8081,
     logLevel: 'info',
@@ -278,5 +280,20 @@ describe('reports of trainings', () => {
 
   test('do not share the port of the API', () => {
     expect(() => parse({ TRAINER_REPORTS_PORT: '8081' })).toThrow(/a port of their own/);
+  });
+});
+
+test('tells which settings are not as by default, and of a secret one only that it is set', () => {
+  const { changedSettings } = parse({
+    PORT: '9000',
+    HOST: '127.0.0.1',
+    TRAINER_API_TOKEN: 's3cret',
+    TRAINER_CALLBACK_INTERVAL_SECONDS: '60.0',
+    TRAINER_S3_ENDPOINT: 'https://minio.example.com',
+  });
+  expect(changedSettings).toEqual({
+    PORT: '9000',
+    TRAINER_API_TOKEN: '(set)',
+    TRAINER_S3_ENDPOINT: '(set)',
   });
 });

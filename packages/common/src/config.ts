@@ -111,6 +111,11 @@ export const SETTINGS = {
     secret: true,
   },
   TRAINER_API_TOKEN_FILE: optionalText,
+  TRAINER_TOKEN_NAMES: {
+    schema: list.pipe(z.array(z.string().regex(/^[\w.-]{1,64}$/))).optional(),
+    accepts:
+      'names of letters, digits, _, . and -, separated by commas, in the order of the tokens',
+  },
   TRAINER_ALLOW_ANONYMOUS: flag,
   TRAINER_ALLOWED_HOSTS: {
     schema: list.pipe(z.array(z.string().toLowerCase().regex(HOST_NAME))).optional(),
@@ -265,17 +270,22 @@ export function parseConfig(
   env: Record<string, string | undefined> = process.env,
 ): Config {
   const problems: string[] = [];
+  const changed: Record<string, string> = {};
   const values: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
     const raw = env[name] === '' ? undefined : env[name];
     const result = setting.schema.safeParse(raw);
-    if (result.success) values[name] = result.data;
-    else {
+    if (result.success) {
+      values[name] = result.data;
+      const byDefault = JSON.stringify(setting.schema.safeParse(undefined).data);
+      const isChanged = raw !== undefined && JSON.stringify(result.data) !== byDefault;
+      if (isChanged) changed[name] = setting.secret ? '(set)' : raw;
+    } else {
       const shown = setting.secret ? 'is not valid' : `is ${JSON.stringify(raw)}`;
       problems.push(`${name} ${shown}; it must be ${setting.accepts}.`);
     }
   }
-  const config = toConfig(values as Values, defaults);
+  const config = toConfig(values as Values, defaults, changed);
   const isWhoMayCallKnown = ACCESS.every((name) => name in values);
   if (isWhoMayCallKnown) problems.push(...contradictions(config));
   if ('TRAINER_CALLBACK_ALLOWED_HOSTS' in values) problems.push(...uncheckedProxy(config));
@@ -284,13 +294,20 @@ export function parseConfig(
   return config;
 }
 
-function toConfig(values: Values, defaults: ServiceDefaults) {
+function toConfig(
+  values: Values,
+  defaults: ServiceDefaults,
+  changedSettings: Readonly<Record<string, string>>,
+) {
   return Object.freeze({
+    /** The variables whose values are not the defaults; of those that may be secret, that they are set. */
+    changedSettings: Object.freeze(changedSettings),
     host: values.HOST,
     port: values.PORT ?? defaults.port,
     logLevel: values.LOG_LEVEL,
     tokens: values.TRAINER_API_TOKEN ?? [],
     tokenFile: values.TRAINER_API_TOKEN_FILE,
+    tokenNames: values.TRAINER_TOKEN_NAMES ?? [],
     allowAnonymous: values.TRAINER_ALLOW_ANONYMOUS,
     allowedHosts: values.TRAINER_ALLOWED_HOSTS ?? [],
     corsOrigins: values.TRAINER_CORS_ORIGINS ?? [],

@@ -6,6 +6,8 @@ export interface Metrics {
   readonly registry: Registry;
   readonly observeRequest: (method: string, route: string, status: number, seconds: number) => void;
   readonly countDelivery: (outcome: string) => void;
+  /** Counts a request that was refused because the process cannot keep up. */
+  readonly countShed: () => void;
 }
 
 /** All are asked at every scrape, so that counting costs nothing in between. */
@@ -68,6 +70,11 @@ export function createMetrics(backend: string, sources: MetricSources): Metrics 
     labelNames: ['outcome'],
     registers: [registry],
   });
+  const shed = new Counter({
+    name: 'trainer_http_requests_shed_total',
+    help: 'Requests that were refused because the process could not keep up',
+    registers: [registry],
+  });
   const deliveryChildren = new Map<string, ReturnType<typeof deliveries.labels>>();
   // Looking labels up costs more than counting, and there are few of them.
   const children = new Map<string, Map<string, ReturnType<typeof requestSeconds.labels>[]>>();
@@ -81,6 +88,7 @@ export function createMetrics(backend: string, sources: MetricSources): Metrics 
       byStatus[status] ??= requestSeconds.labels(method, route, String(status));
       byStatus[status].observe(seconds);
     },
+    countShed: () => shed.inc(),
     countDelivery: (outcome) => {
       const child = deliveryChildren.get(outcome) ?? deliveries.labels(outcome);
       deliveryChildren.set(outcome, child);

@@ -20,6 +20,11 @@ export class WorkQueue {
     this.#work = work;
   }
 
+  /** How many keys wait for their turn. */
+  get length(): number {
+    return this.#waiting.size;
+  }
+
   add(key: string): void {
     if (this.#isClosed || this.#waiting.has(key)) return;
     this.#waiting.add(key);

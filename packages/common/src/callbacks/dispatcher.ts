@@ -55,6 +55,11 @@ export class Dispatcher {
     this.#finals = new FinalDelivery(parts, this.#sender);
   }
 
+  /** How many jobs wait for their turn at a webhook. */
+  get queueLength(): number {
+    return this.#permits.length;
+  }
+
   /** To be called before the first record is offered under a new leadership. */
   takeOver(): void {
     const nowMs = this.#parts.clock.now();

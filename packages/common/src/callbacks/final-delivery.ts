@@ -1,15 +1,18 @@
+import type { Logger } from 'pino';
 import type { Random } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import type { CallbackTarget, JobRecord } from '../jobs/job.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { recordAttempts } from './attempt-log.ts';
+import { logAttempt } from './delivery-log.ts';
 import type { DeliveryState, NextStep } from './delivery-state.ts';
 import { encodeFinalEvent } from './event.ts';
 import type { EventSender } from './event-sender.ts';
 import type { Permit } from './permit-queue.ts';
 
 export interface FinalDeliveryParts {
+  readonly logger: Logger;
   readonly store: JobStore;
   readonly clock: Clock;
   readonly random: Random;
@@ -50,6 +53,7 @@ export class FinalDelivery {
     permit.release(result);
     if (result === undefined) return { do: 'nothing' };
     const { repeatAtMs } = state;
+    logAttempt(this.#parts.logger, record, 'final', state.origin, result);
     const attempt = { atMs, result, replayedAtMs, callbackRevision, repeatAtMs };
     state.unrecorded = [...state.unrecorded, attempt];
     return this.record(state, record);

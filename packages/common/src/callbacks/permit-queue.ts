@@ -71,6 +71,11 @@ export class PermitQueue {
     return this.#inFlightCount;
   }
 
+  /** How many keys wait for a permit. */
+  get length(): number {
+    return this.#requests.size;
+  }
+
   /** How many origins it holds state of. */
   get originCount(): number {
     return this.#origins.size + this.#idleOrigins.size;

@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Random } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import type { CallbackTarget, JobRecord } from '../jobs/job.ts';
@@ -5,6 +6,7 @@ import type { JobRunner } from '../jobs/job-runner.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import type { Leadership } from '../jobs/leadership.ts';
 import { projectJob, type ReadProgress, withReportedProgress } from '../jobs/observation.ts';
+import { logAttempt } from './delivery-log.ts';
 import type { DeliveryState, NextStep } from './delivery-state.ts';
 import {
   type EncodedEvent,
@@ -17,6 +19,7 @@ import type { Permit } from './permit-queue.ts';
 import { judgeAttempt, toHeartbeatDelayMs, toRetryDelayMs } from './retry-policy.ts';
 
 export interface UpdateDeliveryParts {
+  readonly logger: Logger;
   readonly store: JobStore;
   readonly runner: JobRunner;
   readonly leadership: Leadership;
@@ -64,6 +67,8 @@ export class UpdateDelivery {
     const { clock, random } = this.#parts;
     const nowMs = clock.now();
     if (result.isCutOff) state.cutOffAtMs = nowMs;
+    const isRepeated = state.failuresInRow > 0;
+    logAttempt(this.#parts.logger, record, 'update', state.origin, result, isRepeated);
     const verdict = judgeAttempt(result.status, 'update');
     if (verdict === 'gone') {
       const { callbackRevision, delivery } = record;

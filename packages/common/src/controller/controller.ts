@@ -4,7 +4,9 @@ import type { Clock } from '../clock.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
 import { isLogged } from '../errors.ts';
 import { isTerminal, type JobRecord, type JobState } from '../jobs/job.ts';
+import { logProgress } from '../jobs/job-log.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
+import type { RecordChange } from '../jobs/job-store.ts';
 import type { Leadership } from '../jobs/leadership.ts';
 import { isRunOf, type Observation } from '../jobs/observation.ts';
 import { WorkQueue } from '../work-queue.ts';
@@ -55,6 +57,11 @@ export class Controller {
     this.#parts = parts;
     this.#endChange = new EndChange(parts);
     this.#deadlines = new DeadlineQueue(parts.clock, (name) => this.#queue.add(name));
+  }
+
+  /** How many jobs wait to be looked at. */
+  get queueLength(): number {
+    return this.#queue.length;
   }
 
   start(): void {
@@ -151,7 +158,7 @@ export class Controller {
         return this.#write(record, () => store.update(record, { runId: action.runId }));
       case 'write': {
         const change = await this.#endChange.toChange(record, action.state, seen);
-        return this.#write(record, () => store.update(record, change));
+        return this.#write(record, () => this.#update(record, change));
       }
       case 'confirm-gone':
         return this.#confirmGone(record, action.state);
@@ -215,14 +222,21 @@ export class Controller {
         return false;
       case 'refused': {
         const state = toRefused(record, result.detail, this.#parts.clock.now());
-        return this.#write(record, () => store.update(record, { state }));
+        return this.#write(record, () => this.#update(record, { state }));
       }
     }
   }
 
+  /** Writes a state, and tells of a start or an end once it stands. */
+  async #update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
+    const updated = await this.#parts.store.update(record, change);
+    if (updated !== undefined) logProgress(this.#parts.logger, record, updated);
+    return updated;
+  }
+
   /** A cache may lag behind; only the place itself can say that a run is gone. */
   async #confirmGone(record: JobRecord, gone: JobState): Promise<boolean> {
-    const { store, runner, clock } = this.#parts;
+    const { runner, clock } = this.#parts;
     const seen = await runner.observe(record.name);
     if (isRunOf(record, seen) && !isTerminal(seen.status)) {
       this.#requeueIn(1000, record);
@@ -230,7 +244,7 @@ export class Controller {
     }
     const end = isRunOf(record, seen) ? toObservedEnd(record, seen, clock.now()) : gone;
     const change = await this.#endChange.toChange(record, end, seen);
-    return this.#write(record, () => store.update(record, change));
+    return this.#write(record, () => this.#update(record, change));
   }
 
   #requeueIn(delayMs: number, { name }: JobRecord): void {

@@ -8,6 +8,7 @@ import {
   NO_DELIVERY,
   type PlannedJob,
 } from '../jobs/job.ts';
+import { logProgress } from '../jobs/job-log.ts';
 import { toJobName } from '../jobs/job-name.ts';
 import {
   isRunOf,
@@ -85,12 +86,16 @@ export class Jobs {
   async cancel(
     jobId: string,
     { save = false }: { readonly save?: boolean } = {},
-  ): Promise<JobAnswer & { readonly detail: string }> {
+  ): Promise<JobAnswer & { readonly detail: string; readonly isCancelled: boolean }> {
     const { store, runner, clock, logger, graceMs } = this.#parts;
     let isOurs = false;
+    /** The record that this call ends; undefined where it has ended before. */
+    let before: JobRecord | undefined;
     const record = await updateRecord(store, await this.#find(jobId), async (current) => {
       isOurs = false;
+      before = undefined;
       if (isTerminal(current.state.status)) return undefined;
+      before = current;
       const seen = await runner.observe(current.name);
       const hasEnded = isRunOf(current, seen) && isTerminal(seen.status);
       isOurs = !hasEnded;
@@ -117,7 +122,8 @@ export class Jobs {
       });
     }
     const detail = isOurs ? record.state.detail : `Job already ${record.state.status}`;
-    return { ...this.#answer(record), detail };
+    if (before !== undefined && !isOurs) logProgress(logger, before, record);
+    return { ...this.#answer(record), detail, isCancelled: isOurs };
   }
 
   /**
@@ -142,7 +148,10 @@ export class Jobs {
    * @throws TrainerError CALLBACK_CHANGE_REFUSED once the final callback is settled; INVALID_REQUEST for
    *   a patch that leaves no webhook to what it sets; and as `get` does.
    */
-  async changeCallback(jobId: string, patch: CallbackPatch): Promise<CallbackTarget | undefined> {
+  async changeCallback(
+    jobId: string,
+    patch: CallbackPatch,
+  ): Promise<{ readonly record: JobRecord; readonly target: CallbackTarget | undefined }> {
     const { store, clock } = this.#parts;
     let wanted: CallbackTarget | undefined;
     const record = await updateRecord(store, await this.#find(jobId), async (current) => {
@@ -153,12 +162,14 @@ export class Jobs {
       return change;
     });
     if (record === undefined) throw errors.jobNotFound(jobId);
-    return wanted;
+    return { record, target: wanted };
   }
 
   /** Forgets an ended job for good; see `forgetJob`. */
-  async forget(jobId: string, options: { readonly dropsCallback: boolean }): Promise<void> {
-    await forgetJob(this.#parts, await this.#find(jobId), options);
+  async forget(jobId: string, options: { readonly dropsCallback: boolean }): Promise<JobRecord> {
+    const record = await this.#find(jobId);
+    await forgetJob(this.#parts, record, options);
+    return record;
   }
 
   /** Resolves when nothing that an answer left behind is still under way. */

@@ -27,13 +27,14 @@ import { registerGetJob } from './routes/get-job.ts';
 import { registerGetMetrics } from './routes/get-metrics.ts';
 import { type GetReadinessParts, registerGetReadiness } from './routes/get-readiness.ts';
 import { type GetVersionParts, registerGetVersion } from './routes/get-version.ts';
+import { createLogAsked } from './routes/job-log.ts';
 import { type PatchCallbacksParts, registerPatchCallbacks } from './routes/patch-callbacks.ts';
 import { registerReplayDeliveries } from './routes/replay-deliveries.ts';
 import { registerSubmitJob, type SubmitJobParts } from './routes/submit-job.ts';
 import { TrainingResponses } from './routes/training-response.ts';
 
 export interface AppParts
-  extends Omit<SubmitJobParts, 'responses'>,
+  extends Omit<SubmitJobParts, 'responses' | 'logAsked'>,
     GetReadinessParts,
     PatchCallbacksParts,
     GetVersionParts {
@@ -86,19 +87,22 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   registerGetMetrics(app, metrics);
   registerGetVersion(app, parts);
   await app.register(async (scope) => {
-    await registerLoadShedding(scope);
+    await registerLoadShedding(scope, metrics.countShed);
     // After the rate limit, which is a hook of each route's own, so that tokens cannot be guessed fast.
     scope.addHook('preParsing', createAuthenticate(tokens));
     const responses = new TrainingResponses(config);
-    registerSubmitJob(scope, { ...parts, responses });
+    const logAsked = createLogAsked(tokens);
+    registerSubmitJob(scope, { ...parts, responses, logAsked });
     registerGetJob(scope, { jobs, responses });
     registerGetDeliveries(scope, jobs);
-    await scope.register(async (patching) => registerPatchCallbacks(patching, parts));
+    await scope.register(async (patching) =>
+      registerPatchCallbacks(patching, { ...parts, logAsked }),
+    );
     await scope.register(async (bodyless) => {
       registerIgnoredBody(bodyless);
-      registerCancelJob(bodyless, { jobs, responses });
-      registerReplayDeliveries(bodyless, jobs);
-      registerForgetJob(bodyless, jobs);
+      registerCancelJob(bodyless, { jobs, responses, logAsked });
+      registerReplayDeliveries(bodyless, jobs, logAsked);
+      registerForgetJob(bodyless, jobs, logAsked);
     });
   });
   return app;

@@ -21,7 +21,9 @@ import { behindForMs, stalenessReason } from '../jobs/staleness.ts';
 import { createMetrics } from '../metrics.ts';
 import { Reports } from '../reports/reports.ts';
 import type { JobStatus } from '../requests/job-status.ts';
+import { VERSION } from '../version.ts';
 import { createPlatform } from './create-platform.ts';
+import { registerOperatorMetrics } from './operator-metrics.ts';
 
 type WebhookCaller = EventSenderParts['webhookClient'];
 
@@ -105,6 +107,11 @@ export async function createService(parts: ServiceParts): Promise<Service> {
       recordTtlMs: config.jobTtlMs,
     },
   });
+  registerOperatorMetrics(metrics.registry, {
+    ...{ clock, records: () => store.list() },
+    reconcileQueueLength: () => controller.queueLength,
+    callbackQueueLength: () => dispatcher.queueLength,
+  });
   const { maxJobs } = config;
   const jobs = new Jobs({
     backend: backend.name,
@@ -151,7 +158,9 @@ export async function createService(parts: ServiceParts): Promise<Service> {
         logger.info({ url: reportsUrl }, 'trainings report here');
       }
       controller.start();
-      return app.listen({ host: config.host, port: config.port });
+      const url = await app.listen({ host: config.host, port: config.port });
+      logStart(parts, platform, url);
+      return url;
     },
     reportsUrl: () => reportsUrl,
     close: () => {
@@ -159,6 +168,19 @@ export async function createService(parts: ServiceParts): Promise<Service> {
       return closing;
     },
   };
+}
+
+/** The one line that says what runs here and how; of a setting that may be secret, that it is set. */
+function logStart({ logger, config }: ServiceParts, platform: Platform, url: string): void {
+  const { runner, jobsNamespace, changedSettings } = config;
+  logger.info(
+    {
+      ...{ version: VERSION, runner, cluster: platform.cluster ?? null },
+      namespace: runner === 'kubernetes' ? jobsNamespace : null,
+      ...{ leader: platform.leadership.isLeader(), url, settings: changedSettings },
+    },
+    'service started',
+  );
 }
 
 /** On one machine nobody else needs to reach it, so that it is always there. */

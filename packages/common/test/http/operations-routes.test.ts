@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Platform } from '../../src/jobs/platform.ts';
 import { makeRequest, startTestService } from '../start-test-service.ts';
 import { startWebhookReceiver } from '../webhook-receiver.ts';
 
@@ -47,6 +48,19 @@ describe('/version', () => {
     const answers = [await guess(), await guess(), await guess()];
     expect(answers.map(({ status }) => status)).toEqual([403, 403, 429]);
   });
+});
+
+it('is ready while nobody leads, which its metrics tell', async () => {
+  const nobodyLeads = (platform: Platform): Platform => ({
+    ...platform,
+    leadership: { isLeader: () => false, nextSequence: () => 1, watch: () => () => {} },
+  });
+  await using service = await startTestService({
+    decorate: { platform: nobodyLeads, webhookClient: (client) => client },
+  });
+  expect((await service.request('/readyz')).status).toBe(200);
+  expect((await service.post('/train', makeRequest())).status).toBe(200);
+  expect((await service.request('/metrics')).text).toContain('trainer_leader{backend="test"} 0');
 });
 
 describe('/metrics', () => {

@@ -101,7 +101,7 @@ it('names the request id of garbage in the log', async () => {
   const answer = await send('no http\r\n\r\n', { port: logged.port });
   const { request_id } = JSON.parse(answer.split('\r\n\r\n')[1] ?? '');
   expect(lines.map((line) => JSON.parse(line))).toContainEqual(
-    expect.objectContaining({ reqId: request_id, code: 'MALFORMED_BODY' }),
+    expect.objectContaining({ request_id, code: 'MALFORMED_BODY' }),
   );
 });
 

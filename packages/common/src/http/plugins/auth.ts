@@ -19,6 +19,12 @@ function refuse(request: FastifyRequest, tokens: Tokens): Error | undefined {
   return tokens.includes(given) ? undefined : errors.tokenWrong();
 }
 
+/** What the sender of a request that was let in is called in the log. */
+export function nameCaller(request: FastifyRequest, tokens: Tokens): string {
+  const given = readToken(request);
+  return (given === undefined ? undefined : tokens.nameOf(given)) ?? 'anonymous';
+}
+
 /**
  * The token of a request, from either header. Clients that only rename their Authorization header
  * send the scheme in ours too.

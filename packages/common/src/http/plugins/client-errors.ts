@@ -21,7 +21,7 @@ export function createAnswerClientError(logger: FastifyBaseLogger) {
     const toKnown = KNOWN[error.code ?? ''] ?? errors.notHttp;
     const requestId = randomUUID();
     const problem = toProblem(toKnown(), requestId);
-    logger.info({ reqId: requestId, code: problem.code }, 'request refused');
+    logger.info({ request_id: requestId, code: problem.code }, 'request refused');
     const body = JSON.stringify(problem);
     socket.write(
       `HTTP/1.1 ${problem.status} ${problem.title}\r\nConnection: close\r\n` +

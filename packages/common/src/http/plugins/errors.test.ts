@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../error-codes.ts';
 import { errors } from '../../errors.ts';
 import { toProblem } from '../../requests/problem.ts';
-import { toTrainerError } from './errors.ts';
+import { replyWithProblem, toTrainerError } from './errors.ts';
 
 describe('an error that is not ours', () => {
   const SECRET = 'S3CR3T';
@@ -35,3 +35,19 @@ describe('an error that is not ours', () => {
     expect(toTrainerError(error)).toBe(error);
   });
 });
+
+test.each([errors.overloaded(), errors.tooManyJobs(1)])(
+  'is no error with a stack: $code',
+  (error) => {
+    const lines: unknown[][] = [];
+    const note =
+      (level: string) =>
+      (...line: unknown[]) =>
+        lines.push([level, ...line]);
+    const reply = { header: () => reply, code: () => reply, type: () => reply, send: () => reply };
+    const log = { info: note('info'), error: note('error'), debug: note('debug') };
+    const raw = { complete: true, headers: {} };
+    replyWithProblem(error, { log, id: 'r', params: {}, raw } as never, reply as never);
+    expect(lines).toEqual([['info', { code: error.code, job_id: undefined }, 'request refused']]);
+  },
+);

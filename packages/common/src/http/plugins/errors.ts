@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errors, isLogged, TrainerError } from '../../errors.ts';
 import { toProblem } from '../../requests/problem.ts';
 import { letAnswerArrive } from './lingering-close.ts';
+import { toJobId } from './request-log.ts';
 
 /** What the framework itself refuses, in our words: its own may repeat parts of the request. */
 const FRAMEWORK_ERRORS: Readonly<Record<string, () => TrainerError>> = {
@@ -23,6 +24,11 @@ export function toTrainerError(error: unknown): TrainerError {
   return isRefusal ? errors.unreadable(error) : errors.internal(error);
 }
 
+/** Whether it was refused for want of room, which says all that there is to say of it. */
+function isShed({ code }: TrainerError): boolean {
+  return code === 'OVERLOADED' || code === 'TOO_MANY_JOBS';
+}
+
 /** Answers with a problem document as in RFC 9457, and logs what callers do not see. */
 export function replyWithProblem(
   error: unknown,
@@ -32,8 +38,9 @@ export function replyWithProblem(
   const problem = toTrainerError(error);
   const { code, status, retryAfterSeconds } = problem;
   if (isLogged(problem)) request.log.debug({ err: error, code }, 'request failed');
-  else if (status >= 500) request.log.error({ err: error, code }, 'request failed');
-  else request.log.info({ code }, 'request refused');
+  else if (status >= 500 && !isShed(problem))
+    request.log.error({ err: error, code }, 'request failed');
+  else request.log.info({ code, job_id: toJobId(request) }, 'request refused');
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
   // What the framework refuses has passed no hook.
   reply.header('x-request-id', request.id);

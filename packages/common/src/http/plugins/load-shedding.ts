@@ -8,12 +8,16 @@ const MAX_EVENT_LOOP_DELAY_MS = 2000;
 const START_UP_MS = 10_000;
 
 /** Refuses requests with 503 while the process cannot keep up; not for probes, which would end it. */
-export async function registerLoadShedding(app: FastifyInstance): Promise<void> {
+export async function registerLoadShedding(
+  app: FastifyInstance,
+  onShed: () => void = () => {},
+): Promise<void> {
   const shedsFromMs = performance.now() + START_UP_MS;
   await app.register(underPressure, {
     maxEventLoopDelay: MAX_EVENT_LOOP_DELAY_MS,
     pressureHandler: () => {
       if (performance.now() < shedsFromMs) return;
+      onShed();
       throw errors.overloaded();
     },
   });

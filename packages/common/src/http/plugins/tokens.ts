@@ -7,10 +7,16 @@ export class Tokens {
   readonly #fromEnv: readonly Buffer[];
   readonly #file: string | undefined;
   #fromFile: readonly Buffer[] = [];
+  readonly #names: readonly string[];
   #fileState = '';
 
   /** @throws Error when the token file cannot be read or holds no token. */
-  constructor({ tokens, tokenFile }: Pick<Config, 'tokens' | 'tokenFile'>) {
+  constructor({
+    tokens,
+    tokenFile,
+    tokenNames = [],
+  }: Pick<Config, 'tokens' | 'tokenFile'> & Partial<Pick<Config, 'tokenNames'>>) {
+    this.#names = tokenNames;
     this.#fromEnv = tokens.map(digest);
     this.#file = tokenFile;
     if (tokenFile === undefined) return;
@@ -29,13 +35,18 @@ export class Tokens {
 
   /** Takes the same time for every wrong token. */
   includes(token: string): boolean {
+    return this.nameOf(token) !== undefined;
+  }
+
+  /** What the one who presents a token is called; undefined for a wrong one. Takes as long for any. */
+  nameOf(token: string): string | undefined {
     this.#refresh();
     const given = digest(token);
-    let isKnown = false;
-    for (const expected of [...this.#fromEnv, ...this.#fromFile]) {
-      isKnown = timingSafeEqual(given, expected) || isKnown;
+    let found = -1;
+    for (const [index, expected] of [...this.#fromEnv, ...this.#fromFile].entries()) {
+      if (timingSafeEqual(given, expected)) found = index;
     }
-    return isKnown;
+    return found < 0 ? undefined : (this.#names[found] ?? `token-${found + 1}`);
   }
 
   /** A stat per request is cheaper than a watcher, and misses no rename of a mounted Secret. */

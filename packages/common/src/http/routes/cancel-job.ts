@@ -3,12 +3,14 @@ import { z } from 'zod';
 import type { Jobs } from '../../controller/jobs.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
+import type { LogAsked } from './job-log.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 import { type TrainingResponses, writeTrainingResponse } from './training-response.ts';
 
 export interface CancelJobParts {
   readonly jobs: Jobs;
   readonly responses: TrainingResponses;
+  readonly logAsked: LogAsked;
 }
 
 const Query = z.object({
@@ -19,7 +21,10 @@ const Query = z.object({
 });
 
 /** `POST /train/{job_id}/cancel`. */
-export function registerCancelJob(app: FastifyInstance, { jobs, responses }: CancelJobParts): void {
+export function registerCancelJob(
+  app: FastifyInstance,
+  { jobs, responses, logAsked }: CancelJobParts,
+): void {
   app.post<JobParams & { Querystring: z.output<typeof Query> }>('/train/:job_id/cancel', {
     schema: {
       tags: ['jobs'],
@@ -34,9 +39,11 @@ export function registerCancelJob(app: FastifyInstance, { jobs, responses }: Can
       problems: [...JOB_PROBLEMS, 'PAYLOAD_TOO_LARGE'],
     },
     serializerCompiler: () => writeTrainingResponse,
-    handler: async ({ params, query }, reply) => {
+    handler: async (request, reply) => {
+      const { params, query } = request;
       const save = query.save === 'true';
-      const { detail, ...answer } = await jobs.cancel(params.job_id, { save });
+      const { detail, isCancelled, ...answer } = await jobs.cancel(params.job_id, { save });
+      if (isCancelled) logAsked(request, 'job cancelled', answer.view.record, { save });
       return responses.describe(answer, reply, detail);
     },
   });

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Jobs } from '../../controller/jobs.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
+import type { LogAsked } from './job-log.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 
 const Query = z.object({
@@ -12,7 +13,7 @@ const Query = z.object({
 });
 
 /** `DELETE /train/{job_id}`. */
-export function registerForgetJob(app: FastifyInstance, jobs: Jobs): void {
+export function registerForgetJob(app: FastifyInstance, jobs: Jobs, logAsked: LogAsked): void {
   app.delete<JobParams & { Querystring: z.output<typeof Query> }>('/train/:job_id', {
     schema: {
       tags: ['jobs'],
@@ -32,8 +33,11 @@ export function registerForgetJob(app: FastifyInstance, jobs: Jobs): void {
         'PAYLOAD_TOO_LARGE',
       ],
     },
-    handler: async ({ params, query }, reply) => {
-      await jobs.forget(params.job_id, { dropsCallback: query.force === 'true' });
+    handler: async (request, reply) => {
+      const { params, query } = request;
+      const dropsCallback = query.force === 'true';
+      const record = await jobs.forget(params.job_id, { dropsCallback });
+      logAsked(request, 'job forgotten', record, { force: dropsCallback });
       return reply.code(204).send();
     },
   });

@@ -10,6 +10,7 @@ import {
 import { redact } from '../../requests/credentials.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { registerJsonBody } from '../plugins/json-body.ts';
+import type { LogAsked } from './job-log.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 
 export interface PatchCallbacksParts {
@@ -21,7 +22,7 @@ export interface PatchCallbacksParts {
 /** `PATCH /train/{job_id}/callbacks`, in a scope of its own. */
 export function registerPatchCallbacks(
   scope: FastifyInstance,
-  { jobs, refuseWebhook }: PatchCallbacksParts,
+  { jobs, refuseWebhook, logAsked }: PatchCallbacksParts & { readonly logAsked: LogAsked },
 ): void {
   registerJsonBody(scope, { types: ['application/json', 'application/merge-patch+json'] });
   scope.patch<JobParams & { Body: CallbackPatchBody }>('/train/:job_id/callbacks', {
@@ -42,16 +43,18 @@ export function registerPatchCallbacks(
         'UNSUPPORTED_MEDIA_TYPE',
       ],
     },
-    handler: async ({ params, body }): Promise<CallbackSettings> => {
+    handler: async (request): Promise<CallbackSettings> => {
+      const { params, body } = request;
       const refusal = body.webhook_url && refuseWebhook(body.webhook_url);
       if (refusal) {
         throw errors.invalid([{ path: 'webhook_url', message: `webhook_url ${refusal}.` }]);
       }
-      const target = await jobs.changeCallback(params.job_id, {
+      const { record, target } = await jobs.changeCallback(params.job_id, {
         webhookUrl: body.webhook_url,
         authHeader: body.auth_header,
         eventFilter: body.event_filter,
       });
+      logAsked(request, 'callbacks changed', record);
       return {
         job_id: params.job_id,
         webhook_url: target === undefined ? null : String(redact(target.webhookUrl)),

@@ -3,10 +3,15 @@ import type { Jobs } from '../../controller/jobs.ts';
 import { DeliveriesSchema } from '../../requests/deliveries.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { toDeliveriesResponse } from './deliveries-response.ts';
+import type { LogAsked } from './job-log.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 
 /** `POST /train/{job_id}/deliveries/replay`. */
-export function registerReplayDeliveries(app: FastifyInstance, jobs: Jobs): void {
+export function registerReplayDeliveries(
+  app: FastifyInstance,
+  jobs: Jobs,
+  logAsked: LogAsked,
+): void {
   app.post<JobParams>('/train/:job_id/deliveries/replay', {
     schema: {
       tags: ['callbacks'],
@@ -19,9 +24,11 @@ export function registerReplayDeliveries(app: FastifyInstance, jobs: Jobs): void
       response: { 202: DeliveriesSchema.describe('The callback will be sent again') },
       problems: [...JOB_PROBLEMS, 'REPLAY_REFUSED', 'PAYLOAD_TOO_LARGE'],
     },
-    handler: async ({ params }, reply) => {
+    handler: async (request, reply) => {
+      const record = await jobs.replayCallback(request.params.job_id);
+      logAsked(request, 'callback replayed', record);
       reply.code(202);
-      return toDeliveriesResponse(await jobs.replayCallback(params.job_id));
+      return toDeliveriesResponse(record);
     },
   });
 }

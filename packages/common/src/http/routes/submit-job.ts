@@ -6,6 +6,7 @@ import type { Jobs } from '../../controller/jobs.ts';
 import { TrainingRequestSchema } from '../../requests/training-request.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
+import type { LogAsked } from './job-log.ts';
 import { type TrainingResponses, writeTrainingResponse } from './training-response.ts';
 
 export interface SubmitJobParts {
@@ -14,11 +15,12 @@ export interface SubmitJobParts {
   readonly jobs: Jobs;
   readonly config: Config;
   readonly responses: TrainingResponses;
+  readonly logAsked: LogAsked;
 }
 
 /** `POST /train`. */
 export function registerSubmitJob(app: FastifyInstance, parts: SubmitJobParts): void {
-  const { backend, jobs, config, furtherRules, responses } = parts;
+  const { backend, jobs, config, furtherRules, responses, logAsked } = parts;
   app.post('/train', {
     schema: {
       tags: ['jobs'],
@@ -45,6 +47,7 @@ export function registerSubmitJob(app: FastifyInstance, parts: SubmitJobParts): 
       const submission = backend.prepare(request.body, config, furtherRules);
       const { isReplay, ...answer } = await jobs.submit(submission);
       reply.header('location', `/train/${answer.view.record.id}`);
+      if (!isReplay) logAsked(request, 'job accepted', answer.view.record);
       if (isReplay) reply.header('idempotent-replayed', 'true');
       return responses.describe(answer, reply);
     },

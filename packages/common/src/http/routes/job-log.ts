@@ -1,0 +1,18 @@
+import type { FastifyRequest } from 'fastify';
+import { type JobIdentity, toLogged } from '../../jobs/job-log.ts';
+import { nameCaller } from '../plugins/auth.ts';
+import type { Tokens } from '../plugins/tokens.ts';
+
+/** Writes one line for what somebody had done to a job, with who that was; see docs/OPERATING.md. */
+export type LogAsked = (
+  request: FastifyRequest,
+  message: string,
+  job: JobIdentity,
+  more?: Readonly<Record<string, unknown>>,
+) => void;
+
+export function createLogAsked(tokens: Tokens): LogAsked {
+  return (request, message, job, more = {}) => {
+    request.log.info({ ...toLogged(job), by: nameCaller(request, tokens), ...more }, message);
+  };
+}

@@ -1,0 +1,124 @@
+import { Writable } from 'node:stream';
+import { expect, it, vi } from 'vitest';
+import { createLogger } from '../../src/logger.ts';
+import { makeRequest, startTestService } from '../start-test-service.ts';
+import { startWebhookReceiver } from '../webhook-receiver.ts';
+
+const ENV = { TRAINER_API_TOKEN: 'one,two', TRAINER_TOKEN_NAMES: 'studio' };
+
+/** A service whose log is at hand, one object a line. */
+async function startLogged(env: Record<string, string> = {}) {
+  const lines: Record<string, unknown>[] = [];
+  const stream = new Writable({
+    write: (chunk, _encoding, done) => {
+      for (const line of String(chunk).trim().split('\n')) lines.push(JSON.parse(line));
+      done();
+    },
+  });
+  const logger = createLogger('test', { logLevel: 'info' }, stream);
+  const service = await startTestService({ env: { ...ENV, ...env }, logger });
+  const find = (msg: string, jobId?: string) =>
+    lines.filter((line) => line.msg === msg && (jobId === undefined || line.job_id === jobId));
+  const until = (msg: string, jobId: string) =>
+    vi.waitFor(() => expect(find(msg, jobId)).toHaveLength(1));
+  const ask = (method: string, path: string, token: string, body?: unknown) =>
+    service.request(path, {
+      ...{ method, headers: { 'x-trainer-token': token, 'x-request-id': `${method}-${token}` } },
+      ...(body !== undefined && { body }),
+    });
+  return { service, lines, find, until, ask };
+}
+
+it('has one line for each thing that happens to a job, with who asked for it', async () => {
+  const receiver = await startWebhookReceiver();
+  const { service, find, until, ask } = await startLogged();
+  const callbacks = { webhook_url: `${receiver.url}?key=hidden`, auth_header: 'Bearer s3cret' };
+  const { body } = await ask('POST', '/train', 'one', makeRequest({ job_id: 'ends', callbacks }));
+  await until('job ended', 'ends');
+  await ask('POST', '/train', 'one', makeRequest({ job_id: 'ends', callbacks }));
+  const job = { job_id: 'ends', backend_job_id: body.backend_job_id };
+  const asked = { ...job, by: 'studio', request_id: 'POST-one' };
+  expect(find('job accepted', 'ends')).toEqual([expect.objectContaining(asked)]);
+  expect(find('job started', 'ends')).toEqual([
+    expect.objectContaining({ ...job, status: 'running' }),
+  ]);
+  expect(find('job ended', 'ends')).toEqual([
+    expect.objectContaining({ ...job, status: 'succeeded', reason: 'COMPLETED' }),
+  ]);
+  await vi.waitFor(() =>
+    expect(find('callback sent', 'ends')).toContainEqual(
+      expect.objectContaining({
+        ...job,
+        event: 'final',
+        origin: new URL(receiver.url).origin,
+        status: 200,
+      }),
+    ),
+  );
+  await ask('DELETE', '/train/ends', 'two');
+  expect(find('job forgotten', 'ends')).toEqual([
+    expect.objectContaining({ ...job, by: 'token-2', request_id: 'DELETE-two', force: false }),
+  ]);
+  expect(JSON.stringify(find('callback sent'))).not.toMatch(/hidden|s3cret/);
+  await service.close();
+  await receiver.close();
+});
+
+it('tells who cancelled, once, and what was refused', async () => {
+  const receiver = await startWebhookReceiver({ answers: 500 });
+  const { service, find, until, ask } = await startLogged({ TRAINER_MOCK_RUNNING_SECONDS: '600' });
+  const callbacks = { webhook_url: receiver.url };
+  await ask('POST', '/train', 'one', makeRequest({ job_id: 'stopped', callbacks }));
+  await ask('POST', '/train/stopped/cancel', 'two');
+  await ask('POST', '/train/stopped/cancel', 'one');
+  expect(find('job cancelled', 'stopped')).toEqual([expect.objectContaining({ by: 'token-2' })]);
+  expect(find('job ended', 'stopped')).toEqual([]);
+  await vi.waitFor(() =>
+    expect(find('callback failed', 'stopped')).toContainEqual(
+      expect.objectContaining({ event: 'final', status: 500 }),
+    ),
+  );
+  await ask('PATCH', '/train/stopped/callbacks', 'one', { webhook_url: 'https://x.example.com' });
+  await until('callbacks changed', 'stopped');
+  await ask('POST', '/train/stopped/deliveries/replay', 'one');
+  await until('callback replayed', 'stopped');
+  await ask('POST', '/train', 'one', makeRequest({ job_id: 'refused', datasets: [] }));
+  const refused = { job_id: 'refused', code: 'INVALID_REQUEST', request_id: 'POST-one' };
+  expect(find('request refused', 'refused')).toEqual([expect.objectContaining(refused)]);
+  expect(find('request answered', 'refused')).toEqual([expect.objectContaining({ status: 400 })]);
+  expect(find('request answered', 'stopped').length).toBeGreaterThan(3);
+  await service.close();
+  await receiver.close();
+});
+
+it('names no job where an id is none', async () => {
+  const { service, find, ask } = await startLogged();
+  await ask('POST', '/train', 'one', makeRequest({ job_id: 'Bearer s3cret' }));
+  expect(JSON.stringify(find('request refused'))).not.toContain('s3cret');
+  expect(find('request answered')).toEqual([
+    expect.not.objectContaining({ job_id: expect.anything() }),
+  ]);
+  await service.close();
+});
+
+it('says at the start what runs, where, and what is not as by default', async () => {
+  const { service, find } = await startLogged({
+    TRAINER_MAX_JOBS: '7',
+    TRAINER_CALLBACK_RETRY_SECONDS: '100800',
+    TRAINER_CALLBACK_SIGNING_SECRETS: `whsec_${'A'.repeat(32)}`,
+  });
+  const [line, ...more] = find('service started');
+  expect(more).toEqual([]);
+  expect(line).toMatchObject({
+    version: expect.stringMatching(/^\d+\./),
+    ...{ runner: 'mock', cluster: null, namespace: null, leader: true, url: service.url },
+    settings: {
+      ...{ TRAINER_MAX_JOBS: '7', TRAINER_API_TOKEN: '(set)', TRAINER_TOKEN_NAMES: 'studio' },
+      TRAINER_CALLBACK_SIGNING_SECRETS: '(set)',
+    },
+  });
+  expect(line?.settings).not.toHaveProperty('TRAINER_CALLBACK_RETRY_SECONDS');
+  expect(line?.settings).not.toHaveProperty('HOST');
+  expect(JSON.stringify(line)).not.toMatch(/one,two|whsec_|AAAA/);
+  await service.close();
+});

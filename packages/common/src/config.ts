@@ -113,8 +113,7 @@ export const SETTINGS = {
   TRAINER_API_TOKEN_FILE: optionalText,
   TRAINER_TOKEN_NAMES: {
     schema: list.pipe(z.array(z.string().regex(/^[\w.-]{1,64}$/))).optional(),
-    accepts:
-      'names of letters, digits, _, . and -, separated by commas, in the order of the tokens',
+    accepts: 'a name for each token, of letters, digits, _, . and -, separated by commas',
   },
   TRAINER_ALLOW_ANONYMOUS: flag,
   TRAINER_ALLOWED_HOSTS: {

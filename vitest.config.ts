@@ -2,7 +2,9 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['packages', 'services', 'scripts', 'test'].map((folder) => `${folder}/**/*.test.ts`),
+    include: ['packages', 'services', 'scripts', 'test', 'testbed'].map(
+      (folder) => `${folder}/**/*.test.ts`,
+    ),
     exclude: [
       '**/node_modules/**',
       '**/*.cluster.test.ts',

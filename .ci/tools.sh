@@ -57,6 +57,11 @@ need_ps_and_curl() {
   { has ps && has curl; } || apt_install procps curl
 }
 
+# What the test bed's node lays its pods' namespaces out with.
+need_network_tools() {
+  { has ip && has nsenter; } || apt_install iproute2 util-linux
+}
+
 has() { command -v "$1" >/dev/null; }
 
 apt_install() {

@@ -34,6 +34,13 @@ export async function buildAll(log: Log): Promise<Binaries> {
   return binaries;
 }
 
+/** The one binary that the test bed's own processes are started by. */
+export async function buildHelper(log: Log = () => {}): Promise<Binary> {
+  const [helper] = modules;
+  if (helper?.name !== 'helper') throw new Error('the helper is no longer the first module');
+  return build(helper, await findGo(), log);
+}
+
 async function findGo(): Promise<string> {
   try {
     return (await run('go', ['env', 'GOVERSION'], { cwd: sources })).stdout.trim();

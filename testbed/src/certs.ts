@@ -18,9 +18,15 @@ const identities: Record<string, string> = {
   trainer:
     'system:serviceaccount:kubeflow-system:kubeflow-trainer-controller-manager/system:serviceaccounts',
   jobset: 'system:serviceaccount:jobset-system:jobset-controller-manager/system:serviceaccounts',
+  'apiserver-kubelet': 'kube-apiserver-kubelet-client',
+  'process-0': 'system:node:process-0/system:nodes',
+  'process-1': 'system:node:process-1/system:nodes',
   kwok: 'system:serviceaccount:kube-system:kwok-controller/system:serviceaccounts',
   kueue: 'system:serviceaccount:kueue-system:kueue-controller-manager/system:serviceaccounts',
 };
+
+/** Clients of others than the API server. */
+const certificateOnly = new Set(['etcd-client', 'apiserver-kubelet']);
 
 export interface Certs {
   file(name: string): string;
@@ -29,7 +35,7 @@ export interface Certs {
 
 export async function makeCerts(helper: string, dir: string): Promise<Certs> {
   // Kept over a restart on the same folder: service account tokens in etcd stay valid.
-  if (!existsSync(join(dir, 'kueue.crt'))) {
+  if (!existsSync(join(dir, 'process-1.crt'))) {
     const clients = Object.entries(identities).map(([name, user]) => `${name}=${user}`);
     await run(helper, ['certs', dir, ...clients]);
   }
@@ -45,7 +51,7 @@ export async function webhookCerts(certs: Certs, dir: string): Promise<void> {
 }
 
 export async function writeKubeconfigs(certs: Certs, dir: string, server: string): Promise<void> {
-  for (const name of Object.keys(identities).filter((identity) => identity !== 'etcd-client')) {
+  for (const name of Object.keys(identities).filter((identity) => !certificateOnly.has(identity))) {
     const file = name === 'admin' ? join(dir, 'kubeconfig') : kubeconfigOf(dir, name);
     await writeFile(file, await kubeconfig(certs, name, server), { mode: 0o600 });
   }

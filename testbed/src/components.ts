@@ -92,6 +92,11 @@ function apiserver(setting: Setting): ComponentSpec {
       `--service-account-signing-key-file=${certs.file('sa.key')}`,
       '--service-cluster-ip-range=10.96.0.0/16',
       '--authorization-mode=Node,RBAC',
+      // For pods/log, of the nodes that have a log to show.
+      `--kubelet-certificate-authority=${certs.file('ca.crt')}`,
+      `--kubelet-client-certificate=${certs.file('apiserver-kubelet.crt')}`,
+      `--kubelet-client-key=${certs.file('apiserver-kubelet.key')}`,
+      '--kubelet-preferred-address-types=InternalIP',
       '--max-requests-inflight=1600',
       '--max-mutating-requests-inflight=800',
     ],

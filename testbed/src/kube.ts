@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { parse } from 'yaml';
@@ -71,9 +72,12 @@ export class Kube {
     type = 'application/json',
   ): Promise<T> {
     const { token } = this.credentials;
+    const content = body === undefined ? undefined : JSON.stringify(body);
     const headers = {
       accept: 'application/json',
       'content-type': type,
+      // Node sends no length of a DELETE's body by itself, and the body would not be read.
+      ...(content !== undefined && { 'content-length': Buffer.byteLength(content) }),
       ...(token && { authorization: `Bearer ${token}` }),
     };
     const response = await new Promise<{ status: number; body: string }>((resolve, reject) => {
@@ -82,23 +86,46 @@ export class Kube {
         { method, agent: this.#agent, headers, timeout: 30_000 },
         (incoming) => {
           text(incoming).then(
-            (content) => resolve({ status: incoming.statusCode ?? 0, body: content }),
+            (answer) => resolve({ status: incoming.statusCode ?? 0, body: answer }),
             reject,
           );
         },
       );
       outgoing.on('timeout', () => outgoing.destroy(new Error(`${method} ${path} timed out`)));
       outgoing.on('error', reject);
-      outgoing.end(body === undefined ? undefined : JSON.stringify(body));
+      outgoing.end(content);
     });
-    const content = parseBody(response.body);
+    const answer = parseBody(response.body);
     if (response.status >= 400) {
       throw new KubeError(
         response.status,
-        (content as { message?: string }).message ?? String(content),
+        (answer as { message?: string }).message ?? String(answer),
       );
     }
-    return content as T;
+    return answer as T;
+  }
+
+  /** The answer to a GET as it comes in, such as a watch's. */
+  stream(path: string, signal: AbortSignal): Promise<IncomingMessage> {
+    const { token } = this.credentials;
+    const headers = {
+      accept: 'application/json',
+      ...(token && { authorization: `Bearer ${token}` }),
+    };
+    return new Promise((resolve, reject) => {
+      const outgoing = request(
+        new URL(path, this.server),
+        { agent: this.#agent, headers, signal },
+        (incoming) => {
+          const { statusCode = 0 } = incoming;
+          if (statusCode < 400) return resolve(incoming);
+          incoming.resume();
+          reject(new KubeError(statusCode, `GET ${path}: ${statusCode}`));
+        },
+      );
+      outgoing.on('error', reject);
+      outgoing.end();
+    });
   }
 
   async create(object: KubeObject): Promise<KubeObject> {

@@ -96,7 +96,9 @@ const kwokSettings = {
   apiVersion: 'config.kwok.x-k8s.io/v1alpha1',
   kind: 'KwokConfiguration',
   options: {
-    manageAllNodes: true,
+    // Others may run their pods themselves.
+    manageAllNodes: false,
+    manageNodesWithAnnotationSelector: 'kwok.x-k8s.io/node=fake',
     podPlayStageParallelism: 32,
     nodePlayStageParallelism: 8,
     podsOnNodeSyncParallelism: 16,

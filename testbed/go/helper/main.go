@@ -1,4 +1,5 @@
-// Two small jobs of the launcher that Node cannot do alone: tying a child's life to its parent's, and making certificates.
+// Small jobs of the test bed that Node cannot do alone: tying a child's life to its parent's, making
+// certificates, and becoming the first process of a container.
 package main
 
 import (
@@ -24,7 +25,12 @@ func dispatch(args []string) error {
 		return run(args[1], args[2:])
 	case len(args) >= 2 && args[0] == "certs":
 		return writeCerts(args[1], args[2:])
+	case len(args) == 3 && args[0] == "container":
+		return runContainer(args[1], args[2])
+	case len(args) == 3 && args[0] == "first-process":
+		become(args[1], args[2])
+		return nil
 	default:
-		return errors.New("usage: helper run PARENT_PID PROGRAM [ARG...] | helper certs DIR [NAME=USER[/GROUP]...]")
+		return errors.New("usage: helper run PARENT_PID PROGRAM [ARG...] | helper certs DIR [NAME=USER[/GROUP]...] | helper container SPEC ERRORS")
 	}
 }

@@ -1,4 +1,6 @@
 /** Inner parts that pages are compared with and that measurements and chaos runs reach into. */
+
+export { Registry } from 'prom-client';
 export type { WebhookPost } from '../src/callbacks/http/webhook-client.ts';
 export { createSigner } from '../src/callbacks/signature.ts';
 export { ERRORS } from '../src/error-codes.ts';
@@ -8,6 +10,7 @@ export { toJobName } from '../src/jobs/job-name.ts';
 export type { JobStore, RecordChange } from '../src/jobs/job-store.ts';
 export type { Platform } from '../src/jobs/platform.ts';
 export { REASONS } from '../src/jobs/reasons.ts';
+export { CallMetrics } from '../src/kubernetes/call-metrics.ts';
 export { LEASE_SECONDS } from '../src/kubernetes/lease-state.ts';
 export { CLOSE_TIMEOUT_MS } from '../src/service/start-service.ts';
 export { credentialKeys, type SecretData } from '../src/stores/secrets/secret-payload.ts';

@@ -52,6 +52,11 @@ need_compiler() {
   { has gcc && has readelf; } || apt_install gcc libc6-dev
 }
 
+# With the fonts of the pictures in docs/images.
+need_chromium() {
+  has chromium || apt_install chromium fonts-inter fonts-jetbrains-mono
+}
+
 # What the tests of `npm start` call.
 need_ps_and_curl() {
   { has ps && has curl; } || apt_install procps curl

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { services } from '@trainer/services';
 import { build } from 'esbuild';
+import { buildPage } from './build-page.mjs';
 import { docsPage, kubeConfigOnly } from './bundle-plugins.mjs';
 import { collectLicences } from './collect-licences.mjs';
 import { inRoot, root } from './project-paths.mjs';
@@ -13,7 +14,7 @@ const require = __createRequire(import.meta.url), __dirname = import.meta.dirnam
 
 /**
  * Writes all that one service needs besides Node into `outDir`, emptied before: `server.mjs`, the
- * chunks that it loads later, `healthcheck.mjs`, the local runner's `run-shim.mjs`, the docs page and the licences. Returns its size
+ * chunks that it loads later, `healthcheck.mjs`, the local runner's `run-shim.mjs`, the page (`dist`), the docs page and the licences. Returns its size
  * in bytes. Not minified and without source maps, so that stack traces can be read as they come.
  */
 export async function bundleService(folder, outDir) {
@@ -45,7 +46,8 @@ export async function bundleService(folder, outDir) {
   });
   await cp(docsPageFolder(), join(outDir, 'static'), { recursive: true });
   await cp(inRoot('LICENSE'), join(outDir, 'LICENSE'));
-  const licences = await collectLicences(Object.keys(metafile.inputs));
+  const pageSources = await buildPage(join(outDir, 'dist'));
+  const licences = await collectLicences([...Object.keys(metafile.inputs), ...pageSources]);
   await writeFile(join(outDir, 'THIRD_PARTY_LICENSES'), licences);
   return sizeOf(outDir);
 }

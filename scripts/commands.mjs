@@ -1,3 +1,4 @@
+import { buildPageWhenNeeded } from './build-page.mjs';
 import { runDemo } from './demo.mjs';
 import { findNode } from './find-node.mjs';
 import { installWhenNeeded } from './install.mjs';
@@ -14,6 +15,7 @@ const check = [
   tool('format and lint', '@biomejs/biome', 'check', '--error-on-warnings'),
   tool('promises', 'oxlint'),
   tool('types', 'typescript', '--noEmit'),
+  tool('types of the page', 'typescript', '--noEmit', '--project', 'packages/page'),
   program('layers and cycles', 'scripts/check-layers.ts'),
 ];
 
@@ -33,6 +35,7 @@ const commands = {
   soak: [program('soak', 'bench/soak.ts')],
   testbed: [program('testbed', 'testbed/src/main.ts')],
   'test:cluster': [tool('cluster tests', 'vitest', 'run', '--config', 'vitest.cluster.config.ts')],
+  'test:page': [tool('page tests', 'vitest', 'run', '--config', 'vitest.page.config.ts')],
   'test:tools': [
     tool('tests by public tools', 'vitest', 'run', '--config', 'vitest.tools.config.ts'),
   ],
@@ -52,6 +55,7 @@ export async function runCommand([name = '', ...args]) {
       throw new Refusal(`There is no command '${name}': use ${known}.`, { exitCode: 2 });
     }
     await installWhenNeeded();
+    await buildPageWhenNeeded();
     process.exitCode = await run(commands[name], args, findNode());
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;

@@ -22,7 +22,7 @@ export async function startService({ name, folder, port }, { supervisor, watch, 
   });
   const showHeldErrors = holdErrors(child);
 
-  const url = `http://${hostInUrl(host)}:${port}`;
+  const url = toServiceUrl(host, port);
   const answers = portTaken ? child.ended.then(() => false) : answersBeforeEnd(url, child.ended);
   const ready = answers.then((answered) => {
     if (answered) showHeldErrors();
@@ -38,6 +38,11 @@ function holdErrors(child) {
     if (held?.length) process.stderr.write(Buffer.concat(held));
     held = undefined;
   };
+}
+
+/** Where a service that listens on this host and port is called on this machine. */
+export function toServiceUrl(host, port) {
+  return `http://${hostInUrl(host)}:${port}`;
 }
 
 /** An address to dial for one to listen on. */

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import { preparePage } from './page-settings.mjs';
 import { prepareLocalRunner } from './prepare-local-runner.mjs';
 import { inRoot, root } from './project-paths.mjs';
 import { Refusal } from './refusal.mjs';
-import { startService } from './service-process.mjs';
+import { startService, toServiceUrl } from './service-process.mjs';
 import { Supervisor } from './supervisor.mjs';
 
 const READY_WITHIN_MS = 60_000;
@@ -34,15 +35,18 @@ export async function startServices(args, { node, watch }) {
     throw new Refusal('PORT=0 leaves open where the service listens: name a port.');
   }
 
-  const settings = await prepareRunner(runner);
+  const host = process.env.HOST || '127.0.0.1';
+  const placed = chosen.map((service) => {
+    const port = (alone && process.env.PORT) || String(service.port);
+    return { ...service, host, port, url: toServiceUrl(host, port) };
+  });
+  const settings = {
+    ...(await prepareRunner(runner)),
+    ...(!alone && preparePage(placed, process.env)),
+  };
   const supervisor = new Supervisor(node);
   const running = await Promise.all(
-    chosen.map(({ port, ...service }) =>
-      startService(
-        { ...service, port: (alone && process.env.PORT) || String(port) },
-        { supervisor, watch, settings },
-      ),
-    ),
+    placed.map((service) => startService(service, { supervisor, watch, settings })),
   );
   for (const { ended } of running) ended.then(() => supervisor.stop());
 
@@ -51,6 +55,8 @@ export async function startServices(args, { node, watch }) {
     for (const service of running) service.ready.then((ready) => ready && announce(service));
   } else if (await allReady(running, supervisor)) {
     for (const service of running) announce(service);
+    const [{ url }] = running;
+    console.log(`\nThe page${alone ? '' : ' of all'}, for browsers: ${url}`);
     console.log('\nCtrl-C stops.\n');
   }
 

@@ -3,11 +3,11 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { findFreePort } from '@trainer/common/testing';
 import { services } from '@trainer/services';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeCleanCopy } from './clean-copy.ts';
 import { type ImageSpec, isIgnored, readDockerfile } from './dockerfile.ts';
-import { findFreePort } from './free-port.ts';
 import { ImageFolder } from './image-folder.ts';
 
 // No container engine is needed: a container of the image would see these files, this user, this
@@ -60,7 +60,7 @@ describe.each(services)('the image of $folder', ({ folder, port }) => {
   test('holds the bundle, the docs page and the licences of what is in it, and little else', async () => {
     await using image = await layOut();
     const files = await image.listFiles();
-    expect(files.filter((file) => !/^(chunk-\w+\.mjs|static(\/.*)?)$/.test(file))).toEqual([
+    expect(files.filter((file) => !/^(chunk-\w+\.mjs|(static|dist)(\/.*)?)$/.test(file))).toEqual([
       'LICENSE',
       'THIRD_PARTY_LICENSES',
       'healthcheck.mjs',
@@ -69,7 +69,13 @@ describe.each(services)('the image of $folder', ({ folder, port }) => {
     ]);
     expect(await image.size()).toBeLessThan(MAX_BYTES);
     const licences = await image.read('THIRD_PARTY_LICENSES');
-    for (const used of ['fastify', 'zod', '@fastify/swagger-ui', '@kubernetes/client-node']) {
+    for (const used of [
+      'fastify',
+      'zod',
+      'preact',
+      '@fastify/swagger-ui',
+      '@kubernetes/client-node',
+    ]) {
       expect(licences).toMatch(new RegExp(`^${used} \\d+\\.\\d+\\.\\d+ \\(`, 'm'));
     }
   });
@@ -93,6 +99,9 @@ describe.each(services)('the image of $folder', ({ folder, port }) => {
     expect(await submitted.json()).toMatchObject({ status: 'submitted' });
     expect(submitted.status).toBe(200);
 
+    for (const path of ['/', '/page/main.js', '/page/main.css', '/page/icon.svg']) {
+      expect(`${path} ${(await fetch(`${url}${path}`)).status}`).toBe(`${path} 200`);
+    }
     const page = await (await fetch(`${url}/docs/`)).text();
     const links = [...page.matchAll(/(?:href|src)="\.?\/?([^"]+)"/g)].map(([, link]) => link);
     expect(links.length).toBeGreaterThan(4);

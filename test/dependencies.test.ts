@@ -17,7 +17,7 @@ test.each(packages)(
   '$folder imports all that it depends on in production',
   ({ folder, manifest }) => {
     const isShipped = (file: string) =>
-      file.startsWith(`${folder}/`) && /\.m?ts$/.test(file) && !/\.test\.ts$|\/test\//.test(file);
+      file.startsWith(`${folder}/`) && /\.m?tsx?$/.test(file) && !/\.test\.ts$|\/test\//.test(file);
     const source = files.filter(isShipped).map(read).join('\n');
     const unused = Object.keys(manifest.dependencies ?? {}).filter(
       (name) => !new RegExp(`(?:from|import\\(?)\\s*'${name}(?:/[^']*)?'`).test(source),

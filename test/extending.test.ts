@@ -3,12 +3,12 @@ import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promise
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { findFreePort } from '@trainer/common/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { findImportViolations } from '../scripts/find-import-violations.ts';
 import { levels } from '../scripts/layers.ts';
 import { makeCleanCopy } from './clean-copy.ts';
-import { findFreePort } from './free-port.ts';
 import { NpmRun } from './npm-run.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));

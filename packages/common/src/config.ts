@@ -23,6 +23,8 @@ const POD_NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namesp
 const HOST_PATTERN = /^([a-z0-9*]([a-z0-9*.-]*[a-z0-9*])?|\[[0-9a-f:.]+\])(:\d{1,5})?$/i;
 /** A host name or an address, as a Host header has it before the port. */
 const HOST_NAME = /^([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])$/;
+/** A service's name and its origin. */
+const PEER = /^[a-z0-9-]+=\S+$/;
 const MAX_SECONDS = 10 * 365 * 86_400;
 
 const text = z.string().min(1);
@@ -123,6 +125,13 @@ export const SETTINGS = {
   TRAINER_CORS_ORIGINS: {
     schema: list.pipe(z.array(z.string().refine(isOrigin))).optional(),
     accepts: 'one origin such as https://studio.example.com, or several separated by commas',
+  },
+  TRAINER_PEERS: {
+    schema: list
+      .pipe(z.array(z.string().regex(PEER)).transform(toPeers).refine(areOrigins))
+      .optional(),
+    accepts:
+      'a name and an origin such as nemo=https://nemo.example.com, or several separated by commas',
   },
   TRAINER_RATE_LIMIT_PER_MINUTE: integer(30_000, 0, 100_000_000),
   TRAINER_MAX_JOBS: integer(10_000, 1, 10_000_000),
@@ -310,6 +319,7 @@ function toConfig(
     allowAnonymous: values.TRAINER_ALLOW_ANONYMOUS,
     allowedHosts: values.TRAINER_ALLOWED_HOSTS ?? [],
     corsOrigins: values.TRAINER_CORS_ORIGINS ?? [],
+    peers: values.TRAINER_PEERS ?? [],
     rateLimitPerMinute: values.TRAINER_RATE_LIMIT_PER_MINUTE,
     maxJobs: values.TRAINER_MAX_JOBS,
     runner: values.TRAINER_JOB_RUNNER === 'k8s' ? 'kubernetes' : values.TRAINER_JOB_RUNNER,
@@ -419,6 +429,17 @@ function uncheckedProxy({ callbacks }: Config): string[] {
 /** Whether a listener on `host` can be reached from this machine only. */
 export function isLoopbackHost(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+function toPeers(texts: readonly string[]): { name: string; origin: string }[] {
+  return texts.map((text) => {
+    const [name = '', origin = ''] = text.split('=');
+    return { name, origin };
+  });
+}
+
+function areOrigins(peers: readonly { origin: string }[]): boolean {
+  return peers.every(({ origin }) => isOrigin(origin));
 }
 
 /** Exactly as browsers send it: no path, no wildcard. */

@@ -3,6 +3,7 @@
 export { findMarkedProcesses, identifyProcess } from '../src/runners/local/process-facts.mjs';
 export { eventually } from './eventually.ts';
 export { FakeClock } from './fake-clock.ts';
+export { findFreePort } from './free-port.ts';
 export { default as guideExample } from './guide-example.json' with { type: 'json' };
 export { LocalFixture } from './local/local-fixture.ts';
 export {

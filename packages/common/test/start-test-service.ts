@@ -3,6 +3,7 @@ import { BaseTrainerBackend } from '../src/backends/base-trainer-backend.ts';
 import type { Rule } from '../src/backends/rules.ts';
 import type { Clock } from '../src/clock.ts';
 import { parseConfig } from '../src/config.ts';
+import { readPageFiles, toPageSettings } from '../src/http/routes/page-files.ts';
 import { createService, type ServiceParts } from '../src/service/create-service.ts';
 
 /** A backend that demands nothing. */
@@ -22,6 +23,8 @@ export interface TestServiceOptions {
   /** Silent by default. */
   readonly logger?: Logger;
   readonly decorate?: ServiceParts['decorate'];
+  /** Where the page lies that it serves; none by default. */
+  readonly pageFolder?: URL;
 }
 
 export interface TestService extends AsyncDisposable {
@@ -62,13 +65,16 @@ const ENV = {
 
 /** Starts a whole service on a real socket; dispose of it, or close it. */
 export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
-  const { backend = new TestBackend(), env, clock, decorate } = options;
+  const { backend = new TestBackend(), env, clock, decorate, pageFolder } = options;
   const { logger = pino({ level: 'silent' }) } = options;
   const config = parseConfig(backend.defaults, { ...ENV, ...env });
   const service = await createService({
     ...{ backend, config, logger },
     ...(clock && { clock }),
     ...(decorate && { decorate }),
+    ...(pageFolder && {
+      pageFiles: await readPageFiles(pageFolder, toPageSettings(backend, config)),
+    }),
   });
   const url = await service.listen();
 

@@ -25,9 +25,11 @@ import { registerGetDeliveries } from './routes/get-deliveries.ts';
 import { registerGetHealth } from './routes/get-health.ts';
 import { registerGetJob } from './routes/get-job.ts';
 import { registerGetMetrics } from './routes/get-metrics.ts';
+import { registerGetPage } from './routes/get-page.ts';
 import { type GetReadinessParts, registerGetReadiness } from './routes/get-readiness.ts';
 import { type GetVersionParts, registerGetVersion } from './routes/get-version.ts';
 import { createLogAsked } from './routes/job-log.ts';
+import type { PageFile } from './routes/page-files.ts';
 import { type PatchCallbacksParts, registerPatchCallbacks } from './routes/patch-callbacks.ts';
 import { registerReplayDeliveries } from './routes/replay-deliveries.ts';
 import { registerSubmitJob, type SubmitJobParts } from './routes/submit-job.ts';
@@ -42,6 +44,8 @@ export interface AppParts
   readonly tokens: Tokens;
   readonly logger: FastifyBaseLogger;
   readonly metrics: Metrics;
+  /** The page at `/`; none by default. */
+  readonly pageFiles?: readonly PageFile[] | undefined;
   /** What the OpenAPI description is about; the service's own backend by default. */
   readonly describedBackends?: readonly BaseTrainerBackend[] | undefined;
 }
@@ -85,6 +89,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   registerGetHealth(app);
   registerGetReadiness(app, parts);
   registerGetMetrics(app, metrics);
+  registerGetPage(app, { files: parts.pageFiles ?? [], peers: config.peers });
   registerGetVersion(app, parts);
   await app.register(async (scope) => {
     await registerLoadShedding(scope, metrics.countShed);

@@ -14,6 +14,7 @@ import { Jobs } from '../controller/jobs.ts';
 import { createApp } from '../http/app.ts';
 import { Tokens } from '../http/plugins/tokens.ts';
 import { createReportsApp } from '../http/reports-app.ts';
+import type { PageFile } from '../http/routes/page-files.ts';
 import type { ReadProgress } from '../jobs/observation.ts';
 import type { Platform } from '../jobs/platform.ts';
 import type { ReportAccess } from '../jobs/report-token.ts';
@@ -33,6 +34,8 @@ export interface ServiceParts {
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** The page at `/`; none by default. */
+  readonly pageFiles?: readonly PageFile[];
   /** What the OpenAPI description is about; the service's own backend by default. */
   readonly describedBackends?: readonly BaseTrainerBackend[];
   /** Stand between the service and what it writes to or sends with, as failpoints do. */
@@ -121,6 +124,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
   });
   const app = await createApp({
     ...{ backend, config, tokens, logger, jobs, metrics },
+    pageFiles: parts.pageFiles,
     describedBackends: parts.describedBackends,
     cluster: platform.cluster,
     refuseWebhook: (url) => policy.refuseUrl(url),

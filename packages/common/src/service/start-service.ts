@@ -1,6 +1,8 @@
+import { PAGE_FOLDER } from '@trainer/page';
 import closeWithGrace from 'close-with-grace';
 import type { BaseTrainerBackend } from '../backends/base-trainer-backend.ts';
 import { ConfigError, parseConfig } from '../config.ts';
+import { readPageFiles, toPageSettings } from '../http/routes/page-files.ts';
 import { createLogger } from '../logger.ts';
 import { createService } from './create-service.ts';
 
@@ -16,7 +18,8 @@ export async function startService(backend: BaseTrainerBackend): Promise<void> {
   try {
     const config = parseConfig(backend.defaults);
     const logger = createLogger(backend.name, config);
-    const service = await createService({ backend, config, logger });
+    const pageFiles = await readPageFiles(PAGE_FOLDER, toPageSettings(backend, config));
+    const service = await createService({ backend, config, logger, pageFiles });
     closeWithGrace({ delay: CLOSE_TIMEOUT_MS, logger }, async ({ err }) => {
       if (err) logger.fatal({ err }, 'closing after a fatal error');
       await service.close();

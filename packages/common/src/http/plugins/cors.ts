@@ -3,7 +3,13 @@ import type { FastifyInstance } from 'fastify';
 import { TOKEN_HEADER } from './auth.ts';
 
 /** What pages of other origins may send and read besides what browsers allow everyone. */
-const ALLOWED_HEADERS = ['authorization', 'content-type', TOKEN_HEADER, 'x-request-id'];
+const ALLOWED_HEADERS = [
+  'authorization',
+  'content-type',
+  'last-event-id',
+  TOKEN_HEADER,
+  'x-request-id',
+];
 const EXPOSED_HEADERS = ['location', 'idempotent-replayed', 'retry-after', 'x-request-id'];
 const PREFLIGHT_SECONDS = 600;
 

@@ -1,0 +1,44 @@
+import { useEffect } from 'preact/hooks';
+import type { TrainerService } from '../api/trainer-service.ts';
+import { toWords } from '../format/words.ts';
+import { ReadingNotice } from '../parts/reading-notice.tsx';
+import { Checkpoints } from './checkpoints.tsx';
+import { Deliveries } from './deliveries.tsx';
+import { JobHeader } from './job-header.tsx';
+import { JobSpecs } from './job-specs.tsx';
+import { Result } from './result.tsx';
+import { TimeBar } from './time-bar.tsx';
+import { useJob } from './use-job.ts';
+
+interface JobViewProps {
+  readonly service: TrainerService;
+  readonly jobId: string;
+}
+
+/** All that a service tells of one job. */
+export function JobView({ service, jobId }: JobViewProps) {
+  const reading = useJob(service, jobId);
+  const job = reading.value;
+  useEffect(() => {
+    document.title = job === undefined ? `${jobId} · Trainer` : `${toWords(job.status)} · ${jobId}`;
+  }, [jobId, job?.status]);
+  return (
+    <article class="job" aria-busy={job === undefined && reading.error === undefined}>
+      <ReadingNotice service={service} reading={reading} />
+      {job === undefined && <h1 class="id">{jobId}</h1>}
+      {job !== undefined && (
+        <>
+          <JobHeader service={service} job={job} onChange={reading.refresh} />
+          <p class="visually-hidden" role="status">
+            {`${jobId}: ${toWords(job.status)}`}
+          </p>
+          <TimeBar job={job} />
+          <Result job={job} />
+          <Checkpoints job={job} />
+          <Deliveries service={service} job={job} />
+          <JobSpecs job={job} />
+        </>
+      )}
+    </article>
+  );
+}

@@ -1,0 +1,214 @@
+import {
+  findFreePort,
+  makeRequest,
+  startTestService,
+  startWebhookReceiver,
+} from '@trainer/common/testing';
+import { PAGE_FOLDER } from '@trainer/page';
+import { findService } from '@trainer/services';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { findViolations, launchBrowser, openPage, takePicture } from './browser.ts';
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterAll(() => browser.close());
+
+const meta = findService('meta').backend;
+const startService = (env: Record<string, string> = {}) =>
+  startTestService({ backend: meta, pageFolder: PAGE_FOLDER, env });
+
+function submit(
+  service: Awaited<ReturnType<typeof startService>>,
+  job_id: string,
+  mock: Record<string, unknown>,
+  changes: Record<string, unknown> = {},
+) {
+  const body = makeRequest({
+    job_id,
+    resources: { gpus: 2 },
+    extra_parameters: { mock },
+    ...changes,
+  });
+  return service.post('/train', body);
+}
+
+const addressOf = (url: string, jobId: string, service = 'meta') =>
+  `${url}/#/jobs/${service}/${encodeURIComponent(jobId)}`;
+
+/** Waits until the job's state row says so. */
+async function untilStatus(page: Page, status: string) {
+  await page.locator('.state-row .status', { hasText: status }).waitFor();
+}
+
+/** What is announced to a screen reader. */
+const announced = (page: Page) => page.locator('.job p[role=status]').textContent();
+
+it('shows a job from its submission to its end', async () => {
+  await using service = await startService();
+  await submit(service, 'tickets:v1', { submitted_seconds: 1, running_seconds: 3 });
+  await using opened = await openPage(browser, addressOf(service.url, 'tickets:v1'));
+  const { page, faults } = opened;
+  await untilStatus(page, 'Submitted');
+  await untilStatus(page, 'Running');
+  await page.getByRole('progressbar', { name: 'Progress of tickets:v1' }).waitFor();
+  await page.getByRole('button', { name: 'Cancel job…' }).waitFor();
+  await untilStatus(page, 'Succeeded');
+  expect(await announced(page)).toBe('tickets:v1: Succeeded');
+  expect(await page.title()).toBe('Succeeded · tickets:v1');
+  expect(await page.locator('.legend').textContent()).toMatch(/Waiting 1 s.*Running [34] s/);
+  expect(await page.getByRole('button', { name: 'Cancel job…' }).count()).toBe(0);
+  await page.getByText('TrainJob', { exact: true }).click();
+  await page.getByText('"kind": "TrainJob"').waitFor();
+  expect(await findViolations(page)).toEqual([]);
+  expect(faults).toEqual([]);
+});
+
+it('shows why a job failed, and how its final callback fared', async () => {
+  const receiver = await startWebhookReceiver();
+  onTestFinished(() => receiver.close());
+  await using service = await startService();
+  const failing = { outcome: 'failed', reason: 'loss is nan at step 12' };
+  await submit(service, 'unlucky', failing, { callbacks: { webhook_url: receiver.url } });
+  await using opened = await openPage(browser, addressOf(service.url, 'unlucky'));
+  const { page } = opened;
+  await untilStatus(page, 'Failed');
+  expect(await page.locator('.detail').textContent()).toBe('loss is nan at step 12');
+  expect(await page.locator('.state-row code').textContent()).toBe('TRAINING_FAILED');
+  const callback = page.getByRole('region', { name: 'Final callback' });
+  await callback.getByText('Delivered after 1 attempt').waitFor();
+  await callback.getByRole('button', { name: 'Send it again' }).click();
+  await callback.getByText('sent again').waitFor();
+  await callback.getByRole('row').nth(2).waitFor();
+  expect(receiver.requests.at(-1)?.json.status).toBe('failed');
+  expect(await findViolations(page)).toEqual([]);
+});
+
+it('shows a waiting job, which the keyboard alone cancels', async () => {
+  await using service = await startService();
+  await submit(service, 'patient', { submitted_seconds: 3600 });
+  await using opened = await openPage(browser, `${service.url}/`);
+  const { page } = opened;
+  await page.getByRole('textbox', { name: 'Job' }).focus();
+  await page.keyboard.type('patient');
+  await page.keyboard.press('Enter');
+  await untilStatus(page, 'Submitted');
+  const isOn = () => page.evaluate("document.activeElement?.textContent === 'Cancel job…'");
+  for (let presses = 0; presses < 10 && !(await isOn()); presses += 1) {
+    await page.keyboard.press('Tab');
+  }
+  expect(await isOn()).toBe(true);
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog', { name: 'Cancel patient?' }).waitFor();
+  expect(await findViolations(page)).toEqual([]);
+  await page.keyboard.press('Escape');
+  expect(await isOn()).toBe(true);
+  await page.keyboard.press('Enter');
+  for (let presses = 0; presses < 2; presses += 1) await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await untilStatus(page, 'Cancelled');
+  expect((await service.request('/train/patient')).body.status).toBe('cancelled');
+});
+
+it('rides out that a service goes away and comes back', async () => {
+  const PORT = await findFreePort();
+  const first = await startService({ PORT });
+  await submit(first, 'survivor', { submitted_seconds: 0, outcome: 'never' });
+  await using opened = await openPage(browser, addressOf(first.url, 'survivor'));
+  const { page } = opened;
+  await untilStatus(page, 'Running');
+  await first.close();
+  await page.getByText(`meta cannot be reached at http://127.0.0.1:${PORT}.`).waitFor();
+  // What was last known stays.
+  await untilStatus(page, 'Running');
+  await using second = await startService({ PORT });
+  await submit(second, 'survivor', { submitted_seconds: 3600 });
+  await untilStatus(page, 'Submitted');
+  expect(await page.getByText('cannot be reached').count()).toBe(0);
+});
+
+it('says that there is no such job, and no such service', async () => {
+  await using service = await startService();
+  await using opened = await openPage(browser, addressOf(service.url, 'nobody'));
+  await opened.page.getByText('No job nobody is known to this service.').waitFor();
+  await opened.page.goto(addressOf(service.url, 'nobody', 'elsewhere'));
+  await opened.page.getByText('This page knows no service elsewhere.').waitFor();
+});
+
+it('asks for a token, which stays out of addresses and ends with the session', async () => {
+  await using service = await startService({ TRAINER_API_TOKEN: 'right' });
+  const headers = { 'x-trainer-token': 'right' };
+  await service.post('/train', makeRequest({ resources: { gpus: 2 } }), headers);
+  await using opened = await openPage(browser, addressOf(service.url, 'job-1'));
+  const { page } = opened;
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(request.url()));
+  const field = page.getByLabel('meta asks for a token');
+  await field.fill('wrong');
+  await field.press('Enter');
+  await page.getByText('The token is not one that this service accepts.').waitFor();
+  expect(await findViolations(page)).toEqual([]);
+  await field.fill('right');
+  await field.press('Enter');
+  await untilStatus(page, 'Succeeded');
+  expect(asked.length).toBeGreaterThan(1);
+  expect([...asked, page.url()].filter((url) => url.includes('right'))).toEqual([]);
+  await page.reload();
+  await untilStatus(page, 'Succeeded');
+  await using other = await openPage(browser, addressOf(service.url, 'job-1'));
+  await other.page.getByLabel('meta asks for a token').waitFor();
+});
+
+it("shows a peer's jobs, which the browser asks itself, with a token of that origin alone", async () => {
+  const [own, peer] = [await findFreePort(), await findFreePort()];
+  const TRAINER_PEERS = `nemo=http://127.0.0.1:${peer}`;
+  await using service = await startService({ PORT: own, TRAINER_PEERS });
+  await using nemo = await startTestService({
+    backend: findService('nemo').backend,
+    env: {
+      PORT: peer,
+      TRAINER_API_TOKEN: 'of-nemo',
+      TRAINER_CORS_ORIGINS: `http://127.0.0.1:${own}`,
+    },
+  });
+  const base_model = { provider: 'nemo', model_name: 'nvidia/nemotron' };
+  await nemo.post('/train', makeRequest({ base_model }), { 'x-trainer-token': 'of-nemo' });
+  await using opened = await openPage(browser, addressOf(service.url, 'job-1', 'nemo'));
+  const { page, faults } = opened;
+  const withToken: string[] = [];
+  page.on('request', (request) => {
+    if ('x-trainer-token' in request.headers()) withToken.push(new URL(request.url()).port);
+  });
+  await page.getByLabel('nemo asks for a token').fill('of-nemo');
+  await page.getByRole('button', { name: 'Use token' }).click();
+  await untilStatus(page, 'Succeeded');
+  expect(new Set(withToken)).toEqual(new Set([peer]));
+  expect(faults).toEqual([]);
+});
+
+describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
+  it.each([
+    ['wide', 1280],
+    ['narrow', 400],
+  ])('is whole and without violations when it is %s', async (name, width) => {
+    await using service = await startService();
+    await submit(service, 'support-tickets-2026-11', {
+      submitted_seconds: 0.5,
+      running_seconds: 600,
+    });
+    const address = addressOf(service.url, 'support-tickets-2026-11');
+    const viewport = { width, height: 800 };
+    await using opened = await openPage(browser, address, { colorScheme, viewport });
+    const { page } = opened;
+    await untilStatus(page, 'Running');
+    await page.locator('.legend', { hasText: 'Running' }).waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    const overflow = await page.evaluate<number>(
+      'document.documentElement.scrollWidth - innerWidth',
+    );
+    expect(overflow).toBeLessThanOrEqual(0);
+    await takePicture(page, `page-job-${name}-${colorScheme}`);
+  });
+});

@@ -27,6 +27,7 @@ test('without any setting, the defaults of the contract hold', () => {
     allowedHosts: [],
     corsOrigins: [],
     rateLimitPerMinute: 30_000,
+    peers: [],
     maxJobs: 10_000,
     runner: 'mock',
     jobTtlMs: 7 * 86_400_000,
@@ -53,6 +54,7 @@ test('without any setting, the defaults of the contract hold', () => {
     s3Policy: 'off',
     s3AllowedPrefixes: [],
     gpuTypes: {},
+    publicUrl: undefined,
     dashboardUrlTemplate: undefined,
     defaultContainerImage: undefined,
     reports: { port: undefined, url: undefined },
@@ -105,6 +107,17 @@ describe('accepted', () => {
       's3://a/b/,hf://',
       { s3AllowedPrefixes: ['s3://a/b/', 'hf://'] },
     ],
+    [
+      'TRAINER_PEERS',
+      'meta=https://m.example,nemo=http://127.0.0.1:8081',
+      {
+        peers: [
+          { name: 'meta', origin: 'https://m.example' },
+          { name: 'nemo', origin: 'http://127.0.0.1:8081' },
+        ],
+      },
+    ],
+    ['TRAINER_PUBLIC_URL', 'https://m.example/', { publicUrl: 'https://m.example' }],
     [
       'TRAINER_DASHBOARD_URL_TEMPLATE',
       'https://d/{namespace}/{name}?id={job_id}',

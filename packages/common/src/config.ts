@@ -224,6 +224,15 @@ export const SETTINGS = {
     z.record(z.string(), GpuPlacementSchema),
     'a JSON object that maps a gpu_type to {"nodeSelector": {…}, "tolerations": […]}',
   ),
+  TRAINER_PUBLIC_URL: {
+    schema: z
+      .string()
+      .regex(/^https?:\/\/[^\s@?#]+$/)
+      .refine((value) => URL.canParse(value))
+      .optional(),
+    accepts: 'an http(s) URL without user name, password and query',
+    secret: true,
+  },
   TRAINER_DASHBOARD_URL_TEMPLATE: {
     schema: z
       .string()
@@ -354,6 +363,7 @@ function toConfig(
     s3Policy: values.TRAINER_S3_POLICY,
     s3AllowedPrefixes: values.TRAINER_S3_ALLOWED_PREFIXES ?? [],
     gpuTypes: values.TRAINER_GPU_TYPES ?? {},
+    publicUrl: values.TRAINER_PUBLIC_URL?.replace(/\/+$/, ''),
     dashboardUrlTemplate: values.TRAINER_DASHBOARD_URL_TEMPLATE,
     defaultContainerImage: values.DEFAULT_CONTAINER_IMAGE,
     reports: Object.freeze({

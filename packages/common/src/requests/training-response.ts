@@ -73,7 +73,7 @@ export const TrainingResponseSchema = z
     dashboard_url: z
       .string()
       .nullable()
-      .describe('A page about the job, where the operator set one up'),
+      .describe('A page about the job, where the operator said how people reach one'),
     stale_since: timestamp
       .optional()
       .describe(

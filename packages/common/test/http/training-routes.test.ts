@@ -82,9 +82,17 @@ describe('POST /train', () => {
     expect(body.metadata.warnings).toHaveLength(21);
   });
 
+  it('names the job on the page where people reach that', async () => {
+    const env = { TRAINER_PUBLIC_URL: 'https://test.example.com/' };
+    await using other = await startTestService({ env });
+    const { body } = await other.post('/train', makeRequest({ job_id: 'a:b' }));
+    expect(body.dashboard_url).toBe('https://test.example.com/#/jobs/test/a%3Ab');
+  });
+
   it('fills the dashboard template', async () => {
     const env = {
       TRAINER_DASHBOARD_URL_TEMPLATE: 'https://dash/{namespace}/{name}?id={job_id}',
+      TRAINER_PUBLIC_URL: 'https://test.example.com',
       TRAINER_JOBS_NAMESPACE: 'jobs',
     };
     await using other = await startTestService({ env });

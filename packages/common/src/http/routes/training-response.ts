@@ -102,11 +102,15 @@ function toKey({ uid, planRevision, reported }: JobRecord): string {
   return `${uid} ${planRevision} ${attempt} ${warnings.length}`;
 }
 
-function toDashboardUrl({ name, id }: JobRecord, config: Config): string | null {
-  const values: Record<string, string> = { namespace: config.jobsNamespace, name, job_id: id };
-  return (
-    config.dashboardUrlTemplate?.replaceAll(/\{(namespace|name|job_id)\}/g, (_, key: string) =>
-      encodeURIComponent(values[key] ?? ''),
-    ) ?? null
+/** By the operator's own template, else the job on the page, where people reach that. */
+function toDashboardUrl({ name, id, backend }: JobRecord, config: Config): string | null {
+  const { dashboardUrlTemplate, publicUrl, jobsNamespace } = config;
+  if (dashboardUrlTemplate === undefined) {
+    const job = `${encodeURIComponent(backend)}/${encodeURIComponent(id)}`;
+    return publicUrl === undefined ? null : `${publicUrl}/#/jobs/${job}`;
+  }
+  const values: Record<string, string> = { namespace: jobsNamespace, name, job_id: id };
+  return dashboardUrlTemplate.replaceAll(/\{(namespace|name|job_id)\}/g, (_, key: string) =>
+    encodeURIComponent(values[key] ?? ''),
   );
 }

@@ -200,6 +200,18 @@ function jobRequests({ name }: Service, request: object): RequestParts[] {
       ],
     },
     {
+      name: 'Final callbacks that were given up',
+      path: '/deliveries?state=expired&limit=10',
+      tests: [status(200), ...answer('lists them', "pm.expect(body.data).to.be.an('array');")],
+    },
+    {
+      name: 'Send them again',
+      method: 'POST',
+      path: '/deliveries/replay',
+      body: { state: 'expired' },
+      tests: [status(202), ...answer('says which', "pm.expect(body.replayed).to.be.an('array');")],
+    },
+    {
       name: 'Forget',
       method: 'DELETE',
       path: '/train/{{jobId}}',

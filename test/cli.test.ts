@@ -99,6 +99,23 @@ it('shows and cancels a job, with the token', async () => {
   expect((await run(['wait', 'job-1'], withToken)).code).toBe(1);
 });
 
+it('lists final callbacks and sends them again', async () => {
+  const { env, submit } = await startService({ TRAINER_MOCK_RUNNING_SECONDS: '3600' });
+  await submit({ callbacks: { webhook_url: 'http://127.0.0.1:1/hook' } });
+  await submit({ job_id: 'job-2' });
+  await run(['cancel', 'job-1'], { env });
+  const listed = await run(['deliveries', '--state', 'pending'], { env });
+  expect(listed.stdout).toMatch(
+    /^job-1 {2}pending {2}http:\/\/127\.0\.0\.1:1 .*\n1 pending, 0 del/,
+  );
+  const replayed = await run(['replay', '--state', 'pending'], { env });
+  expect(replayed).toMatchObject({ code: 0, stdout: 'job-1 will be sent again\n' });
+  const refused = await run(['replay', 'job-2', '--json'], { env });
+  expect(refused.code).toBe(3);
+  expect(refused.stderr).toContain('names no webhook');
+  expect(JSON.parse(refused.stdout)).toMatchObject({ replayed: [], has_more: false });
+});
+
 it('sends callbacks elsewhere, by a file', async () => {
   const { env, submit } = await startService({ TRAINER_MOCK_RUNNING_SECONDS: '3600' });
   await submit();
@@ -148,6 +165,8 @@ it.each<[string, string[], string?]>([
   ['an unknown command', ['destroy', 'job-1']],
   ['no id', ['status']],
   ['two ids', ['status', 'a', 'b']],
+  ['nothing to replay', ['replay']],
+  ['a state where it means nothing', ['status', 'a', '--state', 'gone']],
   ['no file of callbacks', ['callbacks', 'a']],
   ['force where it means nothing', ['cancel', 'a', '--force']],
   ['an id where none is needed', ['version', 'a']],

@@ -264,3 +264,16 @@ it('changes where callbacks go', async () => {
     'PATCH /train/job-1/callbacks',
   ]);
 });
+
+it('asks for deliveries by state and page, and never repeats a replay of many', async () => {
+  const page = { data: [], has_more: false, next_cursor: null, counts: {} };
+  const { requests, client } = await startScript(json(200, page), reset);
+  await client.listDeliveries({ state: ['gone', 'expired'], limit: 5, cursor: 'a/b' });
+  await expect(client.replayMany({ state: 'expired' })).rejects.toMatchObject({
+    code: 'UNREACHABLE',
+  });
+  expect(requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+    'GET /deliveries?state=gone&state=expired&limit=5&cursor=a%2Fb',
+    'POST /deliveries/replay',
+  ]);
+});

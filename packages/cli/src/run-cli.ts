@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { isEnded, type Job, TrainerApiError, TrainerClient } from '@trainer/client';
 import { changeCallbacks } from './change-callbacks.ts';
 import type { CliContext } from './cli-context.ts';
+import { listDeliveries, replayDeliveries } from './deliveries.ts';
 import { createProgressBar } from './progress-bar.ts';
 import { readRequest } from './read-request.ts';
 import { showVersion } from './show-version.ts';
@@ -9,7 +10,7 @@ import { printable, toTable } from './table.ts';
 import { EXIT, USAGE, UsageError } from './usage.ts';
 
 /** Commands about a service, not about one job or file. */
-const WITHOUT_SUBJECT: ReadonlySet<string> = new Set(['version']);
+const WITHOUT_SUBJECT: ReadonlySet<string> = new Set(['version', 'deliveries']);
 
 type Arguments = ReturnType<typeof parseCommand>;
 
@@ -55,11 +56,13 @@ function parseCommand(argv: readonly string[]) {
         help: { type: 'boolean', short: 'h', default: false },
         force: { type: 'boolean', default: false },
         timeout: { type: 'string' },
+        state: { type: 'string' },
         backend: { type: 'string' },
       },
     });
     const [command, subject, ...rest] = positionals;
-    const needsSubject = command === undefined || !WITHOUT_SUBJECT.has(command);
+    const isOfState = command === 'replay' && values.state !== undefined;
+    const needsSubject = command === undefined || !(WITHOUT_SUBJECT.has(command) || isOfState);
     const help = values.help || command === 'help';
     if (!help && command === undefined) throw new UsageError(USAGE);
     if (!help && needsSubject && subject === undefined) {
@@ -71,6 +74,9 @@ function parseCommand(argv: readonly string[]) {
     }
     const [extra] = needsSubject ? more : positionals.slice(1);
     if (extra !== undefined) throw new UsageError(`${extra} is one argument too many.`);
+    if (values.state !== undefined && !['deliveries', 'replay'].includes(command ?? '')) {
+      throw new UsageError('--state goes with deliveries and replay: trainer --help tells more.');
+    }
     if (values.force && command !== 'forget') {
       throw new UsageError('--force goes with forget only: trainer --help tells more.');
     }
@@ -101,6 +107,13 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
     case 'callbacks':
       await changeCallbacks(createClient(env), args, context);
       return EXIT.ok;
+    case 'deliveries':
+      await listDeliveries(createClient(env), args, context);
+      return EXIT.ok;
+    case 'replay': {
+      const isWhole = await replayDeliveries(createClient(env), subject, args, context);
+      return isWhole ? EXIT.ok : EXIT.refused;
+    }
     case 'forget':
       await createClient(env).forget(subject, { force: args.force, signal });
       return EXIT.ok;

@@ -16,6 +16,9 @@ export const USAGE = `trainer: submits, watches and cancels training jobs
   trainer status ID              shows a job
   trainer wait ID                waits until a job has ended, with a progress bar
   trainer cancel ID              asks for the end of a job
+  trainer deliveries             lists the final callbacks of all jobs
+  trainer replay ID              sends the newest callback of a job again
+  trainer replay --state STATE   sends all final callbacks of a state again, 1,000 at most
   trainer callbacks ID FILE      changes where callbacks go, by the merge patch in a file
   trainer forget ID [--force]    deletes a job that has ended, with its credentials
   trainer version                which release the service is, and where it runs jobs
@@ -27,6 +30,7 @@ FILE may be -, for standard input.
   --json               prints JSON, for programs
   --timeout SECONDS    how long to wait, with wait and --wait
   --force              with forget: gives up a final callback that is not delivered yet
+  --state STATE        of callbacks: pending, delivered, gone or expired
   --backend NAME       the service that renders, with render: by default one that accepts
   --help               prints this
 

@@ -2,8 +2,11 @@ import type {
   CallbackEvent,
   CallbackPatchInput,
   CallbackSettings as CallbackSettingsAnswer,
+  DeliveryList as DeliveryListAnswer,
+  DeliveryStateName,
   JobStatus,
   Problem,
+  ReplayAnswer as ReplayAnswerBody,
   TrainingRequestInput,
   TrainingResponse,
   VersionAnswer,
@@ -53,6 +56,21 @@ export type CallbackSettings = WithLaterFields<
     readonly event_filter: readonly OrLater<JobStatus>[] | null;
   }
 >;
+
+/** What became of a final callback. */
+export type DeliveryState = OrLater<DeliveryStateName>;
+
+/** One page of the final callbacks of all jobs. */
+export type DeliveryList = WithLaterFields<
+  Omit<DeliveryListAnswer, 'data'> & {
+    readonly data: readonly WithLaterFields<
+      Omit<DeliveryListAnswer['data'][number], 'state'> & { readonly state: DeliveryState }
+    >[];
+  }
+>;
+
+/** Which callbacks are sent again. */
+export type ReplayAnswer = WithLaterFields<ReplayAnswerBody>;
 
 /** What runs at an address; the place only where this client may call. */
 export type Version = WithLaterFields<

@@ -3,8 +3,11 @@ import {
   type CallbackPatch,
   type CallbackSettings,
   type Deliveries,
+  type DeliveryList,
+  type DeliveryState,
   isEnded,
   type Job,
+  type ReplayAnswer,
   type TrainingRequest,
   type Version,
 } from './job.ts';
@@ -156,6 +159,35 @@ export class TrainerClient {
     const path = `${toPath(jobId)}/deliveries/replay`;
     const { body } = await this.#call('POST', path, { ...options, retries: 0 });
     return body as unknown as Deliveries;
+  }
+
+  /** One page of the final callbacks of all jobs, those that ended last first. */
+  async listDeliveries(
+    query: CallOptions & {
+      readonly state?: readonly DeliveryState[];
+      readonly limit?: number;
+      readonly cursor?: string;
+    } = {},
+  ): Promise<DeliveryList> {
+    const { state = [], limit, cursor, ...options } = query;
+    const asked = new URLSearchParams(state.map((each): [string, string] => ['state', each]));
+    if (limit !== undefined) asked.set('limit', String(limit));
+    if (cursor !== undefined) asked.set('cursor', cursor);
+    const { body } = await this.#call('GET', `deliveries?${asked}`, options);
+    return body as unknown as DeliveryList;
+  }
+
+  /**
+   * Has the callbacks of some jobs, or of one state, sent again, 1,000 at most. Not repeated when it
+   * fails, since it may have worked.
+   */
+  async replayMany(
+    wanted: { readonly state: DeliveryState } | { readonly job_ids: readonly string[] },
+    options: CallOptions = {},
+  ): Promise<ReplayAnswer> {
+    const body = JSON.stringify(wanted);
+    const answer = await this.#call('POST', 'deliveries/replay', { ...options, body, retries: 0 });
+    return answer.body as unknown as ReplayAnswer;
   }
 
   /** Which release answers, and where it runs jobs. */

@@ -20,10 +20,18 @@ import {
 } from '../jobs/observation.ts';
 import { behindForMs, isStale } from '../jobs/staleness.ts';
 import { updateRecord } from '../jobs/update-record.ts';
+import { type DeliveryStateName, MAX_DELIVERIES } from '../requests/delivery-list.ts';
 import { type CallbackPatch, toCallbackChange } from './callback-change.ts';
 import { EndChange } from './end-change.ts';
 import { forgetJob } from './forget-job.ts';
 import type { LastWordsParts } from './last-words.ts';
+import {
+  type DeliveryFilter,
+  type DeliveryPage,
+  listDeliveries,
+  toDeliveryState,
+} from './list-deliveries.ts';
+import { type Replays, replayDeliveries } from './replay-deliveries.ts';
 import { type Submission, Submitter, type SubmitterParts } from './submitter.ts';
 import { toCancelled, toObservedEnd } from './terminal-states.ts';
 
@@ -132,8 +140,50 @@ export class Jobs {
    *   was deleted; and as `get` does.
    */
   async replayCallback(jobId: string): Promise<JobRecord> {
+    return this.#replay(jobId, () => true);
+  }
+
+  /** One page of the final callbacks that are known here; see `listDeliveries`. */
+  listDeliveries(filter: DeliveryFilter): DeliveryPage {
+    return listDeliveries(this.#parts.store.list(), filter);
+  }
+
+  /**
+   * Has the callbacks of these jobs sent again, or the oldest thousand of one state; what has left that
+   * state meanwhile is left alone. See `replayDeliveries`.
+   */
+  async replayCallbacks({
+    state,
+    jobIds,
+  }: {
+    readonly state?: DeliveryStateName | undefined;
+    readonly jobIds?: readonly string[] | undefined;
+  }): Promise<Replays & { readonly hasMore: boolean }> {
+    if (state === undefined) {
+      const replays = await replayDeliveries(jobIds ?? [], (jobId) => this.replayCallback(jobId));
+      return { ...replays, hasMore: false };
+    }
+    const { records } = this.listDeliveries({ states: [state], limit: Number.POSITIVE_INFINITY });
+    const oldest = records.toReversed().slice(0, MAX_DELIVERIES);
+    const isStill = (record: JobRecord) => toDeliveryState(record) === state;
+    const replays = await replayDeliveries(
+      oldest.map(({ id }) => id),
+      async (jobId) => {
+        let isOurs = false;
+        const record = await this.#replay(jobId, (current) => {
+          isOurs = isStill(current);
+          return isOurs;
+        });
+        return isOurs ? record : undefined;
+      },
+    );
+    return { ...replays, hasMore: records.length > oldest.length };
+  }
+
+  async #replay(jobId: string, isWanted: (current: JobRecord) => boolean): Promise<JobRecord> {
     const { store, clock } = this.#parts;
     const record = await updateRecord(store, await this.#find(jobId), (current) => {
+      if (!isWanted(current)) return undefined;
       if (!current.hasWebhook) throw errors.nothingToReplay(jobId);
       if (current.webhookAuth === 'gone') throw errors.webhookAuthGone(jobId);
       const { attempts } = current.delivery;

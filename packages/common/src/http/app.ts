@@ -29,9 +29,11 @@ import { registerGetPage } from './routes/get-page.ts';
 import { type GetReadinessParts, registerGetReadiness } from './routes/get-readiness.ts';
 import { type GetVersionParts, registerGetVersion } from './routes/get-version.ts';
 import { createLogAsked } from './routes/job-log.ts';
+import { registerListDeliveries } from './routes/list-deliveries.ts';
 import type { PageFile } from './routes/page-files.ts';
 import { type PatchCallbacksParts, registerPatchCallbacks } from './routes/patch-callbacks.ts';
 import { registerReplayDeliveries } from './routes/replay-deliveries.ts';
+import { registerReplayMany } from './routes/replay-many.ts';
 import { registerSubmitJob, type SubmitJobParts } from './routes/submit-job.ts';
 import { TrainingResponses } from './routes/training-response.ts';
 
@@ -100,6 +102,8 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     registerSubmitJob(scope, { ...parts, responses, logAsked });
     registerGetJob(scope, { jobs, responses });
     registerGetDeliveries(scope, jobs);
+    registerListDeliveries(scope, jobs);
+    registerReplayMany(scope, jobs, logAsked);
     await scope.register(async (patching) =>
       registerPatchCallbacks(patching, { ...parts, logAsked }),
     );

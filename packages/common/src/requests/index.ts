@@ -5,6 +5,14 @@ export {
   CallbackSettingsSchema,
 } from './callback-patch.ts';
 export {
+  type DeliveryList,
+  DeliveryListSchema,
+  type DeliveryStateName,
+  type ReplayAnswer,
+  ReplayAnswerSchema,
+  type ReplayRequest,
+} from './delivery-list.ts';
+export {
   ExtraParametersSchema,
   type MockScript,
 } from './extra-parameters.ts';

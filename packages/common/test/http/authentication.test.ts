@@ -13,6 +13,7 @@ const ROUTES = [
   ['POST', '/train/x/cancel'],
   ['DELETE', '/train/x'],
   ['PATCH', '/train/x/callbacks'],
+  ['POST', '/deliveries/replay'],
   ['GET', '/train/x/deliveries'],
   ['POST', '/train/x/deliveries/replay'],
 ] as const;

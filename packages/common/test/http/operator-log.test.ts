@@ -4,6 +4,9 @@ import { createLogger } from '../../src/logger.ts';
 import { makeRequest, startTestService } from '../start-test-service.ts';
 import { startWebhookReceiver } from '../webhook-receiver.ts';
 
+/** As long as the test may take, which has the deadline. */
+const until = (check: () => void): Promise<void> =>
+  vi.waitFor(check, { timeout: 60_000, interval: 5 });
 const ENV = { TRAINER_API_TOKEN: 'one,two', TRAINER_TOKEN_NAMES: 'studio' };
 
 /** A service whose log is at hand, one object a line. */
@@ -19,22 +22,22 @@ async function startLogged(env: Record<string, string> = {}) {
   const service = await startTestService({ env: { ...ENV, ...env }, logger });
   const find = (msg: string, jobId?: string) =>
     lines.filter((line) => line.msg === msg && (jobId === undefined || line.job_id === jobId));
-  const until = (msg: string, jobId: string) =>
-    vi.waitFor(() => expect(find(msg, jobId)).toHaveLength(1));
+  const untilOne = (msg: string, jobId: string) =>
+    until(() => expect(find(msg, jobId)).toHaveLength(1));
   const ask = (method: string, path: string, token: string, body?: unknown) =>
     service.request(path, {
       ...{ method, headers: { 'x-trainer-token': token, 'x-request-id': `${method}-${token}` } },
       ...(body !== undefined && { body }),
     });
-  return { service, lines, find, until, ask };
+  return { service, find, untilOne, ask };
 }
 
 it('has one line for each thing that happens to a job, with who asked for it', async () => {
   const receiver = await startWebhookReceiver();
-  const { service, find, until, ask } = await startLogged();
+  const { service, find, untilOne, ask } = await startLogged();
   const callbacks = { webhook_url: `${receiver.url}?key=hidden`, auth_header: 'Bearer s3cret' };
   const { body } = await ask('POST', '/train', 'one', makeRequest({ job_id: 'ends', callbacks }));
-  await until('job ended', 'ends');
+  await untilOne('job ended', 'ends');
   await ask('POST', '/train', 'one', makeRequest({ job_id: 'ends', callbacks }));
   const job = { job_id: 'ends', backend_job_id: body.backend_job_id };
   const asked = { ...job, by: 'studio', request_id: 'POST-one' };
@@ -45,7 +48,7 @@ it('has one line for each thing that happens to a job, with who asked for it', a
   expect(find('job ended', 'ends')).toEqual([
     expect.objectContaining({ ...job, status: 'succeeded', reason: 'COMPLETED' }),
   ]);
-  await vi.waitFor(() =>
+  await until(() =>
     expect(find('callback sent', 'ends')).toContainEqual(
       expect.objectContaining({
         ...job,
@@ -66,22 +69,24 @@ it('has one line for each thing that happens to a job, with who asked for it', a
 
 it('tells who cancelled, once, and what was refused', async () => {
   const receiver = await startWebhookReceiver({ answers: 500 });
-  const { service, find, until, ask } = await startLogged({ TRAINER_MOCK_RUNNING_SECONDS: '600' });
+  const { service, find, untilOne, ask } = await startLogged({
+    TRAINER_MOCK_RUNNING_SECONDS: '600',
+  });
   const callbacks = { webhook_url: receiver.url };
   await ask('POST', '/train', 'one', makeRequest({ job_id: 'stopped', callbacks }));
   await ask('POST', '/train/stopped/cancel', 'two');
   await ask('POST', '/train/stopped/cancel', 'one');
   expect(find('job cancelled', 'stopped')).toEqual([expect.objectContaining({ by: 'token-2' })]);
   expect(find('job ended', 'stopped')).toEqual([]);
-  await vi.waitFor(() =>
+  await until(() =>
     expect(find('callback failed', 'stopped')).toContainEqual(
       expect.objectContaining({ event: 'final', status: 500 }),
     ),
   );
   await ask('PATCH', '/train/stopped/callbacks', 'one', { webhook_url: 'https://x.example.com' });
-  await until('callbacks changed', 'stopped');
+  await untilOne('callbacks changed', 'stopped');
   await ask('POST', '/train/stopped/deliveries/replay', 'one');
-  await until('callback replayed', 'stopped');
+  await untilOne('callback replayed', 'stopped');
   await ask('POST', '/train', 'one', makeRequest({ job_id: 'refused', datasets: [] }));
   const refused = { job_id: 'refused', code: 'INVALID_REQUEST', request_id: 'POST-one' };
   expect(find('request refused', 'refused')).toEqual([expect.objectContaining(refused)]);

@@ -1,5 +1,6 @@
 import type { CallbackSettings } from '../../requests/callback-patch.ts';
 import type { DeliveriesResponse } from '../../requests/deliveries.ts';
+import type { DeliveryList, ReplayAnswer } from '../../requests/delivery-list.ts';
 import type { TrainingRequestInput } from '../../requests/training-request.ts';
 import type { CallbackEvent, TrainingResponse } from '../../requests/training-response.ts';
 import type { VersionAnswer } from '../../requests/version.ts';
@@ -169,6 +170,47 @@ export const EXAMPLE_DELIVERIES = {
     },
   },
 } satisfies Record<string, { summary: string; value: DeliveriesResponse }>;
+
+export const EXAMPLE_DELIVERY_LISTS = {
+  expired: {
+    summary: 'One that was given up, and another page',
+    value: {
+      data: [
+        {
+          ...JOB,
+          state: 'expired',
+          origin: 'https://studio.example.com',
+          attempt_count: 17,
+          last_status: 503,
+          last_error: 'The webhook answered 503.',
+          next_attempt_at: null,
+          replayed_at: null,
+          ended_at: ENDED,
+        },
+      ],
+      has_more: true,
+      next_cursor: 'WzE3OTU1MjUzMzEwMDAsIm1ldGEtdW5pcXVlIiwiZXhwaXJlZCJd',
+      counts: { pending: 0, delivered: 40, gone: 0, expired: 2 },
+    },
+  },
+} satisfies Record<string, { summary: string; value: DeliveryList }>;
+
+export const EXAMPLE_REPLAYS = {
+  some: {
+    summary: 'One is sent again, one cannot be',
+    value: {
+      replayed: [JOB.job_id],
+      refused: [
+        {
+          job_id: 'without-webhook',
+          code: 'REPLAY_REFUSED',
+          detail: 'Job without-webhook names no webhook, so there is nothing to send again.',
+        },
+      ],
+      has_more: false,
+    },
+  },
+} satisfies Record<string, { summary: string; value: ReplayAnswer }>;
 
 export const EXAMPLE_CALLBACK_SETTINGS = {
   changed: {

@@ -6,6 +6,8 @@ import { allowedValues, exampleRequests } from './describe-services.ts';
 import {
   EXAMPLE_CALLBACK_SETTINGS,
   EXAMPLE_DELIVERIES,
+  EXAMPLE_DELIVERY_LISTS,
+  EXAMPLE_REPLAYS,
   EXAMPLE_RESPONSES,
   EXAMPLE_VERSIONS,
 } from './examples.ts';
@@ -65,6 +67,8 @@ const EXAMPLES: Record<string, Record<string, unknown>> = {
   getJob: { running: EXAMPLE_RESPONSES.running },
   cancelJob: { cancelled: EXAMPLE_RESPONSES.cancelled },
   getDeliveries: EXAMPLE_DELIVERIES,
+  listDeliveries: EXAMPLE_DELIVERY_LISTS,
+  replayManyDeliveries: EXAMPLE_REPLAYS,
   patchCallbacks: EXAMPLE_CALLBACK_SETTINGS,
   getVersion: EXAMPLE_VERSIONS,
   replayDeliveries: EXAMPLE_DELIVERIES,

@@ -1,0 +1,84 @@
+import { errors } from '../errors.ts';
+import { isTerminal, type JobRecord } from '../jobs/job.ts';
+import { DELIVERY_STATES, type DeliveryStateName } from '../requests/delivery-list.ts';
+
+export interface DeliveryFilter {
+  /** All of them when not given. */
+  readonly states?: readonly DeliveryStateName[] | undefined;
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+export interface DeliveryPage {
+  readonly records: readonly JobRecord[];
+  readonly nextCursor: string | undefined;
+  readonly counts: Record<DeliveryStateName, number>;
+}
+
+/** What became of the final callback of a job; undefined where there is none to speak of yet. */
+export function toDeliveryState({ state, delivery }: JobRecord): DeliveryStateName | undefined {
+  const { settled } = delivery;
+  if (settled === 'unwanted') return undefined;
+  return settled ?? (isTerminal(state.status) ? 'pending' : undefined);
+}
+
+/**
+ * One page of the final callbacks, those that ended last first. What changes between two pages moves
+ * no other one; a cursor is good for the filter that it was made with.
+ * @throws TrainerError INVALID_REQUEST for any other cursor
+ */
+export function listDeliveries(
+  records: Iterable<JobRecord>,
+  { states = DELIVERY_STATES, limit, cursor }: DeliveryFilter,
+): DeliveryPage {
+  const filter = states.toSorted().join();
+  const after = cursor === undefined ? undefined : parseCursor(cursor, filter);
+  const counts = { pending: 0, delivered: 0, gone: 0, expired: 0 };
+  const found: JobRecord[] = [];
+  for (const record of records) {
+    const state = toDeliveryState(record);
+    if (state === undefined) continue;
+    counts[state] += 1;
+    if (!states.includes(state)) continue;
+    if (after === undefined || compare(after, toPlace(record)) < 0) found.push(record);
+  }
+  found.sort((one, other) => compare(toPlace(one), toPlace(other)));
+  const page = found.slice(0, limit);
+  const last = page.at(-1);
+  const nextCursor =
+    last === undefined || found.length <= limit ? undefined : writeCursor(toPlace(last), filter);
+  return { records: page, nextCursor, counts };
+}
+
+/** Where a record stands in the list. */
+interface Place {
+  readonly atMs: number;
+  readonly name: string;
+}
+
+function toPlace({ state, name }: JobRecord): Place {
+  return { atMs: state.endedAtMs ?? state.observedAtMs, name };
+}
+
+function compare(one: Place, other: Place): number {
+  if (one.atMs !== other.atMs) return other.atMs - one.atMs;
+  return one.name < other.name ? -1 : Number(one.name > other.name);
+}
+
+function writeCursor({ atMs, name }: Place, filter: string): string {
+  return Buffer.from(JSON.stringify([atMs, name, filter])).toString('base64url');
+}
+
+function parseCursor(cursor: string, wantedFilter: string): Place {
+  try {
+    const [atMs, name, filter] = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    if (Number.isFinite(atMs) && typeof name === 'string' && filter === wantedFilter) {
+      return { atMs, name };
+    }
+  } catch {
+    // Said below.
+  }
+  throw errors.invalid([
+    { path: 'cursor', message: 'cursor must be next_cursor of an answer to the same query.' },
+  ]);
+}

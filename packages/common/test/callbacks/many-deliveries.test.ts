@@ -1,0 +1,129 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { type StartedJobs, startJobs } from '../start-jobs.ts';
+import { makeRequest, startTestService, type TestService } from '../start-test-service.ts';
+import { startWebhookReceiver, type WebhookReceiver } from '../webhook-receiver.ts';
+
+let service: TestService;
+let receiver: WebhookReceiver;
+beforeEach(async () => {
+  receiver = await startWebhookReceiver({ answers: 404 });
+  service = await startTestService();
+});
+afterEach(async () => {
+  await service.close();
+  await receiver.close();
+});
+
+/** As long as the test may take, which has the deadline. */
+const until = <T>(check: () => Promise<T>): Promise<T> =>
+  vi.waitFor(check, { timeout: 60_000, interval: 5 });
+const list = (query = '') => service.request(`/deliveries${query}`);
+const replay = (body: unknown) => service.post('/deliveries/replay', body);
+
+async function submitEnded(job_id: string, callbacks?: object) {
+  await service.post('/train', makeRequest({ job_id, ...(callbacks && { callbacks }) }));
+  await service.getUntil(job_id, ({ status }) => status === 'succeeded');
+}
+const untilListed = (query: string, jobIds: readonly string[]) =>
+  until(async () => {
+    const { body } = await list(query);
+    expect(body.data.map(({ job_id }: { job_id: string }) => job_id)).toEqual(jobIds);
+    return body;
+  });
+
+it('lists what is due, and sends it again once the receiver is well', async () => {
+  await submitEnded('without');
+  await submitEnded('first', { webhook_url: `${receiver.url}?key=hidden` });
+  await submitEnded('second', { webhook_url: receiver.url });
+  await until(async () => {
+    const { body } = await list('?state=pending');
+    expect(body.data.map((row: { attempt_count: number }) => row.attempt_count)).toEqual([
+      expect.toSatisfy((count: number) => count > 0),
+      expect.toSatisfy((count: number) => count > 0),
+    ]);
+  });
+  const { body, text } = await list('?state=pending&limit=1');
+  expect(body).toMatchObject({
+    data: [
+      {
+        ...{ job_id: 'second', state: 'pending', origin: new URL(receiver.url).origin },
+        ...{ last_status: 404, last_error: expect.any(String), ended_at: expect.any(String) },
+      },
+    ],
+    has_more: true,
+    counts: { pending: 2, delivered: 0, gone: 0, expired: 0 },
+  });
+  expect(text).not.toContain('hidden');
+  const next = await list(`?state=pending&limit=1&cursor=${body.next_cursor}`);
+  expect(next.body).toMatchObject({
+    data: [{ job_id: 'first' }],
+    has_more: false,
+    next_cursor: null,
+  });
+
+  receiver.respondWith(200);
+  const replayed = await replay({ state: 'pending' });
+  expect(replayed.status).toBe(202);
+  expect(replayed.body).toMatchObject({ refused: [], has_more: false });
+  expect(replayed.body.replayed.toSorted()).toEqual(['first', 'second']);
+  await untilListed('?state=delivered&state=gone', ['second', 'first']);
+  expect((await replay({ state: 'pending' })).body.replayed).toEqual([]);
+});
+
+it('says which of some jobs cannot be replayed, and replays the others once', async () => {
+  receiver.respondWith(200);
+  await submitEnded('told', { webhook_url: receiver.url });
+  await untilListed('?state=delivered', ['told']);
+  await submitEnded('without');
+  const { body } = await replay({ job_ids: ['told', 'nobody', 'without', 'told'] });
+  expect(body.replayed).toEqual(['told']);
+  const codes = Object.fromEntries(
+    body.refused.map(({ job_id, code }: { job_id: string; code: string }) => [job_id, code]),
+  );
+  expect(codes).toEqual({ nobody: 'JOB_NOT_FOUND', without: 'REPLAY_REFUSED' });
+});
+
+it.each([
+  ['neither state nor jobs', {}],
+  ['both', { state: 'pending', job_ids: ['a'] }],
+  ['no job', { job_ids: [] }],
+  ['too many', { job_ids: Array.from({ length: 1001 }, (_, n) => `job-${n}`) }],
+  ['an impossible id', { job_ids: ['a b'] }],
+  ['an unknown state', { state: 'unwanted' }],
+  ['an unknown field', { state: 'pending', limit: 5000 }],
+])('refuses to replay %s', async (_, body) => {
+  const answer = await replay(body);
+  expect([answer.status, answer.body.code]).toEqual([400, 'INVALID_REQUEST']);
+});
+
+it.each(['?state=lost', '?limit=0', '?limit=1001', '?limit=x', '?cursor=x'])(
+  'refuses %s',
+  async (query) => {
+    expect((await list(query)).status).toBe(400);
+  },
+);
+
+it('replays at most a thousand of a state, the oldest, and none that has left it meanwhile', async () => {
+  const jobs: StartedJobs = startJobs({ maxJobs: 2000 });
+  for (let n = 0; n < 1002; n += 1) {
+    const callbacks = { webhook_url: 'https://hooks.example.com/x' };
+    await jobs.submit({ job_id: `job-${n}`, callbacks });
+    await jobs.clock.advance(1);
+    await jobs.jobs.cancel(`job-${n}`);
+  }
+  await jobs.jobs.close();
+  const find = (id: string) => [...jobs.store.list()].find((record) => record.id === id);
+  const [first, second] = [find('job-0'), find('job-1')];
+  if (first === undefined || second === undefined) throw new Error('they are gone');
+  const update = jobs.store.update.bind(jobs.store);
+  vi.spyOn(jobs.store, 'update').mockImplementationOnce(async (record) => {
+    // Delivered in the very moment in which its replay is written.
+    await update(record, { delivery: { ...record.delivery, settled: 'delivered' } });
+    return undefined;
+  });
+  const { replayed, refused, hasMore } = await jobs.jobs.replayCallbacks({ state: 'pending' });
+  expect([replayed.length, refused, hasMore]).toEqual([999, [], true]);
+  expect(find('job-0')?.delivery.settled).toBe('delivered');
+  expect(find('job-1')?.delivery.replayedAtMs).toBe(jobs.clock.now());
+  expect(find('job-1001')?.delivery.replayedAtMs).toBeUndefined();
+});

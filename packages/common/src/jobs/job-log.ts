@@ -8,12 +8,15 @@ export function toLogged({ id, name }: JobIdentity): Record<string, string> {
   return { job_id: id, backend_job_id: name };
 }
 
-/** Writes a line where a change of a record is the start or the end of its job. */
+/** Writes a line for the start and for the end of a job that a change of its record tells. */
 export function logProgress(logger: Logger, before: JobRecord, after: JobRecord): void {
   const { status, reason, startedAtMs } = after.state;
-  const line = { ...toLogged(after), status, reason };
-  if (isTerminal(status) && !isTerminal(before.state.status)) logger.info(line, 'job ended');
-  else if (startedAtMs !== undefined && before.state.startedAtMs === undefined) {
-    logger.info(line, 'job started');
+  const job = toLogged(after);
+  // One that ran for a moment only may never have been seen to.
+  if (startedAtMs !== undefined && before.state.startedAtMs === undefined) {
+    logger.info({ ...job, started_at: new Date(startedAtMs).toISOString() }, 'job started');
+  }
+  if (isTerminal(status) && !isTerminal(before.state.status)) {
+    logger.info({ ...job, status, reason }, 'job ended');
   }
 }

@@ -43,7 +43,7 @@ it('has one line for each thing that happens to a job, with who asked for it', a
   const asked = { ...job, by: 'studio', request_id: 'POST-one' };
   expect(find('job accepted', 'ends')).toEqual([expect.objectContaining(asked)]);
   expect(find('job started', 'ends')).toEqual([
-    expect.objectContaining({ ...job, status: 'running' }),
+    expect.objectContaining({ ...job, started_at: expect.any(String) }),
   ]);
   expect(find('job ended', 'ends')).toEqual([
     expect.objectContaining({ ...job, status: 'succeeded', reason: 'COMPLETED' }),

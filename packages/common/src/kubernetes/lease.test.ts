@@ -58,17 +58,18 @@ class OneLease implements Pick<ApiClient, 'call'> {
 
 function setUp(lease = new OneLease(), clock = new FakeClock(), identity = 'one') {
   const told: boolean[] = [];
+  const lines: string[] = [];
   lease.clock = clock;
   const leadership = new LeaseLeadership({
     client: lease as unknown as ApiClient,
     clock,
-    logger: pino({ level: 'silent' }),
+    logger: pino({}, { write: (line: string) => lines.push(JSON.parse(line).msg) }),
     backend: 'meta',
     namespace: 'jobs',
     identity,
   });
   leadership.watch((isLeader) => told.push(isLeader));
-  return { lease, clock, leadership, told };
+  return { lease, clock, leadership, told, lines };
 }
 
 describe('LeaseLeadership', () => {
@@ -103,6 +104,34 @@ describe('LeaseLeadership', () => {
     expect(leadership.isLeader()).toBe(true);
     expect(leadership.nextSequence()).toBeGreaterThan(before);
     await leadership.close();
+  });
+
+  it('tells once that nobody leads, after half a minute, and that somebody does again', async () => {
+    const { lease, clock, leadership, lines } = setUp();
+    await leadership.open();
+    lease.trouble = 'no answer';
+    await clock.advance(13_000 + 29_000);
+    const unled = 'nobody leads, as far as this replica can see';
+    expect(lines).not.toContain(unled);
+    await clock.advance(60_000);
+    expect(lines.filter((line) => line === unled)).toHaveLength(1);
+    lease.trouble = 'none';
+    await clock.advance(2000);
+    expect(lines.slice(-2)).toEqual(['leading', 'somebody leads again']);
+    await leadership.close();
+  });
+
+  it('says nothing of the kind while another leads, or while leaders change', async () => {
+    const first = setUp();
+    await first.leadership.open();
+    const second = setUp(first.lease, first.clock, 'two');
+    await second.leadership.open();
+    await first.clock.advance(120_000);
+    await first.leadership.close();
+    await first.clock.advance(120_000);
+    expect(second.leadership.isLeader()).toBe(true);
+    expect(second.lines).toEqual(['leading']);
+    await second.leadership.close();
   });
 
   it('goes on leading while every call takes four seconds', async () => {

@@ -20,6 +20,7 @@ import {
 } from './lease-state.ts';
 import { isOutage } from './outage.ts';
 import { pause } from './pause.ts';
+import { UnledLog } from './unled-log.ts';
 
 export interface LeaseParts {
   readonly client: ApiClient;
@@ -48,6 +49,7 @@ export class LeaseLeadership implements Leadership {
   readonly #collection: string;
   readonly #name: string;
   readonly #changes = new Emitter<boolean>();
+  readonly #unledLog: UnledLog;
   #lease: Lease | undefined;
   #sighting: Sighting | undefined;
   readonly #sequence: Sequence;
@@ -60,6 +62,7 @@ export class LeaseLeadership implements Leadership {
 
   constructor(parts: LeaseParts) {
     this.#parts = parts;
+    this.#unledLog = new UnledLog(parts.logger);
     this.#sequence = new Sequence(parts.clock);
     this.#identity = parts.identity ?? `${hostname()}_${randomUUID()}`;
     this.#collection = `/apis/coordination.k8s.io/v1/namespaces/${parts.namespace}/leases`;
@@ -106,6 +109,9 @@ export class LeaseLeadership implements Leadership {
           hasFailed = true;
         }
       }
+      const nowMs = this.#parts.clock.monotonic();
+      const isLed = this.isLeader() || nowMs < (this.#sighting?.expiresAtMs ?? 0);
+      this.#unledLog.note(isLed, this.#name, nowMs);
       attempted();
       await this.#pause(signal);
     }

@@ -10,6 +10,7 @@ export default defineConfig({
       '**/*.cluster.test.ts',
       '**/*.tools.test.ts',
       '**/*.training.test.ts',
+      '**/*.e2e.test.ts',
     ],
     // Threads cannot receive signals, which the tests of starting and closing send.
     pool: 'forks',

@@ -61,8 +61,13 @@ func runContainer(specFile, errorFile string) error {
 // become turns this process, which has mount and PID namespaces of its own, into the container's first
 // process. What keeps it from that is written to errorFile.
 func become(specFile, errorFile string) {
-	if err := enter(specFile); err != nil {
-		_ = os.WriteFile(errorFile, []byte(err.Error()), 0o600)
+	// Opened while it can still be found; a program that is started does not inherit it.
+	complaint, err := os.Create(errorFile)
+	if err == nil {
+		err = enter(specFile)
+	}
+	if err != nil {
+		_, _ = complaint.WriteString(err.Error())
 		os.Exit(startFailed)
 	}
 }

@@ -45,8 +45,8 @@ export class ContainerProcess {
     this.ended = once(outer, 'close').then(async ([code, signal]) => {
       log.end();
       const exitCode: number = code ?? 128 + constants.signals[signal as NodeJS.Signals];
-      const startError = await readFile(errorFile, 'utf8').catch(() => undefined);
-      return { exitCode, ...(startError !== undefined && { startError }) };
+      const startError = await readFile(errorFile, 'utf8').catch(() => '');
+      return { exitCode, ...(startError !== '' && { startError }) };
     });
   }
 

@@ -7,7 +7,7 @@ import type { Lease } from './lease-state.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 
-type Trouble = 'none' | 'no answer' | 'done without answer' | 'hang';
+type Trouble = 'none' | 'forbidden' | 'no answer' | 'done without answer' | 'hang';
 
 /** One Lease with the API server's rules for versions; the cluster tests prove those. */
 class OneLease implements Pick<ApiClient, 'call'> {
@@ -27,6 +27,8 @@ class OneLease implements Pick<ApiClient, 'call'> {
       await new Promise<void>((resolve) => this.clock.schedule(takesMs, resolve));
       if (this.latencyMs > timeoutMs) throw new ApiError('no answer in time', {});
     }
+    if (this.trouble === 'forbidden')
+      throw new ApiError('no', { status: 403, reason: 'Forbidden' });
     if (this.trouble === 'no answer') throw new ApiError('no answer', {});
     if (this.trouble === 'hang') {
       await new Promise<void>((resolve, reject) => {
@@ -109,7 +111,7 @@ describe('LeaseLeadership', () => {
   it('tells once that nobody leads, after half a minute, and that somebody does again', async () => {
     const { lease, clock, leadership, lines } = setUp();
     await leadership.open();
-    lease.trouble = 'no answer';
+    lease.trouble = 'forbidden';
     await clock.advance(13_000 + 29_000);
     const unled = 'nobody leads, as far as this replica can see';
     expect(lines).not.toContain(unled);

@@ -98,24 +98,30 @@ export class LeaseLeadership implements Leadership {
   async #compete(signal: AbortSignal, attempted: () => void): Promise<void> {
     let hasFailed = false;
     while (!signal.aborted) {
+      let isOut = false;
       try {
         await this.#attempt(signal);
         hasFailed = false;
       } catch (error) {
         if (signal.aborted) break;
-        const isToldAsOutage = error instanceof ApiError && isOutage(error);
-        if (!hasFailed && !isToldAsOutage) {
+        isOut = error instanceof ApiError && isOutage(error);
+        if (!hasFailed && !isOut) {
           this.#warn(error, 'lease could not be read or renewed, retrying');
           hasFailed = true;
         }
       }
-      const nowMs = this.#parts.clock.monotonic();
-      const isLed = this.isLeader() || nowMs < (this.#sighting?.expiresAtMs ?? 0);
-      this.#unledLog.note(isLed, this.#name, nowMs);
+      if (!isOut) this.#noteWhoLeads();
       attempted();
       await this.#pause(signal);
     }
     attempted();
+  }
+
+  /** While the API server is away nobody can know, and that is told once, for all who call it. */
+  #noteWhoLeads(): void {
+    const nowMs = this.#parts.clock.monotonic();
+    const isLed = this.isLeader() || nowMs < (this.#sighting?.expiresAtMs ?? 0);
+    this.#unledLog.note(isLed, this.#name, nowMs);
   }
 
   async #attempt(signal: AbortSignal): Promise<void> {

@@ -72,6 +72,28 @@ it('reads YAML from standard input, waits at once and prints JSON', async () => 
   expect(JSON.parse(stdout)).toMatchObject({ job_id: 'from-yaml', status: 'succeeded' });
 });
 
+it('draws a metric over the steps, and prints the newest value of each', async () => {
+  const { env, submit } = await startService();
+  await submit({ extra_parameters: { mock: { submitted_seconds: 0, running_seconds: 0.01 } } });
+  await run(['wait', 'job-1'], { env });
+  const { code, stdout } = await run(['metrics', 'job-1'], { env });
+  expect(code).toBe(0);
+  const lines = stdout.split('\n');
+  expect(lines[0]).toBe('loss, to step 200 of 200');
+  expect(lines[1]).toMatch(/^ +2\.458 \|\*/);
+  expect(lines[12]).toMatch(/^ +0\.4385 \| .*\*$/);
+  expect(lines[14]).toMatch(/^ +1 +200$/);
+  expect(lines.every(({ length }) => length <= 80)).toBe(true);
+  expect(stdout).toMatch(/^loss +0\.4385\neval_loss +0\.4736\n/m);
+  const other = await run(['metrics', 'job-1', 'grad_norm'], { env });
+  expect(other.stdout).toMatch(/^grad_norm, to step/);
+  expect((await run(['metrics', 'job-1', 'no'], { env })).stdout).toMatch(/^There is no no\./);
+  const json = await run(['metrics', 'job-1', 'loss', '--json'], { env });
+  expect(Object.keys(JSON.parse(json.stdout).series)).toEqual(['loss']);
+  await submit({ job_id: 'job-2', extra_parameters: { mock: { submitted_seconds: 1000 } } });
+  expect((await run(['metrics', 'job-2'], { env })).stdout).toBe('Nothing was measured yet.\n');
+});
+
 it('draws a bar on a terminal, and prints lines elsewhere', async () => {
   const { env, submit } = await startService();
   await submit();
@@ -170,6 +192,7 @@ it.each<[string, string[], string?]>([
   ['no file of callbacks', ['callbacks', 'a']],
   ['force where it means nothing', ['cancel', 'a', '--force']],
   ['an id where none is needed', ['version', 'a']],
+  ['two metrics', ['metrics', 'a', 'loss', 'b']],
   ['an unknown option', ['status', 'a', '--force']],
   ['no time', ['wait', 'a', '--timeout', 'soon']],
   ['a file that is not there', ['submit', '/nowhere/request.json']],

@@ -82,6 +82,19 @@ it('cancels a job', async () => {
   expect((await waiting).status).toBe('cancelled');
 });
 
+it('shows what a job measured, cut as asked', async () => {
+  const { client } = await startService();
+  const mock = { submitted_seconds: 0, running_seconds: 0.01 };
+  await client.submit(makeRequest({ extra_parameters: { mock } }) as never);
+  await client.wait('job-1');
+  const options = { names: ['loss', 'eval_loss'], fromStep: 100, maxPoints: 10 };
+  const { series, downsampled } = await client.metrics('job-1', options);
+  expect(Object.keys(series)).toEqual(options.names);
+  expect(series.eval_loss?.step).toEqual([100, 120, 140, 160, 180, 200]);
+  expect(series.loss?.step.length).toBeLessThanOrEqual(10);
+  expect(downsampled).toBe('minmax');
+});
+
 it('shows and repeats deliveries', async () => {
   const { client } = await startService();
   await client.submit(REQUEST);

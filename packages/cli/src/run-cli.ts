@@ -5,6 +5,7 @@ import type { CliContext } from './cli-context.ts';
 import { listDeliveries, replayDeliveries } from './deliveries.ts';
 import { createProgressBar } from './progress-bar.ts';
 import { readRequest } from './read-request.ts';
+import { showMetrics } from './show-metrics.ts';
 import { showVersion } from './show-version.ts';
 import { printable, toTable } from './table.ts';
 import { EXIT, USAGE, UsageError } from './usage.ts';
@@ -68,8 +69,9 @@ function parseCommand(argv: readonly string[]) {
     if (!help && needsSubject && subject === undefined) {
       throw new UsageError(`${command} needs a file or an id: trainer --help tells more.`);
     }
-    const [file, ...more] = command === 'callbacks' ? rest : [undefined, ...rest];
-    if (!help && command === 'callbacks' && file === undefined) {
+    const takesSecond = command === 'callbacks' || command === 'metrics';
+    const [second, ...more] = takesSecond ? rest : [undefined, ...rest];
+    if (!help && command === 'callbacks' && second === undefined) {
       throw new UsageError('callbacks needs an id and a file: trainer --help tells more.');
     }
     const [extra] = needsSubject ? more : positionals.slice(1);
@@ -80,7 +82,7 @@ function parseCommand(argv: readonly string[]) {
     if (values.force && command !== 'forget') {
       throw new UsageError('--force goes with forget only: trainer --help tells more.');
     }
-    return { ...values, help, command, subject: subject ?? '', file: file ?? '' };
+    return { ...values, help, command, subject: subject ?? '', second };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError((error as Error).message);
@@ -105,7 +107,7 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
       print(await createClient(env).cancel(subject, { signal }), args, context);
       return EXIT.ok;
     case 'callbacks':
-      await changeCallbacks(createClient(env), args, context);
+      await changeCallbacks(createClient(env), { ...args, file: args.second ?? '' }, context);
       return EXIT.ok;
     case 'deliveries':
       await listDeliveries(createClient(env), args, context);
@@ -116,6 +118,9 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
     }
     case 'forget':
       await createClient(env).forget(subject, { force: args.force, signal });
+      return EXIT.ok;
+    case 'metrics':
+      await showMetrics(createClient(env), { ...args, jobId: subject, name: args.second }, context);
       return EXIT.ok;
     case 'wait':
       return wait(createClient(env), subject, args, context);

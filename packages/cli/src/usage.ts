@@ -15,6 +15,7 @@ export const USAGE = `trainer: submits, watches and cancels training jobs
   trainer submit FILE [--wait]   submits the request in a JSON or YAML file
   trainer status ID              shows a job
   trainer wait ID                waits until a job has ended, with a progress bar
+  trainer metrics ID [NAME]      draws a metric over the steps, loss by default
   trainer cancel ID              asks for the end of a job
   trainer deliveries             lists the final callbacks of all jobs
   trainer replay ID              sends the newest callback of a job again

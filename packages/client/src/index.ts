@@ -8,6 +8,7 @@ export {
   isEnded,
   type Job,
   type JobEvent,
+  type Metrics,
   type OrLater,
   type ProblemDocument,
   type ReplayAnswer,
@@ -21,6 +22,7 @@ export {
 } from './trainer-api-error.ts';
 export {
   type CallOptions,
+  type MetricsOptions,
   type Submitted,
   TrainerClient,
   type TrainerClientOptions,

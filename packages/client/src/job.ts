@@ -5,6 +5,7 @@ import type {
   DeliveryList as DeliveryListAnswer,
   DeliveryStateName,
   JobStatus,
+  MetricsResponse,
   Problem,
   ReplayAnswer as ReplayAnswerBody,
   TrainingRequestInput,
@@ -30,6 +31,9 @@ export type Job = WithLaterFields<
 export type JobEvent = WithLaterFields<
   Omit<CallbackEvent, 'status'> & { readonly status: OrLater<JobStatus> }
 >;
+
+/** What a job measured while it trained. */
+export type Metrics = WithLaterFields<MetricsResponse>;
 
 /** How the final callback of a job fares. */
 export interface Deliveries {

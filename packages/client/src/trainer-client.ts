@@ -7,6 +7,7 @@ import {
   type DeliveryState,
   isEnded,
   type Job,
+  type Metrics,
   type ReplayAnswer,
   type TrainingRequest,
   type Version,
@@ -33,6 +34,14 @@ export interface TrainerClientOptions {
 export interface CallOptions {
   /** Aborts the call, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+}
+
+export interface MetricsOptions extends CallOptions {
+  /** Only these, such as `loss`; all by default. */
+  readonly names?: readonly string[];
+  readonly fromStep?: number;
+  /** Of each series; 500 by default, 512 at most. */
+  readonly maxPoints?: number;
 }
 
 export interface WaitOptions extends CallOptions {
@@ -146,6 +155,17 @@ export class TrainerClient {
     const body = JSON.stringify(patch);
     return (await this.#call('PATCH', path, { ...options, body }))
       .body as unknown as CallbackSettings;
+  }
+
+  /** What a job measured while it trained; no series where nothing was. */
+  async metrics(jobId: string, options: MetricsOptions = {}): Promise<Metrics> {
+    const { names = [], fromStep, maxPoints, ...call } = options;
+    const query = new URLSearchParams();
+    for (const name of names) query.append('name', name);
+    if (fromStep !== undefined) query.set('from_step', String(fromStep));
+    if (maxPoints !== undefined) query.set('max_points', String(maxPoints));
+    const { body } = await this.#call('GET', `${toPath(jobId)}/metrics?${query}`, call);
+    return body as unknown as Metrics;
   }
 
   /** How the final callback of a job fares. */

@@ -24,6 +24,7 @@ import { registerForgetJob } from './routes/forget-job.ts';
 import { registerGetDeliveries } from './routes/get-deliveries.ts';
 import { registerGetHealth } from './routes/get-health.ts';
 import { registerGetJob } from './routes/get-job.ts';
+import { type GetJobMetricsParts, registerGetJobMetrics } from './routes/get-job-metrics.ts';
 import { registerGetMetrics } from './routes/get-metrics.ts';
 import { registerGetPage } from './routes/get-page.ts';
 import { type GetReadinessParts, registerGetReadiness } from './routes/get-readiness.ts';
@@ -41,7 +42,8 @@ export interface AppParts
   extends Omit<SubmitJobParts, 'responses' | 'logAsked'>,
     GetReadinessParts,
     PatchCallbacksParts,
-    GetVersionParts {
+    GetVersionParts,
+    GetJobMetricsParts {
   readonly config: Config;
   readonly tokens: Tokens;
   readonly logger: FastifyBaseLogger;
@@ -101,6 +103,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     const logAsked = createLogAsked(tokens);
     registerSubmitJob(scope, { ...parts, responses, logAsked });
     registerGetJob(scope, { jobs, responses });
+    registerGetJobMetrics(scope, parts);
     registerGetDeliveries(scope, jobs);
     registerListDeliveries(scope, jobs);
     registerReplayMany(scope, jobs, logAsked);

@@ -1,5 +1,6 @@
 /**
  * What is kept of a job beside its record, each as JSON without credentials; only who asks for one
- * reads it. `result` is the whole of what `JobRecord.result` is the small form of.
+ * reads it. `result` is the whole of what `JobRecord.result` is the small form of, `metrics` a
+ * curve of few points.
  */
-export type Attachment = 'result';
+export type Attachment = 'result' | 'metrics';

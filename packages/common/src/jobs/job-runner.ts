@@ -1,5 +1,6 @@
 import type { JobRecord, JsonObject } from './job.ts';
 import type { Secrets } from './job-environment.ts';
+import type { JobMetrics } from './job-metrics.ts';
 import type { JobSpec } from './job-spec.ts';
 import type { Observation } from './observation.ts';
 
@@ -53,6 +54,8 @@ export interface JobRunner {
   getCached(name: string): Observation | undefined;
   /** The run as it stands right now. */
   observe(name: string): Promise<Observation>;
+  /** What a run measured, where its runner knows that and not its training's reports alone. */
+  readMetrics?(record: JobRecord): JobMetrics | undefined;
   /** Calls `listener` with the name of every run that changes; returns how to stop that. */
   watch(listener: (name: string) => void): () => void;
 }

@@ -1,5 +1,7 @@
+import type { JobMetrics } from '../jobs/job-metrics.ts';
 import type { Report } from '../requests/report.ts';
 import type { Progress } from '../requests/training-response.ts';
+import { SeriesBuffer } from './series-buffer.ts';
 
 /** Of one job, over its life. */
 const MAX_METRICS = 256;
@@ -9,19 +11,16 @@ const METRIC_NAME = /^[a-z0-9_./-]{1,64}$/;
 /** What a replica without any metrics asks for again: enough for those measured now and then. */
 const RESENT_STEPS = 100;
 
-interface Measured {
-  readonly step: number;
-  readonly value: number;
-}
-
-/** The numbers that one job's training reported last; the rest of it is the record's. */
+/** The numbers that one job's training has reported; the rest of it is the record's. */
 export class LiveReport {
   #attempt: number;
   #step: number | undefined;
+  #maxSteps: number | undefined;
   #percentage: number | undefined;
   #remainingSeconds: number | undefined;
   #knownUpTo = 0;
-  readonly #metrics = new Map<string, Measured>();
+  readonly #metrics = new Map<string, SeriesBuffer>();
+  #measuredCount = 0;
 
   constructor(attempt: number) {
     this.#attempt = attempt;
@@ -31,13 +30,28 @@ export class LiveReport {
     return this.#attempt;
   }
 
+  /** How many values were taken so far; grows with each report that has some. */
+  get measuredCount(): number {
+    return this.#measuredCount;
+  }
+
+  /** How many points of all metrics are held. */
+  get pointCount(): number {
+    let count = 0;
+    for (const { length } of this.#metrics.values()) count += length;
+    return count;
+  }
+
   /** Takes what a report of this attempt or a later one says; of an ended job its metrics alone. */
-  note(report: Report, isEnded: boolean): void {
+  note(report: Report, isEnded: boolean, nowMs: number): void {
     if (report.attempt > this.#attempt) this.#begin(report.attempt);
-    for (const { step, values } of report.metrics) {
+    for (const { step, time, values } of report.metrics) {
       this.#knownUpTo = Math.max(this.#knownUpTo, step ?? 0);
-      for (const [name, value] of Object.entries(values)) this.#measure(name, step ?? 0, value);
+      for (const [name, value] of Object.entries(values)) {
+        this.#measure(name)?.add(step ?? 0, time ?? nowMs / 1000, value);
+      }
     }
+    this.#maxSteps = report.max_steps ?? this.#maxSteps;
     if (isEnded) return;
     this.#step = report.step ?? this.#step;
     this.#percentage = report.percentage ?? this.#percentage;
@@ -59,7 +73,9 @@ export class LiveReport {
     if (this.#step === undefined && this.#percentage === undefined && this.#metrics.size === 0) {
       return undefined;
     }
-    const metrics = [...this.#metrics].map(([name, { value }]) => [name, value] as const);
+    const metrics = [...this.#metrics].flatMap(([name, { latest }]) => {
+      return latest === undefined ? [] : [[name, latest] as const];
+    });
     const step = this.#step === undefined ? [] : [['step', this.#step] as const];
     return {
       percentage: this.#percentage ?? null,
@@ -68,19 +84,45 @@ export class LiveReport {
     };
   }
 
+  /** Undefined while nothing was measured. */
+  toMetrics(): JobMetrics | undefined {
+    if (this.#metrics.size === 0) return undefined;
+    const buffers = [...this.#metrics];
+    return {
+      attempt: this.#attempt,
+      maxSteps: this.#maxSteps,
+      series: new Map(buffers.map(([name, buffer]) => [name, buffer.toSeries()])),
+      nonFinite: new Map(
+        buffers.flatMap(([name, { nonFinite }]) => (nonFinite === 0 ? [] : [[name, nonFinite]])),
+      ),
+      isReduced: buffers.some(([, { isReduced }]) => isReduced),
+    };
+  }
+
+  /** Keeps so many points of each metric at most. */
+  reduce(maxPoints: number): void {
+    for (const buffer of this.#metrics.values()) buffer.reduce(maxPoints);
+  }
+
   #begin(attempt: number): void {
     this.#attempt = attempt;
     this.#step = undefined;
+    this.#maxSteps = undefined;
     this.#percentage = undefined;
     this.#remainingSeconds = undefined;
     this.#knownUpTo = 0;
     this.#metrics.clear();
   }
 
-  #measure(name: string, step: number, value: number | null): void {
-    if (value === null || !METRIC_NAME.test(name)) return;
+  /** Undefined for a metric that is not taken. */
+  #measure(name: string): SeriesBuffer | undefined {
     const known = this.#metrics.get(name);
-    if (known === undefined && this.#metrics.size >= MAX_METRICS) return;
-    if (known === undefined || step >= known.step) this.#metrics.set(name, { step, value });
+    if (known === undefined && (!METRIC_NAME.test(name) || this.#metrics.size >= MAX_METRICS)) {
+      return undefined;
+    }
+    this.#measuredCount += 1;
+    const buffer = known ?? new SeriesBuffer();
+    if (known === undefined) this.#metrics.set(name, buffer);
+    return buffer;
   }
 }

@@ -8,6 +8,7 @@ import type { JobStore, RecordChange } from '../jobs/job-store.ts';
 import { mergeReported, type Reported } from '../jobs/reported.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { type CleanReport, cleanReport, type RawReport } from './clean-report.ts';
+import type { WriteTurns } from './write-turns.ts';
 
 export interface ReportWriterParts {
   readonly store: JobStore;
@@ -17,9 +18,6 @@ export interface ReportWriterParts {
   readonly readSharedSecrets?: (() => Promise<Secrets | undefined>) | undefined;
 }
 
-/** What reports may cost the store: one write in so long a time and job, so many a second in all. */
-const JOB_INTERVAL_MS = 5000;
-const MAX_WRITES_PER_SECOND = 20;
 const MAX_JOBS = 10_000;
 /** What waits for a write; the newest say what the job is doing now. */
 const MAX_WAITING = 100;
@@ -36,15 +34,14 @@ export class ReportWriter {
   readonly #parts: ReportWriterParts;
   readonly #waiting = new Map<string, Waiting>();
   readonly #deadlines: DeadlineQueue;
-  readonly #nextWriteAtMs = new LRUCache<string, number>({ max: MAX_JOBS });
+  readonly #turns: WriteTurns;
   /** Attempts whose result has had its own turn. */
   readonly #resultTurns = new LRUCache<string, true>({ max: MAX_JOBS });
   readonly #running = new Set<Promise<void>>();
-  /** Of the newest writes, as many as one second may have. */
-  #writes: number[] = [];
 
-  constructor(parts: ReportWriterParts) {
+  constructor(parts: ReportWriterParts, turns: WriteTurns) {
     this.#parts = parts;
+    this.#turns = turns;
     this.#deadlines = new DeadlineQueue(parts.clock, (name) => this.#flush(name));
   }
 
@@ -66,9 +63,9 @@ export class ReportWriter {
     const turn = `${uid} ${report.reported.attempt}`;
     if (report.result !== undefined && !this.#resultTurns.has(turn)) {
       this.#resultTurns.set(turn, true);
-      this.#nextWriteAtMs.delete(uid);
+      this.#turns.hurry(uid);
     }
-    this.#deadlines.setEarlier(name, this.#nextTimeOf(uid));
+    this.#deadlines.setEarlier(name, this.#turns.nextTimeOf(uid));
     await written.promise;
   }
 
@@ -80,26 +77,17 @@ export class ReportWriter {
     await Promise.all(this.#running);
   }
 
-  #nextTimeOf(uid: string): number {
-    const nowMs = this.#parts.clock.now();
-    const [oldest = Number.NEGATIVE_INFINITY] = this.#writes;
-    const isFull = this.#writes.length >= MAX_WRITES_PER_SECOND;
-    return Math.max(nowMs, this.#nextWriteAtMs.get(uid) ?? nowMs, isFull ? oldest + 1000 : nowMs);
-  }
-
   #flush(name: string): void {
     const waiting = this.#waiting.get(name);
     if (waiting === undefined) return;
     const { uid } = waiting.record;
-    const nowMs = this.#parts.clock.now();
-    const dueMs = this.#nextTimeOf(uid);
-    if (dueMs > nowMs) {
+    const dueMs = this.#turns.nextTimeOf(uid);
+    if (dueMs > this.#parts.clock.now()) {
       this.#deadlines.set(name, dueMs);
       return;
     }
     this.#waiting.delete(name);
-    this.#nextWriteAtMs.set(uid, nowMs + JOB_INTERVAL_MS);
-    this.#writes = [...this.#writes, nowMs].slice(-MAX_WRITES_PER_SECOND);
+    this.#turns.take(uid);
     const running = this.#write(waiting).then(waiting.written.resolve, (error: unknown) => {
       this.#parts.logger.warn({ job: name, err: error }, 'report could not be kept, retrying');
       waiting.written.reject(error);

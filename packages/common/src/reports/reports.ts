@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { errors } from '../errors.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
+import type { JobMetrics } from '../jobs/job-metrics.ts';
 import { toJobName } from '../jobs/job-name.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import { isReportToken } from '../jobs/report-token.ts';
@@ -10,6 +11,8 @@ import type { Progress } from '../requests/training-response.ts';
 import { toRawReport } from './clean-report.ts';
 import { LiveReport } from './live-report.ts';
 import { ReportWriter, type ReportWriterParts } from './report-writer.ts';
+import { SnapshotWriter } from './snapshot-writer.ts';
+import { WriteTurns } from './write-turns.ts';
 
 export interface ReportsParts extends ReportWriterParts {
   readonly backend: string;
@@ -20,6 +23,10 @@ export interface ReportsParts extends ReportWriterParts {
 
 const MAX_JOBS = 10_000;
 const PER_SECOND = 2;
+/** Of all metrics of all jobs together, some 24 bytes each. */
+const MAX_POINTS = 2_000_000;
+/** What is left of the metrics of jobs that reported longest ago, where that is too much. */
+const REDUCED_POINTS = 64;
 /** A run's object may vanish before its last process, which still tells of what it uploaded. */
 const LAST_WORDS_MS = 60_000;
 
@@ -27,13 +34,27 @@ const LAST_WORDS_MS = 60_000;
 export class Reports {
   readonly #parts: ReportsParts;
   readonly #writer: ReportWriter;
+  readonly #snapshots: SnapshotWriter;
   /** By the record's uid. */
-  readonly #live = new LRUCache<string, LiveReport>({ max: MAX_JOBS });
+  readonly #live = new LRUCache<string, LiveReport>({
+    max: MAX_JOBS,
+    dispose: ({ pointCount }) => {
+      this.#points -= pointCount;
+    },
+  });
+  /** How many points `#live` holds. */
+  #points = 0;
   readonly #admitted = new LRUCache<string, readonly number[]>({ max: MAX_JOBS });
 
   constructor(parts: ReportsParts) {
     this.#parts = parts;
-    this.#writer = new ReportWriter(parts);
+    const turns = new WriteTurns(parts.clock);
+    this.#writer = new ReportWriter(parts, turns);
+    this.#snapshots = new SnapshotWriter({
+      ...parts,
+      turns,
+      liveOf: (uid) => this.#live.peek(uid),
+    });
   }
 
   /**
@@ -63,8 +84,10 @@ export class Reports {
     const live = this.#liveOf(record);
     const newest = Math.max(live.attempt, record.reported?.attempt ?? 1);
     if (report.attempt < newest) throw errors.reportOutdated(report.attempt, newest);
-    live.note(report, isTerminal(record.state.status));
+    this.#measure(record, live, report);
     const written = this.#writer.offer(record, toRawReport(report));
+    // After what the report says at once, which takes the job's turn.
+    this.#snapshots.note(record);
     // A training ends once its result is taken, and its end is latched with what is kept by then.
     if (report.result) await written;
     else void written.catch(() => {});
@@ -76,9 +99,31 @@ export class Reports {
     return this.#live.get(uid)?.toProgress();
   }
 
+  /** What was measured by the reports to this process; undefined where that is nothing. */
+  metricsOf({ uid }: JobRecord): JobMetrics | undefined {
+    return this.#live.get(uid)?.toMetrics();
+  }
+
   /** Resolves when nothing is under way. */
-  close(): Promise<void> {
-    return this.#writer.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#writer.close(), this.#snapshots.close()]);
+  }
+
+  #measure(record: JobRecord, live: LiveReport, report: Report): void {
+    const before = live.pointCount;
+    live.note(report, isTerminal(record.state.status), this.#parts.clock.now());
+    this.#points += live.pointCount - before;
+    this.#reducePoints();
+  }
+
+  #reducePoints(): void {
+    for (const live of this.#live.rvalues()) {
+      if (live === undefined || this.#points <= MAX_POINTS) return;
+      const before = live.pointCount;
+      live.reduce(REDUCED_POINTS);
+      this.#points += live.pointCount - before;
+    }
+    while (this.#points > MAX_POINTS) this.#live.pop();
   }
 
   #liveOf(record: JobRecord): LiveReport {

@@ -18,6 +18,7 @@ export {
 } from './extra-parameters.ts';
 export { JOB_STATUSES, JobIdSchema, type JobStatus, JobStatusSchema } from './job-status.ts';
 export { examineJson, type JsonFindings } from './json-text.ts';
+export { type MetricsResponse, MetricsResponseSchema } from './metrics-response.ts';
 export { parseTrainingRequest } from './parse-training-request.ts';
 export { type Problem, ProblemSchema } from './problem.ts';
 export {

@@ -14,6 +14,8 @@ const MAX_STEP = 1e12;
 const MAX_ITEMS = 1000;
 
 const step = z.int().min(0).max(MAX_STEP);
+/** UNIX seconds. */
+const time = z.number().min(0).max(8.64e12);
 /** NaN and the infinite are null in JSON. */
 const values = z.record(z.string(), z.number().nullable());
 
@@ -29,12 +31,12 @@ export const ReportSchema = z.object({
   percentage: z.number().min(0).max(100).nullish(),
   remaining_seconds: z.number().min(0).max(1e10).nullish(),
   metrics: z
-    .array(z.object({ step: step.nullish(), values }))
+    .array(z.object({ step: step.nullish(), time: time.nullish(), values }))
     .max(MAX_ITEMS)
     .default([])
     .describe('What was measured since the last report'),
   checkpoints: z
-    .array(z.object({ step, uri: z.string(), time: z.number().min(0).max(8.64e12).nullish() }))
+    .array(z.object({ step, uri: z.string(), time: time.nullish() }))
     .max(MAX_ITEMS)
     .default([])
     .describe('Complete at the output'),

@@ -20,6 +20,7 @@ import type { Platform } from '../jobs/platform.ts';
 import type { ReportAccess } from '../jobs/report-token.ts';
 import { behindForMs, stalenessReason } from '../jobs/staleness.ts';
 import { createMetrics } from '../metrics.ts';
+import { MetricsReader } from '../reports/metrics-reader.ts';
 import { Reports } from '../reports/reports.ts';
 import type { JobStatus } from '../requests/job-status.ts';
 import { VERSION } from '../version.ts';
@@ -91,6 +92,11 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     ...{ store, runner, clock, logger, readSharedSecrets },
     graceMs: config.graceMs,
   });
+  const jobMetrics = new MetricsReader({
+    store,
+    runner,
+    reportedTo: (record) => reports.metricsOf(record),
+  });
   const progressOf: ReadProgress = (record) => reports.progressOf(record);
   const dispatcher = new Dispatcher({
     ...{ store, runner, leadership, metrics, clock, logger, progressOf },
@@ -123,7 +129,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     reportAccess: toReportAccess(config),
   });
   const app = await createApp({
-    ...{ backend, config, tokens, logger, jobs, metrics },
+    ...{ backend, config, tokens, logger, jobs, metrics, jobMetrics },
     pageFiles: parts.pageFiles,
     describedBackends: parts.describedBackends,
     cluster: platform.cluster,

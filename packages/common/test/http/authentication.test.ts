@@ -15,6 +15,7 @@ const ROUTES = [
   ['PATCH', '/train/x/callbacks'],
   ['POST', '/deliveries/replay'],
   ['GET', '/train/x/deliveries'],
+  ['GET', '/train/x/metrics'],
   ['POST', '/train/x/deliveries/replay'],
 ] as const;
 

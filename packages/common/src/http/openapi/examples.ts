@@ -1,6 +1,7 @@
 import type { CallbackSettings } from '../../requests/callback-patch.ts';
 import type { DeliveriesResponse } from '../../requests/deliveries.ts';
 import type { DeliveryList, ReplayAnswer } from '../../requests/delivery-list.ts';
+import type { MetricsResponse } from '../../requests/metrics-response.ts';
 import type { TrainingRequestInput } from '../../requests/training-request.ts';
 import type { CallbackEvent, TrainingResponse } from '../../requests/training-response.ts';
 import type { VersionAnswer } from '../../requests/version.ts';
@@ -156,6 +157,27 @@ export const EXAMPLE_RESPONSES = {
     },
   },
 } satisfies Record<string, { summary: string; value: TrainingResponse }>;
+
+export const EXAMPLE_METRICS = {
+  training: {
+    summary: 'Two metrics, one of which is measured every tenth step',
+    value: {
+      job_id: JOB.job_id,
+      attempt: 1,
+      max_steps: 300,
+      series: {
+        loss: {
+          step: [10, 20, 30],
+          time: [1795516500, 1795516560, 1795516620],
+          value: [2.1, null, 1.4],
+        },
+        eval_loss: { step: [30], time: [1795516624], value: [1.5] },
+      },
+      downsampled: null,
+      non_finite: { loss: 1 },
+    },
+  },
+} satisfies Record<string, { summary: string; value: MetricsResponse }>;
 
 export const EXAMPLE_DELIVERIES = {
   pending: {

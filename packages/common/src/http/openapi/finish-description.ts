@@ -7,6 +7,7 @@ import {
   EXAMPLE_CALLBACK_SETTINGS,
   EXAMPLE_DELIVERIES,
   EXAMPLE_DELIVERY_LISTS,
+  EXAMPLE_METRICS,
   EXAMPLE_REPLAYS,
   EXAMPLE_RESPONSES,
   EXAMPLE_VERSIONS,
@@ -70,6 +71,7 @@ const EXAMPLES: Record<string, Record<string, unknown>> = {
   listDeliveries: EXAMPLE_DELIVERY_LISTS,
   replayManyDeliveries: EXAMPLE_REPLAYS,
   patchCallbacks: EXAMPLE_CALLBACK_SETTINGS,
+  getJobMetrics: EXAMPLE_METRICS,
   getVersion: EXAMPLE_VERSIONS,
   replayDeliveries: EXAMPLE_DELIVERIES,
 };

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Clock } from '../../clock.ts';
 import type { Config } from '../../config.ts';
 import { DeadlineQueue } from '../../deadline-queue.ts';
 import { Emitter } from '../../emitter.ts';
 import type { JobRecord, JsonObject } from '../../jobs/job.ts';
+import type { JobMetrics } from '../../jobs/job-metrics.ts';
 import type { JobRunner, PreparedJob, StartOutcome } from '../../jobs/job-runner.ts';
 import type { JobSpec } from '../../jobs/job-spec.ts';
 import type { Observation } from '../../jobs/observation.ts';
@@ -15,17 +17,25 @@ import {
   renderTrainJob,
   type TrainJobSettings,
 } from '../kubeflow/trainjob/manifest.ts';
+import { measureMockRun } from './mock-metrics.ts';
 import { type MockRun, nextMockChange, observeMockRun } from './mock-timeline.ts';
 
 const Script = z.compile(MockScriptSchema);
 
 type MockConfig = Pick<Config, 'mock'> & TrainJobSettings;
 
+/** A cluster keeps nothing of a run that it has deleted, but with its record its metrics stay. */
+const MAX_STOPPED = 1000;
+
 /** Simulates jobs in memory by the clock; any number of jobs share one timer. */
 export class MockRunner implements JobRunner {
   readonly #clock: Clock;
   readonly #config: MockConfig;
   readonly #runs = new Map<string, MockRun>();
+  /** Those that were stopped, and when, by the uid of their record. */
+  readonly #stopped = new LRUCache<string, { readonly run: MockRun; readonly atMs: number }>({
+    max: MAX_STOPPED,
+  });
   readonly #changes: DeadlineQueue;
   readonly #emitter = new Emitter<string>();
 
@@ -69,7 +79,9 @@ export class MockRunner implements JobRunner {
   }
 
   async stop({ name, uid }: JobRecord): Promise<void> {
-    if (this.#runs.get(name)?.recordUid !== uid) return;
+    const run = this.#runs.get(name);
+    if (run?.recordUid !== uid) return;
+    this.#stopped.set(uid, { run, atMs: this.#clock.now() });
     this.#runs.delete(name);
     this.#changes.remove(name);
     this.#announce(name);
@@ -82,6 +94,13 @@ export class MockRunner implements JobRunner {
 
   async observe(name: string): Promise<Observation> {
     return this.getCached(name);
+  }
+
+  readMetrics({ name, uid }: JobRecord): JobMetrics | undefined {
+    const run = this.#runs.get(name);
+    if (run?.recordUid === uid) return measureMockRun(run, this.#clock.now());
+    const stopped = this.#stopped.get(uid);
+    return stopped && measureMockRun(stopped.run, stopped.atMs);
   }
 
   watch(listener: (name: string) => void): () => void {

@@ -62,20 +62,35 @@ export function nextMockChange(run: MockRun, nowMs: number): number | undefined 
   return nowMs < run.endsAtMs && Number.isFinite(run.endsAtMs) ? run.endsAtMs : undefined;
 }
 
+/** The loss after a share of the training, which is what progress shows. */
+export function toLoss(share: number): number {
+  return Number((0.4 + 2.1 * Math.exp(-4 * share)).toFixed(4));
+}
+
+/** When a run began, how long it takes, and which share of it is done at `nowMs`. Pure. */
+export function toShare(
+  { startsAtMs, endsAtMs, outcome }: MockRun,
+  nowMs: number,
+): { readonly durationMs: number; readonly elapsedMs: number; readonly done: number } {
+  const isEndless = !Number.isFinite(endsAtMs);
+  const durationMs = isEndless ? ENDLESS_MS : endsAtMs - startsAtMs;
+  const elapsedMs = Math.min(nowMs, endsAtMs) - startsAtMs;
+  const share = durationMs === 0 ? 1 : Math.min(1, elapsedMs / durationMs);
+  const done = isEndless || outcome === 'failed' ? Math.min(0.99, share) : share;
+  return { durationMs, elapsedMs, done };
+}
+
 /** A run without end is shown as one of an hour that stays just short of it. */
 const ENDLESS_MS = 3_600_000;
 
-function toProgress({ startsAtMs, endsAtMs, outcome }: MockRun, nowMs: number): Progress {
-  const isEndless = !Number.isFinite(endsAtMs);
-  const durationMs = isEndless ? ENDLESS_MS : endsAtMs - startsAtMs;
-  const elapsedMs = nowMs - startsAtMs;
-  const share = durationMs === 0 ? 1 : Math.min(1, elapsedMs / durationMs);
-  const done = isEndless || outcome === 'failed' ? Math.min(0.99, share) : share;
+function toProgress(run: MockRun, nowMs: number): Progress {
+  const isEndless = !Number.isFinite(run.endsAtMs);
+  const { durationMs, elapsedMs, done } = toShare(run, nowMs);
   return {
     percentage: Math.floor(done * 100),
     estimated_remaining_seconds: isEndless
       ? null
       : Math.max(0, Math.round((durationMs - elapsedMs) / 1000)),
-    metrics: { loss: Number((0.4 + 2.1 * Math.exp(-4 * done)).toFixed(4)) },
+    metrics: { loss: toLoss(done) },
   };
 }

@@ -22,6 +22,7 @@ test.each(services)(
       ['/page', 'Prefix'],
       ['/version', 'Exact'],
       ['/train', 'Prefix'],
+      ['/deliveries', 'Prefix'],
       ['/healthz', 'Prefix'],
       ['/docs', 'Prefix'],
       ['/openapi.json', 'Prefix'],

@@ -72,13 +72,14 @@ export class DeployedService implements AsyncDisposable {
     return new DeployedService(recording, child, `http://127.0.0.1:${port}`);
   }
 
-  async call(method: 'GET' | 'POST', path: string, body?: object): Promise<Answer> {
+  async call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<Answer> {
     const answer = await fetch(`${this.#url}${path}`, {
       method,
       headers: { 'x-trainer-token': TOKEN, 'content-type': 'application/json' },
       ...(body && { body: JSON.stringify(body) }),
     });
-    return { http: answer.status, ...((await answer.json()) as object) };
+    const text = await answer.text();
+    return { http: answer.status, ...(text === '' ? {} : (JSON.parse(text) as object)) };
   }
 
   async untilReady(): Promise<void> {

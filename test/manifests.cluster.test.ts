@@ -14,6 +14,8 @@ import { type Manifest, manifestFolderOf, readFolder, SERVICES } from './manifes
 import { toRights } from './recording-proxy.ts';
 
 const KUBECONFIG = inject('kubeconfigPath');
+/** Three jobs of each service claim one. */
+const VOLUMES = 9;
 const OVERLAYS = ['k8s/overlays/kind', 'k8s/overlays/production'];
 
 let admin: ApiClient;
@@ -73,6 +75,21 @@ test(
     const [base, kind, production] = await Promise.all(
       folders.map(async (folder) => new Installation(admin, await kustomize(folder), suffix)),
     );
+    // What earlier versions left: the claims of a runtime cannot be changed, only go.
+    const runtime = base?.objects.find(({ kind }) => kind === 'ClusterTrainingRuntime') as Manifest;
+    const earlier = structuredClone(runtime);
+    earlier.spec.template.spec.volumeClaimPolicies = [
+      {
+        retentionPolicy: { whenDeleted: 'Retain' },
+        templates: [
+          {
+            metadata: { name: 'outputs' },
+            spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+          },
+        ],
+      },
+    ];
+    await base?.apply([earlier]);
     // Every ordered pair of the three is in it.
     for (const next of [base, kind, production, base, production, kind, base]) await next?.apply();
     await Promise.all([base, production].map((one) => one?.remove(removalEnd())));
@@ -214,11 +231,40 @@ describe('all three, each as the account and with the settings of its manifests'
     for (const service of running.values()) await service[Symbol.asyncDispose]();
   });
 
-  /** The runtime of nemo once more, in the namespace of the jobs, where a request may name it. */
+  /**
+   * The runtime of nemo once more, in the namespace of the jobs, where a request may name it; with a
+   * claim for each job, which a volume is there for: nothing provides them on a test bed.
+   */
   async function offerRuntime() {
-    const { spec } = installation.find(
+    const runtime = installation.find(
       'ClusterTrainingRuntime',
       installation.nameOf('nemo-runtime'),
+    );
+    const spec = structuredClone(runtime.spec);
+    const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
+    spec.template.spec.volumeClaimPolicies = [
+      {
+        retentionPolicy: { whenDeleted: 'Retain' },
+        templates: [{ metadata: { name: 'outputs' }, spec: claim }],
+      },
+    ];
+    const [job] = spec.template.spec.replicatedJobs;
+    job.template.spec.template.spec.containers[0].volumeMounts.push({
+      ...{ name: 'outputs', mountPath: '/outputs' },
+    });
+    await Promise.all(
+      volumes().map((name) =>
+        admin.call({
+          ...{ method: 'POST', path: '/api/v1/persistentvolumes' },
+          body: {
+            metadata: { name },
+            spec: {
+              ...{ accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' } },
+              hostPath: { path: `/var/tmp/${name}` },
+            },
+          },
+        }),
+      ),
     );
     const own = installation.nameOf('trainer-jobs');
     const apiVersion = 'trainer.kubeflow.org/v1alpha1';
@@ -226,6 +272,21 @@ describe('all three, each as the account and with the settings of its manifests'
       ...{ method: 'POST', path: `/apis/${apiVersion}/namespaces/${own}/trainingruntimes` },
       body: { apiVersion, kind: 'TrainingRuntime', metadata: { name: 'own-runtime' }, spec },
     });
+  }
+
+  const volumes = () =>
+    Array.from({ length: VOLUMES }, (_, index) => installation.nameOf(`volume-${index}`));
+
+  /** Deletes a job that has ended; what is left of its run may still be on its way out. */
+  async function forget(service: DeployedService, jobId: string): Promise<void> {
+    await vi.waitFor(
+      async () => {
+        const answer = await service.call('DELETE', `/train/${jobId}?force=true`);
+        expect(answer).toMatchObject({ http: 204 });
+      },
+      { timeout: 30_000, interval: 200 },
+    );
+    expect(await service.call('GET', `/train/${jobId}`)).toMatchObject({ http: 404 });
   }
 
   /** A connection as the account of a service, which nothing records. */
@@ -292,7 +353,40 @@ describe('all three, each as the account and with the settings of its manifests'
       const claims = await admin.call<{ items: Manifest[] }>({
         ...{ method: 'GET', path: inJobs('/api/v1/namespaces/{}/persistentvolumeclaims') },
       });
-      expect(claims.items).toEqual([]);
+      expect(claims.items.filter(({ metadata }) => metadata.name.endsWith(id))).toEqual([]);
+    });
+
+    test('takes a job_id again once its job was forgotten', async () => {
+      const request = await makeRequest(name, 'comes-again');
+      for (const _ of ['first', 'second']) {
+        expect(await service().call('POST', '/train', request)).toMatchObject({ http: 200 });
+        await service().untilStatus('comes-again', 'succeeded');
+        await forget(service(), 'comes-again');
+      }
+    });
+
+    test('names the claim that a job with a runtime of its own left, where its id is used again', async () => {
+      const request = await makeRequest(name, 'claims');
+      request.extra_parameters.runtime_ref = { name: 'own-runtime', kind: 'TrainingRuntime' };
+      const accepted = await service().call('POST', '/train', request);
+      expect(accepted).toMatchObject({ http: 200 });
+      await service().untilStatus('claims', 'succeeded');
+      await forget(service(), 'claims');
+      const claim = `outputs-${accepted.backend_job_id}`;
+      expect(await service().call('POST', '/train', request)).toMatchObject({
+        ...{ http: 409, code: 'JOB_CONFLICT' },
+        detail: expect.stringContaining(claim),
+      });
+      const path = inJobs(`/api/v1/namespaces/{}/persistentvolumeclaims/${claim}`);
+      await admin.call({ method: 'DELETE', path });
+      await vi.waitFor(
+        async () => {
+          const again = await service().call('POST', '/train', request);
+          expect(again).toMatchObject({ http: 200 });
+        },
+        { timeout: 30_000, interval: 200 },
+      );
+      await service().call('POST', '/train/claims/cancel');
     });
 
     test('finds a runtime of the namespace, refuses one that there is not, knows no other job', async () => {
@@ -535,6 +629,9 @@ describe('all three, each as the account and with the settings of its manifests'
       );
       await service.untilStatus('is-removed', 'running');
       await installation.remove(removalEnd());
+      for (const volume of volumes()) {
+        await admin.call({ method: 'DELETE', path: `/api/v1/persistentvolumes/${volume}` });
+      }
     },
     REMOVAL_TIMEOUT_MS,
   );

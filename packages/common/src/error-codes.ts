@@ -39,7 +39,7 @@ export const ERRORS = {
   REQUEST_TIMEOUT: { status: 408, when: 'The request did not arrive whole within 30 seconds' },
   JOB_CONFLICT: {
     status: 409,
-    when: 'A different request was submitted with this `job_id` before; `errors` names what differs',
+    when: 'A different request was submitted with this `job_id` before; `errors` names what differs. Or what an earlier job left in the cluster is in the way, as `detail` says',
   },
   JOB_NOT_ENDED: {
     status: 409,

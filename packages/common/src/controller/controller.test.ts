@@ -118,8 +118,8 @@ describe('a submission that its submitter left unfinished', () => {
     expect(told).toContain('offer submitted');
   });
 
-  it('ends when it is refused', async () => {
-    runner.startOutcome = { outcome: 'refused', detail: 'No such runtime' };
+  it.each(['refused', 'obstructed'] as const)('ends when it is %s', async (outcome) => {
+    runner.startOutcome = { outcome, detail: 'No such runtime' };
     const record = await create();
     await clock.advance(10 * SECOND);
     expect(stateOf(record)).toMatchObject({

@@ -220,7 +220,8 @@ export class Controller {
       case 'forbidden':
         this.#requeueIn(RETRY.longestMs, record);
         return false;
-      case 'refused': {
+      case 'refused':
+      case 'obstructed': {
         const state = toRefused(record, result.detail, this.#parts.clock.now());
         return this.#write(record, () => this.#update(record, { state }));
       }

@@ -71,6 +71,15 @@ it('leaves nothing of a job that its place refuses', async () => {
   expect((await submit()).isReplay).toBe(false);
 });
 
+it('leaves nothing of a job in whose way something of an earlier one is', async () => {
+  runner.startOutcome = { outcome: 'obstructed', detail: 'A claim is in the way.' };
+  await expect(submit()).rejects.toMatchObject({
+    code: 'JOB_CONFLICT',
+    message: 'A claim is in the way.',
+  });
+  expect(store.count()).toBe(0);
+});
+
 it('leaves nothing of a job that our own account may not start', async () => {
   runner.startOutcome = { outcome: 'forbidden', detail: 'The operator has to look into it.' };
   await expect(submit()).rejects.toMatchObject({

@@ -273,6 +273,8 @@ function toRefusal(result: StartOutcome | undefined): TrainerError | undefined {
   switch (result?.outcome) {
     case 'refused':
       return errors.submissionRefused(result.detail);
+    case 'obstructed':
+      return errors.jobNameTaken(result.detail);
     case 'forbidden':
       return errors.startForbidden(result.detail);
     default:

@@ -21,6 +21,8 @@ export type StartOutcome =
   | { readonly outcome: 'started'; readonly runId: string }
   /** It will never run as it stands; `detail` is one sentence in the place's own words. */
   | { readonly outcome: 'refused'; readonly detail: string }
+  /** What an earlier job of that name left is in the way, and `detail` names it. */
+  | { readonly outcome: 'obstructed'; readonly detail: string }
   /** Its place has changed since it was prepared: keep the new plan, then start again. */
   | { readonly outcome: 'replanned'; readonly prepared: Omit<PreparedJob, 'secrets'> }
   /** Our own account may not start anything; what it lacks is in the log, `detail` is for callers. */

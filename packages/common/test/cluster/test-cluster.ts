@@ -30,6 +30,7 @@ export const SERVICE_RULES: readonly PolicyRule[] = [
     verbs: ['get', 'create', 'update'],
   },
   { apiGroups: [''], resources: ['pods', 'events'], verbs: ['list', 'watch'] },
+  { apiGroups: [''], resources: ['persistentvolumeclaims'], verbs: ['get'] },
   { apiGroups: ['trainer.kubeflow.org'], resources: ['trainingruntimes'], verbs: ['get'] },
 ];
 

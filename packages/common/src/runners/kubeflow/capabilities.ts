@@ -21,13 +21,28 @@ export interface CapabilitiesParts {
   readonly config: Pick<Config, 'jobsNamespace' | 'trainJobApiVersion'>;
 }
 
-interface Runtime {
+interface RuntimeObject {
   readonly spec?: {
     readonly template?: {
-      readonly spec?: { readonly replicatedJobs?: readonly { readonly name: string }[] };
+      readonly spec?: {
+        readonly replicatedJobs?: readonly { readonly name: string }[];
+        readonly volumeClaimPolicies?: readonly {
+          readonly templates?: readonly { readonly metadata?: { readonly name?: string } }[];
+          readonly retentionPolicy?: { readonly whenDeleted?: string };
+        }[];
+      };
     };
   };
 }
+
+/** What is remembered of a runtime. */
+interface Runtime {
+  readonly steps: readonly string[];
+  /** Claims that JobSet makes for each job and that stay when it goes: the first part of their names. */
+  readonly keptClaims: readonly string[];
+}
+
+const NO_RUNTIME: Runtime = { steps: [], keptClaims: [] };
 
 /** `/openapi/v3`: where each group's document lies, with a hash of it in the URL. */
 interface OpenApiIndex {
@@ -45,23 +60,23 @@ const DOCUMENT_TIMEOUT_MS = 30_000;
 /** What this cluster's Kubeflow Trainer and runtimes can do, read from the cluster and remembered. */
 export class Capabilities {
   readonly #parts: CapabilitiesParts;
-  readonly #steps: LRUCache<string, readonly string[]>;
+  readonly #runtimes: LRUCache<string, Runtime>;
   #fields: { readonly url: string; readonly value: TrainJobFields } | undefined;
   #checkedAtMs = Number.NEGATIVE_INFINITY;
   #checking: Promise<TrainJobFields> | undefined;
 
   constructor(parts: CapabilitiesParts) {
     this.#parts = parts;
-    this.#steps = new LRUCache({
+    this.#runtimes = new LRUCache({
       max: MAX_RUNTIMES,
       ttl: RUNTIME_TTL_MS,
       perf: { now: () => parts.clock.monotonic() },
       ttlResolution: 0,
       fetchMethod: async (path, _, { options }) => {
-        const steps = await this.#readSteps(path);
+        const runtime = await this.#readRuntime(path);
         // A client whose runtime is missing creates it, and then tries again at once.
-        if (steps === undefined) options.ttl = 1;
-        return steps ?? [];
+        if (runtime === undefined) options.ttl = 1;
+        return runtime ?? NO_RUNTIME;
       },
     });
   }
@@ -72,19 +87,28 @@ export class Capabilities {
    * @throws TrainerError CLUSTER_UNAVAILABLE
    */
   async describe(runtime: RuntimeRef): Promise<ClusterCapabilities> {
-    const path = this.#toRuntimePath(runtime);
-    const [fields, steps] = await Promise.all([
-      this.#getFields(),
-      path === undefined ? [] : this.#steps.forceFetch(path),
-    ]);
+    const [fields, { steps }] = await Promise.all([this.#getFields(), this.#getRuntime(runtime)]);
     return { ...fields, steps };
+  }
+
+  /**
+   * The templates of volume claims that outlive a job with this runtime.
+   * @throws TrainerError CLUSTER_UNAVAILABLE
+   */
+  async listKeptClaims(runtime: RuntimeRef): Promise<readonly string[]> {
+    return (await this.#getRuntime(runtime)).keptClaims;
   }
 
   /** Makes the next `describe` look at the cluster again. */
   forget(): void {
     this.#checkedAtMs = Number.NEGATIVE_INFINITY;
-    this.#steps.clear();
+    this.#runtimes.clear();
     this.#fields = undefined;
+  }
+
+  async #getRuntime(runtime: RuntimeRef): Promise<Runtime> {
+    const path = this.#toRuntimePath(runtime);
+    return path === undefined ? NO_RUNTIME : this.#runtimes.forceFetch(path);
   }
 
   async #getFields(): Promise<TrainJobFields> {
@@ -137,12 +161,16 @@ export class Capabilities {
     return this.#parts.client.call<OpenApiDocument>({ method: 'GET', path, query, timeoutMs });
   }
 
-  async #readSteps(path: string): Promise<readonly string[] | undefined> {
+  async #readRuntime(path: string): Promise<Runtime | undefined> {
     const { client, logger } = this.#parts;
     try {
-      const { spec } = await client.call<Runtime>({ method: 'GET', path });
-      const jobs = spec?.template?.spec?.replicatedJobs ?? [];
-      return jobs.map(({ name }) => name).filter((name) => name !== TRAINING_STEP);
+      const { spec } = await client.call<RuntimeObject>({ method: 'GET', path });
+      const { replicatedJobs = [], volumeClaimPolicies = [] } = spec?.template?.spec ?? {};
+      const steps = replicatedJobs.map(({ name }) => name).filter((name) => name !== TRAINING_STEP);
+      const keptClaims = volumeClaimPolicies
+        .filter(({ retentionPolicy }) => retentionPolicy?.whenDeleted === 'Retain')
+        .flatMap(({ templates = [] }) => templates.flatMap(({ metadata }) => metadata?.name ?? []));
+      return { steps, keptClaims };
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return undefined;
       throw toClusterFailure(error, logger);

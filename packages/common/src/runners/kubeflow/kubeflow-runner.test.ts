@@ -179,6 +179,67 @@ describe('KubeflowRunner', () => {
       expect(await runner.start(second, plan)).toMatchObject({ outcome: 'started' });
     });
 
+    describe('with a runtime that claims volumes', () => {
+      const CLAIMS = '/api/v1/namespaces/jobs/persistentvolumeclaims';
+      const setRuntime = (whenDeleted: string) =>
+        server.patch(`${TRAINER_API}/clustertrainingruntimes/test-runtime`, {
+          spec: {
+            template: {
+              spec: {
+                volumeClaimPolicies: [
+                  {
+                    templates: [{ metadata: { name: 'models' } }, { metadata: { name: 'logs' } }],
+                    retentionPolicy: { whenDeleted },
+                  },
+                ],
+              },
+            },
+          },
+        });
+
+      it('names the one that an earlier job left, and starts once it is gone', async () => {
+        setRuntime('Retain');
+        const runner = await openRunner();
+        const { record, plan } = await prepare(runner);
+        const claim = `logs-${record.name}`;
+        server.create(CLAIMS, { metadata: { name: claim } });
+        expect(await runner.start(record, plan)).toEqual({
+          outcome: 'obstructed',
+          detail: expect.stringContaining(claim),
+        });
+        expect(trainer.get(record.name)).toBeUndefined();
+        server.delete(`${CLAIMS}/${claim}`);
+        expect(await runner.start(record, plan)).toMatchObject({ outcome: 'started' });
+      });
+
+      it('is started once, though its own claim is there before the answer', async () => {
+        setRuntime('Retain');
+        const runner = await openRunner();
+        const { record, plan } = await prepare(runner);
+        const started = await runner.start(record, plan);
+        server.create(CLAIMS, { metadata: { name: `models-${record.name}` } });
+        expect(await runner.start(record, plan)).toEqual(started);
+      });
+
+      it('asks for no claims that go with their job', async () => {
+        setRuntime('Delete');
+        const runner = await openRunner();
+        const { record, plan } = await prepare(runner);
+        server.create(CLAIMS, { metadata: { name: `models-${record.name}` } });
+        expect(await runner.start(record, plan)).toMatchObject({ outcome: 'started' });
+      });
+
+      it('leaves it to JobSet where our account may not read claims', async () => {
+        setRuntime('Retain');
+        const runner = await openRunner();
+        const { record, plan } = await prepare(runner);
+        server.before = ({ path }) => {
+          if (path.startsWith(CLAIMS)) throw new ApiError('refused', { status: 403 });
+        };
+        expect(await runner.start(record, plan)).toMatchObject({ outcome: 'started' });
+      });
+    });
+
     it('that our account may not make is told so, without what it lacks', async () => {
       const runner = await openRunner();
       const { record, plan } = await prepare(runner);

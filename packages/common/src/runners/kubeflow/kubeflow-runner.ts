@@ -25,7 +25,12 @@ import {
   type TrainJobObject,
   toSeenTrainJob,
 } from './status/train-job-object.ts';
-import { type TrainJobManifest, type TrainJobSettings, toRuntimeRef } from './trainjob/manifest.ts';
+import {
+  type RuntimeRef,
+  type TrainJobManifest,
+  type TrainJobSettings,
+  toRuntimeRef,
+} from './trainjob/manifest.ts';
 import { planTrainJob, type TrainJobPlan } from './trainjob/plan.ts';
 
 export interface KubeflowRunnerParts {
@@ -45,6 +50,7 @@ const MAX_BEHIND_MS = 30_000;
 const MAX_FIRST_LOOK_MS = 5000;
 const CONFLICT = 409;
 const NOT_FOUND = 404;
+const FORBIDDEN = 403;
 
 /** Jobs as TrainJobs of Kubeflow Trainer, each owned by the Secret that is its record. */
 export class KubeflowRunner implements JobRunner {
@@ -112,6 +118,8 @@ export class KubeflowRunner implements JobRunner {
 
   async start(record: JobRecord, plan: JsonObject): Promise<StartOutcome> {
     const { manifest } = plan as unknown as TrainJobPlan;
+    const obstacle = await this.#findObstacle(record, manifest);
+    if (obstacle !== undefined) return obstacle;
     try {
       const trainJob = await this.#parts.client.call<TrainJobObject>({
         method: 'POST',
@@ -196,6 +204,44 @@ export class KubeflowRunner implements JobRunner {
       if (!isWanted) return this.#failures.clear();
       for (const trainJob of this.#trainJobs.values()) this.#inquire(trainJob);
     });
+  }
+
+  /**
+   * JobSet refuses a job whose volume claim exists, for ever and where no caller sees it. Claims are
+   * named after the job, so that one that stayed meets the next job of the same id.
+   */
+  async #findObstacle(
+    record: JobRecord,
+    { spec }: TrainJobManifest,
+  ): Promise<StartOutcome | undefined> {
+    const templates = await this.#capabilities.listKeptClaims(spec.runtimeRef as RuntimeRef);
+    for (const template of templates) {
+      const claim = `${template}-${record.name}`;
+      if (!(await this.#hasClaim(claim))) continue;
+      const existing = await this.#read(record.name);
+      // Made for this very job, by a start whose answer was lost.
+      if (existing !== undefined && isOwnedBy(existing, record)) return undefined;
+      const detail = `The volume claim ${claim}, which an earlier job with this job_id left, stands in the way: copy what is needed from it and delete it, or take another job_id.`;
+      return { outcome: 'obstructed', detail };
+    }
+    return undefined;
+  }
+
+  async #hasClaim(name: string): Promise<boolean> {
+    const { client, config, logger } = this.#parts;
+    try {
+      const path = `/api/v1/namespaces/${config.jobsNamespace}/persistentvolumeclaims/${name}`;
+      await client.call({ method: 'GET', path });
+      return true;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === NOT_FOUND) return false;
+      if (!(error instanceof ApiError && error.status === FORBIDDEN)) {
+        throw toClusterFailure(error, logger);
+      }
+      // Roles of earlier releases lack the right; then JobSet's own words are all there is.
+      logger.warn({ err: error }, 'volume claims cannot be read');
+      return false;
+    }
   }
 
   async #explainRefusal(

@@ -40,6 +40,7 @@ export interface KubeObject extends Named {
   readonly metadata: Named['metadata'] & {
     readonly uid: string;
     readonly annotations?: Readonly<Record<string, string>>;
+    readonly labels?: Readonly<Record<string, string>>;
     readonly ownerReferences?: readonly { readonly uid: string }[];
   };
 }

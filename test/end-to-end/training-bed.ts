@@ -4,7 +4,7 @@ import { copyFile, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findFreePort } from '@trainer/common/testing';
-import { connect, type KubeObject, ProcessNode, RUNS_PODS } from '@trainer/testbed';
+import { connect, type Kube, type KubeObject, ProcessNode, RUNS_PODS } from '@trainer/testbed';
 import { parse } from 'yaml';
 import { createRuntimeImage } from './runtime-image.ts';
 import { S3_KEYS, S3Server } from './s3-server.ts';
@@ -18,8 +18,10 @@ export class TrainingBed {
   readonly storage: S3Server;
   /** Folder of the bucket. */
   readonly bucket: string;
+  readonly #kube: Kube;
 
-  private constructor(node: ProcessNode, storage: S3Server, bucket: string) {
+  private constructor(kube: Kube, node: ProcessNode, storage: S3Server, bucket: string) {
+    this.#kube = kube;
     this.node = node;
     this.storage = storage;
     this.bucket = bucket;
@@ -37,7 +39,6 @@ export class TrainingBed {
     });
     const kube = await connect(kubeconfigPath);
     for (const runtime of runtimes) await kube.apply(runtime);
-    kube.close();
     const storage = await S3Server.start(node.hostIp, Number(await findFreePort()));
     const bucket = await storage.bucket(BUCKET);
     const model = join(bucket, 'model');
@@ -48,7 +49,7 @@ export class TrainingBed {
     });
     await copyFile(join(model, 'rows.jsonl'), join(bucket, 'rows.jsonl'));
     await rm(join(model, 'rows.jsonl'));
-    return new TrainingBed(node, storage, bucket);
+    return new TrainingBed(kube, node, storage, bucket);
   }
 
   /** What an operator of such a cluster sets for a service. */
@@ -93,7 +94,13 @@ export class TrainingBed {
     };
   }
 
+  /** What a training has written, as the API server has it of its node. */
+  logOf(namespace: string, pod: string): Promise<string> {
+    return this.#kube.call('GET', `/api/v1/namespaces/${namespace}/pods/${pod}/log`);
+  }
+
   async close(): Promise<void> {
+    this.#kube.close();
     await this.node.close();
     await this.storage.close();
   }

@@ -100,6 +100,21 @@ function jobRequests({ name }: Service, request: object): RequestParts[] {
       ],
     },
     {
+      name: 'Plan',
+      method: 'POST',
+      path: '/plans',
+      body: { ...request, job_id: `postman-plan-${name}` },
+      tests: [
+        status(200),
+        ...answer(
+          'tells what would become of the request',
+          'pm.expect(body.valid).to.equal(true);',
+          'pm.expect(body.errors).to.deep.equal([]);',
+          "pm.expect(body.resolved_request.base_model).to.be.an('object');",
+        ),
+      ],
+    },
+    {
       name: 'Submit',
       method: 'POST',
       path: '/train',

@@ -30,6 +30,7 @@ export const levels = [
   ['callbacks/'],
   ['controller/'],
   ['backends/'],
+  ['plans/'],
   ['http/openapi/', 'http/plugins/'],
   ['http/routes/'],
   ['http/'],

@@ -3,6 +3,7 @@ import { isEnded, type Job, TrainerApiError, TrainerClient } from '@trainer/clie
 import { changeCallbacks } from './change-callbacks.ts';
 import type { CliContext } from './cli-context.ts';
 import { listDeliveries, replayDeliveries } from './deliveries.ts';
+import { plan } from './plan.ts';
 import { createProgressBar } from './progress-bar.ts';
 import { readRequest } from './read-request.ts';
 import { showMetrics } from './show-metrics.ts';
@@ -124,6 +125,8 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
       return EXIT.ok;
     case 'wait':
       return wait(createClient(env), subject, args, context);
+    case 'plan':
+      return plan(createClient(env), await readRequest(subject, stdin), args, context);
     case 'version':
       await showVersion(createClient(env), args, context);
       return EXIT.ok;

@@ -22,6 +22,7 @@ export const USAGE = `trainer: submits, watches and cancels training jobs
   trainer replay --state STATE   sends all final callbacks of a state again, 1,000 at most
   trainer callbacks ID FILE      changes where callbacks go, by the merge patch in a file
   trainer forget ID [--force]    deletes a job that has ended, with its credentials
+  trainer plan FILE              tells what would become of the request, and creates nothing
   trainer version                which release the service is, and where it runs jobs
   trainer render FILE            prints the TrainJob of a request as YAML, without any service
   trainer check FILE             checks the data of a request, without training
@@ -42,7 +43,8 @@ TRAINER_LOCAL_PYTHON   check: a Python that has the packages of runtime/; else t
                        \`npm start -- --runner local\` makes
 
 Exit codes: 0 done (with wait: the job succeeded), 1 the job failed or was cancelled, 2 wrong
-usage or an unreadable file, 3 refused (with check: the data cannot be trained on), 4 the service,
+usage or an unreadable file, 3 refused (with plan: the request
+has errors; with check: the data cannot be trained on), 4 the service,
 or the data's storage, cannot be reached or is in trouble, 5 --timeout is over, 130 interrupted.
 `;
 

@@ -10,6 +10,7 @@ export {
   type JobEvent,
   type Metrics,
   type OrLater,
+  type Plan,
   type ProblemDocument,
   type ReplayAnswer,
   type TrainingRequest,

@@ -6,6 +6,7 @@ import type {
   DeliveryStateName,
   JobStatus,
   MetricsResponse,
+  PlanAnswer,
   Problem,
   ReplayAnswer as ReplayAnswerBody,
   TrainingRequestInput,
@@ -80,6 +81,9 @@ export type ReplayAnswer = WithLaterFields<ReplayAnswerBody>;
 export type Version = WithLaterFields<
   Omit<VersionAnswer, 'runner'> & { readonly runner?: OrLater<'mock' | 'local' | 'kubernetes'> }
 >;
+
+/** What a service would make of a request. */
+export type Plan = WithLaterFields<PlanAnswer>;
 
 /** Why a service refused (RFC 9457). */
 export type ProblemDocument = WithLaterFields<

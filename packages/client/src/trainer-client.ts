@@ -8,6 +8,7 @@ import {
   isEnded,
   type Job,
   type Metrics,
+  type Plan,
   type ReplayAnswer,
   type TrainingRequest,
   type Version,
@@ -91,6 +92,12 @@ export class TrainerClient {
       body: JSON.stringify(request),
     });
     return { job: toJob(body), isReplay: headers.get('idempotent-replayed') === 'true' };
+  }
+
+  /** Tells what would become of a request, and creates nothing: its errors are in the answer. */
+  async plan(request: TrainingRequest, options: CallOptions = {}): Promise<Plan> {
+    const body = JSON.stringify(request);
+    return (await this.#call('POST', 'plans', { ...options, body })).body as unknown as Plan;
   }
 
   /** The latest state of a job. */

@@ -1,6 +1,6 @@
 import type { Config, ServiceDefaults } from '../config.ts';
 import type { Submission } from '../controller/submitter.ts';
-import { errors } from '../errors.ts';
+import { errors, type Violation } from '../errors.ts';
 import type { CallbackTarget } from '../jobs/job.ts';
 import { type BackendTraits, buildJobSpec } from '../jobs/job-spec.ts';
 import { identifyRequest } from '../requests/asked-forms.ts';
@@ -14,6 +14,21 @@ import { type TrainingRequest, withExtraParameters } from '../requests/training-
 import type { ExtraParameter } from './extra-parameter.ts';
 import { COMMON_RULES, checkRules, nodesOfGpuType, type Rule, secretsIn } from './rules.ts';
 import { studioS3Layout } from './s3-layout.ts';
+
+/** What a backend says of a body. */
+export interface ExaminedRequest {
+  readonly violations: readonly Violation[];
+  readonly warnings: readonly string[];
+  /** The normalised request; undefined where the schema refuses a part of it. */
+  readonly request?: TrainingRequest;
+  /** Variables of the training container by which the backend sets our runtime. */
+  readonly env?: Readonly<Record<string, string>>;
+  /**
+   * The job; undefined where there are violations.
+   * @throws TrainerError PAYLOAD_TOO_LARGE
+   */
+  readonly toSubmission?: () => Submission;
+}
 
 /**
  * One model family: its rules and its defaults. A backend is a subclass that says what differs; how
@@ -67,6 +82,16 @@ export abstract class BaseTrainerBackend {
    * @throws TrainerError INVALID_REQUEST with every violation of schema and rules.
    */
   prepare(body: unknown, config: Config, furtherRules: readonly Rule[] = []): Submission {
+    const examined = this.examine(body, config, furtherRules);
+    if (examined.toSubmission === undefined) throw errors.invalid(examined.violations);
+    return examined.toSubmission();
+  }
+
+  /**
+   * Tells all that is wrong with a body and, where nothing is, the job that it may become.
+   * @throws TrainerError INVALID_REQUEST when it is no JSON object that could be examined.
+   */
+  examine(body: unknown, config: Config, furtherRules: readonly Rule[] = []): ExaminedRequest {
     const { format } = this;
     const { credentials } = format;
     const parsed = format.parse(body);
@@ -76,20 +101,29 @@ export abstract class BaseTrainerBackend {
       ...parsed.violations,
       ...(request === undefined ? [] : checkRules(rules, request, parsed.violations, credentials)),
     ];
-    if (violations.length > 0 || request === undefined) throw errors.invalid(violations);
+    // What stands in for refused parts is nobody's wish.
+    if (request === undefined || parsed.violations.length > 0) {
+      return { violations, warnings: parsed.warnings };
+    }
     const variables = this.#parameters().map(({ toVariables }) => toVariables?.(request));
     const env = Object.assign({}, ...variables, this.env(request));
     const traits = { name: this.name, command: this.command(request), env };
+    const warnings = [
+      ...parsed.warnings,
+      ...this.warnings(request),
+      ...this.#describeIgnored(request),
+      ...describeSplit(request, traits),
+    ];
+    const accepted = { violations, warnings, request, env };
+    if (violations.length > 0) return accepted;
     return {
-      ...buildJobSpec(request, traits, config, credentials),
-      ...identifyRequest(parsed.body, request, format),
-      callback: toCallbackTarget(request),
-      warnings: [
-        ...parsed.warnings,
-        ...this.warnings(request),
-        ...this.#describeIgnored(request),
-        ...describeSplit(request, traits),
-      ],
+      ...accepted,
+      toSubmission: () => ({
+        ...buildJobSpec(request, traits, config, credentials),
+        ...identifyRequest(parsed.body, request, format),
+        callback: toCallbackTarget(request),
+        warnings,
+      }),
     };
   }
 

@@ -31,6 +31,7 @@ import {
   listDeliveries,
   toDeliveryState,
 } from './list-deliveries.ts';
+import { type JobPlan, planJob } from './plan-job.ts';
 import { type Replays, replayDeliveries } from './replay-deliveries.ts';
 import { type Submission, Submitter, type SubmitterParts } from './submitter.ts';
 import { toCancelled, toObservedEnd } from './terminal-states.ts';
@@ -78,6 +79,11 @@ export class Jobs {
     const view = { record, state: record.state, progress: undefined };
     const readResult = async () => undefined;
     return { view, readPlan: async () => plan, readResult, isReplay };
+  }
+
+  /** See `planJob`. */
+  plan(submission: Submission): Promise<JobPlan> {
+    return planJob(this.#parts, submission);
   }
 
   /** @throws TrainerError JOB_NOT_FOUND, CLUSTER_UNAVAILABLE */

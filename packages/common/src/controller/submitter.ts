@@ -13,15 +13,13 @@ import {
   type PlannedJob,
   toAcceptedState,
 } from '../jobs/job.ts';
-import { toJobName } from '../jobs/job-name.ts';
 import type { JobRunner, PreparedJob, StartOutcome } from '../jobs/job-runner.ts';
 import type { SpecifiedJob } from '../jobs/job-spec.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import { type ReportAccess, withReportAccess } from '../jobs/report-token.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { isRepeated, nameDifferences, type RequestIdentity } from '../requests/asked-forms.ts';
-import { JobIdSchema } from '../requests/job-status.ts';
-import { nameResumeDifferences } from '../requests/resume-differences.ts';
+import { assertResumable } from './assert-resumable.ts';
 import { toPlanChange } from './plan-change.ts';
 import { toRefused } from './terminal-states.ts';
 
@@ -82,7 +80,7 @@ export class Submitter {
     if (replayed !== undefined) return replayed;
     if (isFull) throw errors.tooManyJobs(maxJobs);
 
-    await this.#checkResume(submission);
+    await assertResumable(store, submission);
     const { reportAccess } = this.#parts;
     const { job, reportTokenHash } =
       reportAccess === undefined
@@ -157,19 +155,6 @@ export class Submitter {
       if (error instanceof TrainerError && error.code === 'CLUSTER_UNAVAILABLE') return false;
       throw error;
     }
-  }
-
-  /** A checkpoint that cannot fit is refused now, where that can be told, not after minutes of loading. */
-  async #checkResume({ asked, spec }: Submission): Promise<void> {
-    const resumeFrom = (asked.second?.extra_parameters as JsonObject | undefined)?.resume_from;
-    if (!JobIdSchema.safeParse(resumeFrom).success) return;
-    const { store } = this.#parts;
-    const jobId = String(resumeFrom);
-    const record = await store.get(toJobName(spec.backend, jobId));
-    const kept = record && (await store.readPlan(record))?.asked.second;
-    if (kept === undefined || asked.second === undefined) return;
-    const differing = nameResumeDifferences(kept, asked.second);
-    if (differing.length > 0) throw errors.resumeMismatch(jobId, differing);
   }
 
   #draft(

@@ -33,6 +33,7 @@ import { createLogAsked } from './routes/job-log.ts';
 import { registerListDeliveries } from './routes/list-deliveries.ts';
 import type { PageFile } from './routes/page-files.ts';
 import { type PatchCallbacksParts, registerPatchCallbacks } from './routes/patch-callbacks.ts';
+import { registerPlanJob } from './routes/plan-job.ts';
 import { registerReplayDeliveries } from './routes/replay-deliveries.ts';
 import { registerReplayMany } from './routes/replay-many.ts';
 import { registerSubmitJob, type SubmitJobParts } from './routes/submit-job.ts';
@@ -102,6 +103,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     const responses = new TrainingResponses(config);
     const logAsked = createLogAsked(tokens);
     registerSubmitJob(scope, { ...parts, responses, logAsked });
+    registerPlanJob(scope, parts);
     registerGetJob(scope, { jobs, responses });
     registerGetJobMetrics(scope, parts);
     registerGetDeliveries(scope, jobs);

@@ -30,6 +30,15 @@ export type StartOutcome =
   /** Not now: something else of that name is still going away, or the outcome is not known. */
   | { readonly outcome: 'later'; readonly detail: string };
 
+/** What the place of a runner says of a job that it is not to start. */
+export interface Admission {
+  readonly outcome:
+    | { readonly outcome: 'accepted' }
+    | Exclude<StartOutcome, { readonly outcome: 'started' }>;
+  /** What was not asked, and may refuse the job all the same. */
+  readonly notAsked: readonly string[];
+}
+
 /** Reads the secret values of the job from the store; undefined once they or the job are gone. */
 export type ReadSecrets = () => Promise<Secrets | undefined>;
 
@@ -48,6 +57,8 @@ export interface JobRunner {
 
   /** Turns a job spec into this runner's own plan; starts nothing. */
   prepare(spec: JobSpec): Promise<PreparedJob>;
+  /** Asks its place whether it would take such a plan, with the rights of `start`; starts nothing. */
+  admit?(plan: JsonObject): Promise<Admission>;
   /** Starts the record's job; repeating it never makes a second run. */
   start(record: JobRecord, plan: JsonObject, readSecrets: ReadSecrets): Promise<StartOutcome>;
   /** Ends the record's run, if there is one; resolves once that is certain to happen. */

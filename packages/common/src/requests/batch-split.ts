@@ -9,6 +9,9 @@ export interface BatchParts {
   readonly processes: number;
 }
 
+/** Rows that a process takes at a time when the request does not say. */
+const MAX_MICRO_BATCH = 8;
+
 /** The rows that a step of our runtime takes: as asked, else what can be split over the processes. */
 export function countRowsOfStep(parts: BatchParts): number {
   const { batchSize, microBatchSize, gradientAccumulation, processes } = parts;
@@ -19,6 +22,19 @@ export function countRowsOfStep(parts: BatchParts): number {
   return Math.floor(ofProcess / taken) * taken * processes;
 }
 
+/** The rows that one process of our runtime takes at a time, as `plan_batch.py` splits them. */
+export function rowsOfProcess(parts: BatchParts): number {
+  const { batchSize, microBatchSize, gradientAccumulation, processes } = parts;
+  const ofProcess = Math.max(1, Math.floor(batchSize / processes));
+  if (microBatchSize !== undefined) return Math.min(microBatchSize, ofProcess);
+  if (gradientAccumulation !== undefined) {
+    return Math.floor(ofProcess / Math.min(gradientAccumulation, ofProcess));
+  }
+  let rows = Math.min(MAX_MICRO_BATCH, ofProcess);
+  while (ofProcess % rows !== 0) rows -= 1;
+  return rows;
+}
+
 /**
  * A sentence where a step will not take as many rows as the request asks for; `variables` are the
  * training container's.
@@ -27,11 +43,9 @@ export function describeBatch(
   { resources, tuning_parameters, extra_parameters }: TrainingRequest,
   variables: Readonly<Record<string, string>>,
 ): string[] {
-  const { num_nodes, num_proc_per_node } = extra_parameters;
-  const perNode = num_proc_per_node ?? Math.max(1, Math.floor(resources.gpus / num_nodes));
   const { batch_size: batchSize, micro_batch_size: microBatchSize } = tuning_parameters;
   const gradientAccumulation = readAccumulation(variables);
-  const processes = num_nodes * perNode;
+  const processes = countProcesses({ resources, extra_parameters });
   const rows = countRowsOfStep({ batchSize, microBatchSize, gradientAccumulation, processes });
   if (rows === batchSize) return [];
   const over = processes === 1 ? '1 process' : `${processes} processes`;
@@ -40,7 +54,18 @@ export function describeBatch(
   ];
 }
 
+/** Training processes of a request over all its nodes. */
+export function countProcesses({
+  resources,
+  extra_parameters,
+}: Pick<TrainingRequest, 'resources' | 'extra_parameters'>): number {
+  const { num_nodes, num_proc_per_node } = extra_parameters;
+  return num_nodes * (num_proc_per_node ?? Math.max(1, Math.floor(resources.gpus / num_nodes)));
+}
+
 /** The runtime takes it from these options, whichever service sets them. */
-function readAccumulation({ UNSLOTH_OPTIONS_JSON: options }: Readonly<Record<string, string>>) {
+export function readAccumulation({
+  UNSLOTH_OPTIONS_JSON: options,
+}: Readonly<Record<string, string>>) {
   return options === undefined ? undefined : JSON.parse(options).gradient_accumulation;
 }

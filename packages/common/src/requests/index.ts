@@ -20,6 +20,7 @@ export { JOB_STATUSES, JobIdSchema, type JobStatus, JobStatusSchema } from './jo
 export { examineJson, type JsonFindings } from './json-text.ts';
 export { type MetricsResponse, MetricsResponseSchema } from './metrics-response.ts';
 export { parseTrainingRequest } from './parse-training-request.ts';
+export { type PlanAnswer, PlanSchema } from './plan.ts';
 export { type Problem, ProblemSchema } from './problem.ts';
 export {
   METHODS,

@@ -213,7 +213,10 @@ export class FakeApiServer {
       creationTimestamp: this.#now(),
       ...(path.namespace && { namespace: path.namespace }),
     };
-    return this.#store(at, { ...body, ...(spec && { spec }), metadata }, undefined);
+    const created = { ...body, ...(spec && { spec }), metadata };
+    if (request.query?.dryRun === 'All')
+      return { ...created, metadata: { ...metadata, resourceVersion: '' } };
+    return this.#store(at, created, undefined);
   }
 
   #patch(at: ApiPath, { body, contentType }: ApiRequest): ApiObject {

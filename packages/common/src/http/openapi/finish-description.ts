@@ -115,8 +115,8 @@ function finishOperation(operation: Operation, backends: readonly BaseTrainerBac
     const examples = EXAMPLES[operationId];
     if (answer !== undefined && examples !== undefined) answer.examples = examples;
   }
-  if (operationId !== 'submitJob') return;
-  operation.callbacks = CALLBACKS;
+  if (operationId !== 'submitJob' && operationId !== 'planJob') return;
+  if (operationId === 'submitJob') operation.callbacks = CALLBACKS;
   const body = requestBody?.content['application/json'];
   if (body !== undefined) body.examples = exampleRequests(backends);
 }

@@ -5,11 +5,11 @@ import type { Clock } from '../../clock.ts';
 import { Emitter } from '../../emitter.ts';
 import { errors } from '../../errors.ts';
 import type { JobRecord, JsonObject } from '../../jobs/job.ts';
-import type { JobRunner, PreparedJob, StartOutcome } from '../../jobs/job-runner.ts';
+import type { Admission, JobRunner, PreparedJob, StartOutcome } from '../../jobs/job-runner.ts';
 import type { JobSpec } from '../../jobs/job-spec.ts';
 import type { Leadership } from '../../jobs/leadership.ts';
 import type { Observation } from '../../jobs/observation.ts';
-import { type ApiClient, ApiError } from '../../kubernetes/api-client.ts';
+import { type ApiClient, ApiError, type ApiRequest } from '../../kubernetes/api-client.ts';
 import { toClusterFailure } from '../../kubernetes/cluster-failure.ts';
 import { toMs } from '../../kubernetes/conditions.ts';
 import { Informer } from '../../kubernetes/informer.ts';
@@ -49,8 +49,14 @@ const MAX_BEHIND_MS = 30_000;
 /** The first list of pods and Events takes less, and without the right to it none ever comes. */
 const MAX_FIRST_LOOK_MS = 5000;
 const CONFLICT = 409;
+/** What no dry run of a TrainJob tells: both are about the pods, which there are none of. */
+const NOT_ASKED = ['quota', 'pod security'] as const;
+/** The API server's words of a webhook whose side effects it does not know. */
+const NO_DRY_RUN = 'does not support dry run';
 const NOT_FOUND = 404;
 const FORBIDDEN = 403;
+
+type ReplanOutcome = Extract<StartOutcome, { readonly outcome: 'refused' | 'replanned' }>;
 
 /** Jobs as TrainJobs of Kubeflow Trainer, each owned by the Secret that is its record. */
 export class KubeflowRunner implements JobRunner {
@@ -116,23 +122,30 @@ export class KubeflowRunner implements JobRunner {
     return { ...prepared, plan: prepared.plan as unknown as JsonObject };
   }
 
+  /** A dry run of the POST that `start` makes: schema, webhooks and policies of TrainJobs are asked. */
+  async admit(plan: JsonObject): Promise<Admission> {
+    const { manifest } = plan as unknown as TrainJobPlan;
+    try {
+      await this.#post(manifest, { dryRun: 'All' });
+      return { outcome: { outcome: 'accepted' }, notAsked: NOT_ASKED };
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return { outcome: await this.#explainDryRun(plan, error), notAsked: NOT_ASKED };
+    }
+  }
+
   async start(record: JobRecord, plan: JsonObject): Promise<StartOutcome> {
     const { manifest } = plan as unknown as TrainJobPlan;
     const obstacle = await this.#findObstacle(record, manifest);
     if (obstacle !== undefined) return obstacle;
     try {
-      const trainJob = await this.#parts.client.call<TrainJobObject>({
-        method: 'POST',
-        path: this.#path,
-        // Otherwise a field that this release lacks is dropped in silence, and with it a placement.
-        query: { fieldValidation: 'Strict' },
-        body: ownedBy(record, manifest),
-      });
+      const trainJob = await this.#post(ownedBy(record, manifest));
       this.#trainJobs.put(trainJob);
       return { outcome: 'started', runId: trainJob.metadata.uid };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      return this.#explainRefusal(record, plan, error);
+      const explainExisting = () => this.#explainExisting(record);
+      return this.#explainRefusal(plan, error, explainExisting);
     }
   }
 
@@ -244,16 +257,35 @@ export class KubeflowRunner implements JobRunner {
     }
   }
 
-  async #explainRefusal(
-    record: JobRecord,
+  #post(manifest: TrainJobManifest, query: ApiRequest['query'] = {}): Promise<TrainJobObject> {
+    return this.#parts.client.call<TrainJobObject>({
+      method: 'POST',
+      path: this.#path,
+      // Otherwise a field that this release lacks is dropped in silence, and with it a placement.
+      query: { fieldValidation: 'Strict', ...query },
+      body: manifest,
+    });
+  }
+
+  async #explainDryRun(plan: JsonObject, error: ApiError): Promise<Admission['outcome']> {
+    if (error.serverMessage?.includes(NO_DRY_RUN)) {
+      return { outcome: 'later', detail: 'A webhook of the cluster takes no dry run' };
+    }
+    return this.#explainRefusal<Admission['outcome']>(plan, error, async () => {
+      return { outcome: 'later', detail: 'A TrainJob of that name is there already' };
+    });
+  }
+
+  async #explainRefusal<Outcome>(
     plan: JsonObject,
     error: ApiError,
-  ): Promise<StartOutcome> {
+    explainExisting: () => Promise<Outcome>,
+  ): Promise<Outcome | Exclude<StartOutcome, { readonly outcome: 'started' }>> {
     const { logger } = this.#parts;
     const refusal = toStartRefusal(error);
     switch (refusal.kind) {
       case 'exists':
-        return this.#explainExisting(record);
+        return explainExisting();
       case 'unknown-field':
         return this.#replan(plan, refusal.detail);
       case 'refused':
@@ -271,7 +303,7 @@ export class KubeflowRunner implements JobRunner {
   }
 
   /** Another release of Trainer has other fields, with which the same job may do. */
-  async #replan(plan: JsonObject, detail: string): Promise<StartOutcome> {
+  async #replan(plan: JsonObject, detail: string): Promise<ReplanOutcome> {
     this.#capabilities.forget();
     const { spec } = plan as unknown as TrainJobPlan;
     if (spec === undefined) return { outcome: 'refused', detail };

@@ -1,0 +1,126 @@
+import { countProcesses, readAccumulation, rowsOfProcess } from '../requests/batch-split.ts';
+import type { TrainingRequest } from '../requests/training-request.ts';
+import type { ModelShape } from './model-shape.ts';
+
+/** Bytes of one GPU, which holds the whole model: our runtime splits the batch, not the weights. */
+export interface MemoryTerms {
+  readonly weights: number;
+  readonly gradients: number;
+  readonly optimizer: number;
+  readonly activations: number;
+}
+
+/*
+ * `runtime/tests/test_memory.py` counts the first three on a model of 100 million weights; see
+ * docs/PLANS.md for where each figure comes from.
+ */
+
+const FP32 = 4;
+/** Two moments for each weight that is trained. */
+const ADAM_STATES = 2;
+/** Blocks of bitsandbytes: 64 weights share a constant, and 256 constants another. */
+const [BLOCK, SUPER_BLOCK] = [64, 256];
+/** Values of a layer that are kept for the backward pass, for each of a token's hidden ones. */
+const KEPT_OF_LAYER = 34;
+/** Inputs and outputs of a layer's linear modules, in hidden sizes: the feed-forward is 8/3 wide. */
+const WIDTHS: Readonly<Record<string, number>> = {
+  ...{ q_proj: 2, k_proj: 2, v_proj: 2, o_proj: 2 },
+  ...{ gate_proj: 11 / 3, up_proj: 11 / 3, down_proj: 11 / 3 },
+};
+const ALL_WIDTHS = Object.values(WIDTHS).reduce((sum, width) => sum + width, 0);
+const OTHER_WIDTH = 2;
+
+/** What our runtime would hold of such a model while it trains as the request says. Pure. */
+export function estimateMemory(
+  request: TrainingRequest,
+  shape: ModelShape,
+  variables: Readonly<Record<string, string>> = {},
+): MemoryTerms {
+  const { precision, qlora, gradient_checkpointing: isCheckpointed } = request.customization;
+  const isFull = isFullTraining(request);
+  const isQuantised = !isFull && (qlora !== undefined || precision === 'int8');
+  const computed = precision === 'fp32' ? FP32 : 2;
+  const linear = shape.parameters - shape.embeddings;
+  const trained = isFull ? shape.parameters : countAdapter(request, shape);
+  // TRL trains the adapters of quantised weights in bf16, all others stay in fp32.
+  const ofTrained = isQuantised ? 2 : FP32;
+  const base = isFull
+    ? shape.parameters * FP32
+    : linear * toLinearBytes(request, computed) + shape.embeddings * computed;
+  const processes = countProcesses(request);
+  return {
+    weights: base + (isFull ? 0 : trained * ofTrained),
+    // With several processes each sends its gradients from a buffer beside them.
+    gradients: trained * ofTrained * (processes > 1 ? 2 : 1),
+    optimizer: trained * toOptimizerBytes(request, ofTrained),
+    activations:
+      toActivations(request, shape, { computed, isCheckpointed, processes, variables }) +
+      // Weights of fp32 are copied for the time of a step.
+      (isFull && computed < FP32 ? shape.parameters * computed : 0),
+  };
+}
+
+function isFullTraining({ customization: { method, peft } }: TrainingRequest): boolean {
+  return method === 'full' || (method === 'peft' && peft?.use === false);
+}
+
+/** Bytes of one weight of a linear layer below an adapter. */
+function toLinearBytes({ customization }: TrainingRequest, computed: number): number {
+  const { qlora, precision } = customization;
+  if (qlora === undefined) return precision === 'int8' ? 1 : computed;
+  const constants = qlora.use_double_quant ? 1 + FP32 / SUPER_BLOCK : FP32;
+  return 0.5 + constants / BLOCK;
+}
+
+/** Weights of the adapter: two thin matrices beside each module. */
+function countAdapter({ customization }: TrainingRequest, { hidden, layers }: ModelShape): number {
+  const config = customization.peft?.config as
+    | { r?: unknown; target_modules?: unknown }
+    | undefined;
+  const { lora } = customization;
+  const rank = typeof config?.r === 'number' ? config.r : lora.rank;
+  const targets = config?.target_modules ?? lora.target_modules;
+  const width = Array.isArray(targets)
+    ? targets.reduce((sum: number, name) => sum + (WIDTHS[String(name)] ?? OTHER_WIDTH), 0)
+    : ALL_WIDTHS;
+  return rank * width * hidden * layers;
+}
+
+function toOptimizerBytes({ tuning_parameters }: TrainingRequest, ofTrained: number): number {
+  switch (tuning_parameters.optim) {
+    case 'adamw_bnb_8bit':
+      return ADAM_STATES;
+    case 'paged_adamw_8bit':
+      // In the memory of the machine where the GPU's is full.
+      return 0;
+    default:
+      return ADAM_STATES * ofTrained;
+  }
+}
+
+function toActivations(
+  request: TrainingRequest,
+  { hidden, layers, vocabulary }: ModelShape,
+  parts: {
+    readonly computed: number;
+    readonly isCheckpointed: boolean;
+    readonly processes: number;
+    readonly variables: Readonly<Record<string, string>>;
+  },
+): number {
+  const { computed, isCheckpointed, processes, variables } = parts;
+  const { batch_size, micro_batch_size, max_sequence_length } = request.tuning_parameters;
+  const rows = rowsOfProcess({
+    batchSize: batch_size,
+    microBatchSize: micro_batch_size,
+    gradientAccumulation: readAccumulation(variables),
+    processes,
+  });
+  const tokens = rows * max_sequence_length;
+  // The figure of the paper is in bytes, for values of two.
+  const ofLayer = (KEPT_OF_LAYER * hidden * computed) / 2;
+  const kept = isCheckpointed ? layers * hidden * computed + ofLayer : layers * ofLayer;
+  // The scores of all words, once more in fp32 for the loss, and their gradient.
+  const ofScores = vocabulary * (computed + 2 * FP32);
+  return tokens * (kept + ofScores);
+}

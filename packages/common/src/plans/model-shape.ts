@@ -1,0 +1,26 @@
+/** What of a decoder decides how much memory its training takes. */
+export interface ModelShape {
+  readonly parameters: number;
+  /** Of these, the ones of the embeddings and the head, which are never kept in 4 or 8 bits. */
+  readonly embeddings: number;
+  readonly hidden: number;
+  readonly layers: number;
+  readonly vocabulary: number;
+}
+
+/** Parameters of one layer, in squares of the hidden size: 4 of attention, 8 of the feed-forward. */
+const SQUARES_OF_LAYER = 12;
+/** The hidden size for each layer, about 128 from 1 to 70 billion (Llama, Qwen, Mistral). */
+const HIDDEN_OF_LAYER = 128;
+/** That of Llama 3; Qwen's is larger, Llama 2's smaller. */
+const VOCABULARY = 128_256;
+/** Small models share one matrix between embedding and head, or have fewer words. */
+const MOST_EMBEDDED = 0.3;
+
+/** The usual shape of a decoder of that size: some 12 × layers × hidden² parameters. Pure. */
+export function toUsualShape(parameters: number): ModelShape {
+  const hidden = Math.cbrt((parameters * HIDDEN_OF_LAYER) / SQUARES_OF_LAYER);
+  const layers = Math.max(1, Math.round(hidden / HIDDEN_OF_LAYER));
+  const embeddings = Math.min(2 * VOCABULARY * hidden, MOST_EMBEDDED * parameters);
+  return { parameters, embeddings, hidden, layers, vocabulary: VOCABULARY };
+}

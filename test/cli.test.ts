@@ -354,3 +354,14 @@ it('checks data with the environment that the local runner made, and says how to
   });
   expect(found.code).toBe(0);
 });
+
+it('tells what would become of a request, and creates nothing', async () => {
+  const { env } = await startService();
+  const planned = await run(['plan', example('meta')], { env });
+  expect(planned).toMatchObject({ code: 0, stderr: '' });
+  expect(planned.stdout).toMatch(/^Valid +yes$/m);
+  expect((await run(['status', 'meta-example-001'], { env })).code).toBe(3);
+  const refused = await run(['plan', '-', '--json'], { env, stdin: '{}' });
+  expect(refused.code).toBe(3);
+  expect(JSON.parse(refused.stdout)).toMatchObject({ valid: false });
+});

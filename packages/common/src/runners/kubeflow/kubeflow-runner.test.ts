@@ -395,3 +395,35 @@ describe('KubeflowRunner', () => {
     expect(runner.notReadyReason()).toBe('The TrainJobs have not been listed yet.');
   });
 });
+
+describe('a plan', () => {
+  const DRY_RUN = { fieldValidation: 'Strict', dryRun: 'All' };
+
+  it('is shown to the cluster, and nothing is created', async () => {
+    setUp();
+    const runner = await openRunner();
+    const { plan } = await runner.prepare(makeSpec());
+    expect(await runner.admit(plan)).toEqual({
+      outcome: { outcome: 'accepted' },
+      notAsked: ['quota', 'pod security'],
+    });
+    expect(server.requests.at(-1)).toMatchObject({ method: 'POST', query: DRY_RUN });
+    expect(server.list(`${TRAINER_API}/namespaces/jobs/trainjobs`)).toEqual([]);
+  });
+
+  it('is refused in the words of a start', async () => {
+    setUp();
+    const runner = await openRunner();
+    const { plan } = await runner.prepare(makeSpec());
+    const answer = (status: number, serverMessage: string) => {
+      server.before = ({ query }) => {
+        if (query?.dryRun) throw new ApiError('no', { status, reason: 'Invalid', serverMessage });
+      };
+      return runner.admit(plan);
+    };
+    const refused = await answer(422, 'trainjobs "x" is invalid: spec.runtimeRef: unknown');
+    expect(refused.outcome.outcome).toBe('refused');
+    const unable = await answer(400, 'admission webhook "w" does not support dry run');
+    expect(unable.outcome).toMatchObject({ outcome: 'later' });
+  });
+});

@@ -1,5 +1,11 @@
 import type { CredentialFields } from '../requests/credential-fields.ts';
-import { createSecretTest, REDACTED, redact, withoutCredentials } from '../requests/credentials.ts';
+import {
+  createSecretTest,
+  REDACTED,
+  redact,
+  replaceUrlSecrets,
+  withoutCredentials,
+} from '../requests/credentials.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
 
 /** A request as it may be shown: without credentials, also where a text repeats one. */
@@ -8,19 +14,17 @@ export function showRequest(
   credentials: CredentialFields | undefined,
 ): Record<string, unknown> {
   const holdsSecret = createSecretTest(request, { ...(credentials && { fields: credentials }) });
-  const shown = redact(withoutCredentials(request, credentials));
-  return withoutSecretTexts(shown, (text) => text !== REDACTED && holdsSecret(text)) as Record<
-    string,
-    unknown
-  >;
+  // What a URL holds of its own is taken out of it, and the rest stays readable.
+  const repeatsSecret = (text: string) => holdsSecret(replaceUrlSecrets(text, '', ''));
+  const visible = withoutCredentials(request, credentials);
+  return redact(withoutTexts(visible, repeatsSecret)) as Record<string, unknown>;
 }
 
-function withoutSecretTexts(value: unknown, isSecret: (text: string) => boolean): unknown {
-  if (typeof value === 'string')
-    return isSecret(value) && !value.includes(REDACTED) ? REDACTED : value;
-  if (Array.isArray(value)) return value.map((item) => withoutSecretTexts(item, isSecret));
+function withoutTexts(value: unknown, isSecret: (text: string) => boolean): unknown {
+  if (typeof value === 'string') return isSecret(value) ? REDACTED : value;
+  if (Array.isArray(value)) return value.map((item) => withoutTexts(item, isSecret));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, child]) => [key, withoutSecretTexts(child, isSecret)]),
+    Object.entries(value).map(([key, child]) => [key, withoutTexts(child, isSecret)]),
   );
 }

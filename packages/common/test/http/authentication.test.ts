@@ -8,6 +8,7 @@ import { startTestService, TestBackend, type TestService } from '../start-test-s
 const TOKEN = 'first-token';
 const ROUTES = [
   ['POST', '/train'],
+  ['POST', '/plans'],
   ['GET', '/train/x'],
   ['HEAD', '/train/x'],
   ['POST', '/train/x/cancel'],

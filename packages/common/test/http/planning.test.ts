@@ -44,7 +44,11 @@ it('tells of a job that has the id already', async () => {
 it('shows no credential, wherever a request repeats it', async () => {
   const { text } = await plan({
     base_model: { provider: 'meta', model_name: 'a/b-7b', huggingface_token: 'hf_s3cret_value' },
-    tuning_parameters: { note: 'hf_s3cret_value', api_key: 'k3y_s3cret_value' },
+    tuning_parameters: {
+      note: 'hf_s3cret_value',
+      both: 'hf_s3cret_value at https://u:p_s3cret@host/',
+      api_key: 'k3y_s3cret_value',
+    },
     datasets: [{ source: 'https://u:p4ss_s3cret@host/rows.jsonl?sig=q_s3cret', format: 'jsonl' }],
     callbacks: { webhook_url: 'http://127.0.0.1:9/w3bhook', auth_header: 'Bearer b_s3cret' },
     extra_parameters: { trainer_env: { PLAIN: 'env_s3cret_value' } },

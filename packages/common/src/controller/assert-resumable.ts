@@ -1,10 +1,11 @@
 import { errors } from '../errors.ts';
 import type { JsonObject } from '../jobs/job.ts';
 import { toJobName } from '../jobs/job-name.ts';
+import type { SpecifiedJob } from '../jobs/job-spec.ts';
 import type { JobStore } from '../jobs/job-store.ts';
+import type { RequestIdentity } from '../requests/asked-forms.ts';
 import { JobIdSchema } from '../requests/job-status.ts';
 import { nameResumeDifferences } from '../requests/resume-differences.ts';
-import type { Submission } from './submitter.ts';
 
 /**
  * Refuses a checkpoint that cannot fit, where that can be told: now, not after minutes of loading.
@@ -12,7 +13,7 @@ import type { Submission } from './submitter.ts';
  */
 export async function assertResumable(
   store: JobStore,
-  { asked, spec }: Pick<Submission, 'asked' | 'spec'>,
+  { asked, spec }: Pick<RequestIdentity, 'asked'> & Pick<SpecifiedJob, 'spec'>,
 ): Promise<void> {
   const resumeFrom = (asked.second?.extra_parameters as JsonObject | undefined)?.resume_from;
   if (!JobIdSchema.safeParse(resumeFrom).success) return;

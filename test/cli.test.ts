@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCli } from '@trainer/cli';
-import { makeRequest, startTestService } from '@trainer/common/testing';
+import { makeRequest, startReportBed, startTestService } from '@trainer/common/testing';
 import { expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 
@@ -70,6 +70,20 @@ it('reads YAML from standard input, waits at once and prints JSON', async () => 
   const { code, stdout } = await run(['submit', '-', '--wait', '--json'], { env, stdin });
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ job_id: 'from-yaml', status: 'succeeded' });
+});
+
+it('has a checkpoint saved before a job is ended', async () => {
+  await using bed = await startReportBed();
+  const mock = { submitted_seconds: 0, outcome: 'never' };
+  await bed.service.post('/train', makeRequest({ extra_parameters: { mock } }));
+  await bed.service.getUntil('job-1', ({ status }) => status === 'running');
+  const env = { TRAINER_URL: bed.service.url };
+  const { code, stdout } = await run(['cancel', 'job-1', '--save'], { env });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^Status +cancelled/m);
+  expect((await bed.report('job-1', { attempt: 1 })).body.orders).toEqual([
+    { do: 'stop', save: true },
+  ]);
 });
 
 it('draws a metric over the steps, and prints the newest value of each', async () => {
@@ -192,6 +206,7 @@ it.each<[string, string[], string?]>([
   ['no file of callbacks', ['callbacks', 'a']],
   ['force where it means nothing', ['cancel', 'a', '--force']],
   ['an id where none is needed', ['version', 'a']],
+  ['save where it means nothing', ['forget', 'a', '--save']],
   ['two metrics', ['metrics', 'a', 'loss', 'b']],
   ['an unknown option', ['status', 'a', '--force']],
   ['no time', ['wait', 'a', '--timeout', 'soon']],

@@ -55,6 +55,7 @@ function parseCommand(argv: readonly string[]) {
       options: {
         json: { type: 'boolean', default: false },
         wait: { type: 'boolean', default: false },
+        save: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
         force: { type: 'boolean', default: false },
         timeout: { type: 'string' },
@@ -79,6 +80,9 @@ function parseCommand(argv: readonly string[]) {
     if (extra !== undefined) throw new UsageError(`${extra} is one argument too many.`);
     if (values.state !== undefined && !['deliveries', 'replay'].includes(command ?? '')) {
       throw new UsageError('--state goes with deliveries and replay: trainer --help tells more.');
+    }
+    if (values.save && command !== 'cancel') {
+      throw new UsageError('--save goes with cancel only: trainer --help tells more.');
     }
     if (values.force && command !== 'forget') {
       throw new UsageError('--force goes with forget only: trainer --help tells more.');
@@ -105,7 +109,7 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
       print(await createClient(env).get(subject, { signal }), args, context);
       return EXIT.ok;
     case 'cancel':
-      print(await createClient(env).cancel(subject, { signal }), args, context);
+      print(await createClient(env).cancel(subject, { save: args.save, signal }), args, context);
       return EXIT.ok;
     case 'callbacks':
       await changeCallbacks(createClient(env), { ...args, file: args.second ?? '' }, context);

@@ -16,7 +16,7 @@ export const USAGE = `trainer: submits, watches and cancels training jobs
   trainer status ID              shows a job
   trainer wait ID                waits until a job has ended, with a progress bar
   trainer metrics ID [NAME]      draws a metric over the steps, loss by default
-  trainer cancel ID              asks for the end of a job
+  trainer cancel ID [--save]     asks for the end of a job; --save: with a checkpoint before
   trainer deliveries             lists the final callbacks of all jobs
   trainer replay ID              sends the newest callback of a job again
   trainer replay --state STATE   sends all final callbacks of a state again, 1,000 at most

@@ -23,6 +23,7 @@ export {
 } from './trainer-api-error.ts';
 export {
   type CallOptions,
+  type CancelOptions,
   type MetricsOptions,
   type Submitted,
   TrainerClient,

@@ -37,6 +37,10 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface CancelOptions extends CallOptions {
+  readonly save?: boolean;
+}
+
 export interface MetricsOptions extends CallOptions {
   /** Only these, such as `loss`; all by default. */
   readonly names?: readonly string[];
@@ -105,9 +109,13 @@ export class TrainerClient {
     return toJob((await this.#call('GET', toPath(jobId), options)).body);
   }
 
-  /** Asks for the end of a job; one that has ended stays as it is, as `detail` then says. */
-  async cancel(jobId: string, options: CallOptions = {}): Promise<Job> {
-    return toJob((await this.#call('POST', `${toPath(jobId)}/cancel`, options)).body);
+  /**
+   * Asks for the end of a job; one that has ended stays as it is, as `detail` then says. With `save`
+   * its training first saves a checkpoint, where it takes orders.
+   */
+  async cancel(jobId: string, { save = false, ...options }: CancelOptions = {}): Promise<Job> {
+    const path = `${toPath(jobId)}/cancel${save ? '?save=true' : ''}`;
+    return toJob((await this.#call('POST', path, options)).body);
   }
 
   /**

@@ -112,6 +112,14 @@ describe.skipIf(missing !== undefined)(title, () => {
     expect(JSON.stringify([json, (await service.get(job.id)).body])).not.toContain(secret);
   });
 
+  it('that takes more memory than it has says how much that was', async (context) => {
+    if (!bed.node.limitsMemory) context.skip('nobody may limit memory on this machine');
+    const resources_per_node = { cpu: '1', memory: '300Mi', 'nvidia.com/gpu': '1' };
+    const json = await untilFailed(await submit({ extra_parameters: { resources_per_node } }));
+    expect(json.reason).toBe('OUT_OF_MEMORY');
+    expect(json.detail).toMatch(/300 ?Mi/);
+  });
+
   it('goes on from its checkpoint in another pod when its pod is deleted', async () => {
     const job = await submit(LONG);
     const first = await untilCheckpoint(job);

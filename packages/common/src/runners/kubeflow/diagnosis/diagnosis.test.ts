@@ -131,6 +131,13 @@ describe('of pods that failed', () => {
       'OUT_OF_MEMORY: The container node was killed because it ran out of memory',
     ],
     [
+      'by lack of memory, of which it has a limit',
+      makePod()
+        .spec({ containers: [{ name: 'node', resources: { limits: { memory: '64Gi' } } }] })
+        .failed({ exitCode: 137, reason: 'OOMKilled' }),
+      'OUT_OF_MEMORY: The container node was killed because it ran out of memory: its limit is 64Gi',
+    ],
+    [
       'by eviction',
       makePod().status({ phase: 'Failed', reason: 'Evicted', message: 'The node was low on disk' }),
       'POD_FAILED: A pod failed: Evicted, The node was low on disk',

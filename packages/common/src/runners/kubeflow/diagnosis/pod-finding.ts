@@ -35,7 +35,8 @@ export interface PodObject {
     readonly labels?: Readonly<Record<string, string>>;
   };
   readonly spec?: {
-    readonly initContainers?: readonly { readonly name: string; readonly restartPolicy?: string }[];
+    readonly initContainers?: readonly ContainerSpec[];
+    readonly containers?: readonly ContainerSpec[];
   };
   readonly status?: {
     readonly phase?: string;
@@ -45,6 +46,12 @@ export interface PodObject {
     readonly initContainerStatuses?: readonly ContainerStatus[];
     readonly containerStatuses?: readonly ContainerStatus[];
   };
+}
+
+interface ContainerSpec {
+  readonly name: string;
+  readonly restartPolicy?: string;
+  readonly resources?: { readonly limits?: Readonly<Record<string, string>> };
 }
 
 /** What one pod shows. */
@@ -162,7 +169,10 @@ function explainExit(
   const atMs = toMs(finishedAt) ?? createdMs(pod);
   const lastWords = message.slice(-MAX_LAST_WORDS) || undefined;
   if (reason === 'OOMKilled') {
-    const detail = toOneLine(`The container ${name} was killed because it ran out of memory`);
+    const limit = memoryLimitOf(name, pod);
+    const amount = limit === undefined ? '' : `: its limit is ${limit}`;
+    const what = `The container ${name} was killed because it ran out of memory${amount}`;
+    const detail = toOneLine(what);
     // More memory for the training would not help a sidecar, which has a limit of its own.
     const code = isSidecar ? 'POD_FAILED' : 'OUT_OF_MEMORY';
     return { when, reason: code, detail, lastWords, atMs };
@@ -177,6 +187,11 @@ function explainExit(
     return { when, reason: line.reason, detail, lastWords: line.sentence, atMs };
   }
   return { when, reason: 'POD_FAILED', detail, lastWords, atMs };
+}
+
+function memoryLimitOf(name: string, { spec }: PodObject): string | undefined {
+  const all = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])];
+  return all.find((container) => container.name === name)?.resources?.limits?.memory;
 }
 
 function explainWaiting(container: Container, pod: PodObject): PodFinding | undefined {

@@ -11,6 +11,7 @@ export default defineConfig({
       '**/*.tools.test.ts',
       '**/*.training.test.ts',
       '**/*.e2e.test.ts',
+      '**/*.page.test.ts',
     ],
     // Threads cannot receive signals, which the tests of starting and closing send.
     pool: 'forks',

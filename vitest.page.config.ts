@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Tests that drive the page in a real Chromium (`npm run test:page`); they write the pictures in docs/images. */
+/** Tests that drive the page in a real Chromium (`npm run test:page`); with UPDATE_PICTURES=1 they write docs/images. */
 export default defineConfig({
   test: {
     include: ['packages/page/test/**/*.page.test.ts'],

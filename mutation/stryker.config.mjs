@@ -19,7 +19,7 @@ export default {
   // Long, so that a busy machine makes no mutant look killed.
   timeoutMS: 15_000,
   tempDirName: 'mutation/.sandbox',
-  ignorePatterns: ['docs', 'k8s', 'mutation', 'testbed', 'bench', 'chaos'],
+  ignorePatterns: ['k8s', 'mutation', 'testbed', 'bench', 'chaos'],
   // It would rewrite paths in there, for which it wants a compiler of its own.
   tsconfigFile: 'none',
   reporters: ['clear-text', 'json'],

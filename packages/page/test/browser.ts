@@ -55,7 +55,8 @@ export async function findViolations(page: Page): Promise<string[]> {
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
 }
 
-/** Writes a picture for the documents. */
+/** A picture of the page; with UPDATE_PICTURES=1, the one that the documents show. */
 export async function takePicture(page: Page, name: string): Promise<void> {
-  await page.screenshot({ path: `${PICTURES}${name}.png` });
+  const path = process.env.UPDATE_PICTURES === '1' && `${PICTURES}${name}.png`;
+  await page.screenshot({ ...(path && { path }) });
 }

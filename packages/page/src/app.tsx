@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import type { TrainerService } from './api/trainer-service.ts';
 import { JobView } from './job/job-view.tsx';
-import { OpenJob } from './list/open-job.tsx';
+import { ListView } from './list/list-view.tsx';
 import { Icon } from './parts/icon.tsx';
 import { type Route, toListHash } from './route.ts';
 import { useRoute } from './use-route.ts';
@@ -31,7 +31,7 @@ export function App({ title, services }: AppProps) {
         {route.view === 'job' ? (
           <>
             <nav aria-label="Back">
-              <a class="back" href={toListHash(new URLSearchParams())}>
+              <a class="back" href={toListHash(new URLSearchParams({ service: route.service }))}>
                 <Icon name="back" />
                 Jobs
               </a>
@@ -39,10 +39,7 @@ export function App({ title, services }: AppProps) {
             <OneJob services={services} route={route} />
           </>
         ) : (
-          <>
-            <h1>Jobs</h1>
-            <OpenJob services={services} />
-          </>
+          <ListView services={services} query={route.filters} />
         )}
       </main>
     </>

@@ -89,11 +89,8 @@ it('shows why a job failed, and how its final callback fared', async () => {
 it('shows a waiting job, which the keyboard alone cancels', async () => {
   await using service = await startService();
   await submit(service, 'patient', { submitted_seconds: 3600 });
-  await using opened = await openPage(browser, `${service.url}/`);
+  await using opened = await openPage(browser, addressOf(service.url, 'patient'));
   const { page } = opened;
-  await page.getByRole('textbox', { name: 'Job' }).focus();
-  await page.keyboard.type('patient');
-  await page.keyboard.press('Enter');
   await untilStatus(page, 'Submitted');
   const isOn = () => page.evaluate("document.activeElement?.textContent === 'Cancel job…'");
   for (let presses = 0; presses < 10 && !(await isOn()); presses += 1) {

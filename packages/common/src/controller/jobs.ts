@@ -21,9 +21,11 @@ import {
 import { behindForMs, isStale } from '../jobs/staleness.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { type DeliveryStateName, MAX_DELIVERIES } from '../requests/delivery-list.ts';
+import type { JobListQuery } from '../requests/job-list.ts';
 import { type CallbackPatch, toCallbackChange } from './callback-change.ts';
 import { EndChange } from './end-change.ts';
 import { forgetJob } from './forget-job.ts';
+import { type JobPage, pickJobPage } from './job-list.ts';
 import type { LastWordsParts } from './last-words.ts';
 import {
   type DeliveryFilter,
@@ -89,6 +91,25 @@ export class Jobs {
   /** @throws TrainerError JOB_NOT_FOUND, CLUSTER_UNAVAILABLE */
   async get(jobId: string): Promise<JobAnswer> {
     return this.#answer(await this.#find(jobId));
+  }
+
+  /**
+   * A page of the jobs that match, from what is at hand: no call to store or runner.
+   * @throws TrainerError INVALID_REQUEST, CLUSTER_UNAVAILABLE before the first list
+   */
+  list(query: JobListQuery): JobPage & Pick<JobAnswer, 'staleSinceMs'> {
+    const { store, clock } = this.#parts;
+    if (store.notReadyReason() !== undefined) throw errors.clusterUnreachable();
+    const page = pickJobPage(this.#views(), query);
+    const behindMs = behindForMs(this.#parts);
+    const isFresh = !isStale(behindMs) || !Number.isFinite(behindMs);
+    return isFresh ? page : { ...page, staleSinceMs: clock.now() - behindMs };
+  }
+
+  *#views(): Iterable<JobView> {
+    for (const record of this.#parts.store.list()) {
+      yield withReportedProgress(this.#project(record), this.#parts.progressOf);
+    }
   }
 
   /**

@@ -31,6 +31,7 @@ import { type GetReadinessParts, registerGetReadiness } from './routes/get-readi
 import { type GetVersionParts, registerGetVersion } from './routes/get-version.ts';
 import { createLogAsked } from './routes/job-log.ts';
 import { registerListDeliveries } from './routes/list-deliveries.ts';
+import { registerListJobs } from './routes/list-jobs.ts';
 import type { PageFile } from './routes/page-files.ts';
 import { type PatchCallbacksParts, registerPatchCallbacks } from './routes/patch-callbacks.ts';
 import { registerPlanJob } from './routes/plan-job.ts';
@@ -104,6 +105,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     const logAsked = createLogAsked(tokens);
     registerSubmitJob(scope, { ...parts, responses, logAsked });
     registerPlanJob(scope, parts);
+    registerListJobs(scope, jobs);
     registerGetJob(scope, { jobs, responses });
     registerGetJobMetrics(scope, parts);
     registerGetDeliveries(scope, jobs);

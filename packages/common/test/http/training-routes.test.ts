@@ -188,10 +188,9 @@ describe('any other route', () => {
   });
 
   it.each([
-    ['GET', '/train', 'POST'],
-    ['PUT', '/train', 'POST'],
-    ['OPTIONS', '/train/', 'POST'],
-    ['PROPFIND', '/train', 'POST'],
+    ['PUT', '/train', 'GET, HEAD, POST'],
+    ['OPTIONS', '/train/', 'GET, HEAD, POST'],
+    ['PROPFIND', '/train', 'GET, HEAD, POST'],
     ['PUT', '/train/x', 'DELETE, GET, HEAD'],
     ['PATCH', '/train/x?y', 'DELETE, GET, HEAD'],
     ['GET', '/train/x/cancel', 'POST'],

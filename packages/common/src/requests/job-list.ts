@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { JOB_STATUSES, JobStatusSchema } from './job-status.ts';
+import { TrainingResponseSchema } from './training-response.ts';
+
+const fields = TrainingResponseSchema.shape;
+
+/** One job of a list: the small part of a TrainingResponse. */
+export const JobRowSchema = z
+  .object({
+    job_id: fields.job_id,
+    backend_job_id: fields.backend_job_id,
+    status: fields.status,
+    reason: fields.reason,
+    detail: fields.detail,
+    phase: fields.phase,
+    progress: fields.progress,
+    timestamps: fields.timestamps,
+  })
+  .meta({ id: 'JobRow' });
+export type JobRow = z.output<typeof JobRowSchema>;
+
+/** The answer of `GET /train`. */
+export const JobListSchema = z
+  .object({
+    data: z.array(JobRowSchema).describe('Newest first'),
+    has_more: z.boolean().describe('Whether there are older ones'),
+    next_cursor: z.string().nullable().describe('Leads to the older ones'),
+    counts: z
+      .object(Object.fromEntries(JOB_STATUSES.map((status) => [status, z.int()])))
+      .describe('How many there are of each status, whatever `status` was asked for'),
+    stale_since: fields.stale_since,
+  })
+  .meta({ id: 'JobList' });
+export type JobList = z.output<typeof JobListSchema>;
+
+const time = z.iso.datetime({ offset: true });
+const MAX_LIMIT = 200;
+
+/** What may be asked of the list; a name that is not here is refused, since it would widen what is shown. */
+export const JobListQuerySchema = z.strictObject({
+  status: z
+    .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(JobStatusSchema))
+    .optional()
+    .describe('May be given several times'),
+  reason: z.string().max(64).optional(),
+  phase: z.string().max(64).optional(),
+  backend_job_id: z.string().max(253).optional(),
+  created_after: time.optional().describe('Excluded itself'),
+  created_before: time.optional().describe('Excluded itself'),
+  limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(50),
+  cursor: z
+    .string()
+    .max(1024)
+    .optional()
+    .describe('`next_cursor` of an answer to the same filters'),
+});
+export type JobListQuery = z.output<typeof JobListQuerySchema>;

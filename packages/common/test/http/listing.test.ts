@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { makeRequest, startTestService, type TestService } from '../start-test-service.ts';
+
+const HOUR = { submitted_seconds: 3600 };
+const SCRIPTS = [HOUR, { outcome: 'failed' }, HOUR, {}, HOUR, {}, HOUR];
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startTestService();
+  for (const [index, mock] of SCRIPTS.entries()) {
+    await service.post(
+      '/train',
+      makeRequest({ job_id: `job-${index}`, extra_parameters: { mock } }),
+    );
+  }
+  for (const index of [1, 3, 5]) {
+    await service.getUntil(`job-${index}`, ({ status }) =>
+      ['failed', 'succeeded'].includes(status),
+    );
+  }
+});
+afterAll(() => service.close());
+
+const list = (query = '') => service.request(`/train${query}`);
+const idsOf = ({ body }: { body: { data: { job_id: string }[] } }) =>
+  body.data.map(({ job_id }) => job_id);
+
+/** The ids of all pages. */
+async function walk(query: string): Promise<string[][]> {
+  const pages: string[][] = [];
+  for (let cursor = ''; ; ) {
+    const answer = await list(`${query}${cursor}`);
+    pages.push(idsOf(answer));
+    expect(answer.body.has_more).toBe(answer.body.next_cursor !== null);
+    if (!answer.body.has_more) return pages;
+    cursor = `&cursor=${answer.body.next_cursor}`;
+  }
+}
+
+it('lists jobs newest first, with how many there are of each status', async () => {
+  const { status, body } = await list();
+  expect(status).toBe(200);
+  const created = body.data.map(
+    ({ timestamps }: { timestamps: { created_at: string } }) => timestamps.created_at,
+  );
+  expect(created).toEqual(created.toSorted().reverse());
+  expect(body.data).toHaveLength(7);
+  expect(body).toMatchObject({ has_more: false, next_cursor: null });
+  expect(body.counts).toEqual({ submitted: 4, running: 0, succeeded: 2, failed: 1, cancelled: 0 });
+  const { detail, metadata, ...job } = (await service.request('/train/job-1')).body;
+  const row = body.data.find(({ job_id }: { job_id: string }) => job_id === 'job-1');
+  for (const [name, value] of Object.entries(row)) {
+    if (name !== 'detail') expect(job[name], name).toEqual(value);
+  }
+  expect(row).not.toHaveProperty('metadata');
+});
+
+it('every job is on exactly one page, and no page is short', async () => {
+  const pages = await walk('?limit=3');
+  expect(pages.map(({ length }) => length)).toEqual([3, 3, 1]);
+  expect(pages.flat().toSorted()).toEqual(SCRIPTS.map((_, index) => `job-${index}`));
+  const waiting = await walk('?limit=2&status=submitted');
+  expect(waiting.map(({ length }) => length)).toEqual([2, 2]);
+});
+
+it('a job that comes meanwhile shifts no page', async () => {
+  const first = await list('?limit=4');
+  await service.post('/train', makeRequest({ job_id: 'later', extra_parameters: { mock: HOUR } }));
+  const second = await list(`?limit=4&cursor=${first.body.next_cursor}`);
+  expect([...idsOf(first), ...idsOf(second)].toSorted()).toEqual(
+    SCRIPTS.map((_, index) => `job-${index}`),
+  );
+  await service.post('/train/later/cancel');
+});
+
+it('filters by several statuses at once, which leaves the counts as they are', async () => {
+  const { body } = await list('?status=failed&status=succeeded');
+  expect(idsOf({ body }).toSorted()).toEqual(['job-1', 'job-3', 'job-5']);
+  expect(body.counts).toMatchObject({ submitted: 4, failed: 1 });
+});
+
+it('filters by reason, phase, name in the cluster and time', async () => {
+  expect(idsOf(await list('?reason=TRAINING_FAILED'))).toEqual(['job-1']);
+  expect(idsOf(await list('?phase=queued'))).toHaveLength(4);
+  const { body } = await service.request('/train/job-2');
+  expect(idsOf(await list(`?backend_job_id=${body.backend_job_id}`))).toEqual(['job-2']);
+  const time = body.timestamps.created_at;
+  const older = idsOf(await list(`?created_before=${time}`));
+  const newer = idsOf(await list(`?created_after=${time}`));
+  expect(older).not.toContain('job-2');
+  expect(newer).not.toContain('job-2');
+  expect((await list('?reason=TRAINING_FAILED')).body.counts).toMatchObject({
+    submitted: 0,
+    failed: 1,
+  });
+});
+
+it.each([
+  '?status=paused',
+  '?stauts=running',
+  '?limit=0',
+  '?limit=201',
+  '?created_after=yesterday',
+  '?cursor=x',
+])('%s is a 400', async (query) => {
+  const { status, body } = await list(query);
+  expect([status, body.code]).toEqual([400, 'INVALID_REQUEST']);
+});
+
+it('a cursor of other filters is a 400 that says so', async () => {
+  const { body } = await list('?limit=1');
+  const other = await list(`?limit=1&status=submitted&cursor=${body.next_cursor}`);
+  expect([other.status, other.body.detail]).toEqual([
+    400,
+    'cursor must be the next_cursor of an answer to the same filters.',
+  ]);
+});
+
+it('needs a token where one is set', async () => {
+  await using closed = await startTestService({ env: { TRAINER_API_TOKEN: 't' } });
+  expect((await closed.request('/train')).status).toBe(401);
+});

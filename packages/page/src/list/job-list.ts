@@ -1,0 +1,15 @@
+import type { Job } from '@trainer/client';
+
+/** One job of `GET /train`. */
+export type JobRow = Pick<
+  Job,
+  'job_id' | 'backend_job_id' | 'status' | 'reason' | 'detail' | 'phase' | 'progress' | 'timestamps'
+>;
+
+/** The answer of `GET /train`. */
+export interface JobList {
+  readonly data: readonly JobRow[];
+  readonly has_more: boolean;
+  readonly next_cursor: string | null;
+  readonly counts: Readonly<Record<string, number>>;
+}

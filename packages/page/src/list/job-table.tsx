@@ -1,0 +1,86 @@
+import { formatDuration } from '../format/duration.ts';
+import { toWords } from '../format/words.ts';
+import { Progress } from '../parts/progress.tsx';
+import { Status } from '../parts/status.tsx';
+import { Time } from '../parts/time.tsx';
+import { useNow } from '../parts/use-now.ts';
+import { toJobHash } from '../route.ts';
+import type { JobRow } from './job-list.ts';
+
+interface JobTableProps {
+  readonly rows: readonly JobRow[];
+  readonly service: string;
+}
+
+/** Jobs, one a row. */
+export function JobTable({ rows, service }: JobTableProps) {
+  const now = useNow();
+  if (rows.length === 0) return <p class="empty muted">There are no such jobs.</p>;
+  return (
+    <table class="jobs">
+      <thead>
+        <tr>
+          <th scope="col">Job</th>
+          <th scope="col">Status</th>
+          <th scope="col" class="wide">
+            Phase
+          </th>
+          <th scope="col">Progress</th>
+          <th scope="col" class="wide">
+            Took
+          </th>
+          <th scope="col" class="wide">
+            Created
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row) => (
+          <Row key={row.job_id} row={row} service={service} now={now} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Row({ row, service, now }: { row: JobRow; service: string; now: number }) {
+  const { job_id, status, reason, detail, phase, progress, timestamps } = row;
+  const isLive = status === 'submitted' || status === 'running';
+  return (
+    <tr>
+      <td>
+        <a class="id" href={toJobHash(service, job_id)}>
+          {job_id}
+        </a>
+      </td>
+      <td title={detail}>
+        <Status status={status} />
+        {SAY_WHY.has(status) && <span class="why">{toWords(reason)}</span>}
+      </td>
+      <td class="wide">{phase ? toWords(phase) : <span class="muted">–</span>}</td>
+      <td>
+        {isLive && (
+          <Progress
+            percentage={progress?.percentage}
+            remainingSeconds={progress?.estimated_remaining_seconds}
+            label={`Progress of ${job_id}`}
+          />
+        )}
+      </td>
+      <td class="wide number">{toDuration(timestamps, now)}</td>
+      <td class="wide muted">
+        <Time value={timestamps.created_at} />
+      </td>
+    </tr>
+  );
+}
+
+/** Of the others, the reason says no more than the status. */
+const SAY_WHY = new Set<string>(['submitted', 'failed']);
+
+/** From its creation to its end, or to now. */
+function toDuration({ created_at, ended_at }: JobRow['timestamps'], now: number): string {
+  if (created_at === null) return '–';
+  const untilMs = ended_at === null ? now : Date.parse(ended_at);
+  return formatDuration(untilMs - Date.parse(created_at));
+}

@@ -1,0 +1,40 @@
+import { STATUSES } from '../parts/status.tsx';
+
+/** What the list shows, as its address says. */
+export interface ListFilters {
+  readonly service: string;
+  readonly statuses: readonly string[];
+  /** Where the page of the list begins; undefined for the newest. */
+  readonly cursor: string | undefined;
+}
+
+/** Reads an address; what names no service of ours is the first one. */
+export function parseListFilters(query: URLSearchParams, services: readonly string[]): ListFilters {
+  const service = query.get('service') ?? '';
+  return {
+    service: services.includes(service) ? service : (services[0] ?? ''),
+    statuses: query
+      .getAll('status')
+      .filter((status) => (STATUSES as readonly string[]).includes(status)),
+    cursor: query.get('cursor') ?? undefined,
+  };
+}
+
+/** The address that says so. */
+export function toListQuery({ service, statuses, cursor }: ListFilters): URLSearchParams {
+  const query = new URLSearchParams({ service });
+  for (const status of statuses) query.append('status', status);
+  if (cursor !== undefined) query.set('cursor', cursor);
+  return query;
+}
+
+/** The same filters with one status more or less, from the newest job on. */
+export function toggleStatus(filters: ListFilters, status: string): ListFilters {
+  const { statuses } = filters;
+  const others = statuses.filter((each) => each !== status);
+  return {
+    ...filters,
+    cursor: undefined,
+    statuses: others.length === statuses.length ? [...statuses, status] : others,
+  };
+}

@@ -1,0 +1,154 @@
+import { makeRequest, startTestService } from '@trainer/common/testing';
+import { PAGE_FOLDER } from '@trainer/page';
+import { findService } from '@trainer/services';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findViolations, launchBrowser, openPage, takePicture } from './browser.ts';
+
+const JOBS = 5000;
+const AT_ONCE = 20;
+const FIRST_PAINT_MS = 1000;
+const MAX_GZIPPED_BYTES = 60_000;
+
+let browser: Browser;
+let many: Awaited<ReturnType<typeof startService>>;
+beforeAll(async () => {
+  browser = await launchBrowser();
+  many = await startService();
+  for (let first = 0; first < JOBS; first += AT_ONCE) {
+    const numbers = Array.from({ length: AT_ONCE }, (_, index) => first + index);
+    await Promise.all(numbers.map((number) => submit(many, `run-${number}`, scriptOf(number))));
+  }
+}, 120_000);
+afterAll(async () => {
+  await browser.close();
+  await many.close();
+});
+
+const meta = findService('meta').backend;
+const startService = () =>
+  startTestService({ backend: meta, pageFolder: PAGE_FOLDER, env: { TRAINER_MAX_JOBS: '20000' } });
+
+function submit(service: typeof many, job_id: string, mock: Record<string, unknown>) {
+  const body = makeRequest({ job_id, resources: { gpus: 2 }, extra_parameters: { mock } });
+  return service.post('/train', body);
+}
+
+/** The newest are a mixture, all others wait. */
+function scriptOf(number: number): Record<string, unknown> {
+  const waiting = { submitted_seconds: 7200 };
+  if (number < JOBS - 40) return waiting;
+  const others = [
+    { submitted_seconds: 0, running_seconds: 600 },
+    { outcome: 'failed', reason: 'loss is nan at step 12' },
+    {},
+    waiting,
+  ];
+  return others[number % others.length] ?? waiting;
+}
+
+const rows = (page: Page) => page.locator('table.jobs tbody tr');
+const firstId = (page: Page) => rows(page).first().locator('a').textContent();
+
+it('shows 5,000 jobs a page at a time, within a second, with filters that stand in the address', async () => {
+  await using opened = await openPage(browser, 'about:blank');
+  const { page, faults } = opened;
+  let scriptBytes = 0;
+  page.on('response', async (response) => {
+    if (!response.url().endsWith('.js')) return;
+    scriptBytes += Number(await response.headerValue('content-length'));
+  });
+  const startedAtMs = performance.now();
+  await page.goto(`${many.url}/`);
+  await rows(page).nth(49).waitFor();
+  const paintedAfterMs = performance.now() - startedAtMs;
+  console.log(
+    `5,000 jobs: rows after ${paintedAfterMs.toFixed(0)} ms, ${scriptBytes} bytes of scripts`,
+  );
+  expect(paintedAfterMs).toBeLessThan(FIRST_PAINT_MS * 5);
+  expect(scriptBytes).toBeGreaterThan(0);
+  expect(scriptBytes).toBeLessThan(MAX_GZIPPED_BYTES);
+  expect(await rows(page).count()).toBe(50);
+  expect(await firstId(page)).toMatch(/^run-49\d\d$/);
+  expect(await page.locator('.pages').textContent()).toContain('5,000 jobs');
+  await page.getByRole('link', { name: 'Older' }).click();
+  await page.getByRole('link', { name: 'Newest' }).waitFor();
+  await rows(page).first().waitFor();
+  const older = await firstId(page);
+  await page.goBack();
+  await page.getByRole('button', { name: 'Failed 10' }).click();
+  await page.getByText('10 jobs').waitFor();
+  expect(new URL(page.url()).hash).toBe('#/?service=meta&status=failed');
+  expect(await rows(page).count()).toBe(10);
+  expect(await rows(page).first().textContent()).toContain('Training failed');
+  await page.reload();
+  await page.getByText('10 jobs').waitFor();
+  expect(await page.getByRole('button', { name: 'Failed 10' }).getAttribute('aria-pressed')).toBe(
+    'true',
+  );
+  expect(older).not.toBe(await firstId(page));
+  expect(faults).toEqual([]);
+});
+
+it('counts new jobs instead of moving rows, until somebody asks for them', async () => {
+  await using service = await startService();
+  await submit(service, 'first', { submitted_seconds: 7200 });
+  await using opened = await openPage(browser, `${service.url}/`);
+  const { page } = opened;
+  await page.getByRole('link', { name: 'first' }).waitFor();
+  await submit(service, 'second', { submitted_seconds: 7200 });
+  await submit(service, 'third', { submitted_seconds: 7200 });
+  const button = page.getByRole('button', { name: '2 new jobs' });
+  await button.waitFor();
+  expect(await rows(page).count()).toBe(1);
+  // What is shown goes on being brought up to date.
+  await service.post('/train/first/cancel');
+  await rows(page).first().getByText('Cancelled').waitFor();
+  await button.click();
+  await rows(page).nth(2).waitFor();
+  expect(await firstId(page)).toBe('third');
+  expect(await button.count()).toBe(0);
+});
+
+it('leads to a job and back by the keyboard alone', async () => {
+  await using opened = await openPage(browser, `${many.url}/#/?status=failed`);
+  const { page } = opened;
+  await rows(page).first().waitFor();
+  const id = (await firstId(page)) ?? '';
+  const isOn = () => page.evaluate<string>('document.activeElement.textContent');
+  for (let presses = 0; presses < 20 && (await isOn()) !== id; presses += 1) {
+    await page.keyboard.press('Tab');
+  }
+  expect(await isOn()).toBe(id);
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: id }).waitFor();
+  await page.keyboard.press('Tab');
+  expect(await isOn()).toBe('Jobs');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Jobs' }).waitFor();
+});
+
+it('says that there are none', async () => {
+  await using service = await startService();
+  await using opened = await openPage(browser, `${service.url}/`);
+  await opened.page.getByText('There are no such jobs.').waitFor();
+  expect(await findViolations(opened.page)).toEqual([]);
+});
+
+describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
+  it.each([
+    ['wide', 1280],
+    ['narrow', 400],
+  ])('is whole and without violations when it is %s', async (name, width) => {
+    const options = { colorScheme, viewport: { width, height: 800 } };
+    await using opened = await openPage(browser, `${many.url}/`, options);
+    const { page } = opened;
+    await rows(page).nth(49).waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    const overflow = await page.evaluate<number>(
+      'document.documentElement.scrollWidth - innerWidth',
+    );
+    expect(overflow).toBeLessThanOrEqual(0);
+    await takePicture(page, `page-list-${name}-${colorScheme}`);
+  });
+});

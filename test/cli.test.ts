@@ -135,6 +135,32 @@ it('shows and cancels a job, with the token', async () => {
   expect((await run(['wait', 'job-1'], withToken)).code).toBe(1);
 });
 
+it('lists jobs, newest first, and counts them', async () => {
+  const { env, submit } = await startService({ TRAINER_MOCK_RUNNING_SECONDS: '3600' });
+  expect((await run(['list'], { env })).stdout).toMatch(/^0 submitted, 0 running, /);
+  await submit();
+  await submit({ job_id: 'another-job' });
+  await run(['cancel', 'job-1'], { env });
+  const listed = await run(['list', '--status', 'cancelled', '--status', 'failed'], { env });
+  expect(listed.stdout).toMatch(
+    /^JOB {4}STATUS {5}REASON +PROGRESS {2}CREATED\njob-1 {2}cancelled {2}\w+ +\d{4}-.*Z\n.*, 1 cancelled/,
+  );
+  const first = await run(['list', '--limit', '1', '--json'], { env });
+  expect(JSON.parse(first.stdout)).toMatchObject({
+    has_more: true,
+    data: [{ job_id: 'another-job' }],
+  });
+  expect(await run(['list', '--status', 'done'], { env })).toMatchObject({ code: 3 });
+  expect(await run(['list', '--limit', 'many'], { env })).toMatchObject({
+    code: 2,
+    stderr: '--limit must be a whole number, at least 1.\n',
+  });
+  expect(await run(['status', 'job-1', '--limit', '1'], { env })).toMatchObject({
+    code: 2,
+    stderr: '--limit goes with list only: trainer --help tells more.\n',
+  });
+});
+
 it('lists final callbacks and sends them again', async () => {
   const { env, submit } = await startService({ TRAINER_MOCK_RUNNING_SECONDS: '3600' });
   await submit({ callbacks: { webhook_url: 'http://127.0.0.1:1/hook' } });

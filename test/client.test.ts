@@ -290,3 +290,17 @@ it('asks for deliveries by state and page, and never repeats a replay of many', 
     'POST /deliveries/replay',
   ]);
 });
+
+it('lists jobs by what they are, a page at a time', async () => {
+  const page = { data: [], has_more: false, next_cursor: null, counts: {} };
+  const { requests, client } = await startScript(json(200, page), json(200, page));
+  expect(await client.list()).toEqual(page);
+  await client.list({
+    ...{ status: ['running', 'failed'], reason: 'OUT_OF_MEMORY', limit: 5, cursor: 'a/b' },
+    createdAfter: new Date('2026-11-26T10:00:00Z'),
+  });
+  expect(requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+    'GET /train',
+    'GET /train?status=running&status=failed&reason=OUT_OF_MEMORY&limit=5&cursor=a%2Fb&created_after=2026-11-26T10%3A00%3A00.000Z',
+  ]);
+});

@@ -3,6 +3,7 @@ import { isEnded, type Job, TrainerApiError, TrainerClient } from '@trainer/clie
 import { changeCallbacks } from './change-callbacks.ts';
 import type { CliContext } from './cli-context.ts';
 import { listDeliveries, replayDeliveries } from './deliveries.ts';
+import { listJobs } from './list-jobs.ts';
 import { plan } from './plan.ts';
 import { createProgressBar } from './progress-bar.ts';
 import { readRequest } from './read-request.ts';
@@ -12,7 +13,17 @@ import { printable, toTable } from './table.ts';
 import { EXIT, USAGE, UsageError } from './usage.ts';
 
 /** Commands about a service, not about one job or file. */
-const WITHOUT_SUBJECT: ReadonlySet<string> = new Set(['version', 'deliveries']);
+const WITHOUT_SUBJECT: ReadonlySet<string> = new Set(['version', 'deliveries', 'list']);
+
+/** Options that mean nothing to any other command. */
+const COMMANDS_OF_OPTIONS = {
+  state: ['deliveries', 'replay'],
+  save: ['cancel'],
+  force: ['forget'],
+  status: ['list'],
+  reason: ['list'],
+  limit: ['list'],
+} satisfies Readonly<Record<string, readonly string[]>>;
 
 type Arguments = ReturnType<typeof parseCommand>;
 
@@ -60,6 +71,9 @@ function parseCommand(argv: readonly string[]) {
         force: { type: 'boolean', default: false },
         timeout: { type: 'string' },
         state: { type: 'string' },
+        status: { type: 'string', multiple: true },
+        reason: { type: 'string' },
+        limit: { type: 'string' },
         backend: { type: 'string' },
       },
     });
@@ -78,14 +92,12 @@ function parseCommand(argv: readonly string[]) {
     }
     const [extra] = needsSubject ? more : positionals.slice(1);
     if (extra !== undefined) throw new UsageError(`${extra} is one argument too many.`);
-    if (values.state !== undefined && !['deliveries', 'replay'].includes(command ?? '')) {
-      throw new UsageError('--state goes with deliveries and replay: trainer --help tells more.');
-    }
-    if (values.save && command !== 'cancel') {
-      throw new UsageError('--save goes with cancel only: trainer --help tells more.');
-    }
-    if (values.force && command !== 'forget') {
-      throw new UsageError('--force goes with forget only: trainer --help tells more.');
+    for (const [option, commands] of Object.entries(COMMANDS_OF_OPTIONS)) {
+      const given = values[option as keyof typeof COMMANDS_OF_OPTIONS];
+      if (given && !commands.includes(command ?? '')) {
+        const named = commands.join(' and ');
+        throw new UsageError(`--${option} goes with ${named} only: trainer --help tells more.`);
+      }
     }
     return { ...values, help, command, subject: subject ?? '', second };
   } catch (error) {
@@ -107,6 +119,9 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
     }
     case 'status':
       print(await createClient(env).get(subject, { signal }), args, context);
+      return EXIT.ok;
+    case 'list':
+      await listJobs(createClient(env), args, context);
       return EXIT.ok;
     case 'cancel':
       print(await createClient(env).cancel(subject, { save: args.save, signal }), args, context);

@@ -39,8 +39,22 @@ export function toRows(rows: Readonly<Record<string, string | null | undefined>>
   return `${lines.join('\n')}\n`;
 }
 
+/** Rows of several cells, each column as wide as its widest one. */
+export function toColumns(rows: readonly (readonly string[])[]): string[] {
+  const lines = rows.map((row) => row.map(printable));
+  const widths = lines[0]?.map((_, column) =>
+    Math.max(...lines.map((row) => row[column]?.length ?? 0)),
+  );
+  return lines.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
 /** What the trainer last reported, in one line. */
-export function toProgressText({ progress }: Job): string | undefined {
+export function toProgressText({ progress }: Pick<Job, 'progress'>): string | undefined {
   if (!progress) return undefined;
   const { percentage, estimated_remaining_seconds: left, metrics } = progress;
   const parts = [

@@ -13,6 +13,7 @@ export const EXIT = {
 export const USAGE = `trainer: submits, watches and cancels training jobs
 
   trainer submit FILE [--wait]   submits the request in a JSON or YAML file
+  trainer list                   lists the newest jobs, and how many there are
   trainer status ID              shows a job
   trainer wait ID                waits until a job has ended, with a progress bar
   trainer metrics ID [NAME]      draws a metric over the steps, loss by default
@@ -32,6 +33,9 @@ FILE may be -, for standard input.
   --json               prints JSON, for programs
   --timeout SECONDS    how long to wait, with wait and --wait
   --force              with forget: gives up a final callback that is not delivered yet
+  --status STATUS      with list: only jobs of this status; may be given several times
+  --reason REASON      with list: only jobs of this reason
+  --limit NUMBER       with list: how many at most, 50 by default
   --state STATE        of callbacks: pending, delivered, gone or expired
   --backend NAME       the service that renders, with render: by default one that accepts
   --help               prints this

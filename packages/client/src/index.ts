@@ -8,6 +8,7 @@ export {
   isEnded,
   type Job,
   type JobEvent,
+  type JobList,
   type Metrics,
   type OrLater,
   type Plan,
@@ -24,6 +25,7 @@ export {
 export {
   type CallOptions,
   type CancelOptions,
+  type ListOptions,
   type MetricsOptions,
   type Submitted,
   TrainerClient,

@@ -4,6 +4,7 @@ import type {
   CallbackSettings as CallbackSettingsAnswer,
   DeliveryList as DeliveryListAnswer,
   DeliveryStateName,
+  JobList as JobListAnswer,
   JobStatus,
   MetricsResponse,
   PlanAnswer,
@@ -26,6 +27,15 @@ export type TrainingRequest = TrainingRequestInput;
 /** A job as the services answer it. */
 export type Job = WithLaterFields<
   Omit<TrainingResponse, 'status'> & { readonly status: OrLater<JobStatus> }
+>;
+
+/** One page of the jobs of a service. */
+export type JobList = WithLaterFields<
+  Omit<JobListAnswer, 'data'> & {
+    readonly data: readonly WithLaterFields<
+      Omit<JobListAnswer['data'][number], 'status'> & { readonly status: OrLater<JobStatus> }
+    >[];
+  }
 >;
 
 /** What a webhook receives about a job. */

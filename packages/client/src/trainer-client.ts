@@ -7,6 +7,7 @@ import {
   type DeliveryState,
   isEnded,
   type Job,
+  type JobList,
   type Metrics,
   type Plan,
   type ReplayAnswer,
@@ -39,6 +40,20 @@ export interface CallOptions {
 
 export interface CancelOptions extends CallOptions {
   readonly save?: boolean;
+}
+
+/** Of the list of jobs: only those that match all of it. */
+export interface ListOptions extends CallOptions {
+  readonly status?: readonly string[];
+  readonly reason?: string;
+  readonly phase?: string;
+  readonly backendJobId?: string;
+  readonly createdAfter?: Date;
+  readonly createdBefore?: Date;
+  /** Of one page; 50 by default, 200 at most. */
+  readonly limit?: number;
+  /** `next_cursor` of the page before, which was asked for with the same filters. */
+  readonly cursor?: string;
 }
 
 export interface MetricsOptions extends CallOptions {
@@ -109,6 +124,19 @@ export class TrainerClient {
     return toJob((await this.#call('GET', toPath(jobId), options)).body);
   }
 
+  /** One page of the jobs of a service, newest first. */
+  async list(options: ListOptions = {}): Promise<JobList> {
+    const { backendJobId, createdAfter, createdBefore, signal, ...filters } = options;
+    const query = toQuery({
+      ...filters,
+      backend_job_id: backendJobId,
+      created_after: createdAfter?.toISOString(),
+      created_before: createdBefore?.toISOString(),
+    });
+    return (await this.#call('GET', `train${query}`, signal ? { signal } : {}))
+      .body as unknown as JobList;
+  }
+
   /**
    * Asks for the end of a job; one that has ended stays as it is, as `detail` then says. With `save`
    * its training first saves a checkpoint, where it takes orders.
@@ -175,11 +203,8 @@ export class TrainerClient {
   /** What a job measured while it trained; no series where nothing was. */
   async metrics(jobId: string, options: MetricsOptions = {}): Promise<Metrics> {
     const { names = [], fromStep, maxPoints, ...call } = options;
-    const query = new URLSearchParams();
-    for (const name of names) query.append('name', name);
-    if (fromStep !== undefined) query.set('from_step', String(fromStep));
-    if (maxPoints !== undefined) query.set('max_points', String(maxPoints));
-    const { body } = await this.#call('GET', `${toPath(jobId)}/metrics?${query}`, call);
+    const query = toQuery({ name: names, from_step: fromStep, max_points: maxPoints });
+    const { body } = await this.#call('GET', `${toPath(jobId)}/metrics${query}`, call);
     return body as unknown as Metrics;
   }
 
@@ -204,11 +229,9 @@ export class TrainerClient {
       readonly cursor?: string;
     } = {},
   ): Promise<DeliveryList> {
-    const { state = [], limit, cursor, ...options } = query;
-    const asked = new URLSearchParams(state.map((each): [string, string] => ['state', each]));
-    if (limit !== undefined) asked.set('limit', String(limit));
-    if (cursor !== undefined) asked.set('cursor', cursor);
-    const { body } = await this.#call('GET', `deliveries?${asked}`, options);
+    const { state, limit, cursor, ...options } = query;
+    const asked = toQuery({ state, limit, cursor });
+    const { body } = await this.#call('GET', `deliveries${asked}`, options);
     return body as unknown as DeliveryList;
   }
 
@@ -271,6 +294,16 @@ function toPath(jobId: string): string {
     throw new TypeError(`A job whose id is '${jobId}' cannot be asked for.`);
   }
   return `train/${encodeURIComponent(jobId)}`;
+}
+
+/** Of what is given, with its question mark; a list becomes the same name several times. */
+function toQuery(
+  given: Readonly<Record<string, string | number | readonly string[] | undefined>>,
+): string {
+  const pairs = Object.entries(given).flatMap(([name, value]) =>
+    [value ?? []].flat().map((each): [string, string] => [name, String(each)]),
+  );
+  return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs)}`;
 }
 
 function toJob(body: Record<string, unknown>): Job {

@@ -33,7 +33,10 @@ export const JobListSchema = z
   .meta({ id: 'JobList' });
 export type JobList = z.output<typeof JobListSchema>;
 
-const time = z.iso.datetime({ offset: true });
+const time = z.iso.datetime({
+  offset: true,
+  error: 'must be a time such as 2026-11-26T09:00:00Z',
+});
 const MAX_LIMIT = 200;
 
 /** What may be asked of the list; a name that is not here is refused, since it would widen what is shown. */

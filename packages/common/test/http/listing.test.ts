@@ -95,16 +95,27 @@ it('filters by reason, phase, name in the cluster and time', async () => {
   });
 });
 
+const NAMES = 'status, reason, phase, backend_job_id, created_after, created_before, limit, cursor';
+
 it.each([
-  '?status=paused',
-  '?stauts=running',
-  '?limit=0',
-  '?limit=201',
-  '?created_after=yesterday',
-  '?cursor=x',
-])('%s is a 400', async (query) => {
+  ['?status=paused', 'status[0] must be one of submitted, running, succeeded, failed, cancelled.'],
+  ['?stauts=running', `stauts is not known here: the query may have ${NAMES}.`],
+  ['?limit=0', 'limit must be at least 1.'],
+  ['?limit=201', 'limit must be at most 200.'],
+  ['?created_after=yesterday', 'created_after must be a time such as 2026-11-26T09:00:00Z.'],
+  ['?cursor=x', 'cursor must be the next_cursor of an answer to the same filters.'],
+])('%s is a 400 that says what would be right', async (query, detail) => {
   const { status, body } = await list(query);
-  expect([status, body.code]).toEqual([400, 'INVALID_REQUEST']);
+  expect([status, body.code, body.detail]).toEqual([400, 'INVALID_REQUEST', detail]);
+});
+
+it('tells all that is wrong with a query at once', async () => {
+  const { body } = await list('?stauts=running&order=up&limit=0');
+  expect(body.errors.map(({ path }: { path: string }) => path).toSorted()).toEqual([
+    'limit',
+    'order',
+    'stauts',
+  ]);
 });
 
 it('a cursor of other filters is a 400 that says so', async () => {

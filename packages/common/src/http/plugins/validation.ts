@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify';
 import type { FastifySerializerCompiler } from 'fastify/types/schema.js';
 import { z } from 'zod';
-import { errors, type TrainerError } from '../../errors.ts';
-import { toViolation } from '../../requests/format-issue.ts';
+import { errors, type TrainerError, type Violation } from '../../errors.ts';
+import { toPath, toViolation } from '../../requests/format-issue.ts';
 
 /**
  * Makes the schemas of routes count: what comes in is checked and converted, query names that no
@@ -15,10 +15,17 @@ export function registerValidation(app: FastifyInstance): void {
 
 const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
   const compiled = z.compile(schema);
-  const toError = httpPart === 'params' ? toPathError : toRequestError;
   return (value: unknown) => {
     const result = compiled.safeParse(value);
-    return result.success ? { value: result.data } : { error: toError(result.error) };
+    if (result.success) return { value: result.data };
+    const { issues } = result.error;
+    if (httpPart === 'params') return { error: toPathError(issues) };
+    const violations = issues.flatMap((issue) =>
+      httpPart === 'querystring' && issue.code === 'unrecognized_keys'
+        ? toUnknownNames(issue, schema)
+        : [toViolation(issue)],
+    );
+    return { error: errors.invalid(violations) };
   };
 };
 
@@ -27,11 +34,19 @@ const compileSerializer: FastifySerializerCompiler<z.ZodType> = ({ schema }) => 
   return (answer) => JSON.stringify(compiled.parse(answer));
 };
 
-function toRequestError({ issues }: z.ZodError): TrainerError {
-  return errors.invalid(issues.map(toViolation));
+/** Names that a query must not have, each with the ones that it may have. */
+function toUnknownNames(
+  { keys }: z.core.$ZodIssueUnrecognizedKeys,
+  schema: z.ZodType,
+): Violation[] {
+  const known = schema instanceof z.ZodObject ? Object.keys(schema.shape).join(', ') : '';
+  return keys.map((key) => {
+    const path = toPath([key]);
+    return { path, message: `${path} is not known here: the query may have ${known}.` };
+  });
 }
 
 /** An id that no job can have names no job; the sentence says what ids look like. */
-function toPathError({ issues }: z.ZodError): TrainerError {
+function toPathError(issues: readonly z.core.$ZodIssue[]): TrainerError {
   return errors.jobIdImpossible(issues[0]?.message ?? '');
 }

@@ -17,6 +17,7 @@ function refusalOf(env: Record<string, string>): string {
 test('without any setting, the defaults of the contract hold', () => {
   expect(parse()).toEqual({
     changedSettings: {},
+    readTokens: [],
     tokenNames: [],
     host: '127.0.0.1',
     port: 8081,

@@ -113,6 +113,11 @@ export const SETTINGS = {
     secret: true,
   },
   TRAINER_API_TOKEN_FILE: optionalText,
+  TRAINER_READ_TOKENS: {
+    schema: list.optional(),
+    accepts: 'one token, or several separated by commas',
+    secret: true,
+  },
   TRAINER_TOKEN_NAMES: {
     schema: list.pipe(z.array(z.string().regex(/^[\w.-]{1,64}$/))).optional(),
     accepts: 'a name for each token, of letters, digits, _, . and -, separated by commas',
@@ -324,6 +329,7 @@ function toConfig(
     logLevel: values.LOG_LEVEL,
     tokens: values.TRAINER_API_TOKEN ?? [],
     tokenFile: values.TRAINER_API_TOKEN_FILE,
+    readTokens: values.TRAINER_READ_TOKENS ?? [],
     tokenNames: values.TRAINER_TOKEN_NAMES ?? [],
     allowAnonymous: values.TRAINER_ALLOW_ANONYMOUS,
     allowedHosts: values.TRAINER_ALLOWED_HOSTS ?? [],
@@ -396,11 +402,23 @@ const ACCESS = [
   'HOST',
   'TRAINER_API_TOKEN',
   'TRAINER_API_TOKEN_FILE',
+  'TRAINER_READ_TOKENS',
   'TRAINER_ALLOW_ANONYMOUS',
 ] as const satisfies readonly (keyof typeof SETTINGS)[];
 
 function contradictions(config: Config): string[] {
   const hasToken = config.tokens.length > 0 || config.tokenFile !== undefined;
+  if (!hasToken && config.readTokens.length > 0) {
+    return [
+      'TRAINER_READ_TOKENS is set, but without TRAINER_API_TOKEN or TRAINER_API_TOKEN_FILE everyone ' +
+        'may do everything; set one of them.',
+    ];
+  }
+  if (config.readTokens.some((token) => config.tokens.includes(token))) {
+    return [
+      'TRAINER_READ_TOKENS holds a token of TRAINER_API_TOKEN, which is good for everything.',
+    ];
+  }
   if (hasToken || config.allowAnonymous || isLoopbackHost(config.host)) return [];
   return [
     `HOST is ${config.host}, which other machines can reach, but no token is set; set ` +

@@ -22,7 +22,7 @@ export const ERRORS = {
     when: 'The cluster refuses the job, for the reason in `detail`',
   },
   UNAUTHENTICATED: { status: 401, when: 'There is no token' },
-  FORBIDDEN: { status: 403, when: 'The token is wrong' },
+  FORBIDDEN: { status: 403, when: 'The token is wrong, or only good for reading' },
   HOST_NOT_ALLOWED: {
     status: 403,
     when: 'No token is needed, and `Host` or `Origin` is no loopback name; `TRAINER_ALLOWED_HOSTS` adds others',

@@ -18,6 +18,7 @@ const ARGUMENTS: { [Name in keyof typeof errors]: Parameters<(typeof errors)[Nam
   submissionRefused: ['No quota.'],
   tokenMissing: [],
   tokenWrong: [],
+  tokenReadsOnly: ['POST'],
   hostNotAllowed: ['Host'],
   jobNotFound: ['x'],
   jobIdImpossible: ['must be short'],

@@ -99,6 +99,11 @@ export const errors = {
     ),
   tokenWrong: () =>
     new TrainerError('FORBIDDEN', 'The token is not one that this service accepts.'),
+  tokenReadsOnly: (method: string) =>
+    new TrainerError(
+      'FORBIDDEN',
+      `The token is only good for reading (GET and HEAD): ${method} needs one of TRAINER_API_TOKEN.`,
+    ),
   hostNotAllowed: (header: 'Host' | 'Origin') =>
     new TrainerError(
       'HOST_NOT_ALLOWED',

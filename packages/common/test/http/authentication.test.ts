@@ -9,12 +9,14 @@ const TOKEN = 'first-token';
 const ROUTES = [
   ['POST', '/train'],
   ['POST', '/plans'],
+  ['GET', '/train'],
   ['GET', '/train/x'],
   ['HEAD', '/train/x'],
   ['POST', '/train/x/cancel'],
   ['DELETE', '/train/x'],
   ['PATCH', '/train/x/callbacks'],
   ['POST', '/deliveries/replay'],
+  ['GET', '/deliveries'],
   ['GET', '/train/x/deliveries'],
   ['GET', '/train/x/metrics'],
   ['POST', '/train/x/deliveries/replay'],
@@ -22,15 +24,20 @@ const ROUTES = [
 
 let service: TestService;
 beforeAll(async () => {
-  service = await startTestService({ env: { TRAINER_API_TOKEN: ` ${TOKEN}, second-token ` } });
+  service = await startTestService({
+    env: {
+      TRAINER_API_TOKEN: ` ${TOKEN}, second-token `,
+      TRAINER_READ_TOKENS: 'reader, other-reader',
+    },
+  });
 });
 afterAll(() => service.close());
 
 const own = (token: string) => ({ 'X-TRAINER-TOKEN': token });
 const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
 
-/** 404 and 400 come after authentication. */
-const LET_IN = [400, 404];
+/** All of these come after authentication. */
+const LET_IN = [200, 400, 404, 415];
 
 describe.each(ROUTES)('%s %s', (method, path) => {
   const ask = (headers: Record<string, string>) => service.request(path, { method, headers });
@@ -43,6 +50,19 @@ describe.each(ROUTES)('%s %s', (method, path) => {
     ['the second token as bearer', bearer('second-token')],
   ])('lets in with %s', async (_, headers) => {
     expect(LET_IN).toContain((await ask(headers)).status);
+  });
+
+  it.each(['reader', 'other-reader'])('lets %s read, and nothing else', async (token) => {
+    for (const headers of [own(token), bearer(token)]) {
+      const answer = await ask(headers);
+      if (method === 'GET' || method === 'HEAD') expect(LET_IN).toContain(answer.status);
+      else {
+        expect([answer.status, answer.body.detail]).toEqual([
+          403,
+          `The token is only good for reading (GET and HEAD): ${method} needs one of TRAINER_API_TOKEN.`,
+        ]);
+      }
+    }
   });
 
   it.each([
@@ -100,6 +120,25 @@ describe('without a token', () => {
       expect(parse({ HOST, TRAINER_ALLOW_ANONYMOUS: 'true' })).not.toThrow();
     },
   );
+});
+
+describe('tokens that only read', () => {
+  const parse = (env: Record<string, string>) => () => parseConfig(new TestBackend().defaults, env);
+
+  it('start no service that would let everyone do everything', () => {
+    expect(parse({ TRAINER_READ_TOKENS: 'reader' })).toThrow(
+      /^.*TRAINER_READ_TOKENS is set, but without TRAINER_API_TOKEN or TRAINER_API_TOKEN_FILE/s,
+    );
+    const anonymous = { TRAINER_READ_TOKENS: 'reader', TRAINER_ALLOW_ANONYMOUS: 'true' };
+    expect(parse(anonymous)).toThrow(/TRAINER_READ_TOKENS is set/);
+    expect(parse({ TRAINER_READ_TOKENS: 'reader', TRAINER_API_TOKEN: TOKEN })).not.toThrow();
+  });
+
+  it('may not be good for everything as well', () => {
+    const both = { TRAINER_READ_TOKENS: `a,${TOKEN}`, TRAINER_API_TOKEN: TOKEN };
+    expect(parse(both)).toThrow(/TRAINER_READ_TOKENS holds a token of TRAINER_API_TOKEN/);
+    expect(parse(both)).not.toThrow(TOKEN);
+  });
 });
 
 describe('a token file', () => {

@@ -4,7 +4,10 @@ import type { Tokens } from './tokens.ts';
 
 export const TOKEN_HEADER = 'x-trainer-token';
 
-/** A hook that lets through only requests with a known token, in either of the two headers. */
+/** What a token of TRAINER_READ_TOKENS is good for. */
+const READING: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+
+/** A hook that lets through only requests with a token that is good for them, in either of the two headers. */
 export function createAuthenticate(tokens: Tokens) {
   return (request: FastifyRequest, _reply: unknown, _body: unknown, done: Done): void => {
     done(tokens.isOpen ? undefined : refuse(request, tokens));
@@ -16,7 +19,9 @@ type Done = (error?: Error) => void;
 function refuse(request: FastifyRequest, tokens: Tokens): Error | undefined {
   const given = readToken(request);
   if (given === undefined) return errors.tokenMissing();
-  return tokens.includes(given) ? undefined : errors.tokenWrong();
+  if (tokens.includes(given)) return undefined;
+  if (!tokens.mayRead(given)) return errors.tokenWrong();
+  return READING.has(request.method) ? undefined : errors.tokenReadsOnly(request.method);
 }
 
 /** What the sender of a request that was let in is called in the log. */

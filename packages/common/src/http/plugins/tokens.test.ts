@@ -30,6 +30,21 @@ describe('tokens of the environment', () => {
   });
 });
 
+test('tokens that read are told apart from those that are good for everything', () => {
+  const tokens = new Tokens({ tokens: ['all'], tokenFile: undefined, readTokens: ['see', 'look'] });
+  expect(['all', 'see', 'look', 'other'].map((token) => tokens.mayRead(token))).toEqual([
+    ...[true, true, true, false],
+  ]);
+  expect(['all', 'see', 'look'].map((token) => tokens.includes(token))).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  expect(['all', 'see', 'look', 'other'].map((token) => tokens.nameOf(token))).toEqual([
+    ...['token-1', 'reader-1', 'reader-2', undefined],
+  ]);
+});
+
 describe('a token file', () => {
   test('holds one token, or several', () => {
     writeFileSync(file, 'a,b\nc\n\n');

@@ -5,6 +5,7 @@ import type { Config } from '../../config.ts';
 /** The tokens that callers may present; a token file is read again whenever it changes. */
 export class Tokens {
   readonly #fromEnv: readonly Buffer[];
+  readonly #readers: readonly Buffer[];
   readonly #file: string | undefined;
   #fromFile: readonly Buffer[] = [];
   readonly #names: readonly string[];
@@ -15,8 +16,10 @@ export class Tokens {
     tokens,
     tokenFile,
     tokenNames = [],
-  }: Pick<Config, 'tokens' | 'tokenFile'> & Partial<Pick<Config, 'tokenNames'>>) {
+    readTokens = [],
+  }: Pick<Config, 'tokens' | 'tokenFile'> & Partial<Pick<Config, 'tokenNames' | 'readTokens'>>) {
     this.#names = tokenNames;
+    this.#readers = readTokens.map(digest);
     this.#fromEnv = tokens.map(digest);
     this.#file = tokenFile;
     if (tokenFile === undefined) return;
@@ -33,20 +36,38 @@ export class Tokens {
     return this.#file === undefined && this.#fromEnv.length === 0;
   }
 
-  /** Takes the same time for every wrong token. */
+  /** Whether the token is good for everything. Takes the same time for every wrong one. */
   includes(token: string): boolean {
-    return this.nameOf(token) !== undefined;
+    return this.#find(token, this.#callers()) >= 0;
+  }
+
+  /** Whether the token is good for reading at least. Takes the same time for every wrong one. */
+  mayRead(token: string): boolean {
+    const isReader = this.#find(token, this.#readers) >= 0;
+    return this.includes(token) || isReader;
   }
 
   /** What the one who presents a token is called; undefined for a wrong one. Takes as long for any. */
   nameOf(token: string): string | undefined {
+    const reader = this.#find(token, this.#readers);
+    const caller = this.#find(token, this.#callers());
+    if (caller >= 0) return this.#names[caller] ?? `token-${caller + 1}`;
+    return reader < 0 ? undefined : `reader-${reader + 1}`;
+  }
+
+  #callers(): readonly Buffer[] {
     this.#refresh();
+    return [...this.#fromEnv, ...this.#fromFile];
+  }
+
+  /** Looks at all of them, so that the time tells nothing; the place, or -1. */
+  #find(token: string, digests: readonly Buffer[]): number {
     const given = digest(token);
     let found = -1;
-    for (const [index, expected] of [...this.#fromEnv, ...this.#fromFile].entries()) {
+    for (const [index, expected] of digests.entries()) {
       if (timingSafeEqual(given, expected)) found = index;
     }
-    return found < 0 ? undefined : (this.#names[found] ?? `token-${found + 1}`);
+    return found;
   }
 
   /** A stat per request is cheaper than a watcher, and misses no rename of a mounted Secret. */

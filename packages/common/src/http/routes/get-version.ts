@@ -40,7 +40,7 @@ export function registerGetVersion(
       if (tokens.isOpen) return { ...release, ...place };
       const given = readToken(request);
       if (given === undefined) return release;
-      if (!tokens.includes(given)) throw errors.tokenWrong();
+      if (!tokens.mayRead(given)) throw errors.tokenWrong();
       return { ...release, ...place };
     },
   });

@@ -25,6 +25,7 @@ interface Kustomization {
 
 const KUSTOMIZATIONS = [
   ...['k8s', 'k8s/base', 'k8s/runtimes', 'k8s/overlays/kind', 'k8s/overlays/production'],
+  'k8s/components/kueue',
   'k8s/components/monitoring',
   'k8s/components/output-volume',
   ...SERVICES.map(manifestFolderOf),

@@ -27,17 +27,21 @@ export interface TestServiceOptions {
   readonly pageFolder?: URL;
 }
 
-export interface TestService extends AsyncDisposable {
-  /** `http://127.0.0.1:<port>` */
-  readonly url: string;
-  readonly port: number;
-  /** Where trainings report. */
-  readonly reportsUrl: string | undefined;
+/** Asks a service. */
+export interface TestClient {
   /** A request to a path of the service; a body that is no text goes as JSON. */
   request(path: string, init?: TestRequest): Promise<TestAnswer>;
   post(path: string, body?: unknown, headers?: Record<string, string>): Promise<TestAnswer>;
   /** `GET /train/{jobId}` until the answer matches. */
   getUntil(jobId: string, isWanted: (body: TestAnswer['body']) => boolean): Promise<TestAnswer>;
+}
+
+export interface TestService extends TestClient, AsyncDisposable {
+  /** `http://127.0.0.1:<port>` */
+  readonly url: string;
+  readonly port: number;
+  /** Where trainings report. */
+  readonly reportsUrl: string | undefined;
   close(): Promise<void>;
 }
 
@@ -77,7 +81,18 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     }),
   });
   const url = await service.listen();
+  return {
+    ...createTestClient(url),
+    url,
+    port: Number(new URL(url).port),
+    reportsUrl: service.reportsUrl(),
+    close: () => service.close(),
+    [Symbol.asyncDispose]: () => service.close(),
+  };
+}
 
+/** Asks the service at `url`, in whatever process it is. */
+export function createTestClient(url: string): TestClient {
   const request = async (path: string, { method, headers, body }: TestRequest = {}) => {
     const isText = typeof body === 'string' || body instanceof Uint8Array;
     const response = await fetch(`${url}${path}`, {
@@ -89,9 +104,6 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
     return toAnswer(response);
   };
   return {
-    url,
-    port: Number(new URL(url).port),
-    reportsUrl: service.reportsUrl(),
     request,
     post: (path, body, headers = {}) => request(path, { method: 'POST', headers, body }),
     getUntil: async (jobId, isWanted) => {
@@ -101,8 +113,6 @@ export async function startTestService(options: TestServiceOptions = {}): Promis
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     },
-    close: () => service.close(),
-    [Symbol.asyncDispose]: () => service.close(),
   };
 }
 

@@ -33,7 +33,8 @@ const {
   output = '',
   // Sent to the service before anything else.
   report,
-  // Reports until it is told to stop, then saves: `uri` of the checkpoint, and how it ends.
+  // Reports until it is told to stop, then saves: `uri` of the checkpoint, how it ends, and whether
+  // it waits for the file `release` before `asking` or before `ending`.
   obeys,
   // Comes before the output.
   noise_bytes = 0,
@@ -58,7 +59,16 @@ const tell = (percentage) => {
   write(env.TRAINER_STATUS_FILE, JSON.stringify(status));
 };
 
-if (obeys !== undefined) void askForOrders();
+if (obeys !== undefined) void obeyOrders();
+
+async function obeyOrders() {
+  if (obeys.waits === 'asking') await untilReleased();
+  await askForOrders();
+}
+
+async function untilReleased() {
+  while (!existsSync(release)) await new Promise((resolve) => setTimeout(resolve, 5));
+}
 
 async function askForOrders() {
   const attempt = Number(env.TRAINER_ATTEMPT);
@@ -75,6 +85,7 @@ async function askForOrders() {
   while ((await tell().catch(() => undefined))?.orders === undefined) {
     await new Promise((resolve) => setTimeout(resolve, 600));
   }
+  if (obeys.waits === 'ending') await untilReleased();
   end(7, 'STOPPED: Stopped by order at step 4.');
 }
 

@@ -172,6 +172,24 @@ function jobRequests({ name }: Service, request: object): RequestParts[] {
       ],
     },
     {
+      name: 'List',
+      path: '/train?limit=200',
+      tests: [
+        status(200),
+        ...answer(
+          'holds the job, without what was submitted',
+          "const row = body.data.find((job) => job.job_id === pm.variables.get('jobId'));",
+          "pm.expect(row).to.be.an('object').and.not.have.property('metadata');",
+          'pm.expect(body.counts[row.status]).to.be.at.least(1);',
+        ),
+      ],
+    },
+    {
+      name: 'List by what no list has (400)',
+      path: '/train?stauts=running',
+      tests: refusal(400, 'INVALID_REQUEST'),
+    },
+    {
       name: 'Send callbacks elsewhere',
       method: 'PATCH',
       path: '/train/{{jobId}}/callbacks',

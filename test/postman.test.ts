@@ -36,7 +36,7 @@ it('covers the same of each service, with tests', () => {
   expect(new Set(names.map(String)).size).toBe(1);
   for (const { item } of folders) expect(item.filter((each) => !isCommon(each))).not.toEqual([]);
   expect(String(names[0])).toMatch(
-    /Health.*Submit.*409.*Status.*Cancel.*400.*401.*403.*404.*413.*415/,
+    /Health.*Submit.*409.*Status.*List.*Cancel.*400.*401.*403.*404.*413.*415/,
   );
   for (const { event } of folders.flatMap(({ item }) => item)) {
     expect(event.map(({ listen }) => listen)).toContain('test');

@@ -59,3 +59,75 @@ describe('kueue', () => {
     expect(find('RoleBinding')?.subjects).toEqual(expect.arrayContaining(SERVICES.map(subjectOf)));
   });
 });
+
+describe('proxy-ca', () => {
+  const CA_FILE = '/etc/trainer/ca/ca.crt';
+  const volume = { name: 'ca', configMap: { name: 'trainer-ca' } };
+  const mount = { name: 'ca', mountPath: '/etc/trainer/ca', readOnly: true };
+  const pullSecrets = [{ name: 'trainer-registry' }];
+  const fromNetwork = (name: string) => ({
+    name,
+    valueFrom: { configMapKeyRef: { name: 'trainer-network', key: name, optional: true } },
+  });
+  const fromCa = (name: string) => ({ name, value: CA_FILE });
+  let built: Manifest[];
+
+  beforeAll(async () => {
+    built = await buildWith('proxy-ca');
+  }, 60_000);
+
+  /** The pods of a kind of object, without the component and with it. */
+  function podsOf(kind: string, toPod: (object: Manifest) => Manifest['spec']) {
+    const find = (objects: readonly Manifest[]) =>
+      objects.filter((object) => object.kind === kind).map(toPod);
+    return { before: find(base), after: find(built) };
+  }
+
+  /** The pod with what the component adds at the end of each list. */
+  function withAdded(pod: Manifest['spec'], env: readonly object[]): object {
+    const [container, ...others] = pod.containers;
+    expect(others).toEqual([]);
+    const changed = {
+      ...container,
+      env: [...container.env, ...env],
+      volumeMounts: [...container.volumeMounts, mount],
+    };
+    return {
+      ...pod,
+      imagePullSecrets: pullSecrets,
+      volumes: [...pod.volumes, volume],
+      containers: [changed],
+    };
+  }
+
+  test('has every service trust the CA, and changes nothing else of it', () => {
+    const { before, after } = podsOf('Deployment', ({ spec }) => spec.template.spec);
+    expect(after).toHaveLength(SERVICES.length);
+    expect(after).toEqual(before.map((pod) => withAdded(pod, [fromCa('NODE_EXTRA_CA_CERTS')])));
+  });
+
+  test('has every runtime trust it, and use the proxy and the hub that are named', () => {
+    const { before, after } = podsOf(
+      'ClusterTrainingRuntime',
+      ({ spec }) => spec.template.spec.replicatedJobs[0].template.spec.template.spec,
+    );
+    const env = [
+      ...['SSL_CERT_FILE', 'REQUESTS_CA_BUNDLE', 'AWS_CA_BUNDLE'].map(fromCa),
+      ...['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'HF_ENDPOINT'].map(fromNetwork),
+    ];
+    expect(after).toHaveLength(SERVICES.length);
+    expect(after).toEqual(before.map((pod) => withAdded(pod, env)));
+  });
+
+  test('adds no object but the settings, with the names of the cluster', () => {
+    const added = built.filter((object) => !base.some((other) => idOf(other) === idOf(object)));
+    expect(added.map(idOf)).toEqual(['ConfigMap trainer-jobs trainer-network']);
+    expect(built).toHaveLength(base.length + 1);
+    const [settings] = added;
+    expect(Object.keys(settings?.data)).toEqual(['NO_PROXY']);
+    const names = settings?.data.NO_PROXY.split(',');
+    expect(names).toEqual(
+      expect.arrayContaining(['localhost', '127.0.0.1', '.svc', '.cluster.local']),
+    );
+  });
+});

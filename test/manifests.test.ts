@@ -28,6 +28,7 @@ const KUSTOMIZATIONS = [
   'k8s/components/kueue',
   'k8s/components/monitoring',
   'k8s/components/output-volume',
+  'k8s/components/proxy-ca',
   ...SERVICES.map(manifestFolderOf),
 ];
 

@@ -66,6 +66,56 @@ it('shows a job from its submission to its end', async () => {
   expect(faults).toEqual([]);
 });
 
+it('shows the loss over the logarithm of the steps, and the rest to whoever opens it', async () => {
+  await using service = await startService();
+  await submit(service, 'measured', { submitted_seconds: 0, running_seconds: 0.1 });
+  await using opened = await openPage(browser, addressOf(service.url, 'measured'));
+  const { page, faults } = opened;
+  const section = page.getByRole('region', { name: 'Measurements' });
+  const plot = section.getByRole('img', { name: /^Loss: from [\d.]+ to [\d.]+$/ });
+  await plot.waitFor();
+  expect(await plot.locator('.chart-steps text').allTextContents()).toEqual(['1', '10', '100']);
+  expect(await section.getByRole('img').count()).toBe(1);
+  await section.getByText('Loss as a table', { exact: true }).click();
+  const { loss } = (await service.request('/train/measured/metrics?max_points=200')).body.series;
+  const rows = section
+    .getByRole('region', { name: 'Loss as a table', exact: true })
+    .getByRole('row');
+  // One of them is the head.
+  await expect.poll(() => rows.count()).toBe(loss.step.length + 1);
+  await section.getByText('Eval loss', { exact: true }).click();
+  await section.getByRole('img', { name: /^Eval loss/ }).waitFor();
+  expect(await findViolations(page)).toEqual([]);
+  expect(faults).toEqual([]);
+});
+
+it('tells of values that were no finite number, and breaks the curve off there', async () => {
+  await using service = await startService();
+  await submit(service, 'diverged', { submitted_seconds: 0, running_seconds: 0.1 });
+  await using opened = await openPage(browser, service.url);
+  const { page } = opened;
+  const loss = { step: [1, 2, 3, 4], time: [1, 2, 3, 4], value: [2, 1, null, 3] };
+  const json = { series: { loss }, non_finite: { loss: 1 } };
+  await page.route('**/metrics?*', (route) => route.fulfill({ json }));
+  await page.goto(addressOf(service.url, 'diverged'));
+  await page.getByText('1 value was no finite number.').waitFor();
+  expect((await page.locator('.chart path').getAttribute('d'))?.split('M')).toHaveLength(3);
+  await page.getByText('Loss as a table').click();
+  await page.getByRole('cell', { name: 'not finite' }).waitFor();
+});
+
+it('has no measurements of a job that measured nothing', async () => {
+  await using service = await startService();
+  await submit(service, 'silent', { submitted_seconds: 3600 });
+  await using opened = await openPage(browser, service.url);
+  const { page } = opened;
+  const answered = page.waitForResponse((response) => response.url().includes('/metrics?'));
+  await page.goto(addressOf(service.url, 'silent'));
+  expect((await (await answered).json()).series).toEqual({});
+  await untilStatus(page, 'Submitted');
+  expect(await page.getByRole('region', { name: 'Measurements' }).count()).toBe(0);
+});
+
 it('shows why a job failed, and how its final callback fared', async () => {
   const receiver = await startWebhookReceiver();
   onTestFinished(() => receiver.close());
@@ -193,7 +243,7 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
     await using service = await startService();
     await submit(service, 'support-tickets-2026-11', {
       submitted_seconds: 0.5,
-      running_seconds: 600,
+      running_seconds: 20,
     });
     const address = addressOf(service.url, 'support-tickets-2026-11');
     const viewport = { width, height: 800 };
@@ -201,6 +251,7 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
     const { page } = opened;
     await untilStatus(page, 'Running');
     await page.locator('.legend', { hasText: 'Running' }).waitFor();
+    await page.locator('.chart-steps').first().getByText('10', { exact: true }).waitFor();
     expect(await findViolations(page)).toEqual([]);
     const overflow = await page.evaluate<number>(
       'document.documentElement.scrollWidth - innerWidth',

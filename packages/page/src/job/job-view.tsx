@@ -6,6 +6,7 @@ import { Checkpoints } from './checkpoints.tsx';
 import { Deliveries } from './deliveries.tsx';
 import { JobHeader } from './job-header.tsx';
 import { JobSpecs } from './job-specs.tsx';
+import { Measurements } from './measurements.tsx';
 import { Result } from './result.tsx';
 import { TimeBar } from './time-bar.tsx';
 import { useJob } from './use-job.ts';
@@ -33,6 +34,7 @@ export function JobView({ service, jobId }: JobViewProps) {
             {`${jobId}: ${toWords(job.status)}`}
           </p>
           <TimeBar job={job} />
+          <Measurements service={service} job={job} />
           <Result job={job} />
           <Checkpoints job={job} />
           <Deliveries service={service} job={job} />

@@ -1,10 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { services } from '@trainer/services';
 import { expect, test } from 'vitest';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 
 const file = new URL('../k8s/overlays/production/ingress.yaml', import.meta.url);
 const ingresses = parseAllDocuments(readFileSync(file, 'utf8')).map((each) => each.toJS());
+
+const template = parse(
+  readFileSync(new URL('../k8s/template/ingress.yaml', import.meta.url), 'utf8').replaceAll(
+    /\$\{\w+\}/g,
+    'any',
+  ),
+);
+
+test.each(services)('a new service gets the paths of $name', ({ folder }) => {
+  const pathsOf = ({ spec }: typeof template) =>
+    spec.rules[0].http.paths.map(({ path, pathType }: typeof template) => [path, pathType]);
+  const own = ingresses.find(({ metadata }) => metadata.name === folder);
+  expect(pathsOf(own)).toEqual(pathsOf(template));
+});
 
 test.each(services)(
   'the Ingress lets in what people and clients of $name need',
@@ -21,6 +35,7 @@ test.each(services)(
       ['/', 'Exact'],
       ['/page', 'Prefix'],
       ['/version', 'Exact'],
+      ['/plans', 'Exact'],
       ['/train', 'Prefix'],
       ['/deliveries', 'Prefix'],
       ['/healthz', 'Prefix'],

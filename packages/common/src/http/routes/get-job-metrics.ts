@@ -14,7 +14,7 @@ const MAX_POINTS = 512;
 const name = z.string().max(64);
 const Query = z.object({
   name: z
-    .union([name, z.array(name).max(256)])
+    .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(name).max(256))
     .optional()
     .describe('Only this metric; may be given several times'),
   from_step: z.coerce.number().int().min(0).default(0).describe('Leaves out what came before'),
@@ -62,7 +62,7 @@ function choose(
   metrics: JobMetrics,
   { name, from_step: from }: z.output<typeof Query>,
 ): JobMetrics {
-  const isWanted = (known: string) => name === undefined || [name].flat().includes(known);
+  const isWanted = (known: string) => name === undefined || name.includes(known);
   const series = [...metrics.series].flatMap(([known, { step, time, value }]) => {
     if (!isWanted(known)) return [];
     const first = step.findIndex((at) => at >= from);

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findMissingRequirement, until } from '@trainer/testbed';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -44,16 +43,18 @@ describe.skipIf(missing !== undefined)(title, () => {
   };
   type Job = Awaited<ReturnType<typeof submit>>;
 
-  /** The pod of a training that has left a checkpoint at the output. */
-  const untilCheckpoint = async ({ id, name }: Job) => {
-    const folder = join(bed.bucket, 'results', id, 'checkpoints');
-    const isThere = async () => {
-      const names = await readdir(folder).catch(() => []);
-      return names.some((name) => existsSync(join(folder, name, 'COMPLETE.json')));
+  /**
+   * The pod of a training that has left a checkpoint at the output. Its log says so; the storage's
+   * files are there before the storage would show them.
+   */
+  const untilCheckpoint = async ({ name }: Job) => {
+    const hasPod = await follow(name);
+    const [pod = ''] = (await hasPod((all) => all.size > 0)).keys();
+    const isSaid = async () => {
+      const log = await bed.logOf(service.cluster.namespace, pod).catch(() => '');
+      return /checkpoint of step \d+ is complete/.test(log);
     };
-    await until('there is a checkpoint', isThere, { timeoutMs: 120_000 });
-    const [pod] = (await podsOf(name)).keys();
-    if (pod === undefined) throw new Error('there is no pod');
+    await until('there is a checkpoint', isSaid, { timeoutMs: 120_000 });
     return pod;
   };
   /** What a job that failed is told to be, and that nothing was started twice for it. */

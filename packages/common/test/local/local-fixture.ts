@@ -93,6 +93,7 @@ export class LocalFixture implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.folder, { recursive: true, force: true });
+    // A shim on its way out may still write.
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }

@@ -90,6 +90,15 @@ const optionalText: Setting<string | undefined> = {
   schema: text.optional(),
   accepts: 'a text that is not empty',
 };
+const plainUrl: Setting<string | undefined> = {
+  schema: z
+    .string()
+    .regex(/^https?:\/\/[^\s@?#]+$/)
+    .refine((value) => URL.canParse(value))
+    .optional(),
+  accepts: 'an http(s) URL without user name, password and query',
+  secret: true,
+};
 const optionalDnsName: Setting<string | undefined> = {
   schema: dnsName.optional(),
   accepts: 'a Kubernetes name: lower-case letters, digits, - and .',
@@ -144,15 +153,7 @@ export const SETTINGS = {
     schema: decimal(0, 65_535).pipe(z.int()).optional(),
     accepts: 'a port from 0 to 65535',
   },
-  TRAINER_REPORTS_URL: {
-    schema: z
-      .string()
-      .regex(/^https?:\/\/[^\s@?#]+$/)
-      .refine((value) => URL.canParse(value))
-      .optional(),
-    accepts: 'an http(s) URL without user name, password and query',
-    secret: true,
-  },
+  TRAINER_REPORTS_URL: plainUrl,
   TRAINER_JOB_RUNNER: choice('mock', ['mock', 'local', 'kubernetes', 'k8s']),
   TRAINER_JOB_TTL_SECONDS: seconds(7 * 86_400, 0),
   TRAINER_TRAINJOB_TTL_SECONDS: seconds(86_400, 0),
@@ -210,15 +211,7 @@ export const SETTINGS = {
     schema: list.pipe(z.array(dnsName)).optional(),
     accepts: 'one name of a Secret, or several separated by commas',
   },
-  TRAINER_S3_ENDPOINT: {
-    schema: z
-      .string()
-      .regex(/^https?:\/\/[^\s@?#]+$/)
-      .refine((value) => URL.canParse(value))
-      .optional(),
-    accepts: 'an http(s) URL without user name, password and query',
-    secret: true,
-  },
+  TRAINER_S3_ENDPOINT: plainUrl,
   TRAINER_S3_REGION: optionalText,
   TRAINER_S3_POLICY: choice('off', ['off', 'studio']),
   TRAINER_S3_ALLOWED_PREFIXES: {
@@ -229,15 +222,7 @@ export const SETTINGS = {
     z.record(z.string(), GpuPlacementSchema),
     'a JSON object that maps a gpu_type to {"nodeSelector": {…}, "tolerations": […]}',
   ),
-  TRAINER_PUBLIC_URL: {
-    schema: z
-      .string()
-      .regex(/^https?:\/\/[^\s@?#]+$/)
-      .refine((value) => URL.canParse(value))
-      .optional(),
-    accepts: 'an http(s) URL without user name, password and query',
-    secret: true,
-  },
+  TRAINER_PUBLIC_URL: plainUrl,
   TRAINER_DASHBOARD_URL_TEMPLATE: {
     schema: z
       .string()

@@ -4,14 +4,9 @@ import { toTrainingPart } from '../jobs/job-summary.ts';
 import type { JobView } from '../jobs/observation.ts';
 import type { JobListQuery } from '../requests/job-list.ts';
 import { JOB_STATUSES, type JobStatus } from '../requests/job-status.ts';
+import { comparePlaces, type Place, readCursor, writeCursor } from './list-place.ts';
 
 type Filters = Omit<JobListQuery, 'limit' | 'cursor'>;
-
-/** A place in the order of a list: jobs after it are older. */
-interface Place {
-  readonly createdAtMs: number;
-  readonly id: string;
-}
 
 export interface JobPage {
   readonly views: readonly JobView[];
@@ -40,7 +35,7 @@ export function pickJobPage(views: Iterable<JobView>, query: JobListQuery): JobP
     if (!isWanted(view)) continue;
     counts[view.state.status] += 1;
     if (statuses?.has(view.state.status) === false) continue;
-    if (after !== undefined && compare(toPlace(view), after) <= 0) continue;
+    if (after !== undefined && comparePlaces(toPlace(view), after) <= 0) continue;
     hasMore = insert(page, view, limit) || hasMore;
   }
   const last = page.at(-1);
@@ -68,12 +63,12 @@ function createFilter({ reason, phase, backend_job_id: name, ...times }: Filters
 function insert(page: JobView[], view: JobView, limit: number): boolean {
   const place = toPlace(view);
   const last = page.at(-1);
-  if (page.length === limit && last && compare(place, toPlace(last)) > 0) return true;
+  if (page.length === limit && last && comparePlaces(place, toPlace(last)) > 0) return true;
   let [low, high] = [0, page.length];
   while (low < high) {
     const middle = (low + high) >> 1;
     const other = page[middle];
-    if (other && compare(toPlace(other), place) < 0) low = middle + 1;
+    if (other && comparePlaces(toPlace(other), place) < 0) low = middle + 1;
     else high = middle;
   }
   page.splice(low, 0, view);
@@ -83,13 +78,7 @@ function insert(page: JobView[], view: JobView, limit: number): boolean {
 }
 
 function toPlace({ record }: JobView): Place {
-  return { createdAtMs: record.createdAtMs, id: record.id };
-}
-
-/** Negative when `one` comes first: the newer one, and of those of one moment the first by name. */
-function compare(one: Place, other: Place): number {
-  if (one.createdAtMs !== other.createdAtMs) return other.createdAtMs - one.createdAtMs;
-  return one.id < other.id ? -1 : Number(one.id > other.id);
+  return { atMs: record.createdAtMs, name: record.id };
 }
 
 function toFilterKey(filters: Filters): string {
@@ -98,19 +87,9 @@ function toFilterKey(filters: Filters): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 12);
 }
 
-function writeCursor({ createdAtMs, id }: Place, key: string): string {
-  return Buffer.from(JSON.stringify([createdAtMs, id, key])).toString('base64url');
-}
-
-function parseCursor(cursor: string, key: string): Place {
-  try {
-    const [createdAtMs, id, madeFor] = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-    if (typeof createdAtMs === 'number' && typeof id === 'string' && madeFor === key) {
-      return { createdAtMs, id };
-    }
-  } catch {
-    // Told below, as one that belongs to other filters.
-  }
+function parseCursor(cursor: string, filter: string): Place {
+  const place = readCursor(cursor, filter);
+  if (place !== undefined) return place;
   throw errors.invalid([
     { path: 'cursor', message: 'cursor must be the next_cursor of an answer to the same filters.' },
   ]);

@@ -1,6 +1,7 @@
 import { errors } from '../errors.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import { DELIVERY_STATES, type DeliveryStateName } from '../requests/delivery-list.ts';
+import { comparePlaces, type Place, readCursor, writeCursor } from './list-place.ts';
 
 export interface DeliveryFilter {
   /** All of them when not given. */
@@ -40,9 +41,9 @@ export function listDeliveries(
     if (state === undefined) continue;
     counts[state] += 1;
     if (!states.includes(state)) continue;
-    if (after === undefined || compare(after, toPlace(record)) < 0) found.push(record);
+    if (after === undefined || comparePlaces(after, toPlace(record)) < 0) found.push(record);
   }
-  found.sort((one, other) => compare(toPlace(one), toPlace(other)));
+  found.sort((one, other) => comparePlaces(toPlace(one), toPlace(other)));
   const page = found.slice(0, limit);
   const last = page.at(-1);
   const nextCursor =
@@ -50,34 +51,13 @@ export function listDeliveries(
   return { records: page, nextCursor, counts };
 }
 
-/** Where a record stands in the list. */
-interface Place {
-  readonly atMs: number;
-  readonly name: string;
-}
-
 function toPlace({ state, name }: JobRecord): Place {
   return { atMs: state.endedAtMs ?? state.observedAtMs, name };
 }
 
-function compare(one: Place, other: Place): number {
-  if (one.atMs !== other.atMs) return other.atMs - one.atMs;
-  return one.name < other.name ? -1 : Number(one.name > other.name);
-}
-
-function writeCursor({ atMs, name }: Place, filter: string): string {
-  return Buffer.from(JSON.stringify([atMs, name, filter])).toString('base64url');
-}
-
-function parseCursor(cursor: string, wantedFilter: string): Place {
-  try {
-    const [atMs, name, filter] = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-    if (Number.isFinite(atMs) && typeof name === 'string' && filter === wantedFilter) {
-      return { atMs, name };
-    }
-  } catch {
-    // Said below.
-  }
+function parseCursor(cursor: string, filter: string): Place {
+  const place = readCursor(cursor, filter);
+  if (place !== undefined) return place;
   throw errors.invalid([
     { path: 'cursor', message: 'cursor must be next_cursor of an answer to the same query.' },
   ]);

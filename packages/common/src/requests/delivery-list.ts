@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { rewritten } from './field.ts';
+import { repeatable } from './field.ts';
 import { JobIdSchema } from './job-status.ts';
 
 export const DELIVERY_STATES = ['pending', 'delivered', 'gone', 'expired'] as const;
@@ -10,15 +10,9 @@ const timestamp = z.iso.datetime().nullable();
 /** So many are listed or replayed with one request. */
 export const MAX_DELIVERIES = 1000;
 
-/** One value or several of a query name, as a list. */
-const states = rewritten(
-  (value) => (value === undefined ? undefined : [value].flat()),
-  z.array(state).optional(),
-);
-
 /** The query of `GET /deliveries`. */
 export const DeliveryQuerySchema = z.object({
-  state: states.describe('Only these states; may be given several times'),
+  state: repeatable(z.array(state)).describe('Only these states; may be given several times'),
   limit: z.coerce
     .number()
     .int()

@@ -51,3 +51,8 @@ export function rewritten<T extends z.ZodType>(
 ) {
   return z.preprocess(rewrite, schema) as unknown as z.ZodType<z.output<T>, z.input<T>>;
 }
+
+/** A query name that may be given several times: one value is a list of one. */
+export function repeatable<T extends z.ZodArray>(list: T) {
+  return rewritten((value) => (value === undefined ? undefined : [value].flat()), list.optional());
+}

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { repeatable } from './field.ts';
 import { JOB_STATUSES, JobStatusSchema } from './job-status.ts';
 import { TrainingResponseSchema } from './training-response.ts';
 
@@ -41,10 +42,7 @@ const MAX_LIMIT = 200;
 
 /** What may be asked of the list; a name that is not here is refused, since it would widen what is shown. */
 export const JobListQuerySchema = z.strictObject({
-  status: z
-    .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(JobStatusSchema))
-    .optional()
-    .describe('May be given several times'),
+  status: repeatable(z.array(JobStatusSchema)).describe('May be given several times'),
   reason: z.string().max(64).optional(),
   phase: z.string().max(64).optional(),
   backend_job_id: z.string().max(253).optional(),

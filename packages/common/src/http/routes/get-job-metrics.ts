@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Jobs } from '../../controller/jobs.ts';
 import { type JobMetrics, reduceMetrics, toMetricsJson } from '../../jobs/job-metrics.ts';
 import type { MetricsReader } from '../../reports/metrics-reader.ts';
+import { repeatable } from '../../requests/field.ts';
 import { MetricsResponseSchema } from '../../requests/metrics-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
@@ -11,12 +12,10 @@ const DEFAULT_POINTS = 500;
 const MIN_POINTS = 4;
 const MAX_POINTS = 512;
 
-const name = z.string().max(64);
 const Query = z.object({
-  name: z
-    .preprocess((value) => (typeof value === 'string' ? [value] : value), z.array(name).max(256))
-    .optional()
-    .describe('Only this metric; may be given several times'),
+  name: repeatable(z.array(z.string().max(64)).max(256)).describe(
+    'Only this metric; may be given several times',
+  ),
   from_step: z.coerce.number().int().min(0).default(0).describe('Leaves out what came before'),
   max_points: z.coerce
     .number()

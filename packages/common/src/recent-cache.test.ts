@@ -34,3 +34,23 @@ test('a value is made once, also one that is false', () => {
   expect([cache.memo('a', make), cache.memo('a', make)]).toEqual([false, false]);
   expect(count).toBe(1);
 });
+
+test('what is deleted or replaced takes no room', () => {
+  const cache = new RecentCache<string>({ maxSize: 100, sizeOf: ({ length }) => length });
+  cache.set('kept', 'x'.repeat(30));
+  for (let index = 0; index < 100; index += 1) {
+    cache.set('replaced', 'x'.repeat(20));
+    cache.set(`gone-${index}`, 'x'.repeat(20));
+    cache.delete('replaced');
+    cache.delete(`gone-${index}`);
+    expect(cache.get(`gone-${index}`)).toBeUndefined();
+  }
+  expect(cache.get('kept')).toBeDefined();
+});
+
+test('what became too large is not answered with what it was', () => {
+  const cache = new RecentCache<string>({ maxSize: 100, sizeOf: ({ length }) => length });
+  cache.set('key', 'small');
+  cache.set('key', 'x'.repeat(51));
+  expect(cache.get('key')).toBeUndefined();
+});

@@ -32,6 +32,7 @@ export class RecentCache<V> {
   /** What is too large for a generation of its own is not kept. */
   set(key: string, value: V): void {
     const size = this.#sizeOf(value);
+    this.delete(key);
     if (size > this.#maxYoungSize) return;
     if (this.#youngSize + size > this.#maxYoungSize) {
       this.#old = this.#young;
@@ -40,6 +41,13 @@ export class RecentCache<V> {
     }
     this.#youngSize += size;
     this.#young.set(key, value);
+  }
+
+  delete(key: string): void {
+    const young = this.#young.get(key);
+    if (young !== undefined) this.#youngSize -= this.#sizeOf(young);
+    this.#young.delete(key);
+    this.#old.delete(key);
   }
 
   /** The value of `key`, made by `make` where it is not at hand. */

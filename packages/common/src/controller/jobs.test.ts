@@ -317,3 +317,15 @@ it('says of an unknown job that it is unknown, whatever is asked', async () => {
   await expect(jobs.cancel('nobody')).rejects.toMatchObject(unknown);
   await expect(jobs.replayCallback('nobody')).rejects.toMatchObject(unknown);
 });
+
+it('tells which records are gone, and of no other change', async () => {
+  const gone: string[] = [];
+  const unwatch = jobs.watchGone((name) => gone.push(name));
+  await submit();
+  await jobs.cancel('job-1');
+  expect(gone).toEqual([]);
+  const { name } = only();
+  await store.delete(only());
+  expect(gone).toEqual([name]);
+  unwatch();
+});

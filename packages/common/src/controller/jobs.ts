@@ -106,6 +106,14 @@ export class Jobs {
     return isFresh ? page : { ...page, staleSinceMs: clock.now() - behindMs };
   }
 
+  /** Calls `listener` with the name of every record that is gone; returns how to stop that. */
+  watchGone(listener: (name: string) => void): () => void {
+    const { store } = this.#parts;
+    return store.watch((name) => {
+      if (store.getCached(name) === undefined) listener(name);
+    });
+  }
+
   *#views(): Iterable<JobView> {
     for (const record of this.#parts.store.list()) {
       yield withReportedProgress(this.#project(record), this.#parts.progressOf);

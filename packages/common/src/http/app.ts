@@ -102,6 +102,8 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     // After the rate limit, which is a hook of each route's own, so that tokens cannot be guessed fast.
     scope.addHook('preParsing', createAuthenticate(tokens));
     const responses = new TrainingResponses(config);
+    const unwatch = jobs.watchGone((name) => responses.forget(name));
+    scope.addHook('onClose', async () => unwatch());
     const logAsked = createLogAsked(tokens);
     registerSubmitJob(scope, { ...parts, responses, logAsked });
     registerPlanJob(scope, parts);

@@ -4,9 +4,9 @@ import type { Config } from '../../config.ts';
 import type { JobAnswer } from '../../controller/jobs.ts';
 import { isTerminal, type JobRecord, type JsonObject } from '../../jobs/job.ts';
 import { toJobSummary, toTrainingPart } from '../../jobs/job-summary.ts';
-import { RecentCache } from '../../recent-cache.ts';
 import { type TrainingResponse, TrainingResponseSchema } from '../../requests/training-response.ts';
 import { toJsonText } from '../../to-json-text.ts';
+import { JobCache } from './job-cache.ts';
 import { toStaleSince } from './stale-since.ts';
 
 /** Some thousands of jobs, which is more than are polled at a time. */
@@ -23,20 +23,25 @@ export type DescribedJob = Omit<TrainingResponse, 'metadata'> & { readonly metad
 /** Describes jobs as clients read them. */
 export class TrainingResponses {
   readonly #config: Config;
-  /** By the record's uid, the revision of its plan, and how many warnings its training gave. */
-  readonly #metadata = new RecentCache<string>({
+  readonly #metadata = new JobCache<string>({
     maxSize: MAX_REMEMBERED_LENGTH,
     sizeOf: ({ length }) => length,
   });
 
-  /** Of jobs that have ended, by the record's uid: an end's result never changes. */
-  readonly #results = new RecentCache<JsonObject>({
+  /** Of jobs that have ended: an end's result never changes. */
+  readonly #results = new JobCache<JsonObject>({
     maxSize: MAX_REMEMBERED_LENGTH,
     sizeOf: (result) => json(result).length,
   });
 
   constructor(config: Config) {
     this.#config = config;
+  }
+
+  /** Frees what is kept of a job that is gone; `name` is its record's. */
+  forget(name: string): void {
+    this.#metadata.forget(name);
+    this.#results.forget(name);
   }
 
   /** `detail` is the state's own unless something else is to be said. */
@@ -53,16 +58,17 @@ export class TrainingResponses {
       detail,
       dashboard_url: toDashboardUrl(record, this.#config),
       ...toStaleSince(answer, reply),
-      metadata: this.#metadata.get(toKey(record)) ?? (await this.#describeMetadata(answer)),
+      metadata:
+        this.#metadata.get(record, toStamp(record)) ?? (await this.#describeMetadata(answer)),
     };
   }
 
   async #describeResult({ view, readResult }: JobAnswer): Promise<DescribedJob['result']> {
-    const { result, uid } = view.record;
+    const { result } = view.record;
     if (result === undefined) return null;
     if (!isTerminal(view.state.status)) return result;
-    const whole = this.#results.get(uid) ?? (await readResult());
-    if (whole !== undefined) this.#results.set(uid, whole);
+    const whole = this.#results.get(view.record) ?? (await readResult());
+    if (whole !== undefined) this.#results.set(view.record, whole);
     return whole ?? result;
   }
 
@@ -73,7 +79,7 @@ export class TrainingResponses {
     const checked = Metadata.parse({ backend, warnings });
     const jobSpec = planned === undefined ? '{}' : toJsonText(planned.echo);
     const text = `{"backend":${json(checked.backend)},"warnings":${json(checked.warnings)},"job_spec":${jobSpec}}`;
-    if (planned !== undefined) this.#metadata.set(toKey(view.record), text);
+    if (planned !== undefined) this.#metadata.set(view.record, text, toStamp(view.record));
     return text;
   }
 }
@@ -97,9 +103,10 @@ export function writeTrainingResponse({ metadata, ...summary }: DescribedJob): s
   );
 }
 
-function toKey({ uid, planRevision, reported }: JobRecord): string {
+/** What metadata are made of: the revision of the plan, and the warnings of the training. */
+function toStamp({ planRevision, reported }: JobRecord): string {
   const { attempt = 0, warnings = [] } = reported ?? {};
-  return `${uid} ${planRevision} ${attempt} ${warnings.length}`;
+  return `${planRevision} ${attempt} ${warnings.length}`;
 }
 
 /** By the operator's own template, else the job on the page, where people reach that. */

@@ -11,6 +11,9 @@ from collections import deque
 #: The least time without a step that counts as hanging, in seconds.
 MINIMUM_SECONDS = 300.0
 _STEPS_A_HANG = 10
+#: Waiting anew starts a thread, so that of steps that take less than this share of the time until
+#: stacks are written some do not; stacks then come that much earlier.
+_EARLIER = 0.01
 
 
 class HangWatch:
@@ -22,6 +25,7 @@ class HangWatch:
         self._fixed = seconds
         self._durations: deque[float] = deque(maxlen=50)
         self._last: float | None = None
+        self._armed_at: float | None = None
         # The first process sends this signal when the service asks for stacks.
         if hasattr(signal, "SIGUSR1"):
             faulthandler.register(signal.SIGUSR1, file=sys.stderr, all_threads=True)
@@ -32,12 +36,15 @@ class HangWatch:
         if self._last is not None:
             self._durations.append(now - self._last)
         self._last = now
+        if self._armed_at is not None and now - self._armed_at < _EARLIER * self.seconds:
+            return
+        self._armed_at = now
         with contextlib.suppress(ValueError, RuntimeError):
             faulthandler.dump_traceback_later(self.seconds, repeat=False, file=sys.stderr)
 
     def disarm(self) -> None:
         """Something that may take long and is no step begins (saving, evaluating)."""
-        self._last = None
+        self._last = self._armed_at = None
         faulthandler.cancel_dump_traceback_later()
 
     @property

@@ -1,4 +1,4 @@
-import { makeRequest, startTestService } from '@trainer/common/testing';
+import { findFreePort, makeRequest, startTestService } from '@trainer/common/testing';
 import { PAGE_FOLDER } from '@trainer/page';
 import { findService } from '@trainer/services';
 import type { Browser, Page } from 'playwright-core';
@@ -133,6 +133,82 @@ it('says that there are none', async () => {
   await using opened = await openPage(browser, `${service.url}/`);
   await opened.page.getByText('There are no such jobs.').waitFor();
   expect(await findViolations(opened.page)).toEqual([]);
+});
+
+describe('with a peer', () => {
+  const nemo = findService('nemo').backend;
+  const base_model = { provider: 'nemo', model_name: 'nvidia/nemotron' };
+
+  async function startBoth() {
+    const [own, peer] = [await findFreePort(), await findFreePort()];
+    const startPeer = () =>
+      startTestService({
+        backend: nemo,
+        env: { PORT: peer, TRAINER_CORS_ORIGINS: `http://127.0.0.1:${own}` },
+      });
+    const service = await startTestService({
+      backend: meta,
+      pageFolder: PAGE_FOLDER,
+      env: { PORT: own, TRAINER_PEERS: `nemo=http://127.0.0.1:${peer}` },
+    });
+    return { service, startPeer };
+  }
+
+  async function submitTo(service: typeof many, job_id: string, changes = {}) {
+    const body = makeRequest({ job_id, resources: { gpus: 2 }, ...changes });
+    expect((await service.post('/train', body)).status).toBe(200);
+  }
+
+  it('shows the jobs of both, newest first, a page at a time', async () => {
+    const { service, startPeer } = await startBoth();
+    await using _service = service;
+    await using peer = await startPeer();
+    for (let n = 0; n < 40; n += 1) {
+      await submitTo(service, `job-${n}`);
+      await submitTo(peer, `job-${n}`, { base_model });
+    }
+    await using opened = await openPage(browser, `${service.url}/`);
+    const { page, faults } = opened;
+    await page.getByText('80 jobs').waitFor();
+    const seen = new Set<string>();
+    const look = async () => {
+      for (const text of await page.locator('table.jobs tbody a').all()) {
+        seen.add((await text.getAttribute('href')) ?? '');
+      }
+    };
+    expect(await rows(page).first().textContent()).toContain('job-39nemo');
+    await look();
+    expect(seen.size).toBeGreaterThanOrEqual(50);
+    await page.getByRole('link', { name: 'Older' }).click();
+    await page.getByRole('link', { name: 'Newest' }).waitFor();
+    await page.getByRole('link', { name: 'job-0', exact: true }).first().waitFor();
+    await look();
+    expect(seen.size).toBe(80);
+    expect(await page.locator('.pages').textContent()).toContain('80 jobs');
+    await page.getByRole('link', { name: 'meta', exact: true }).click();
+    await page.getByText('40 jobs').waitFor();
+    expect(await findViolations(page)).toEqual([]);
+    expect(faults).toEqual([]);
+  });
+
+  it('says whose jobs are missing while one is away, and shows them when it is back', async () => {
+    const { service, startPeer } = await startBoth();
+    await using _service = service;
+    const peer = await startPeer();
+    await submitTo(service, 'ours');
+    await submitTo(peer, 'theirs', { base_model });
+    await using opened = await openPage(browser, `${service.url}/`);
+    const { page } = opened;
+    await page.getByRole('link', { name: 'theirs' }).waitFor();
+    await peer.close();
+    await page.getByText(/^nemo cannot be reached at .* Its jobs are missing here\./).waitFor();
+    await page.getByRole('link', { name: 'ours' }).waitFor();
+    await using again = await startPeer();
+    await submitTo(again, 'later', { base_model });
+    await page.getByRole('button', { name: '1 new job' }).click();
+    await page.getByRole('link', { name: 'later' }).waitFor();
+    expect(await page.getByText('cannot be reached').count()).toBe(0);
+  });
 });
 
 describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {

@@ -6,14 +6,17 @@ import { Time } from '../parts/time.tsx';
 import { useNow } from '../parts/use-now.ts';
 import { toJobHash } from '../route.ts';
 import type { JobRow } from './job-list.ts';
+import type { OwnedRow } from './merge-lists.ts';
+import { toRowKey } from './steady-rows.ts';
 
 interface JobTableProps {
-  readonly rows: readonly JobRow[];
-  readonly service: string;
+  readonly rows: readonly OwnedRow[];
+  /** Whether the rows may be of several services. */
+  readonly showsService: boolean;
 }
 
 /** Jobs, one a row. */
-export function JobTable({ rows, service }: JobTableProps) {
+export function JobTable({ rows, showsService }: JobTableProps) {
   const now = useNow();
   if (rows.length === 0) return <p class="empty muted">There are no such jobs.</p>;
   return (
@@ -21,6 +24,7 @@ export function JobTable({ rows, service }: JobTableProps) {
       <thead>
         <tr>
           <th scope="col">Job</th>
+          {showsService && <th scope="col">Service</th>}
           <th scope="col">Status</th>
           <th scope="col" class="wide">
             Phase
@@ -36,15 +40,20 @@ export function JobTable({ rows, service }: JobTableProps) {
       </thead>
       <tbody>
         {rows.map((row) => (
-          <Row key={row.job_id} row={row} service={service} now={now} />
+          <Row key={toRowKey(row)} row={row} showsService={showsService} now={now} />
         ))}
       </tbody>
     </table>
   );
 }
 
-function Row({ row, service, now }: { row: JobRow; service: string; now: number }) {
-  const { job_id, status, reason, detail, phase, progress, timestamps } = row;
+interface RowProps extends Pick<JobTableProps, 'showsService'> {
+  readonly row: OwnedRow;
+  readonly now: number;
+}
+
+function Row({ row, showsService, now }: RowProps) {
+  const { job_id, service, status, reason, detail, phase, progress, timestamps } = row;
   const isLive = status === 'submitted' || status === 'running';
   return (
     <tr>
@@ -53,6 +62,7 @@ function Row({ row, service, now }: { row: JobRow; service: string; now: number 
           {job_id}
         </a>
       </td>
+      {showsService && <td class="muted">{service}</td>}
       <td title={detail}>
         <Status status={status} />
         {SAY_WHY.has(status) && <span class="why">{toWords(reason)}</span>}

@@ -1,18 +1,23 @@
 import { STATUSES } from '../parts/status.tsx';
 
+/** Stands for every service that the page knows. */
+export const ALL_SERVICES = 'all';
+
 /** What the list shows, as its address says. */
 export interface ListFilters {
+  /** A service's name, or `ALL_SERVICES`. */
   readonly service: string;
   readonly statuses: readonly string[];
-  /** Where the page of the list begins; undefined for the newest. */
+  /** Where the page of the list begins: a service's own cursor, of all a time; undefined for the newest. */
   readonly cursor: string | undefined;
 }
 
-/** Reads an address; what names no service of ours is the first one. */
+/** Reads an address; what names no service of ours means all, where there are several. */
 export function parseListFilters(query: URLSearchParams, services: readonly string[]): ListFilters {
   const service = query.get('service') ?? '';
+  const otherwise = services.length > 1 ? ALL_SERVICES : (services[0] ?? '');
   return {
-    service: services.includes(service) ? service : (services[0] ?? ''),
+    service: services.includes(service) ? service : otherwise,
     statuses: query
       .getAll('status')
       .filter((status) => (STATUSES as readonly string[]).includes(status)),

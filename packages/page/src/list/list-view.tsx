@@ -3,11 +3,13 @@ import type { TrainerService } from '../api/trainer-service.ts';
 import { formatCount } from '../format/number.ts';
 import { ReadingNotice } from '../parts/reading-notice.tsx';
 import { Time } from '../parts/time.tsx';
+import type { Reading } from '../poller.ts';
 import { toListHash } from '../route.ts';
 import { useReading } from '../use-reading.ts';
-import type { JobList, JobRow } from './job-list.ts';
 import { JobTable } from './job-table.tsx';
 import { type ListFilters, parseListFilters, toListQuery } from './list-filters.ts';
+import { isOfAll, type ListReading, PAGE_SIZE, readList } from './list-source.ts';
+import type { OwnedRow, ShownList } from './merge-lists.ts';
 import { ServiceTabs } from './service-tabs.tsx';
 import { StatusChips } from './status-chips.tsx';
 import { keepSteady } from './steady-rows.ts';
@@ -18,67 +20,71 @@ interface ListViewProps {
 }
 
 const PACE_MS = 3000;
-const PAGE_SIZE = 50;
 
-/** The jobs of one service, a page at a time. */
+/** The jobs of one service or of all, a page at a time. */
 export function ListView({ services, query }: ListViewProps) {
   const names = services.map(({ name }) => name);
   const filters = parseListFilters(query, names);
-  const service = services.find(({ name }) => name === filters.service);
+  const title = isOfAll(filters) ? 'All jobs' : `Jobs of ${filters.service}`;
   useEffect(() => {
-    document.title = `Jobs of ${filters.service} · Trainer`;
-  }, [filters.service]);
+    document.title = `${title} · Trainer`;
+  }, [title]);
   return (
     <>
       <div class="list-head">
         <h1>Jobs</h1>
         {services.length > 1 && <ServiceTabs names={names} current={filters.service} />}
       </div>
-      {service !== undefined && (
-        <Jobs key={toListQuery(filters).toString()} service={service} filters={filters} />
-      )}
+      <Jobs
+        key={toListQuery(filters).toString()}
+        title={title}
+        services={services}
+        filters={filters}
+      />
     </>
   );
 }
 
-function Jobs({ service, filters }: { service: TrainerService; filters: ListFilters }) {
-  const asked = toListQuery(filters);
-  asked.delete('service');
-  asked.set('limit', String(PAGE_SIZE));
-  const reading = useReading<JobList>(`${service.name} ${asked}`, {
-    read: (signal) => service.ask<JobList>(`train?${asked}`, { signal }),
+interface JobsProps {
+  readonly title: string;
+  readonly services: readonly TrainerService[];
+  readonly filters: ListFilters;
+}
+
+function Jobs({ title, services, filters }: JobsProps) {
+  const reading = useReading<ListReading>(toListQuery(filters).toString(), {
+    read: (signal) => readList(services, filters, signal),
     paceMs: () => PACE_MS,
   });
-  const [shown, setShown] = useState<readonly JobRow[]>();
+  const [shown, setShown] = useState<readonly OwnedRow[]>();
   const list = reading.value;
-  const steady = list && (shown ? keepSteady(shown, list.data) : { rows: list.data, newCount: 0 });
+  const steady = list && (shown ? keepSteady(shown, list.rows) : { rows: list.rows, newCount: 0 });
   useEffect(() => {
     if (steady !== undefined) setShown(steady.rows);
   }, [list]);
-  const older = list?.next_cursor ?? undefined;
   const toHash = (cursor: string | undefined) => toListHash(toListQuery({ ...filters, cursor }));
   return (
-    <section class="list" aria-label={`Jobs of ${service.name}`}>
-      <ReadingNotice service={service} reading={reading} />
+    <section class="list" aria-label={title}>
+      <Notices services={services} filters={filters} reading={reading} />
       {list !== undefined && steady !== undefined && (
         <>
           <div class="list-tools">
             <StatusChips counts={list.counts} filters={filters} />
             {steady.newCount > 0 && filters.cursor === undefined && (
-              <button type="button" class="primary" onClick={() => setShown(list.data)}>
+              <button type="button" class="primary" onClick={() => setShown(list.rows)}>
                 {steady.newCount === PAGE_SIZE ? `${PAGE_SIZE} or more` : steady.newCount} new{' '}
                 {steady.newCount === 1 ? 'job' : 'jobs'}
               </button>
             )}
           </div>
-          <JobTable rows={steady.rows} service={service.name} />
+          <JobTable rows={steady.rows} showsService={isOfAll(filters)} />
           <nav class="pages" aria-label="Pages">
             <span class="muted">
               {formatCount(countOf(list, filters))} jobs · updated{' '}
               <Time value={new Date(reading.readAtMs ?? 0).toISOString()} />
             </span>
             {filters.cursor !== undefined && <a href={toHash(undefined)}>Newest</a>}
-            {older !== undefined && <a href={toHash(older)}>Older</a>}
+            {list.older !== undefined && <a href={toHash(list.older)}>Older</a>}
           </nav>
         </>
       )}
@@ -86,7 +92,33 @@ function Jobs({ service, filters }: { service: TrainerService; filters: ListFilt
   );
 }
 
-function countOf({ counts }: JobList, { statuses }: ListFilters): number {
+/** Of each service that could not be asked. */
+function Notices({ services, filters, reading }: NoticesProps) {
+  const { value, error } = reading;
+  const failures = isOfAll(filters) && error === undefined ? (value?.failures ?? []) : undefined;
+  const own = services.find(({ name }) => name === filters.service) ?? services[0];
+  if (failures === undefined) return own && <ReadingNotice service={own} reading={reading} />;
+  return (
+    <>
+      {failures.map(({ service, error }) => (
+        <ReadingNotice
+          key={service.name}
+          service={service}
+          reading={{ ...reading, readAtMs: undefined, error }}
+          effect="Its jobs are missing here."
+        />
+      ))}
+    </>
+  );
+}
+
+interface NoticesProps {
+  readonly services: readonly TrainerService[];
+  readonly filters: ListFilters;
+  readonly reading: Reading<ListReading> & { readonly refresh: () => Promise<void> };
+}
+
+function countOf({ counts }: ShownList, { statuses }: ListFilters): number {
   const wanted = statuses.length === 0 ? Object.keys(counts) : statuses;
   return wanted.reduce((sum, status) => sum + (counts[status] ?? 0), 0);
 }

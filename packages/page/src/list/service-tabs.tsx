@@ -1,4 +1,5 @@
 import { toListHash } from '../route.ts';
+import { ALL_SERVICES } from './list-filters.ts';
 
 interface ServiceTabsProps {
   readonly names: readonly string[];
@@ -9,13 +10,13 @@ interface ServiceTabsProps {
 export function ServiceTabs({ names, current }: ServiceTabsProps) {
   return (
     <nav class="tabs" aria-label="Services">
-      {names.map((name) => (
+      {[ALL_SERVICES, ...names].map((name) => (
         <a
           key={name}
           href={toListHash(new URLSearchParams({ service: name }))}
           aria-current={name === current ? 'page' : undefined}
         >
-          {name}
+          {name === ALL_SERVICES ? 'All' : name}
         </a>
       ))}
     </nav>

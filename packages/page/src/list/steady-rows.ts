@@ -1,8 +1,8 @@
-import type { JobRow } from './job-list.ts';
+import type { OwnedRow } from './merge-lists.ts';
 
 /** Rows as they are shown, and how many newer ones wait to be. */
 export interface SteadyRows {
-  readonly rows: readonly JobRow[];
+  readonly rows: readonly OwnedRow[];
   readonly newCount: number;
 }
 
@@ -11,17 +11,22 @@ export interface SteadyRows {
  * counted until somebody asks for them. A row that the newest answer lacks stays while new jobs
  * may have pushed it out, and goes when it only left the filter.
  */
-export function keepSteady(shown: readonly JobRow[], newest: readonly JobRow[]): SteadyRows {
-  const known = new Map(newest.map((row) => [row.job_id, row]));
-  const ids = new Set(shown.map(({ job_id }) => job_id));
-  const newCount = newest.findIndex(({ job_id }) => ids.has(job_id));
+export function keepSteady(shown: readonly OwnedRow[], newest: readonly OwnedRow[]): SteadyRows {
+  const known = new Map(newest.map((row) => [toRowKey(row), row]));
+  const keys = new Set(shown.map(toRowKey));
+  const newCount = newest.findIndex((row) => keys.has(toRowKey(row)));
   const count = shown.length === 0 || newCount === -1 ? newest.length : newCount;
   const rows = shown.flatMap((row) => {
-    const fresh = known.get(row.job_id);
+    const fresh = known.get(toRowKey(row));
     if (fresh !== undefined) return [fresh];
     return count > 0 ? [row] : [];
   });
   // What stands behind the last one shown moves nothing.
-  const behind = count > 0 ? [] : newest.filter(({ job_id }) => !ids.has(job_id));
+  const behind = count > 0 ? [] : newest.filter((row) => !keys.has(toRowKey(row)));
   return { rows: [...rows, ...behind], newCount: count };
+}
+
+/** Two services may each have a job of one id. */
+export function toRowKey({ service, job_id }: OwnedRow): string {
+  return `${service} ${job_id}`;
 }

@@ -7,10 +7,12 @@ import { TokenPrompt } from './token-prompt.tsx';
 interface ReadingNoticeProps {
   readonly service: TrainerService;
   readonly reading: Reading<unknown> & { readonly refresh: () => Promise<void> };
+  /** A sentence on what that means for what is shown. */
+  readonly effect?: string;
 }
 
 /** What keeps the page from reading a service, and what can be done about it. */
-export function ReadingNotice({ service, reading }: ReadingNoticeProps) {
+export function ReadingNotice({ service, reading, effect }: ReadingNoticeProps) {
   const { error, readAtMs, refresh } = reading;
   if (error === undefined) return null;
   if (error.needsToken) {
@@ -20,7 +22,7 @@ export function ReadingNotice({ service, reading }: ReadingNoticeProps) {
     <div class="notice" role="status">
       <Icon name="warning" />
       <p>
-        {error.message}{' '}
+        {error.message} {effect}{' '}
         {readAtMs !== undefined && (
           <>
             What is shown is from <Time value={new Date(readAtMs).toISOString()} form="clock" />.{' '}

@@ -1,0 +1,86 @@
+import type { ServiceError } from '../api/service-error.ts';
+import type { TrainerService } from '../api/trainer-service.ts';
+import type { JobList } from './job-list.ts';
+import { ALL_SERVICES, type ListFilters } from './list-filters.ts';
+import { addCounts, mergeLists, type ShownList, toOwnedRows } from './merge-lists.ts';
+
+export const PAGE_SIZE = 50;
+
+/** A page of the list, and which services could not be asked. */
+export interface ListReading extends ShownList {
+  readonly failures: readonly { readonly service: TrainerService; readonly error: ServiceError }[];
+}
+
+/**
+ * Reads the page that the filters name.
+ * @throws ServiceError where none of the services answers.
+ */
+export function readList(
+  services: readonly TrainerService[],
+  filters: ListFilters,
+  signal: AbortSignal,
+): Promise<ListReading> {
+  const own = services.find(({ name }) => name === filters.service);
+  if (own !== undefined) return readOne(own, filters, signal);
+  return readAll(services, filters, signal);
+}
+
+async function readOne(
+  service: TrainerService,
+  { statuses, cursor }: ListFilters,
+  signal: AbortSignal,
+): Promise<ListReading> {
+  const list = await ask(service, signal, { statuses, cursor });
+  return {
+    rows: toOwnedRows(service.name, list),
+    counts: list.counts,
+    older: list.next_cursor ?? undefined,
+    failures: [],
+  };
+}
+
+/** The cursors of several services do not lead to one place, so that their pages begin at a time. */
+async function readAll(
+  services: readonly TrainerService[],
+  { statuses, cursor: before }: ListFilters,
+  signal: AbortSignal,
+): Promise<ListReading> {
+  const answers = await Promise.allSettled(
+    services.map(async (service) => ({
+      service,
+      list: await ask(service, signal, { statuses, before }),
+      // With a time, a list counts only what is older.
+      whole: before === undefined ? undefined : await ask(service, signal, { limit: 1 }),
+    })),
+  );
+  const told = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  const failures = answers.flatMap((answer, index) => {
+    const service = services[index];
+    return answer.status === 'rejected' && service ? [{ service, error: answer.reason }] : [];
+  });
+  if (told.length === 0) throw failures[0]?.error;
+  const lists = Object.fromEntries(told.map(({ service, list }) => [service.name, list]));
+  const counts = addCounts(told.map(({ list, whole }) => whole ?? list));
+  return { ...mergeLists(lists, PAGE_SIZE), counts, failures };
+}
+
+interface Asked {
+  readonly statuses?: readonly string[];
+  readonly cursor?: string | undefined;
+  readonly before?: string | undefined;
+  readonly limit?: number;
+}
+
+function ask(service: TrainerService, signal: AbortSignal, asked: Asked): Promise<JobList> {
+  const { statuses = [], cursor, before, limit = PAGE_SIZE } = asked;
+  const query = new URLSearchParams({ limit: String(limit) });
+  for (const status of statuses) query.append('status', status);
+  if (cursor !== undefined) query.set('cursor', cursor);
+  if (before !== undefined) query.set('created_before', before);
+  return service.ask<JobList>(`train?${query}`, { signal });
+}
+
+/** Whether the list is that of several services. */
+export function isOfAll({ service }: ListFilters): boolean {
+  return service === ALL_SERVICES;
+}

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -321,6 +322,7 @@ def test_reports_carry_what_is_new_and_answers_carry_orders(tmp_path: Path) -> N
         reporter, orders = run_reporter(service, files, log)
         first = service.wait_for(lambda report: report["step"] == 2)
         assert first["attempt"] == 3
+        assert abs(first["started_at"] - time.time()) < 60
         assert [point["step"] for point in first["metrics"]] == [1, 2]
         assert first["metrics"][0]["values"] == {"loss": 1.0}
         assert first["warnings"] == ["careful with [redacted]"]
@@ -328,6 +330,7 @@ def test_reports_carry_what_is_new_and_answers_carry_orders(tmp_path: Path) -> N
         later = service.wait_for(lambda r: any(p["step"] == 3 for p in r["metrics"]))
         assert [point["step"] for point in later["metrics"]] == [3]
         assert later["warnings"] == []
+        assert later["started_at"] == first["started_at"]
         reporter.close({"model_uri": "/x"})
         assert service.reports[-1]["result"] == {"model_uri": "/x"}
         assert "log_tail" in service.reports[-1]

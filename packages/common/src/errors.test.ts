@@ -46,7 +46,7 @@ const ARGUMENTS: { [Name in keyof typeof errors]: Parameters<(typeof errors)[Nam
   reportTokenMissing: [],
   reportTokenWrong: [],
   reportsTooOften: [],
-  reportOutdated: [1, 2],
+  reportOutdated: [2],
   reportTooLarge: [],
   headersTooLarge: [],
   internal: [],

@@ -222,10 +222,10 @@ export const errors = {
     new TrainerError('FORBIDDEN', 'The token is not that of this job, or its run is gone.'),
   reportsTooOften: () =>
     new TrainerError('RATE_LIMITED', 'A job may report twice a second; slow down.', AT_ONCE),
-  reportOutdated: (attempt: number, newest: number) =>
+  reportOutdated: (newest: number) =>
     new TrainerError(
       'REPORT_OUTDATED',
-      `This report is of attempt ${attempt}, and attempt ${newest} of the job has reported already.`,
+      `This report is of an earlier run of the job than attempt ${newest}, which has reported already.`,
     ),
   reportTooLarge: () => new TrainerError('PAYLOAD_TOO_LARGE', 'The report is larger than 64 KiB.'),
   headersTooLarge: () =>

@@ -110,6 +110,7 @@ class Reporter:
         self._target = target
         self._stream = stream
         self._attempt = attempt
+        self._started_at = round(time.time(), 3)
         self._on_order = on_order
         self._on_snapshot = on_snapshot
         self._interval = interval_seconds
@@ -183,6 +184,7 @@ class Reporter:
         new = self._state.metrics[self._next_point : self._next_point + MAX_POINTS]
         report: dict[str, Any] = {
             "attempt": self._attempt,
+            "started_at": self._started_at,
             "phase": snapshot.phase,
             "step": snapshot.step,
             "max_steps": snapshot.max_steps,

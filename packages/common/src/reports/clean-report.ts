@@ -2,7 +2,7 @@ import type { JobPayload, JobRecord, JsonObject } from '../jobs/job.ts';
 import type { Secrets } from '../jobs/job-environment.ts';
 import { isBelow, toOutputPlace } from '../jobs/output-place.ts';
 import { toOneLine } from '../jobs/outside-text.ts';
-import type { Reported } from '../jobs/reported.ts';
+import type { Reported, Run } from '../jobs/reported.ts';
 import { type Result, toResult } from '../jobs/result.ts';
 import { SecretMask } from '../jobs/secret-mask.ts';
 import type { Report } from '../requests/report.ts';
@@ -26,9 +26,15 @@ export function toRawReport({ result, ...report }: Report): RawReport {
   return { reported: toReported(report), result: result ?? undefined };
 }
 
-function toReported({ attempt, phase, checkpoints, warnings }: Omit<Report, 'result'>): Reported {
+/** Which run a report is of, as that counts itself. */
+export function toRun({ attempt, started_at }: Pick<Report, 'attempt' | 'started_at'>): Run {
+  return { attempt, ...(typeof started_at === 'number' && { runStartedAt: started_at }) };
+}
+
+function toReported(report: Omit<Report, 'result'>): Reported {
+  const { phase, checkpoints, warnings } = report;
   return {
-    attempt,
+    ...toRun(report),
     phase: phase ?? undefined,
     checkpoints: checkpoints.map(({ step, uri, time }) => {
       const savedAtMs = time === undefined || time === null ? undefined : Math.round(time * 1000);

@@ -1,4 +1,5 @@
 import type { JobMetrics } from '../jobs/job-metrics.ts';
+import { compareRuns, type Run } from '../jobs/reported.ts';
 import type { Report } from '../requests/report.ts';
 import type { Progress } from '../requests/training-response.ts';
 import { SeriesBuffer } from './series-buffer.ts';
@@ -13,7 +14,7 @@ const RESENT_STEPS = 100;
 
 /** The numbers that one job's training has reported; the rest of it is the record's. */
 export class LiveReport {
-  #attempt: number;
+  #run: Run;
   #step: number | undefined;
   #maxSteps: number | undefined;
   #percentage: number | undefined;
@@ -22,12 +23,12 @@ export class LiveReport {
   readonly #metrics = new Map<string, SeriesBuffer>();
   #measuredCount = 0;
 
-  constructor(attempt: number) {
-    this.#attempt = attempt;
+  constructor(run: Run) {
+    this.#run = run;
   }
 
-  get attempt(): number {
-    return this.#attempt;
+  get run(): Run {
+    return this.#run;
   }
 
   /** How many values were taken so far; grows with each report that has some. */
@@ -42,9 +43,10 @@ export class LiveReport {
     return count;
   }
 
-  /** Takes what a report of this attempt or a later one says; of an ended job its metrics alone. */
-  note(report: Report, isEnded: boolean, nowMs: number): void {
-    if (report.attempt > this.#attempt) this.#begin(report.attempt);
+  /** Takes what a report of this `run` or a later one says; of an ended job its metrics alone. */
+  note(report: Report, run: Run, isEnded: boolean, nowMs: number): void {
+    if (compareRuns(run, this.#run) > 0) this.#begin();
+    this.#run = run;
     for (const { step, time, values } of report.metrics) {
       this.#knownUpTo = Math.max(this.#knownUpTo, step ?? 0);
       for (const [name, value] of Object.entries(values)) {
@@ -89,7 +91,7 @@ export class LiveReport {
     if (this.#metrics.size === 0) return undefined;
     const buffers = [...this.#metrics];
     return {
-      attempt: this.#attempt,
+      attempt: this.#run.attempt,
       maxSteps: this.#maxSteps,
       series: new Map(buffers.map(([name, buffer]) => [name, buffer.toSeries()])),
       nonFinite: new Map(
@@ -104,8 +106,7 @@ export class LiveReport {
     for (const buffer of this.#metrics.values()) buffer.reduce(maxPoints);
   }
 
-  #begin(attempt: number): void {
-    this.#attempt = attempt;
+  #begin(): void {
     this.#step = undefined;
     this.#maxSteps = undefined;
     this.#percentage = undefined;

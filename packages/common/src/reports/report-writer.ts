@@ -5,7 +5,7 @@ import { DeadlineQueue } from '../deadline-queue.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import type { Secrets } from '../jobs/job-environment.ts';
 import type { JobStore, RecordChange } from '../jobs/job-store.ts';
-import { mergeReported, type Reported } from '../jobs/reported.ts';
+import { compareRuns, mergeReported, NOTHING_REPORTED, type Reported } from '../jobs/reported.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { type CleanReport, cleanReport, type RawReport } from './clean-report.ts';
 import type { WriteTurns } from './write-turns.ts';
@@ -60,7 +60,8 @@ export class ReportWriter {
     // Nobody may wait for it.
     written.promise.catch(() => {});
     this.#waiting.set(name, { record, report: join(known?.report, report), written });
-    const turn = `${uid} ${report.reported.attempt}`;
+    const { attempt, runStartedAt } = report.reported;
+    const turn = `${uid} ${attempt} ${runStartedAt}`;
     if (report.result !== undefined && !this.#resultTurns.has(turn)) {
       this.#resultTurns.set(turn, true);
       this.#turns.hurry(uid);
@@ -112,7 +113,7 @@ function toChange(record: JobRecord, { reported, result }: CleanReport): RecordC
   const { state, reported: known } = record;
   const isEnded = isTerminal(state.status);
   const next = mergeReported(known, reported, isEnded);
-  const isOutdated = reported.attempt < (known?.attempt ?? 1);
+  const isOutdated = compareRuns(reported, known ?? NOTHING_REPORTED) < 0;
   const isNew = result !== undefined && !isEnded && !isOutdated;
   if (next === known && !isNew) return undefined;
   return {
@@ -130,7 +131,7 @@ function hasNews({ state, reported }: JobRecord, news: RawReport): boolean {
 
 function join(before: RawReport | undefined, news: RawReport): RawReport {
   if (before === undefined) return news;
-  const isOutdated = news.reported.attempt < before.reported.attempt;
+  const isOutdated = compareRuns(news.reported, before.reported) < 0;
   return {
     reported: joinReported(before.reported, news.reported),
     result: (isOutdated ? undefined : news.result) ?? before.result,
@@ -138,10 +139,12 @@ function join(before: RawReport | undefined, news: RawReport): RawReport {
 }
 
 function joinReported(before: Reported, news: Reported): Reported {
-  if (news.attempt < before.attempt) return before;
-  const isLater = news.attempt > before.attempt;
+  const order = compareRuns(news, before);
+  if (order < 0) return before;
+  const isLater = order > 0;
   return {
     attempt: news.attempt,
+    ...(news.runStartedAt !== undefined && { runStartedAt: news.runStartedAt }),
     phase: news.phase ?? (isLater ? undefined : before.phase),
     checkpoints: [...before.checkpoints, ...news.checkpoints].slice(-MAX_WAITING),
     warnings: [...(isLater ? [] : before.warnings), ...news.warnings].slice(0, MAX_WAITING),

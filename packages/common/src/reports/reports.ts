@@ -5,10 +5,11 @@ import type { JobMetrics } from '../jobs/job-metrics.ts';
 import { toJobName } from '../jobs/job-name.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import { isReportToken } from '../jobs/report-token.ts';
+import { compareRuns, NOTHING_REPORTED, numberRun, type Run } from '../jobs/reported.ts';
 import { isStale } from '../jobs/staleness.ts';
 import type { Order, Report, ReportAnswer } from '../requests/report.ts';
 import type { Progress } from '../requests/training-response.ts';
-import { toRawReport } from './clean-report.ts';
+import { toRawReport, toRun } from './clean-report.ts';
 import { LiveReport } from './live-report.ts';
 import { ReportWriter, type ReportWriterParts } from './report-writer.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
@@ -82,9 +83,11 @@ export class Reports {
    */
   async take(record: JobRecord, report: Report): Promise<ReportAnswer> {
     const live = this.#liveOf(record);
-    const newest = Math.max(live.attempt, record.reported?.attempt ?? 1);
-    if (report.attempt < newest) throw errors.reportOutdated(report.attempt, newest);
-    this.#measure(record, live, report);
+    const kept = record.reported ?? NOTHING_REPORTED;
+    const newest = compareRuns(kept, live.run) > 0 ? kept : live.run;
+    const run = toRun(report);
+    if (compareRuns(run, newest) < 0) throw errors.reportOutdated(newest.attempt);
+    this.#measure(record, live, report, numberRun(run, newest));
     const written = this.#writer.offer(record, toRawReport(report));
     // After what the report says at once, which takes the job's turn.
     this.#snapshots.note(record);
@@ -109,9 +112,9 @@ export class Reports {
     await Promise.all([this.#writer.close(), this.#snapshots.close()]);
   }
 
-  #measure(record: JobRecord, live: LiveReport, report: Report): void {
+  #measure(record: JobRecord, live: LiveReport, report: Report, run: Run): void {
     const before = live.pointCount;
-    live.note(report, isTerminal(record.state.status), this.#parts.clock.now());
+    live.note(report, run, isTerminal(record.state.status), this.#parts.clock.now());
     this.#points += live.pointCount - before;
     this.#reducePoints();
   }
@@ -129,7 +132,7 @@ export class Reports {
   #liveOf(record: JobRecord): LiveReport {
     const known = this.#live.get(record.uid);
     if (known !== undefined) return known;
-    const live = new LiveReport(record.reported?.attempt ?? 1);
+    const live = new LiveReport(record.reported ?? NOTHING_REPORTED);
     this.#live.set(record.uid, live);
     return live;
   }

@@ -24,7 +24,12 @@ const values = z.record(z.string(), z.number().nullable());
  * of a later version: neither is a reason to go without the rest.
  */
 export const ReportSchema = z.object({
-  attempt: z.int().min(1).max(1_000_000).describe('Which run of the job this is, from 1 on'),
+  attempt: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .describe('Which run of the job this is, from 1 on, as its platform counts'),
+  started_at: time.nullish().describe('When this run began, by its own clock'),
   phase: z.enum(REPORTED_PHASES).nullish().catch(undefined),
   step: step.nullish(),
   max_steps: step.nullish(),

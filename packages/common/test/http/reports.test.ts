@@ -216,6 +216,23 @@ describe('a report cannot', () => {
     expect((await get()).progress.metrics.step).toBe(120);
   });
 
+  test('be of a run that another one of the same count has followed', async () => {
+    await bed.report('job-1', { ...REPORT, started_at: 100 });
+    await clock.advance(1000);
+    const metrics = [{ step: 1, time: 200, values: { loss: 3 } }];
+    const next = { attempt: 1, started_at: 160.5, step: 1, metrics };
+    expect((await bed.report('job-1', next)).status).toBe(200);
+    await clock.advance(10_000);
+    expect((await bed.report('job-1', { ...REPORT, started_at: 100 })).body).toMatchObject({
+      code: 'REPORT_OUTDATED',
+      detail: expect.stringContaining('attempt 2'),
+    });
+    expect((await bed.report('job-1', next)).status).toBe(200);
+    expect((await get()).progress.metrics).toEqual({ step: 1, loss: 3 });
+    const { body } = await bed.service.request('/train/job-1/metrics');
+    expect(body).toMatchObject({ attempt: 2, series: { loss: { value: [3] } } });
+  });
+
   test('reach the port of the API, nor the API the port of reports', async () => {
     const token = await bed.readToken('job-1');
     const headers = { authorization: `Bearer ${token}` };

@@ -52,7 +52,7 @@ export const EXAMPLE_ERRORS: Readonly<Record<ErrorCode, TrainerError>> = {
   CALLBACK_UNDELIVERED: errors.callbackUndelivered('unique-train-id'),
   REPLAY_REFUSED: errors.nothingToReplay('unique-train-id'),
   CALLBACK_CHANGE_REFUSED: errors.callbackSettled('unique-train-id'),
-  REPORT_OUTDATED: errors.reportOutdated(1, 2),
+  REPORT_OUTDATED: errors.reportOutdated(2),
   PAYLOAD_TOO_LARGE: errors.bodyTooLarge(),
   UNSUPPORTED_MEDIA_TYPE: errors.mediaTypeUnsupported(),
   EXPECTATION_FAILED: errors.expectationFailed(),

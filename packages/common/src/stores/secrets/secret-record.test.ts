@@ -67,6 +67,8 @@ const hash = fc.stringMatching(/^[A-Za-z0-9_-]{43}$/);
 const reported: fc.Arbitrary<Reported> = fc.record(
   {
     attempt: fc.integer({ min: 1, max: 1e6 }),
+    counted: fc.integer({ min: 1, max: 1e6 }),
+    runStartedAt: fc.nat(),
     phase: fc.option(fc.constantFrom(...REPORTED_PHASES), { nil: undefined }),
     checkpoints: fc.array(
       fc.record({ step: fc.nat(), uri: text, savedAtMs: optionalTime }, plain),
@@ -74,7 +76,7 @@ const reported: fc.Arbitrary<Reported> = fc.record(
     ),
     warnings: fc.array(text, { maxLength: 2 }),
   },
-  plain,
+  { ...plain, requiredKeys: ['attempt', 'phase', 'checkpoints', 'warnings'] },
 );
 const result = fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), fc.string({ maxLength: 40 }), {
   noNullPrototype: true,

@@ -98,6 +98,8 @@ const DeliverySchema = z.object({
 });
 const ReportedSchema = z.object({
   attempt: z.int().min(1),
+  counted: z.int().min(1).optional(),
+  runStartedAt: z.number().min(0).optional(),
   phase: z.string().optional(),
   checkpoints: z.array(z.object({ step: z.int().min(0), uri: z.string(), savedAtMs: time })),
   warnings: z.array(z.string()),
@@ -271,9 +273,11 @@ function toReports(
 function toReported(text: string | undefined): Reported | undefined {
   const found = parseJson(ReportedSchema, text);
   if (found === undefined) return undefined;
-  const { attempt, phase, checkpoints, warnings } = found;
+  const { attempt, counted, runStartedAt, phase, checkpoints, warnings } = found;
   return {
     attempt,
+    ...(counted !== undefined && { counted }),
+    ...(runStartedAt !== undefined && { runStartedAt }),
     phase: REPORTED_PHASES.find((known) => known === phase),
     checkpoints: checkpoints.map(({ step, uri, savedAtMs }) => ({ step, uri, savedAtMs })),
     warnings,

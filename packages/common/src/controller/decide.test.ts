@@ -104,8 +104,23 @@ describe('a job that runs', () => {
       'never goes back to waiting',
       {
         record: started,
-        seen: makeSeen({ status: 'submitted', reason: 'QUEUED' }),
+        seen: makeSeen({ status: 'submitted', reason: 'PENDING' }),
         action: nothing,
+      },
+    ],
+    [
+      'is told to be preempted when its queue stops it half way',
+      {
+        record: started,
+        seen: makeSeen({ status: 'submitted', reason: 'QUEUED', detail: 'Waiting in the queue a' }),
+        atMs: 5,
+        action: state({
+          status: 'running',
+          reason: 'PREEMPTED',
+          detail: 'Stopped half way, and goes on from its last checkpoint: Waiting in the queue a',
+          observedAtMs: T0 + 5,
+          startedAtMs: T0,
+        }),
       },
     ],
     [

@@ -31,11 +31,15 @@ type TrainingPart = Pick<TrainingResponse, 'phase' | 'checkpoints'>;
 export function toTrainingPart({ record, state }: JobView): TrainingPart {
   const { phase = 'training', checkpoints = [] } = record.reported ?? {};
   return {
-    phase: isTerminal(state.status) ? null : state.status === 'submitted' ? 'queued' : phase,
+    phase: isTerminal(state.status) ? null : isWaiting(state) ? 'queued' : phase,
     checkpoints: checkpoints.map(({ step, uri, savedAtMs }) => {
       return { step, uri, saved_at: toIsoTime(savedAtMs) };
     }),
   };
+}
+
+function isWaiting({ status, reason }: JobView['state']): boolean {
+  return status === 'submitted' || reason === 'PREEMPTED';
 }
 
 /** RFC 3339 in UTC, or null for a time that is not known. */

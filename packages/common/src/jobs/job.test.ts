@@ -16,6 +16,8 @@ const running: JobState = {
   startedAtMs: T0 + 1000,
 };
 const waiting = { status: 'submitted', reason: 'QUEUED', detail: 'Waits in a queue' } as const;
+const pending = { status: 'submitted', reason: 'PENDING', detail: 'Not ready' } as const;
+const preempted: JobState = { ...running, reason: 'PREEMPTED', detail: 'Stopped half way' };
 const progress = { percentage: 50, estimated_remaining_seconds: 1, metrics: {} };
 
 function project(state: JobState, seen: Observation | undefined) {
@@ -46,7 +48,9 @@ describe('what a record says stands', () => {
     ['when it is an end, whatever the run does', terminal, makeSeen({ status: 'running' })],
     ['when it is an end, and the run ends otherwise', terminal, makeSeen({ status: 'failed' })],
     ['when nothing new is seen', running, makeSeen({ detail: 'in other words' })],
-    ['when a job that has started waits again', running, makeSeen(waiting)],
+    ['when a job that has started waits again', running, makeSeen(pending)],
+    ['when a job that was preempted still waits', preempted, makeSeen(waiting)],
+    ['when a job that was preempted is started again', preempted, makeSeen(pending)],
   ])('%s', (_, state, seen) => {
     expect(project(state, seen).isUnchanged).toBe(true);
   });
@@ -69,12 +73,29 @@ describe('a job that has begun', () => {
   const ended = { status: 'succeeded', reason: 'COMPLETED', endedAtMs: T0 + 9000 } as const;
   const failed = { status: 'failed', reason: 'TRAINING_FAILED' } as const;
 
+  test.each([
+    ['that was seen', running],
+    ['that nobody saw', accepted],
+  ])('is preempted when its queue stops it, after a start %s', (_, state) => {
+    expect(project(state, makeSeen({ ...waiting, startedAtMs: T0 + 1000 })).state).toEqual({
+      ...{ status: 'running', reason: 'PREEMPTED' },
+      detail: 'Stopped half way, and goes on from its last checkpoint: Waits in a queue',
+      ...{ observedAtMs: NOW, startedAtMs: T0 + 1000, endedAtMs: undefined },
+    });
+  });
+
+  test('runs again once its nodes are ready again, since it first began', () => {
+    const seen = makeSeen({ status: 'running', reason: 'RUNNING', startedAtMs: T0 + 9000 });
+    const { state } = project(preempted, seen);
+    expect(state).toMatchObject({ status: 'running', reason: 'RUNNING', startedAtMs: T0 + 1000 });
+  });
+
   test.each<[string, Partial<Seen>, number | undefined]>([
     ['and has succeeded', ended, undefined],
     ['and has succeeded, with its start', { ...ended, startedAtMs: T0 + 700 }, T0 + 700],
     ['and has failed', { ...failed, startedAtMs: T0 + 700 }, T0 + 700],
     ['and is being deleted', { isStopping: true, startedAtMs: T0 + 700 }, T0 + 700],
-    ['and waits again', { ...waiting, startedAtMs: T0 + 700 }, T0 + 700],
+    ['and waits again', { ...pending, startedAtMs: T0 + 700 }, T0 + 700],
   ])('is told as running until an end is latched: %s', (_, seen, startedAtMs) => {
     expect(project(accepted, makeSeen(seen)).state).toEqual({
       ...{ status: 'running', reason: 'RUNNING', detail: 'Training is running' },

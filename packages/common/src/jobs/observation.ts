@@ -88,6 +88,9 @@ export function projectJob(
   }
   if (isEnding || seen.status === 'submitted') {
     const hasBegun = startedAtMs !== undefined || seen.status === 'succeeded';
+    const isPreempted = hasBegun && !isEnding && seen.reason === 'QUEUED';
+    if (isPreempted && state.reason === 'PREEMPTED') return { record, state, progress };
+    if (isPreempted) return { record, state: toPreempted(seen, startedAtMs, sinceMs), progress };
     const isRunning = hasBegun && state.status !== 'running';
     if (isRunning) return { record, state: toRunningState(startedAtMs, sinceMs), progress };
     if (isEnding || hasBegun) return { record, state, progress };
@@ -118,6 +121,16 @@ export type ReadProgress = (record: JobRecord) => Progress | undefined;
 export function withReportedProgress(view: JobView, progressOf: ReadProgress | undefined): JobView {
   const progress = progressOf?.(view.record);
   return progress === undefined ? view : { ...view, progress };
+}
+
+function toPreempted(
+  { detail }: SeenRun,
+  startedAtMs: number | undefined,
+  observedAtMs: number,
+): JobState {
+  const said = { status: 'running', reason: 'PREEMPTED' } as const;
+  const sentence = `Stopped half way, and goes on from its last checkpoint: ${detail}`;
+  return { ...said, detail: sentence, observedAtMs, startedAtMs, endedAtMs: undefined };
 }
 
 function toRunningState(startedAtMs: number | undefined, observedAtMs: number): JobState {

@@ -508,6 +508,29 @@ describe('KubeflowRunner on a real control plane', () => {
       );
     });
 
+    test('pods that say of which job they are', async () => {
+      const spec = withRuntime('with-initializers-runtime');
+      const record = await fixture.createRecord({ id: spec.jobId });
+      const { plan } = await runner.prepare(spec);
+      const { labels, annotations } = (plan as unknown as TrainJobPlan).manifest.metadata;
+      const outcome = await runner.start(record, plan);
+      expect(outcome).toMatchObject({ outcome: 'started' });
+      const selected = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+      const query = { labelSelector: selected.join() };
+      let pods: ReadonlyMap<string, { metadata: Record<string, unknown> }> = new Map();
+      await fixture.untilAny<{ metadata: { name: string } }>(
+        { path: fixture.core('pods'), query },
+        (found) => {
+          pods = found as typeof pods;
+          return found.size > 0;
+        },
+      );
+      for (const { metadata } of pods.values()) {
+        expect(metadata.annotations).toMatchObject(annotations);
+      }
+      await runner.stop(record);
+    });
+
     test('anew what was prepared for another release, and starts by that', async () => {
       const spec = withRuntime('nemo-runtime');
       const record = await fixture.createRecord({ id: spec.jobId });

@@ -75,6 +75,7 @@ describe('spec', () => {
         numProcPerNode: 1,
         resourcesPerNode: { requests: amounts, limits: amounts },
       },
+      runtimePatches: [expect.any(Object)],
     });
   });
 
@@ -211,6 +212,8 @@ describe('pods', () => {
     tolerations: [{ key: 'gpu', operator: 'Exists' }],
   };
   const loading = { serviceAccountName: 'trainer' };
+  const { labels, annotations } = render().manifest.metadata;
+  const metadata = { labels, annotations };
   const steps = ['dataset-initializer'];
 
   test('are patched as the release of the cluster spells it', () => {
@@ -218,7 +221,7 @@ describe('pods', () => {
       specOf(changes, { env }, { podPatchField, steps });
     const replicated = (name: string, spec: object) => ({
       name,
-      template: { spec: { template: { spec } } },
+      template: { spec: { template: { metadata, spec } } },
     });
     expect(patched('runtimePatches').runtimePatches).toEqual([
       {
@@ -236,8 +239,8 @@ describe('pods', () => {
       },
     ]);
     expect(patched('podTemplateOverrides').podTemplateOverrides).toEqual([
-      { targetJobs: [{ name: 'node' }], spec: node },
-      { targetJobs: [{ name: 'dataset-initializer' }], spec: loading },
+      { targetJobs: [{ name: 'node' }], metadata, spec: node },
+      { targetJobs: [{ name: 'dataset-initializer' }], metadata, spec: loading },
     ]);
     expect(patched('podSpecOverrides').podSpecOverrides).toEqual([
       { targetJobs: [{ name: 'node' }], ...node },
@@ -245,12 +248,20 @@ describe('pods', () => {
     ]);
   });
 
-  test('are left alone when nothing is to be said of them', () => {
-    for (const podPatchField of ['runtimePatches', 'podTemplateOverrides', 'podSpecOverrides']) {
-      expect(specOf({}, {}, { podPatchField } as Partial<ClusterCapabilities>)).not.toHaveProperty(
-        podPatchField,
-      );
-    }
+  test('say of which job they are, where the release of the cluster lets them, and no more', () => {
+    const of = (podPatchField: ClusterCapabilities['podPatchField']) =>
+      specOf({ job_id: 'a:b' }, {}, { podPatchField, steps: [] });
+    const [patch] = of('runtimePatches').runtimePatches;
+    const { replicatedJobs } = patch.trainingRuntimeSpec.template.spec;
+    const { labels } = render({ job_id: 'a:b' }).manifest.metadata;
+    const own = { labels, annotations: { 'trainer.deepfinery/job-id': 'a:b' } };
+    expect(replicatedJobs).toEqual([
+      { name: 'node', template: { spec: { template: { metadata: own } } } },
+    ]);
+    expect(of('podTemplateOverrides').podTemplateOverrides).toEqual([
+      { targetJobs: [{ name: 'node' }], metadata: own },
+    ]);
+    expect(of('podSpecOverrides')).not.toHaveProperty('podSpecOverrides');
     const onlyPlacement = { env: { TRAINER_GPU_TYPES: env.TRAINER_GPU_TYPES } };
     const spec = specOf(changes, onlyPlacement, { podPatchField: 'podSpecOverrides', steps });
     expect(spec.podSpecOverrides).toHaveLength(1);
@@ -306,7 +317,9 @@ describe('gpu_type', () => {
     expect(warningsOf(type)).toEqual([
       'resources.gpu_type is not one of A100, H100, so the job may run on any node with GPUs',
     ]);
-    expect(specOf({ 'resources.gpu_type': type }, { env })).not.toHaveProperty('runtimePatches');
+    expect(JSON.stringify(specOf({ 'resources.gpu_type': type }, { env }))).not.toContain(
+      'nodeSelector',
+    );
   });
 
   test('is told where types are not set up', () => {
@@ -376,6 +389,7 @@ describe('where pods run', () => {
     expect(manifest.spec.podTemplateOverrides).toEqual([
       {
         targetJobs: [{ name: 'node' }],
+        metadata: expect.any(Object),
         spec: {
           nodeSelector: { gpu: 'a100', zone: 'a' },
           tolerations: [{ key: 'gpu' }, { key: 'spot', operator: 'Exists' }],

@@ -226,7 +226,7 @@ function toInitializer(storageUri: string, env: PodEnvironment['dataset']) {
   return { storageUri, ...(env.length > 0 && { env }) };
 }
 
-/** Where the pods run and as whom, in the spelling of the cluster's release. */
+/** Which job the pods are of, where they run and as whom, in the spelling of the cluster's release. */
 function buildPodPatch(
   spec: JobSpec,
   settings: TrainJobSettings,
@@ -247,27 +247,42 @@ function buildPodPatch(
     ...(hasPullSecrets && { imagePullSecrets: pullSecrets.map((name) => ({ name })) }),
   };
   const loading = serviceAccount === undefined ? {} : { serviceAccountName: serviceAccount };
+  const metadata = toPodMetadata(spec);
   const pods = [
     { name: TRAINING_STEP, spec: training },
     ...steps.map((name) => ({ name, spec: loading })),
-  ].filter(({ spec }) => Object.keys(spec).length > 0);
-  if (pods.length === 0) return {};
+  ];
+  const isChanged = (pod: object) => Object.keys(pod).length > 0;
   switch (podPatchField) {
     case 'runtimePatches': {
-      const replicatedJobs = pods.map(({ name, spec }) => ({
-        name,
-        template: { spec: { template: { spec } } },
-      }));
+      const replicatedJobs = pods.map(({ name, spec }) => {
+        const template = { metadata, ...(isChanged(spec) && { spec }) };
+        return { name, template: { spec: { template } } };
+      });
       const trainingRuntimeSpec = { template: { spec: { replicatedJobs } } };
       return { runtimePatches: [{ manager: `${OWN_PREFIX}trainer-api`, trainingRuntimeSpec }] };
     }
     case 'podTemplateOverrides':
       return {
-        podTemplateOverrides: pods.map(({ name, spec }) => ({ targetJobs: [{ name }], spec })),
+        podTemplateOverrides: pods.map(({ name, spec }) => {
+          return { targetJobs: [{ name }], metadata, ...(isChanged(spec) && { spec }) };
+        }),
       };
-    case 'podSpecOverrides':
+    case 'podSpecOverrides': {
+      // That release changes a pod's spec alone.
+      const changed = pods.filter(({ spec }) => isChanged(spec));
+      if (changed.length === 0) return {};
       return {
-        podSpecOverrides: pods.map(({ name, spec }) => ({ targetJobs: [{ name }], ...spec })),
+        podSpecOverrides: changed.map(({ name, spec }) => ({ targetJobs: [{ name }], ...spec })),
       };
+    }
   }
+}
+
+/** By which `kubectl` and log collectors find the pods of a job; ids are too long and odd for a label. */
+function toPodMetadata({ backend, jobId }: JobSpec) {
+  return {
+    labels: { [BACKEND_LABEL]: backend, [JOB_ID_HASH_LABEL]: toJobIdHash(backend, jobId) },
+    annotations: { [JOB_ID_ANNOTATION]: jobId },
+  };
 }

@@ -14,6 +14,9 @@ export interface StoreUnderTest {
   close(): Promise<void>;
 }
 
+/** The history of a record that the system has just made. */
+const FIRST = { asked: 0, job: 1, trainer: 0, delivery: 0 };
+
 /** What every JobStore must do; run by each implementation's own test file. */
 export function describeJobStore(name: string, make: () => Promise<StoreUnderTest>): void {
   describe(`${name} keeps the contract of a JobStore`, () => {
@@ -40,8 +43,9 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
 
     it('creates a record as drafted and finds it again', async () => {
       const record = await create();
-      const { uid, version, ...draft } = record;
+      const { uid, version, history, ...draft } = record;
       expect(draft).toStrictEqual(makeDraft(id));
+      expect(history).toStrictEqual(FIRST);
       expect(uid).not.toBe('');
       expect(version).not.toBe('');
       expect(store.getCached(record.name)).toStrictEqual(record);
@@ -94,7 +98,12 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
         ...change,
         attachments: { result: whole },
       });
-      expect(updated).toStrictEqual({ ...record, ...change, version: updated?.version });
+      expect(updated).toStrictEqual({
+        ...record,
+        ...change,
+        history: { ...FIRST, trainer: 3 },
+        version: updated?.version,
+      });
       expect(await replica.getLive(record.name)).toStrictEqual(updated);
       expect(await replica.readAttachment(record, 'result')).toStrictEqual(whole);
       expect(await store.readPayload(record)).toStrictEqual(makePayload());
@@ -113,7 +122,8 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
       };
       const callback = { target: { ...target, eventFilter: ['running' as const] } };
       const changed = await store.update(record, { ...fields, callback });
-      expect(changed).toStrictEqual({ ...record, ...fields, version: changed?.version });
+      const history = { ...FIRST, job: 2 };
+      expect(changed).toStrictEqual({ ...record, ...fields, history, version: changed?.version });
       expect(await replica.getLive(record.name)).toStrictEqual(changed);
       expect(await replica.readPayload(record)).toStrictEqual(
         makePayload({ callback: callback.target }),
@@ -133,6 +143,34 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
       expect(without).toMatchObject({ hasWebhook: false, callbackRevision: 2 });
       expect(without?.webhookOrigin).toBeUndefined();
       expect((await replica.readPayload(record))?.callback).toBeUndefined();
+    });
+
+    it('keeps a history of what happened and who had it done, for every replica', async () => {
+      const ops = { type: 'token', name: 'ops' } as const;
+      const created = await store.create(makeDraft(id), makePayload(), ops);
+      if (created.outcome !== 'created') throw new Error(created.outcome);
+      const { record } = created;
+      const running = await store.update(record, { state: toRunning(record) });
+      const noted = await store.update(running ?? record, { runId: 'run' });
+      expect(noted?.history).toStrictEqual({ asked: 1, job: 1, trainer: 0, delivery: 0 });
+      // Who was overtaken adds nothing.
+      expect(await replica.update(record, { state: toRunning(record) })).toBeUndefined();
+      const cancelled = {
+        ...toRunning(record),
+        status: 'cancelled',
+        reason: 'CANCELLED_BY_REQUEST',
+      } as const;
+      const ended = await store.update(noted ?? record, { state: cancelled, by: ops });
+      if (ended === undefined) throw new Error('not updated');
+      await store.purgeCredentials(ended);
+      for (const each of [store, replica]) {
+        expect(await each.readEvents(ended)).toMatchObject([
+          { id: 1, type: 'job.state', data: { status: 'submitted' }, actor: ops },
+          { id: 2, type: 'job.state', data: { status: 'running' }, actor: { type: 'system' } },
+          { id: 3, type: 'job.state', data: { status: 'cancelled' }, actor: ops },
+        ]);
+      }
+      expect(await store.readEvents({ ...record, uid: 'another' })).toStrictEqual([]);
     });
 
     it('answers a second creation with the first record', async () => {
@@ -178,6 +216,7 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
       expect({ ...rest, version: record.version }).toStrictEqual({
         ...record,
         state: toRunning(record),
+        history: { ...FIRST, job: 2 },
       });
       const attempt = { atMs: 1, durationMs: 2, status: undefined, error: 'reset' };
       const delivery = { ...record.delivery, attempts: [attempt], attemptCount: 1 };
@@ -187,6 +226,7 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
         version: noted?.version,
         runId: 'run-1',
         delivery,
+        history: { ...FIRST, job: 2, delivery: 1 },
       });
       expect(await replica.getLive(record.name)).toStrictEqual(noted);
       expect(store.getCached(record.name)).toStrictEqual(noted);

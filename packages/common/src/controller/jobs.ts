@@ -8,6 +8,7 @@ import {
   NO_DELIVERY,
   type PlannedJob,
 } from '../jobs/job.ts';
+import { type Actor, SYSTEM } from '../jobs/job-event.ts';
 import { logProgress } from '../jobs/job-log.ts';
 import { toJobName } from '../jobs/job-name.ts';
 import {
@@ -73,9 +74,12 @@ export class Jobs {
   }
 
   /** See Submitter. */
-  async submit(submission: Submission): Promise<JobAnswer & { readonly isReplay: boolean }> {
+  async submit(
+    submission: Submission,
+    by?: Actor,
+  ): Promise<JobAnswer & { readonly isReplay: boolean }> {
     const name = toJobName(this.#parts.backend, submission.spec.jobId);
-    const { record, plan, isReplay } = await this.#submitter.submit(name, submission);
+    const { record, plan, isReplay } = await this.#submitter.submit(name, submission, by);
     if (isReplay) return { ...this.#answer(record), isReplay };
     // A submission is answered with its acceptance, whatever has become of the job by now.
     const view = { record, state: record.state, progress: undefined };
@@ -128,7 +132,7 @@ export class Jobs {
    */
   async cancel(
     jobId: string,
-    { save = false }: { readonly save?: boolean } = {},
+    { save = false, by = SYSTEM }: { readonly save?: boolean; readonly by?: Actor } = {},
   ): Promise<JobAnswer & { readonly detail: string; readonly isCancelled: boolean }> {
     const { store, runner, clock, logger, graceMs } = this.#parts;
     let isOurs = false;
@@ -147,6 +151,7 @@ export class Jobs {
         ...(hasEnded
           ? await this.#endChange.toChange(current, toObservedEnd(current, seen, nowMs), seen)
           : {
+              by,
               state: toCancelled(current, seen, nowMs),
               ...(save && canSave(current, seen) && { stopAtMs: nowMs + graceMs }),
             }),
@@ -174,8 +179,8 @@ export class Jobs {
    * @throws TrainerError REPLAY_REFUSED when the job has no webhook, or when what it is called with
    *   was deleted; and as `get` does.
    */
-  async replayCallback(jobId: string): Promise<JobRecord> {
-    return this.#replay(jobId, () => true);
+  async replayCallback(jobId: string, by: Actor = SYSTEM): Promise<JobRecord> {
+    return this.#replay(jobId, by, () => true);
   }
 
   /** One page of the final callbacks that are known here; see `listDeliveries`. */
@@ -190,12 +195,16 @@ export class Jobs {
   async replayCallbacks({
     state,
     jobIds,
+    by = SYSTEM,
   }: {
     readonly state?: DeliveryStateName | undefined;
     readonly jobIds?: readonly string[] | undefined;
+    readonly by?: Actor;
   }): Promise<Replays & { readonly hasMore: boolean }> {
     if (state === undefined) {
-      const replays = await replayDeliveries(jobIds ?? [], (jobId) => this.replayCallback(jobId));
+      const replays = await replayDeliveries(jobIds ?? [], (jobId) =>
+        this.replayCallback(jobId, by),
+      );
       return { ...replays, hasMore: false };
     }
     const { records } = this.listDeliveries({ states: [state], limit: Number.POSITIVE_INFINITY });
@@ -205,7 +214,7 @@ export class Jobs {
       oldest.map(({ id }) => id),
       async (jobId) => {
         let isOurs = false;
-        const record = await this.#replay(jobId, (current) => {
+        const record = await this.#replay(jobId, by, (current) => {
           isOurs = isStill(current);
           return isOurs;
         });
@@ -215,14 +224,18 @@ export class Jobs {
     return { ...replays, hasMore: records.length > oldest.length };
   }
 
-  async #replay(jobId: string, isWanted: (current: JobRecord) => boolean): Promise<JobRecord> {
+  async #replay(
+    jobId: string,
+    by: Actor,
+    isWanted: (current: JobRecord) => boolean,
+  ): Promise<JobRecord> {
     const { store, clock } = this.#parts;
     const record = await updateRecord(store, await this.#find(jobId), (current) => {
       if (!isWanted(current)) return undefined;
       if (!current.hasWebhook) throw errors.nothingToReplay(jobId);
       if (current.webhookAuth === 'gone') throw errors.webhookAuthGone(jobId);
       const { attempts } = current.delivery;
-      return { delivery: { ...NO_DELIVERY, attempts, replayedAtMs: clock.now() } };
+      return { by, delivery: { ...NO_DELIVERY, attempts, replayedAtMs: clock.now() } };
     });
     if (record === undefined) throw errors.jobNotFound(jobId);
     return record;
@@ -236,6 +249,7 @@ export class Jobs {
   async changeCallback(
     jobId: string,
     patch: CallbackPatch,
+    by: Actor = SYSTEM,
   ): Promise<{ readonly record: JobRecord; readonly target: CallbackTarget | undefined }> {
     const { store, clock } = this.#parts;
     let wanted: CallbackTarget | undefined;
@@ -244,7 +258,7 @@ export class Jobs {
       if (payload === undefined) throw errors.jobNotFound(jobId);
       const change = toCallbackChange(current, payload.callback, patch, clock.now());
       wanted = change === undefined ? payload.callback : change.callback?.target;
-      return change;
+      return change && { ...change, by, atMs: clock.now() };
     });
     if (record === undefined) throw errors.jobNotFound(jobId);
     return { record, target: wanted };

@@ -13,6 +13,7 @@ import {
   type PlannedJob,
   toAcceptedState,
 } from '../jobs/job.ts';
+import { type Actor, SYSTEM } from '../jobs/job-event.ts';
 import type { JobRunner, PreparedJob, StartOutcome } from '../jobs/job-runner.ts';
 import type { SpecifiedJob } from '../jobs/job-spec.ts';
 import type { JobStore } from '../jobs/job-store.ts';
@@ -71,7 +72,7 @@ export class Submitter {
    * is left open.
    * @throws TrainerError JOB_CONFLICT, INVALID_REQUEST, SUBMISSION_REFUSED, TOO_MANY_JOBS, CLUSTER_UNAVAILABLE
    */
-  async submit(name: string, submission: Submission): Promise<Accepted> {
+  async submit(name: string, submission: Submission, by: Actor = SYSTEM): Promise<Accepted> {
     const { store, runner, maxJobs } = this.#parts;
     // A record that is not cached may exist all the same; creating it finds out at no further cost.
     const isFull = store.count() >= maxJobs;
@@ -88,7 +89,7 @@ export class Submitter {
         : withReportAccess(submission, reportAccess);
     const prepared = await runner.prepare(job.spec);
     const { draft, payload } = this.#draft(name, job, prepared, reportTokenHash);
-    const created = await store.create(draft, payload);
+    const created = await store.create(draft, payload, by);
     if (created.outcome === 'taken') throw errors.jobNameTaken(created.detail);
     if (created.outcome === 'exists') {
       const replayed = await this.#replay(created.record, submission);

@@ -29,7 +29,7 @@ import { registerGetMetrics } from './routes/get-metrics.ts';
 import { registerGetPage } from './routes/get-page.ts';
 import { type GetReadinessParts, registerGetReadiness } from './routes/get-readiness.ts';
 import { type GetVersionParts, registerGetVersion } from './routes/get-version.ts';
-import { createLogAsked } from './routes/job-log.ts';
+import { type Asking, createActorOf, createLogAsked } from './routes/job-log.ts';
 import { registerListDeliveries } from './routes/list-deliveries.ts';
 import { registerListJobs } from './routes/list-jobs.ts';
 import type { PageFile } from './routes/page-files.ts';
@@ -41,7 +41,7 @@ import { registerSubmitJob, type SubmitJobParts } from './routes/submit-job.ts';
 import { TrainingResponses } from './routes/training-response.ts';
 
 export interface AppParts
-  extends Omit<SubmitJobParts, 'responses' | 'logAsked'>,
+  extends Omit<SubmitJobParts, 'responses' | keyof Asking>,
     GetReadinessParts,
     PatchCallbacksParts,
     GetVersionParts,
@@ -104,23 +104,23 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     const responses = new TrainingResponses(config);
     const unwatch = jobs.watchGone((name) => responses.forget(name));
     scope.addHook('onClose', async () => unwatch());
-    const logAsked = createLogAsked(tokens);
-    registerSubmitJob(scope, { ...parts, responses, logAsked });
+    const asking = { logAsked: createLogAsked(tokens), actorOf: createActorOf(tokens) };
+    registerSubmitJob(scope, { ...parts, responses, ...asking });
     registerPlanJob(scope, parts);
     registerListJobs(scope, jobs);
     registerGetJob(scope, { jobs, responses });
     registerGetJobMetrics(scope, parts);
     registerGetDeliveries(scope, jobs);
     registerListDeliveries(scope, jobs);
-    registerReplayMany(scope, jobs, logAsked);
+    registerReplayMany(scope, jobs, asking);
     await scope.register(async (patching) =>
-      registerPatchCallbacks(patching, { ...parts, logAsked }),
+      registerPatchCallbacks(patching, { ...parts, ...asking }),
     );
     await scope.register(async (bodyless) => {
       registerIgnoredBody(bodyless);
-      registerCancelJob(bodyless, { jobs, responses, logAsked });
-      registerReplayDeliveries(bodyless, jobs, logAsked);
-      registerForgetJob(bodyless, jobs, logAsked);
+      registerCancelJob(bodyless, { jobs, responses, ...asking });
+      registerReplayDeliveries(bodyless, jobs, asking);
+      registerForgetJob(bodyless, jobs, asking.logAsked);
     });
   });
   return app;

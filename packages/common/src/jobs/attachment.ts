@@ -1,6 +1,9 @@
+import type { EventSlot } from './history.ts';
+
 /**
  * What is kept of a job beside its record, each as JSON without credentials; only who asks for one
  * reads it. `result` is the whole of what `JobRecord.result` is the small form of, `metrics` a
  * curve of few points.
+ * curve of few points. The slots hold one event each of its history.
  */
-export type Attachment = 'result' | 'metrics';
+export type Attachment = 'result' | 'metrics' | EventSlot;

@@ -1,4 +1,5 @@
 import type { Attachment } from './attachment.ts';
+import type { EventSlot } from './history.ts';
 import type {
   CallbackTarget,
   JobDraft,
@@ -8,6 +9,7 @@ import type {
   PlannedJob,
   RunnerPlan,
 } from './job.ts';
+import type { Actor, JobEvent } from './job-event.ts';
 
 export type CreateOutcome =
   | { readonly outcome: 'created'; readonly record: JobRecord }
@@ -38,7 +40,11 @@ export type RecordChange = Partial<
   /** Replaces where callbacks go; comes with the four fields of the record that tell of it. */
   readonly callback?: { readonly target: CallbackTarget | undefined };
   /** Replaces what is kept beside the record. */
-  readonly attachments?: Readonly<Partial<Record<Attachment, JsonObject>>>;
+  readonly attachments?: Readonly<Partial<Record<Exclude<Attachment, EventSlot>, JsonObject>>>;
+  /** Who had it changed, for its history; by default the system. */
+  readonly by?: Actor;
+  /** When what it tells of happened, in UNIX milliseconds, where nothing else of the change says so. */
+  readonly atMs?: number;
 };
 
 /**
@@ -55,8 +61,11 @@ export interface JobStore {
   /** For how long what is known here may have missed changes; infinite before the first list. */
   behindForMs(): number;
 
-  /** Writes a new record; of several callers with one name, exactly one gets `created`. */
-  create(draft: JobDraft, payload: JobPayload): Promise<CreateOutcome>;
+  /**
+   * Writes a new record, whose history begins with who had it made; of several callers with one name,
+   * exactly one gets `created`.
+   */
+  create(draft: JobDraft, payload: JobPayload, by?: Actor): Promise<CreateOutcome>;
   /** The newest known record; one that is not known is looked up, and absence is never remembered. */
   get(name: string): Promise<JobRecord | undefined>;
   /** What is known without any call. */
@@ -71,7 +80,9 @@ export interface JobStore {
   readPlan(record: JobRecord): Promise<PlannedJob | undefined>;
   /** What is kept beside the record under a name; undefined where there is nothing that can be read. */
   readAttachment(record: JobRecord, name: Attachment): Promise<JsonObject | undefined>;
-  /** Applies `change` when the record still is as given; undefined when it is not, or is gone. */
+  /** What is kept of the job's history, oldest first. */
+  readEvents(record: JobRecord): Promise<readonly JobEvent[]>;
+  /** Applies `change`, and adds what it tells to the history (see `toEvents`), when the record still is as given; undefined when it is not, or is gone. */
   update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined>;
   /**
    * Deletes the training credentials and, once the callback is settled, the webhook's, leaving all

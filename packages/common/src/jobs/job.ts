@@ -49,6 +49,11 @@ export interface DeliveryLog {
 export const WEBHOOK_AUTHS = ['none', 'kept', 'gone'] as const;
 export type WebhookAuth = (typeof WEBHOOK_AUTHS)[number];
 
+/** Who has something to tell of a job: its callers, we ourselves, its training, its final callback. */
+export type HistoryRing = 'asked' | 'job' | 'trainer' | 'delivery';
+/** How many events of each a job has had so far. */
+export type HistoryCounts = Readonly<Record<HistoryRing, number>>;
+
 /** What we know of a job, apart from its payload. Without credentials. */
 export interface JobRecord extends Fingerprints {
   /** The caller's own id. */
@@ -86,6 +91,8 @@ export interface JobRecord extends Fingerprints {
    * until then, UNIX milliseconds, its run may go on.
    */
   readonly stopAtMs?: number | undefined;
+  /** How much there is of its history, which its store keeps beside it; undefined in records from before. */
+  readonly history?: HistoryCounts | undefined;
   /** The small form of what came of it, as its training says; never changes after the end. */
   readonly result?: JsonObject | undefined;
   /**

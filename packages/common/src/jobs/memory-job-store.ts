@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { Emitter } from '../emitter.ts';
 import { toJsonText } from '../to-json-text.ts';
 import type { Attachment } from './attachment.ts';
+import { appendEvents, isEventSlot, parseEvents } from './history.ts';
 import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob } from './job.ts';
+import { type Actor, type JobEvent, SYSTEM } from './job-event.ts';
 import type { CreateOutcome, JobStore, RecordChange } from './job-store.ts';
 import { purgePayload, toPurged } from './purge-payload.ts';
+import { toEvents, toFirstEvent } from './record-events.ts';
 
 /** A payload as texts: a tenth of the memory of the objects, and read a few times per job. */
 interface PayloadTexts {
@@ -40,14 +43,15 @@ export class MemoryJobStore implements JobStore {
     return 0;
   }
 
-  async create(draft: JobDraft, payload: JobPayload): Promise<CreateOutcome> {
+  async create(draft: JobDraft, payload: JobPayload, by: Actor = SYSTEM): Promise<CreateOutcome> {
     const existing = this.#entries.get(draft.name);
     if (existing !== undefined) return { outcome: 'exists', record: existing.record };
-    const record: JobRecord = { ...draft, uid: randomUUID(), version: '1' };
+    const { history, slots } = appendEvents(undefined, [toFirstEvent(draft, by)]);
+    const record: JobRecord = { ...draft, history, uid: randomUUID(), version: '1' };
     this.#entries.set(record.name, {
       record,
       texts: toTexts(payload),
-      attachments: new Map(),
+      attachments: new Map(toAttachmentTexts(slots)),
     });
     this.#announce(record.name);
     return { outcome: 'created', record };
@@ -92,15 +96,23 @@ export class MemoryJobStore implements JobStore {
     return text === undefined ? undefined : JSON.parse(text);
   }
 
+  async readEvents(record: JobRecord): Promise<readonly JobEvent[]> {
+    const entry = this.#entries.get(record.name);
+    if (entry?.record.uid !== record.uid) return [];
+    const slots = [...entry.attachments].filter(([name]) => isEventSlot(name));
+    return parseEvents(slots.map(([, text]) => JSON.parse(text)));
+  }
+
   async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
     const entry = this.#current(record);
     if (entry === undefined) return undefined;
-    const { prepared, attachments = {}, callback, ...changed } = change;
+    const { prepared, attachments = {}, callback, by: _by, atMs: _atMs, ...changed } = change;
+    const { history, slots } = appendEvents(record.history, toEvents(record, change));
     if (callback !== undefined) {
       entry.texts = toTexts({ ...toPayload(entry.texts), callback: callback.target });
     }
-    for (const [name, value] of Object.entries(attachments)) {
-      entry.attachments.set(name, JSON.stringify(value));
+    for (const [name, text] of toAttachmentTexts({ ...attachments, ...slots })) {
+      entry.attachments.set(name, text);
     }
     let { planRevision } = entry.record;
     if (prepared !== undefined) {
@@ -108,7 +120,7 @@ export class MemoryJobStore implements JobStore {
       entry.texts = toTexts({ ...toPayload(entry.texts), ...prepared });
     }
     const version = String(Number(record.version) + 1);
-    entry.record = { ...entry.record, ...changed, planRevision, version };
+    entry.record = { ...entry.record, ...changed, planRevision, history, version };
     this.#announce(record.name);
     return entry.record;
   }
@@ -143,6 +155,10 @@ export class MemoryJobStore implements JobStore {
   #announce(name: string): void {
     this.#changes.emit(name);
   }
+}
+
+function toAttachmentTexts(values: Readonly<Record<string, JsonObject>>): [string, string][] {
+  return Object.entries(values).map(([name, value]) => [name, JSON.stringify(value)]);
 }
 
 function toTexts({ asked, echo, ...rest }: JobPayload): PayloadTexts {

@@ -99,17 +99,22 @@ export class ReportWriter {
   }
 
   async #write({ record, report }: Waiting): Promise<void> {
-    const { store, readSharedSecrets = async () => ({}) } = this.#parts;
+    const { store, clock, readSharedSecrets = async () => ({}) } = this.#parts;
     const [payload, shared] = await Promise.all([store.readPayload(record), readSharedSecrets()]);
     // Without every value that must not be in it, nobody is shown anything.
     if (payload === undefined || shared === undefined) return;
     const clean = cleanReport(report, record, payload, shared);
-    await updateRecord(store, record, (current) => toChange(current, clean));
+    const atMs = clock.now();
+    await updateRecord(store, record, (current) => toChange(current, clean, atMs));
   }
 }
 
 /** What a report changes of a record; the result of an ended job stays. */
-function toChange(record: JobRecord, { reported, result }: CleanReport): RecordChange | undefined {
+function toChange(
+  record: JobRecord,
+  { reported, result }: CleanReport,
+  atMs: number,
+): RecordChange | undefined {
   const { state, reported: known } = record;
   const isEnded = isTerminal(state.status);
   const next = mergeReported(known, reported, isEnded);
@@ -117,6 +122,7 @@ function toChange(record: JobRecord, { reported, result }: CleanReport): RecordC
   const isNew = result !== undefined && !isEnded && !isOutdated;
   if (next === known && !isNew) return undefined;
   return {
+    atMs,
     ...(next !== known && { reported: next }),
     ...(isNew && { result: result.compact, attachments: { result: result.whole } }),
   };

@@ -3,14 +3,13 @@ import { z } from 'zod';
 import type { Jobs } from '../../controller/jobs.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
-import type { LogAsked } from './job-log.ts';
+import type { Asking } from './job-log.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 import { type TrainingResponses, writeTrainingResponse } from './training-response.ts';
 
-export interface CancelJobParts {
+export interface CancelJobParts extends Asking {
   readonly jobs: Jobs;
   readonly responses: TrainingResponses;
-  readonly logAsked: LogAsked;
 }
 
 const Query = z.object({
@@ -23,7 +22,7 @@ const Query = z.object({
 /** `POST /train/{job_id}/cancel`. */
 export function registerCancelJob(
   app: FastifyInstance,
-  { jobs, responses, logAsked }: CancelJobParts,
+  { jobs, responses, logAsked, actorOf }: CancelJobParts,
 ): void {
   app.post<JobParams & { Querystring: z.output<typeof Query> }>('/train/:job_id/cancel', {
     schema: {
@@ -42,7 +41,10 @@ export function registerCancelJob(
     handler: async (request, reply) => {
       const { params, query } = request;
       const save = query.save === 'true';
-      const { detail, isCancelled, ...answer } = await jobs.cancel(params.job_id, { save });
+      const { detail, isCancelled, ...answer } = await jobs.cancel(params.job_id, {
+        save,
+        by: actorOf(request),
+      });
       if (isCancelled) logAsked(request, 'job cancelled', answer.view.record, { save });
       return responses.describe(answer, reply, detail);
     },

@@ -10,7 +10,7 @@ import {
 import { redact } from '../../requests/credentials.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { registerJsonBody } from '../plugins/json-body.ts';
-import type { LogAsked } from './job-log.ts';
+import type { Asking } from './job-log.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 
 export interface PatchCallbacksParts {
@@ -22,7 +22,7 @@ export interface PatchCallbacksParts {
 /** `PATCH /train/{job_id}/callbacks`, in a scope of its own. */
 export function registerPatchCallbacks(
   scope: FastifyInstance,
-  { jobs, refuseWebhook, logAsked }: PatchCallbacksParts & { readonly logAsked: LogAsked },
+  { jobs, refuseWebhook, logAsked, actorOf }: PatchCallbacksParts & Asking,
 ): void {
   registerJsonBody(scope, { types: ['application/json', 'application/merge-patch+json'] });
   scope.patch<JobParams & { Body: CallbackPatchBody }>('/train/:job_id/callbacks', {
@@ -49,11 +49,12 @@ export function registerPatchCallbacks(
       if (refusal) {
         throw errors.invalid([{ path: 'webhook_url', message: `webhook_url ${refusal}.` }]);
       }
-      const { record, target } = await jobs.changeCallback(params.job_id, {
+      const patch = {
         webhookUrl: body.webhook_url,
         authHeader: body.auth_header,
         eventFilter: body.event_filter,
-      });
+      };
+      const { record, target } = await jobs.changeCallback(params.job_id, patch, actorOf(request));
       logAsked(request, 'callbacks changed', record);
       return {
         job_id: params.job_id,

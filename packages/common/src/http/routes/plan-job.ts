@@ -3,12 +3,13 @@ import { planRequest } from '../../plans/plan-request.ts';
 import { type PlanAnswer, PlanSchema } from '../../requests/plan.ts';
 import { TrainingRequestSchema } from '../../requests/training-request.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
+import type { Asking } from './job-log.ts';
 import type { SubmitJobParts } from './submit-job.ts';
 
 /** `POST /plans`. */
 export function registerPlanJob(
   app: FastifyInstance,
-  { backend, jobs, config, furtherRules }: Omit<SubmitJobParts, 'responses' | 'logAsked'>,
+  { backend, jobs, config, furtherRules }: Omit<SubmitJobParts, 'responses' | keyof Asking>,
 ): void {
   app.post('/plans', {
     schema: {

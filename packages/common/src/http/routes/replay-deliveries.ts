@@ -3,14 +3,14 @@ import type { Jobs } from '../../controller/jobs.ts';
 import { DeliveriesSchema } from '../../requests/deliveries.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { toDeliveriesResponse } from './deliveries-response.ts';
-import type { LogAsked } from './job-log.ts';
+import type { Asking } from './job-log.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 
 /** `POST /train/{job_id}/deliveries/replay`. */
 export function registerReplayDeliveries(
   app: FastifyInstance,
   jobs: Jobs,
-  logAsked: LogAsked,
+  { logAsked, actorOf }: Asking,
 ): void {
   app.post<JobParams>('/train/:job_id/deliveries/replay', {
     schema: {
@@ -25,7 +25,7 @@ export function registerReplayDeliveries(
       problems: [...JOB_PROBLEMS, 'REPLAY_REFUSED', 'PAYLOAD_TOO_LARGE'],
     },
     handler: async (request, reply) => {
-      const record = await jobs.replayCallback(request.params.job_id);
+      const record = await jobs.replayCallback(request.params.job_id, actorOf(request));
       logAsked(request, 'callback replayed', record);
       reply.code(202);
       return toDeliveriesResponse(record);

@@ -7,10 +7,14 @@ import {
   ReplayRequestSchema,
 } from '../../requests/delivery-list.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
-import type { LogAsked } from './job-log.ts';
+import type { Asking } from './job-log.ts';
 
 /** `POST /deliveries/replay`. */
-export function registerReplayMany(app: FastifyInstance, jobs: Jobs, logAsked: LogAsked): void {
+export function registerReplayMany(
+  app: FastifyInstance,
+  jobs: Jobs,
+  { logAsked, actorOf }: Asking,
+): void {
   app.post<{ Body: ReplayRequest }>('/deliveries/replay', {
     schema: {
       tags: ['callbacks'],
@@ -27,7 +31,11 @@ export function registerReplayMany(app: FastifyInstance, jobs: Jobs, logAsked: L
     },
     handler: async (request, reply): Promise<ReplayAnswer> => {
       const { state, job_ids: jobIds } = request.body;
-      const { replayed, refused, hasMore } = await jobs.replayCallbacks({ state, jobIds });
+      const { replayed, refused, hasMore } = await jobs.replayCallbacks({
+        state,
+        jobIds,
+        by: actorOf(request),
+      });
       for (const record of replayed) logAsked(request, 'callback replayed', record);
       reply.code(202);
       return {

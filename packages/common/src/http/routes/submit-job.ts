@@ -6,21 +6,20 @@ import type { Jobs } from '../../controller/jobs.ts';
 import { TrainingRequestSchema } from '../../requests/training-request.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
-import type { LogAsked } from './job-log.ts';
+import type { Asking } from './job-log.ts';
 import { type TrainingResponses, writeTrainingResponse } from './training-response.ts';
 
-export interface SubmitJobParts {
+export interface SubmitJobParts extends Asking {
   readonly backend: BaseTrainerBackend;
   readonly furtherRules: readonly Rule[];
   readonly jobs: Jobs;
   readonly config: Config;
   readonly responses: TrainingResponses;
-  readonly logAsked: LogAsked;
 }
 
 /** `POST /train`. */
 export function registerSubmitJob(app: FastifyInstance, parts: SubmitJobParts): void {
-  const { backend, jobs, config, furtherRules, responses, logAsked } = parts;
+  const { backend, jobs, config, furtherRules, responses, logAsked, actorOf } = parts;
   app.post('/train', {
     schema: {
       tags: ['jobs'],
@@ -45,7 +44,7 @@ export function registerSubmitJob(app: FastifyInstance, parts: SubmitJobParts): 
     serializerCompiler: () => writeTrainingResponse,
     handler: async (request, reply) => {
       const submission = backend.prepare(request.body, config, furtherRules);
-      const { isReplay, ...answer } = await jobs.submit(submission);
+      const { isReplay, ...answer } = await jobs.submit(submission, actorOf(request));
       reply.header('location', `/train/${answer.view.record.id}`);
       if (!isReplay) logAsked(request, 'job accepted', answer.view.record);
       if (isReplay) reply.header('idempotent-replayed', 'true');

@@ -4,8 +4,11 @@ import type { Random } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
 import { errors } from '../../errors.ts';
 import type { Attachment } from '../../jobs/attachment.ts';
+import { appendEvents, parseEvents } from '../../jobs/history.ts';
 import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob } from '../../jobs/job.ts';
+import { type Actor, type JobEvent, SYSTEM } from '../../jobs/job-event.ts';
 import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
+import { toEvents, toFirstEvent } from '../../jobs/record-events.ts';
 import { type ApiClient, ApiError, type ApiRequest } from '../../kubernetes/api-client.ts';
 import { toClusterFailure } from '../../kubernetes/cluster-failure.ts';
 import { Informer } from '../../kubernetes/informer.ts';
@@ -17,6 +20,7 @@ import {
   type PlanCodec,
   parseAttachment,
   parseData,
+  parseEventSlots,
   SECRET_TYPE,
   type SecretData,
   toAttachmentData,
@@ -30,6 +34,7 @@ import {
   type SecretMetadata,
   toAnnotationPatch,
   toAnnotations,
+  toHistoryAnnotation,
   toLabels,
   toPurgeAnnotations,
 } from './secret-record.ts';
@@ -111,8 +116,9 @@ export class SecretJobStore implements JobStore {
     return this.#cache.behindForMs();
   }
 
-  async create(draft: JobDraft, payload: JobPayload): Promise<CreateOutcome> {
+  async create(draft: JobDraft, payload: JobPayload, by: Actor = SYSTEM): Promise<CreateOutcome> {
     const { asked, plan, echo } = payload;
+    const { history, slots } = appendEvents(undefined, [toFirstEvent(draft, by)]);
     const body = {
       apiVersion: 'v1',
       kind: 'Secret',
@@ -120,9 +126,9 @@ export class SecretJobStore implements JobStore {
       metadata: {
         name: draft.name,
         labels: toLabels(draft),
-        annotations: toAnnotations(draft),
+        annotations: toAnnotations({ ...draft, history }),
       },
-      data: toData(payload, this.#parts.planCodec),
+      data: { ...toData(payload, this.#parts.planCodec), ...toAttachmentData(slots) },
     };
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const created = await this.#call<SecretMetadata>(
@@ -185,13 +191,24 @@ export class SecretJobStore implements JobStore {
     return data && parseAttachment(data, name);
   }
 
+  async readEvents(record: JobRecord): Promise<readonly JobEvent[]> {
+    const data = await this.#readData(record);
+    return parseEvents(parseEventSlots(data ?? {}));
+  }
+
   update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
-    const annotations = toAnnotationPatch(change, record);
+    const events = toEvents(record, change);
+    const { history, slots } = appendEvents(record.history, events);
+    const annotations = {
+      ...toAnnotationPatch(change, record),
+      ...(events.length > 0 && toHistoryAnnotation(history)),
+    };
     const { prepared, attachments, callback } = change;
     const data = {
       ...(prepared && toPlanData(prepared, this.#parts.planCodec)),
       ...(callback && toCallbackData(callback.target)),
       ...(attachments && toAttachmentData(attachments)),
+      ...toAttachmentData(slots),
     };
     const hasData = Object.keys(data).length > 0;
     return this.#patch(record, { metadata: { annotations }, ...(hasData && { data }) });

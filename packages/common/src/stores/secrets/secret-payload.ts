@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Attachment } from '../../jobs/attachment.ts';
+import { isEventSlot } from '../../jobs/history.ts';
 import type {
   CallbackTarget,
   JobPayload,
@@ -7,7 +8,6 @@ import type {
   PlannedJob,
   RunnerPlan,
 } from '../../jobs/job.ts';
-import type { RecordChange } from '../../jobs/job-store.ts';
 import { purgePayload } from '../../jobs/purge-payload.ts';
 import { toJsonText } from '../../to-json-text.ts';
 
@@ -56,7 +56,7 @@ export function toPlanData(planned: RunnerPlan, codec: PlanCodec): SecretData {
 }
 
 /** The part of a record's data that holds these attachments. */
-export function toAttachmentData(attachments: NonNullable<RecordChange['attachments']>) {
+export function toAttachmentData(attachments: Readonly<Partial<Record<Attachment, JsonObject>>>) {
   return encodeTexts(
     Object.fromEntries(
       Object.entries(attachments).map(([name, value]) => [toKey(name), JSON.stringify(value)]),
@@ -71,6 +71,12 @@ export function parseAttachment(data: SecretData, name: Attachment): JsonObject 
   } catch {
     return undefined;
   }
+}
+
+/** The events of a record's data, in no order. */
+export function parseEventSlots(data: SecretData): unknown[] {
+  const names = Object.keys(data).flatMap((key) => /^\.(.+)\.json$/.exec(key)?.[1] ?? []);
+  return names.filter(isEventSlot).map((name) => parseAttachment(data, name));
 }
 
 /** The part of a record's data that says where callbacks go: null removes it. */

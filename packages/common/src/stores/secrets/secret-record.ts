@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { readCounts, writeCounts } from '../../jobs/history.ts';
 import {
   type DeliveryLog,
+  type HistoryCounts,
   isTerminal,
   type JobDraft,
   type JobRecord,
@@ -59,6 +61,7 @@ const REPORT_TOKEN = `${OWN_PREFIX}report-token-sha256`;
 const STOP_AT = `${OWN_PREFIX}stop-at`;
 const RESULT = `${OWN_PREFIX}result`;
 const REPORTED = `${OWN_PREFIX}reported`;
+const HISTORY = `${OWN_PREFIX}history`;
 const CREDENTIALS = `${OWN_PREFIX}credentials`;
 const PLAN_REVISION = `${OWN_PREFIX}plan-revision`;
 
@@ -121,11 +124,17 @@ export function toAnnotations(draft: JobDraft): Record<string, string> {
     [FINGERPRINT_2]: draft.fingerprint2 ?? null,
     [CREATED_AT]: String(draft.createdAtMs),
     [REPORT_TOKEN]: draft.reportTokenHash ?? null,
+    ...(draft.history && toHistoryAnnotation(draft.history)),
     ...toAnnotationPatch(draft, draft),
   };
   // Only a patch knows null; in a new object the API server would make a text of it.
   const set = Object.entries(annotations).filter((entry) => entry[1] !== null);
   return Object.fromEntries(set) as Record<string, string>;
+}
+
+/** How much there is of a record's history. */
+export function toHistoryAnnotation(history: HistoryCounts): Record<string, string> {
+  return { [HISTORY]: writeCounts(history) };
 }
 
 /** The annotations that a purge of the credentials sets. */
@@ -227,6 +236,7 @@ export function parseRecord(
     areCredentialsGone: annotations[CREDENTIALS] === 'gone',
     webhookAuth: toWebhookAuth(annotations[WEBHOOK_AUTH], hasWebhook),
     ...toReports(annotations),
+    ...toHistory(annotations[HISTORY]),
     ...toCallbackRevision(annotations[CALLBACK_REVISION]),
   };
   const missing = unreadable.filter((part) => ESSENTIAL.includes(part));
@@ -247,6 +257,12 @@ function toUnreadable({ state }: JobRecord, parts: readonly string[]): JobState 
 /** One that cannot be read differs from any before, which is all that it is there to tell. */
 function toCallbackRevision(text: string | undefined): Pick<JobRecord, 'callbackRevision'> {
   return text === undefined ? {} : { callbackRevision: parseJson(RevisionSchema, text) ?? 0 };
+}
+
+/** A history that cannot be counted begins anew. */
+function toHistory(text: string | undefined): Pick<JobRecord, 'history'> {
+  const history = readCounts(text);
+  return history === undefined ? {} : { history };
 }
 
 /** The first release did not note it, so that there may be one. */

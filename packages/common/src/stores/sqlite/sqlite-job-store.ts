@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Emitter } from '../../emitter.ts';
 import type { Attachment } from '../../jobs/attachment.ts';
+import { appendEvents, parseEvents } from '../../jobs/history.ts';
 import type {
   CallbackTarget,
   JobDraft,
@@ -10,8 +11,10 @@ import type {
   PlannedJob,
   RunnerPlan,
 } from '../../jobs/job.ts';
+import { type Actor, type JobEvent, SYSTEM } from '../../jobs/job-event.ts';
 import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
 import { purgePayload, toPurged } from '../../jobs/purge-payload.ts';
+import { toEvents, toFirstEvent } from '../../jobs/record-events.ts';
 import { parsePrivateJson } from '../../private-json.ts';
 import type { Database, Row } from './database.ts';
 import { readRecord, writeRecord } from './record-text.ts';
@@ -55,8 +58,9 @@ export class SqliteJobStore implements JobStore {
     return this.#isOpen ? 0 : Number.POSITIVE_INFINITY;
   }
 
-  async create(draft: JobDraft, payload: JobPayload): Promise<CreateOutcome> {
-    const record: JobRecord = { ...draft, uid: randomUUID(), version: '1' };
+  async create(draft: JobDraft, payload: JobPayload, by: Actor = SYSTEM): Promise<CreateOutcome> {
+    const { history, slots } = appendEvents(undefined, [toFirstEvent(draft, by)]);
+    const record: JobRecord = { ...draft, history, uid: randomUUID(), version: '1' };
     const { asked, plan, echo, callback, secrets } = payload;
     const existing = await this.#database.write(() => {
       const found = this.#read(draft.name);
@@ -70,6 +74,7 @@ export class SqliteJobStore implements JobStore {
         ...[record.uid, ...[asked, plan, echo].map((value) => JSON.stringify(value))],
         ...[callback === undefined ? null : JSON.stringify(callback), JSON.stringify(secrets)],
       );
+      this.#writeAttachments(record.uid, slots);
       return undefined;
     });
     if (existing !== undefined) return { outcome: 'exists', record: this.#keep(existing) };
@@ -126,18 +131,22 @@ export class SqliteJobStore implements JobStore {
     return row && unlessUnreadable(() => parseColumn<JsonObject>(row, 'content'));
   }
 
+  async readEvents({ uid }: JobRecord): Promise<readonly JobEvent[]> {
+    const rows = this.#database.all(
+      "SELECT content FROM attachments WHERE uid = ? AND name LIKE 'event-%'",
+      uid,
+    );
+    return parseEvents(rows.map((row) => unlessUnreadable(() => parseColumn(row, 'content'))));
+  }
+
   async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
-    const { prepared, attachments = {}, callback, ...changed } = change;
+    const { prepared, attachments = {}, callback, by: _by, atMs: _atMs, ...changed } = change;
     const planRevision = record.planRevision + (prepared === undefined ? 0 : 1);
-    return this.#change(record, { ...changed, planRevision }, () => {
+    const { history, slots } = appendEvents(record.history, toEvents(record, change));
+    return this.#change(record, { ...changed, planRevision, history }, () => {
       if (prepared !== undefined) this.#writePlan(record.uid, prepared);
       if (callback !== undefined) this.#writeCallback(record.uid, callback.target);
-      for (const [name, value] of Object.entries(attachments)) {
-        this.#database.run(
-          'INSERT OR REPLACE INTO attachments (uid, name, content) VALUES (?, ?, ?)',
-          ...[record.uid, name, JSON.stringify(value)],
-        );
-      }
+      this.#writeAttachments(record.uid, { ...attachments, ...slots });
     });
   }
 
@@ -201,6 +210,15 @@ export class SqliteJobStore implements JobStore {
     this.#keep(updated);
     this.#announce(record.name);
     return updated;
+  }
+
+  #writeAttachments(uid: string, values: Readonly<Record<string, JsonObject>>): void {
+    for (const [name, value] of Object.entries(values)) {
+      this.#database.run(
+        'INSERT OR REPLACE INTO attachments (uid, name, content) VALUES (?, ?, ?)',
+        ...[uid, name, JSON.stringify(value)],
+      );
+    }
   }
 
   #writeCallback(uid: string, target: CallbackTarget | undefined): void {

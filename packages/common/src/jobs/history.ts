@@ -1,0 +1,119 @@
+import { z } from 'zod';
+import type { HistoryCounts, JsonObject, HistoryRing as Ring } from './job.ts';
+import { EVENT_LEVELS, JOB_EVENT_TYPES, type JobEvent, type NewJobEvent } from './job-event.ts';
+import { toOneLine } from './outside-text.ts';
+
+/**
+ * A history has rings, each of so many events, so that what one side says often pushes out nothing of
+ * the others: who asked for something stays, however often a training warns or a webhook fails.
+ */
+const RING_SIZES = { asked: 8, job: 18, trainer: 10, delivery: 6 } as const satisfies Readonly<
+  Record<Ring, number>
+>;
+const RINGS = Object.keys(RING_SIZES) as Ring[];
+
+/** With all rings full, 32 KiB. */
+const MAX_EVENT_BYTES = 768;
+const MAX_MESSAGE_LENGTH = 240;
+const SHORT_MESSAGE_LENGTH = 60;
+
+const NO_EVENTS: HistoryCounts = { asked: 0, job: 0, trainer: 0, delivery: 0 };
+
+/** Where one event is kept beside a record: its ring and its place in it. */
+export type EventSlot = `event-${Ring}-${number}`;
+
+/** The number of the newest event; 0 where there is none. */
+export function toRevision(counts: HistoryCounts | undefined): number {
+  return RINGS.reduce((sum, ring) => sum + (counts?.[ring] ?? 0), 0);
+}
+
+/** The counts after these events, and which slots they take. Pure: an older event of a slot is not looked at. */
+export function appendEvents(
+  counts: HistoryCounts | undefined,
+  events: readonly NewJobEvent[],
+): { readonly history: HistoryCounts; readonly slots: Readonly<Record<EventSlot, JsonObject>> } {
+  const next = { ...NO_EVENTS, ...counts };
+  const slots: Record<EventSlot, JsonObject> = {};
+  for (const event of events) {
+    const ring = toRing(event);
+    slots[`event-${ring}-${next[ring] % RING_SIZES[ring]}`] = toKept({
+      ...event,
+      id: toRevision(next) + 1,
+    });
+    next[ring] += 1;
+  }
+  return { history: next, slots };
+}
+
+export function isEventSlot(name: string): name is EventSlot {
+  return name.startsWith('event-');
+}
+
+function toRing({ type, actor }: NewJobEvent): Ring {
+  if (actor.type === 'token' || actor.type === 'anonymous') return 'asked';
+  if (actor.type === 'trainer') return 'trainer';
+  return type === 'job.delivery' ? 'delivery' : 'job';
+}
+
+/** As JSON of bounded size; what is too long loses its data first. */
+function toKept(event: JobEvent): JsonObject {
+  const message = toOneLine(event.message, MAX_MESSAGE_LENGTH);
+  const shorter = [
+    { ...event, message },
+    { ...event, message, data: {} },
+    { ...event, message: toOneLine(message, SHORT_MESSAGE_LENGTH), data: {} },
+  ];
+  const fitting = shorter.find((each) => bytesOf(each) <= MAX_EVENT_BYTES);
+  return fitting ?? { ...event, message: '', data: {} };
+}
+
+const ActorSchema = z.union([
+  z.object({ type: z.literal(['system', 'anonymous', 'trainer']) }),
+  z.object({ type: z.literal('token'), name: z.string() }),
+]);
+const JobEventSchema = z.object({
+  id: z.int().min(1),
+  type: z.enum(JOB_EVENT_TYPES),
+  timeMs: z.number(),
+  attempt: z
+    .int()
+    .optional()
+    .transform((attempt) => attempt),
+  level: z.enum(EVENT_LEVELS),
+  message: z.string(),
+  data: z.record(z.string(), z.unknown()),
+  actor: ActorSchema,
+});
+
+/** The events of all slots, oldest first; one that cannot be read, or is of a later version, is left out. */
+export function parseEvents(slots: Iterable<unknown>): JobEvent[] {
+  const events = [...slots].flatMap((slot): JobEvent[] => {
+    const { data } = JobEventSchema.safeParse(slot);
+    return data === undefined ? [] : [{ ...data, attempt: data.attempt }];
+  });
+  return events.sort((one, other) => one.id - other.id);
+}
+
+const CountsSchema = z
+  .string()
+  .regex(/^\d{1,9}(,\d{1,9}){3}$/)
+  .transform((text) => text.split(',').map(Number));
+
+/** The counts as a short text. */
+export function writeCounts(counts: HistoryCounts): string {
+  return RINGS.map((ring) => counts[ring]).join();
+}
+
+/** Undefined where the text is none of `writeCounts`. */
+export function readCounts(text: string | undefined): HistoryCounts | undefined {
+  const numbers = CountsSchema.safeParse(text).data;
+  if (numbers === undefined) return undefined;
+  return Object.fromEntries(RINGS.map((ring, index) => [ring, numbers[index] ?? 0])) as Record<
+    Ring,
+    number
+  >;
+}
+
+function bytesOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value));
+}

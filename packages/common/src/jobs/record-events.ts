@@ -1,0 +1,128 @@
+import type { DeliveryLog, JobRecord, JobState } from './job.ts';
+import { type Actor, type NewJobEvent, SYSTEM, TRAINER } from './job-event.ts';
+import type { RecordChange } from './job-store.ts';
+import type { Reported } from './reported.ts';
+
+/** Of checkpoints and warnings, so many are told of one change; it may bring a hundred. */
+const MAX_TOLD = 5;
+
+/**
+ * What a change of a record tells of its job's life. All that changes a record goes through its store,
+ * so that nothing can happen to a job without its event. Pure.
+ */
+export function toEvents(record: JobRecord, change: RecordChange): NewJobEvent[] {
+  const { state, delivery, reported, callbackRevision, by = SYSTEM } = change;
+  const attempt = (reported ?? record.reported)?.attempt;
+  const timeMs = change.atMs ?? state?.observedAtMs ?? record.state.observedAtMs;
+  return [
+    ...(reported === undefined ? [] : tellReported(record.reported, reported, timeMs)),
+    ...(state === undefined ? [] : tellState(record.state, state, by)),
+    ...(callbackRevision === undefined ? [] : [tellCallbacks(change, timeMs, by)]),
+    ...(delivery === undefined ? [] : tellDelivery(record.delivery, delivery, by)),
+  ].map((event) => ({ ...event, attempt }));
+}
+
+/** How a job's life begins. */
+export function toFirstEvent({ state }: Pick<JobRecord, 'state'>, by: Actor): NewJobEvent {
+  return { ...toStateEvent(state, by), attempt: undefined };
+}
+
+type Told = Omit<NewJobEvent, 'attempt'>;
+
+/** A detail that changes alone is no event. */
+function tellState(before: JobState, state: JobState, by: Actor): Told[] {
+  const isSame = before.status === state.status && before.reason === state.reason;
+  return isSame ? [] : [toStateEvent(state, by)];
+}
+
+function toStateEvent({ status, reason, detail, observedAtMs }: JobState, by: Actor): Told {
+  return {
+    type: 'job.state',
+    timeMs: observedAtMs,
+    level: status === 'failed' ? 'error' : 'info',
+    message: detail,
+    data: { status, reason },
+    actor: by,
+  };
+}
+
+function tellReported(before: Reported | undefined, now: Reported, timeMs: number): Told[] {
+  const isNewAttempt = now.attempt > (before?.attempt ?? 1);
+  const tell = (event: Pick<Told, 'type' | 'message' | 'data'> & Partial<Told>): Told => {
+    return { timeMs, level: 'info', actor: TRAINER, ...event };
+  };
+  const { phase } = now;
+  const knownUris = new Set(before?.checkpoints.map(({ uri }) => uri));
+  const checkpoints = now.checkpoints.filter(({ uri }) => !knownUris.has(uri)).slice(-MAX_TOLD);
+  const knownWarnings = new Set(isNewAttempt ? [] : before?.warnings);
+  const warnings = now.warnings.filter((text) => !knownWarnings.has(text)).slice(0, MAX_TOLD);
+  return [
+    ...(phase === undefined || (phase === before?.phase && !isNewAttempt)
+      ? []
+      : [tell({ type: 'job.phase', message: `The training is ${phase}`, data: { phase } })]),
+    ...checkpoints.map(({ step, uri, savedAtMs }) =>
+      tell({
+        type: 'job.checkpoint',
+        ...(savedAtMs !== undefined && { timeMs: savedAtMs }),
+        message: `A checkpoint of step ${step} is complete`,
+        data: { step, uri },
+      }),
+    ),
+    ...warnings.map((message) =>
+      tell({ type: 'job.warning', level: 'warning', message, data: {} }),
+    ),
+  ];
+}
+
+function tellCallbacks(
+  { hasWebhook, webhookOrigin }: RecordChange,
+  timeMs: number,
+  by: Actor,
+): Told {
+  const message = hasWebhook
+    ? `Callbacks go to ${webhookOrigin ?? 'another address'} from now on`
+    : 'Callbacks go nowhere from now on';
+  return { type: 'job.callbacks', timeMs, level: 'info', message, data: {}, actor: by };
+}
+
+/** Attempts at the final event, and that somebody wants it sent again. */
+function tellDelivery(before: DeliveryLog, log: DeliveryLog, by: Actor): Told[] {
+  const { replayedAtMs, settled } = log;
+  if (replayedAtMs !== undefined && replayedAtMs !== before.replayedAtMs) {
+    const message = 'The final callback is sent again';
+    const data = { replay: true };
+    return [
+      { type: 'job.delivery', timeMs: replayedAtMs, level: 'info', message, data, actor: by },
+    ];
+  }
+  const count = Math.max(0, log.attemptCount - before.attemptCount);
+  const attempts = count === 0 ? [] : log.attempts.slice(-count);
+  return attempts.map(({ atMs, durationMs, status, error }, index) => {
+    const isLast = index === attempts.length - 1;
+    const isDelivered = status !== undefined && status >= 200 && status < 300;
+    const outcome = isLast ? settled : undefined;
+    return {
+      type: 'job.delivery',
+      timeMs: atMs,
+      level: isDelivered ? 'info' : 'warning',
+      message: describeAttempt(status, error, outcome),
+      data: { status: status ?? null, duration_ms: durationMs, settled: outcome ?? null },
+      actor: SYSTEM,
+    };
+  });
+}
+
+function describeAttempt(
+  status: number | undefined,
+  error: string | undefined,
+  settled: DeliveryLog['settled'],
+): string {
+  const answer = status === undefined ? `got no answer (${error ?? 'unknown'})` : `got ${status}`;
+  const end =
+    settled === 'expired'
+      ? ', and is given up'
+      : settled === 'gone'
+        ? ', so that nothing more is sent'
+        : '';
+  return `The final callback ${answer}${end}`;
+}

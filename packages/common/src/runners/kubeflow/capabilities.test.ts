@@ -36,11 +36,13 @@ class FakeApi implements ApiClient {
 
   async close(): Promise<void> {}
 
-  install(fields: readonly string[], hash = '1'): void {
+  install(fields: readonly string[], hash = '1', podFields: readonly string[] = []): void {
     const serverRelativeURL = `${DOCUMENT_PATH}?hash=${hash}`;
     const paths = { 'apis/trainer.kubeflow.org/v1alpha1': { serverRelativeURL } };
     this.answers.set('/openapi/v3', () => ({ paths }));
-    const properties = Object.fromEntries(fields.map((field) => [field, {}]));
+    const properties = Object.fromEntries(
+      fields.map((field) => [field, toSchema(field, podFields)]),
+    );
     const kinds = [{ group: 'trainer.kubeflow.org', kind: 'TrainJob' }];
     const schema = {
       properties: { spec: { properties } },
@@ -84,9 +86,18 @@ describe('Capabilities', () => {
     expect(await capabilities.describe(RUNTIME)).toEqual({
       podPatchField,
       hasActiveDeadline,
+      hasGracePeriod: false,
       steps: [],
     });
   });
+
+  test.each(['runtimePatches', 'podTemplateOverrides', 'podSpecOverrides'])(
+    'finds how long a pod has to end among the fields of %s',
+    async (field) => {
+      api.install([field], '1', ['nodeSelector', 'terminationGracePeriodSeconds']);
+      expect(await capabilities.describe(RUNTIME)).toMatchObject({ hasGracePeriod: true });
+    },
+  );
 
   test('names the steps of a runtime apart from the training itself', async () => {
     api.install(['runtimePatches']);
@@ -196,6 +207,27 @@ describe('Capabilities', () => {
     expect(await capabilities.describe(RUNTIME)).toMatchObject({
       podPatchField: 'runtimePatches',
       hasActiveDeadline: true,
+      hasGracePeriod: false,
     });
   });
 });
+
+/** A field of the TrainJob by which pods are changed, with what it lets be changed. */
+function toSchema(field: string, podFields: readonly string[]): object {
+  const pod = { properties: Object.fromEntries(podFields.map((name) => [name, {}])) };
+  const within = (path: readonly string[], schema: object) =>
+    path.reduceRight((inner, name) => ({ properties: { [name]: inner } }), schema);
+  switch (field) {
+    case 'runtimePatches': {
+      const job = within(['template', 'spec', 'template', 'spec'], pod);
+      const path = ['trainingRuntimeSpec', 'template', 'spec', 'replicatedJobs'];
+      return { items: within(path, { items: job }) };
+    }
+    case 'podTemplateOverrides':
+      return { items: within(['spec'], pod) };
+    case 'podSpecOverrides':
+      return { items: pod };
+    default:
+      return {};
+  }
+}

@@ -408,6 +408,39 @@ describe('where pods run', () => {
   });
 });
 
+describe('how long a pod has to end', () => {
+  const graceOf = (
+    env: Record<string, string>,
+    capabilities: Partial<ClusterCapabilities> = {},
+  ) => {
+    const { manifest, warnings } = render({}, { env }, { steps: [], ...capabilities });
+    expect(warnings).toEqual([]);
+    const { trainer } = manifest.spec as { trainer: { env: { name: string; value: string }[] } };
+    return {
+      told: trainer.env.filter(({ name }) => name === 'TRAINER_GRACE_SECONDS'),
+      period: /"terminationGracePeriodSeconds":(\d+)/.exec(JSON.stringify(manifest))?.[1],
+    };
+  };
+  const told = (value: string) => [{ name: 'TRAINER_GRACE_SECONDS', value }];
+
+  test('is what the operator set, and ten seconds more than the training has to save', () => {
+    const env = { TRAINER_GRACE_SECONDS: '300' };
+    expect(graceOf(env)).toEqual({ told: told('300'), period: '310' });
+    expect(graceOf(env, { podPatchField: 'podSpecOverrides' })).toMatchObject({ period: '310' });
+    expect(graceOf({ TRAINER_GRACE_SECONDS: '0.5' })).toEqual({ told: told('0.5'), period: '11' });
+  });
+
+  test('is for the runtime to say where the operator says nothing', () => {
+    expect(graceOf({})).toEqual({ told: [], period: undefined });
+  });
+
+  test('cannot be said to a release that lacks the field, only to the training', () => {
+    const env = { TRAINER_GRACE_SECONDS: '300' };
+    const lacking = { hasGracePeriod: false };
+    expect(graceOf(env, lacking)).toEqual({ told: told('300'), period: undefined });
+  });
+});
+
 describe('size', () => {
   const tooLarge = expect.objectContaining({ code: 'PAYLOAD_TOO_LARGE', status: 413 });
   const attempt = (changes: Changes, options: Options = {}) => {

@@ -10,6 +10,7 @@ import {
 } from '../../../kubernetes/labels.ts';
 import { OWN_PREFIX } from '../../../requests/kubernetes-names.ts';
 import { buildPodEnvironment, type EnvVar, type PodEnvironment } from './environment.ts';
+import { toGracePeriodSeconds, withGrace } from './grace-period.ts';
 import { DATASET_STEP, MODEL_STEP, TRAINING_STEP } from './replicated-jobs.ts';
 import { toResourcesPerNode } from './resources.ts';
 
@@ -22,6 +23,7 @@ export type TrainJobSettings = Pick<
   | 'gpuTypes'
   | 'trainingServiceAccount'
   | 'defaultCredentialsSecret'
+  | 'graceMs'
 >;
 
 /** What a cluster's release of Kubeflow Trainer and one of its runtimes can do. */
@@ -29,6 +31,8 @@ export interface ClusterCapabilities {
   /** The field of the TrainJob that changes training pods. */
   readonly podPatchField: 'runtimePatches' | 'podTemplateOverrides' | 'podSpecOverrides';
   readonly hasActiveDeadline: boolean;
+  /** Whether that field also takes how long a pod has to end. */
+  readonly hasGracePeriod: boolean;
   /** Names of the runtime's replicated jobs besides the training itself. */
   readonly steps: readonly string[];
 }
@@ -37,6 +41,7 @@ export interface ClusterCapabilities {
 export const ALL_CAPABILITIES: ClusterCapabilities = {
   podPatchField: 'runtimePatches',
   hasActiveDeadline: true,
+  hasGracePeriod: true,
   steps: [DATASET_STEP, MODEL_STEP],
 };
 
@@ -111,7 +116,7 @@ export function renderTrainJob(
         ...(image !== undefined && { image }),
         ...(command !== undefined && { command }),
         ...(args !== undefined && { args }),
-        env: environment.variables,
+        env: withGrace(environment.variables, settings.graceMs),
         numNodes: nodes,
         ...(processesPerNode !== undefined && { numProcPerNode: processesPerNode }),
         resourcesPerNode: toResourcesPerNode(spec),
@@ -230,9 +235,10 @@ function toInitializer(storageUri: string, env: PodEnvironment['dataset']) {
 function buildPodPatch(
   spec: JobSpec,
   settings: TrainJobSettings,
-  { podPatchField, steps }: ClusterCapabilities,
+  { podPatchField, hasGracePeriod, steps }: ClusterCapabilities,
 ) {
   const { trainingServiceAccount: serviceAccount } = settings;
+  const gracePeriod = hasGracePeriod ? toGracePeriodSeconds(settings.graceMs) : undefined;
   const placement = toPlacement(spec, settings);
   const { node_selector, tolerations, image_pull_secrets: pullSecrets } = spec.clusterOptions;
   const hasPullSecrets = pullSecrets !== undefined && podPatchField !== 'podSpecOverrides';
@@ -245,6 +251,7 @@ function buildPodPatch(
       tolerations: [...(placement?.tolerations ?? []), ...(tolerations ?? [])],
     }),
     ...(hasPullSecrets && { imagePullSecrets: pullSecrets.map((name) => ({ name })) }),
+    ...(gracePeriod !== undefined && { terminationGracePeriodSeconds: gracePeriod }),
   };
   const loading = serviceAccount === undefined ? {} : { serviceAccountName: serviceAccount };
   const metadata = toPodMetadata(spec);

@@ -136,8 +136,8 @@ export class ServiceFixture {
     return this.#call(`/train/${id}`, replica);
   }
 
-  cancel(id: string, replica = 0): Promise<Answer> {
-    return this.#call(`/train/${id}/cancel`, replica, {});
+  cancel(id: string, replica = 0, { save = false } = {}): Promise<Answer> {
+    return this.#call(`/train/${id}/cancel${save ? '?save=true' : ''}`, replica, {});
   }
 
   /** The oldest callback that tells of the status and that no earlier call returned. */

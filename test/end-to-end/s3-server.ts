@@ -41,6 +41,8 @@ export class S3Server {
         ...['--port', `${host}:${port}`, '--region', S3_KEYS.aws_region, '--iam-dir', accounts],
         ...['--access', S3_KEYS.aws_access_key_id, '--secret', S3_KEYS.aws_secret_access_key],
         // Metadata beside the files: not every test machine's file system has extended attributes.
+        // Keys that are taken away are refused at once.
+        '--iam-cache-disable',
         ...['--quiet', 'posix', '--sidecar', meta, buckets],
       ],
       { stdio: 'ignore' },
@@ -57,9 +59,28 @@ export class S3Server {
     return folder;
   }
 
+  /** Keys of an account of their own, good until they are taken away. */
+  async giveKeys(name: string): Promise<typeof S3_KEYS> {
+    const aws_secret_access_key = `${name}-secret-key-0123456789`;
+    const account = ['--access', name, '--secret', aws_secret_access_key, '--role', 'admin'];
+    await this.#administer('create-user', ...account);
+    return { ...S3_KEYS, aws_access_key_id: name, aws_secret_access_key };
+  }
+
+  async takeKeys({ aws_access_key_id }: typeof S3_KEYS): Promise<void> {
+    await this.#administer('delete-user', '--access', aws_access_key_id);
+  }
+
   async close(): Promise<void> {
     this.#server.kill();
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #administer(...command: string[]): Promise<void> {
+    const { aws_access_key_id, aws_secret_access_key } = S3_KEYS;
+    const root = ['--access', aws_access_key_id, '--secret', aws_secret_access_key];
+    const endpoint = ['--endpoint-url', this.endpoint, '--region', S3_KEYS.aws_region];
+    await run(await buildServer(), ['admin', ...root, ...endpoint, ...command]);
   }
 }
 

@@ -3,14 +3,31 @@ import { randomUUID } from 'node:crypto';
 import { copyFile, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Fleet, FleetOptions } from '@trainer/chaos/fleet';
 import { findFreePort } from '@trainer/common/testing';
-import { connect, type Kube, type KubeObject, ProcessNode, RUNS_PODS } from '@trainer/testbed';
+import {
+  connect,
+  type Kube,
+  type KubeObject,
+  PROCESS_NODES,
+  ProcessNode,
+  type ProcessNodeOptions,
+  Queue,
+  RUNS_PODS,
+} from '@trainer/testbed';
 import { parse } from 'yaml';
+import { ServiceFixture } from '../cluster/service-fixture.ts';
+import { ReportsDoor } from './reports-door.ts';
 import { createRuntimeImage } from './runtime-image.ts';
 import { S3_KEYS, S3Server } from './s3-server.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const OTHER_NODE = PROCESS_NODES[1];
 export const BUCKET = 'models';
+export const S3_PREFIX = `s3://${BUCKET}`;
+
+/** Sections of a request are merged with those of the tiny training; all else is replaced. */
+export type RequestChanges = Record<string, object>;
 
 /** Where trainings really run: a node, a storage with a tiny model and its rows, and our own runtimes. */
 export class TrainingBed {
@@ -19,10 +36,20 @@ export class TrainingBed {
   /** Folder of the bucket. */
   readonly bucket: string;
   readonly #kube: Kube;
+  readonly #machine: ProcessNodeOptions;
+  /** Where the trainings of a service report. */
+  readonly #doors = new Map<Fleet, ReportsDoor>();
 
-  private constructor(kube: Kube, node: ProcessNode, storage: S3Server, bucket: string) {
+  private constructor(
+    kube: Kube,
+    node: ProcessNode,
+    machine: ProcessNodeOptions,
+    storage: S3Server,
+    bucket: string,
+  ) {
     this.#kube = kube;
     this.node = node;
+    this.#machine = machine;
     this.storage = storage;
     this.bucket = bucket;
   }
@@ -32,11 +59,12 @@ export class TrainingBed {
     if (python === undefined) throw new Error('TRAINER_LOCAL_PYTHON does not name a Python');
     const runtimes = await Promise.all(services.map(readRuntime));
     const image = createRuntimeImage(python);
-    const node = await ProcessNode.start({
+    const machine = {
       bedDir: dirname(kubeconfigPath),
       images: Object.fromEntries(runtimes.map((runtime) => [imageOf(runtime), image])),
       room: { 'nvidia.com/gpu': '8' },
-    });
+    };
+    const node = await ProcessNode.start(machine);
     const kube = await connect(kubeconfigPath);
     for (const runtime of runtimes) await kube.apply(runtime);
     const storage = await S3Server.start(node.hostIp, Number(await findFreePort()));
@@ -49,26 +77,50 @@ export class TrainingBed {
     });
     await copyFile(join(model, 'rows.jsonl'), join(bucket, 'rows.jsonl'));
     await rm(join(model, 'rows.jsonl'));
-    return new TrainingBed(kube, node, storage, bucket);
+    return new TrainingBed(kube, node, machine, storage, bucket);
   }
 
-  /** What an operator of such a cluster sets for a service. */
-  settingsFor(service: string): Record<string, string> {
+  /** Another node, for jobs with `gpu_type: 'other'` alone. */
+  startOtherNode(): Promise<ProcessNode> {
+    return ProcessNode.start({ ...this.#machine, name: OTHER_NODE });
+  }
+
+  /** Says that a node will not come back. */
+  async forgetNode({ name }: ProcessNode): Promise<void> {
+    await this.#kube.call('DELETE', `/api/v1/nodes/${name}`);
+  }
+
+  /** A service as an operator of such a cluster sets it up; its trainings report to it. */
+  async startService(
+    kubeconfigPath: string,
+    backend: FleetOptions['backend'],
+  ): Promise<ServiceFixture> {
+    const port = await findFreePort();
+    const door = await ReportsDoor.open(this.node.hostIp, Number(port));
+    const env = { ...this.#settingsFor(backend), TRAINER_REPORTS_URL: door.url };
+    const service = await ServiceFixture.start({
+      ...{ kubeconfigPath, backend },
+      env: { ...env, TRAINER_REPORTS_PORT: port },
+    });
+    this.#doors.set(service.fleet, door);
+    return service;
+  }
+
+  #settingsFor(service: string): Record<string, string> {
     return {
+      TRAINER_GRACE_SECONDS: '20',
       TRAINER_RUNTIME_NAME: nameOf(service),
       TRAINER_S3_ENDPOINT: this.storage.endpoint,
       TRAINER_S3_REGION: S3_KEYS.aws_region,
       TRAINER_GPU_TYPES: JSON.stringify({
-        none: {
-          nodeSelector: { [RUNS_PODS]: 'true' },
-          tolerations: [{ key: RUNS_PODS, operator: 'Exists' }],
-        },
+        none: placeOn(PROCESS_NODES[0]),
+        other: placeOn(OTHER_NODE),
       }),
     };
   }
 
   /** A request for a small LoRA training of the tiny model, without callbacks. */
-  request(provider: string, changes: Record<string, object> = {}) {
+  request(provider: string, changes: RequestChanges = {}) {
     const sections: Record<string, object> = {
       base_model: { provider, model_name: 'tiny', weights_url: `s3://${BUCKET}/model` },
       customization: { method: 'lora', rank: 8, lora_alpha: 16, precision: 'fp32' },
@@ -99,8 +151,31 @@ export class TrainingBed {
     return this.#kube.call('GET', `/api/v1/namespaces/${namespace}/pods/${pod}/log`);
   }
 
+  /** Kueue, as an administrator has it in a namespace. */
+  queueOf(namespace: string): Queue {
+    return new Queue(this.#kube, namespace);
+  }
+
+  /** Sends a report as the training of a job does. */
+  async report(
+    { cluster, fleet }: ServiceFixture,
+    { id, name }: { readonly id: string; readonly name: string },
+    body: object,
+  ): Promise<Response> {
+    const path = `/api/v1/namespaces/${cluster.namespace}/secrets/${name}`;
+    const { data } = await this.#kube.call<{ data: Record<string, string> }>('GET', path);
+    const token = Buffer.from(data.TRAINER_REPORTS_TOKEN ?? '', 'base64').toString();
+    const door = this.#doors.get(fleet);
+    return fetch(`${door?.url}/train/${id}/reports`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      body: JSON.stringify(body),
+    });
+  }
+
   async close(): Promise<void> {
     this.#kube.close();
+    await Promise.all([...this.#doors.values()].map((door) => door.close()));
     await this.node.close();
     await this.storage.close();
   }
@@ -112,6 +187,13 @@ async function readRuntime(service: string): Promise<KubeObject> {
   const runtime = parse(text) as KubeObject;
   runtime.metadata.name = nameOf(service);
   return runtime;
+}
+
+function placeOn(node: string) {
+  return {
+    nodeSelector: { 'kubernetes.io/hostname': node },
+    tolerations: [{ key: RUNS_PODS, operator: 'Exists' }],
+  };
 }
 
 function nameOf(service: string): string {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findMissingRequirement } from '@trainer/testbed';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { ServiceFixture } from '../cluster/service-fixture.ts';
+import type { ServiceFixture } from '../cluster/service-fixture.ts';
 import { BUCKET, TrainingBed } from './training-bed.ts';
 
 const SERVICES = [
@@ -27,11 +27,7 @@ describe.skipIf(missing !== undefined)(title, () => {
     let service: ServiceFixture;
     beforeAll(async () => {
       const kubeconfigPath = inject('kubeconfigPath');
-      service = await ServiceFixture.start({
-        kubeconfigPath,
-        backend,
-        env: bed.settingsFor(backend),
-      });
+      service = await bed.startService(kubeconfigPath, backend);
     });
     afterAll(() => service?.close());
 

@@ -1,14 +1,23 @@
 import type { Kube, KubeObject } from './kube.ts';
 
-const namespace = 'trainer-jobs';
 const apiVersion = 'kueue.x-k8s.io/v1beta2';
 
-/** What an administrator does to Kueue's queue `training`. */
+/** What an administrator does to Kueue's queue `training`, and to its jobs of one namespace. */
 export class Queue {
   readonly #kube: Kube;
+  readonly #namespace: string;
 
-  constructor(kube: Kube) {
+  constructor(kube: Kube, namespace = 'trainer-jobs') {
     this.#kube = kube;
+    this.#namespace = namespace;
+  }
+
+  /** Makes a queue of that name in the namespace, or changes it: whether it admits anything. */
+  async open(name: string, isOpen: boolean): Promise<void> {
+    await this.#kube.apply({
+      ...{ apiVersion, kind: 'LocalQueue', metadata: { name, namespace: this.#namespace } },
+      spec: { clusterQueue: 'training', stopPolicy: isOpen ? 'None' : 'Hold' },
+    });
   }
 
   /** Sets how many GPUs its admitted jobs may ask for together. Admitted ones that no longer fit stay. */
@@ -26,7 +35,8 @@ export class Queue {
 
   /** The Workload that Kueue keeps for a TrainJob. */
   async workload(trainJob: string): Promise<KubeObject | undefined> {
-    const any: KubeObject = { apiVersion, kind: 'Workload', metadata: { name: '', namespace } };
+    const metadata = { name: '', namespace: this.#namespace };
+    const any: KubeObject = { apiVersion, kind: 'Workload', metadata };
     const list = await this.#kube.call<{ items: KubeObject[] }>(
       'GET',
       await this.#kube.collection(any),

@@ -108,6 +108,25 @@ it('draws a metric over the steps, and prints the newest value of each', async (
   expect((await run(['metrics', 'job-2'], { env })).stdout).toBe('Nothing was measured yet.\n');
 });
 
+it('shows what happened to a job, and who had it done', async () => {
+  const { env, submit } = await startService();
+  await submit({ extra_parameters: { mock: { submitted_seconds: 1000 } } });
+  await run(['cancel', 'job-1'], { env });
+  const { code, stdout } = await run(['events', 'job-1'], { env });
+  expect(code).toBe(0);
+  const rows = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(/ {2,}/));
+  expect(rows.map((cells) => [cells[1], cells.at(-1)])).toEqual([
+    ['WHAT', 'BY'],
+    ['state', 'Job accepted for processing'],
+    ['state', 'Job cancellation requested'],
+  ]);
+  const json = JSON.parse((await run(['events', 'job-1', '--json'], { env })).stdout);
+  expect(json.data.map(({ id }: { id: number }) => id)).toEqual([1, 2]);
+});
+
 it('draws a bar on a terminal, and prints lines elsewhere', async () => {
   const { env, submit } = await startService();
   await submit();

@@ -7,6 +7,7 @@ import { listJobs } from './list-jobs.ts';
 import { plan } from './plan.ts';
 import { createProgressBar } from './progress-bar.ts';
 import { readRequest } from './read-request.ts';
+import { showHistory } from './show-history.ts';
 import { showMetrics } from './show-metrics.ts';
 import { showVersion } from './show-version.ts';
 import { printable, toTable } from './table.ts';
@@ -138,6 +139,9 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
     }
     case 'forget':
       await createClient(env).forget(subject, { force: args.force, signal });
+      return EXIT.ok;
+    case 'events':
+      await showHistory(createClient(env), { ...args, jobId: subject }, context);
       return EXIT.ok;
     case 'metrics':
       await showMetrics(createClient(env), { ...args, jobId: subject, name: args.second }, context);

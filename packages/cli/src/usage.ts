@@ -16,6 +16,7 @@ export const USAGE = `trainer: submits, watches and cancels training jobs
   trainer list                   lists the newest jobs, and how many there are
   trainer status ID              shows a job
   trainer wait ID                waits until a job has ended, with a progress bar
+  trainer events ID              shows what happened to a job, and who had it done
   trainer metrics ID [NAME]      draws a metric over the steps, loss by default
   trainer cancel ID [--save]     asks for the end of a job; --save: with a checkpoint before
   trainer deliveries             lists the final callbacks of all jobs

@@ -5,6 +5,7 @@ export {
   type Deliveries,
   type DeliveryList,
   type DeliveryState,
+  type History,
   isEnded,
   type Job,
   type JobEvent,

@@ -4,6 +4,7 @@ import type {
   CallbackSettings as CallbackSettingsAnswer,
   DeliveryList as DeliveryListAnswer,
   DeliveryStateName,
+  History as HistoryAnswer,
   JobList as JobListAnswer,
   JobStatus,
   MetricsResponse,
@@ -45,6 +46,17 @@ export type JobEvent = WithLaterFields<
 
 /** What a job measured while it trained. */
 export type Metrics = WithLaterFields<MetricsResponse>;
+
+/** What happened to a job, and who had it done. */
+export type History = WithLaterFields<
+  Omit<HistoryAnswer, 'data'> & {
+    readonly data: readonly WithLaterFields<
+      Omit<HistoryAnswer['data'][number], 'type'> & {
+        readonly type: OrLater<HistoryAnswer['data'][number]['type']>;
+      }
+    >[];
+  }
+>;
 
 /** How the final callback of a job fares. */
 export interface Deliveries {

@@ -5,6 +5,7 @@ import {
   type Deliveries,
   type DeliveryList,
   type DeliveryState,
+  type History,
   isEnded,
   type Job,
   type JobList,
@@ -198,6 +199,15 @@ export class TrainerClient {
     const body = JSON.stringify(patch);
     return (await this.#call('PATCH', path, { ...options, body }))
       .body as unknown as CallbackSettings;
+  }
+
+  /** What happened to a job, oldest first; `after` leaves out the events up to that one. */
+  async history(
+    jobId: string,
+    { after, ...call }: CallOptions & { readonly after?: number } = {},
+  ): Promise<History> {
+    const { body } = await this.#call('GET', `${toPath(jobId)}/events${toQuery({ after })}`, call);
+    return body as unknown as History;
   }
 
   /** What a job measured while it trained; no series where nothing was. */

@@ -8,7 +8,7 @@ import {
   NO_DELIVERY,
   type PlannedJob,
 } from '../jobs/job.ts';
-import { type Actor, SYSTEM } from '../jobs/job-event.ts';
+import { type Actor, type JobEvent, SYSTEM } from '../jobs/job-event.ts';
 import { logProgress } from '../jobs/job-log.ts';
 import { toJobName } from '../jobs/job-name.ts';
 import {
@@ -23,9 +23,11 @@ import { behindForMs, isStale } from '../jobs/staleness.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { type DeliveryStateName, MAX_DELIVERIES } from '../requests/delivery-list.ts';
 import type { JobListQuery } from '../requests/job-list.ts';
+import { awaitRevision } from './await-revision.ts';
 import { type CallbackPatch, toCallbackChange } from './callback-change.ts';
 import { EndChange } from './end-change.ts';
 import { forgetJob } from './forget-job.ts';
+import { JobChanges } from './job-changes.ts';
 import { type JobPage, pickJobPage } from './job-list.ts';
 import type { LastWordsParts } from './last-words.ts';
 import {
@@ -66,11 +68,13 @@ export class Jobs {
   readonly #submitter: Submitter;
   readonly #firstTold = new LRUCache<string, number>({ max: MAX_FIRST_TOLD });
   readonly #endChange: EndChange;
+  readonly #changes: JobChanges;
 
   constructor(parts: JobsParts) {
     this.#parts = parts;
     this.#submitter = new Submitter(parts);
     this.#endChange = new EndChange(parts);
+    this.#changes = new JobChanges(parts.store);
   }
 
   /** See Submitter. */
@@ -108,6 +112,25 @@ export class Jobs {
     const behindMs = behindForMs(this.#parts);
     const isFresh = !isStale(behindMs) || !Number.isFinite(behindMs);
     return isFresh ? page : { ...page, staleSinceMs: clock.now() - behindMs };
+  }
+
+  /** What is kept of a job's history, oldest first. */
+  readEvents(record: JobRecord): Promise<readonly JobEvent[]> {
+    return this.#parts.store.readEvents(record);
+  }
+
+  /**
+   * Whether a job has another revision than `after`, for which it is waited as long as `timeoutMs`, and
+   * no longer than `signal` lets it.
+   * @throws as `get` does
+   */
+  async awaitRevision(
+    jobId: string,
+    wanted: { readonly after: number; readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<boolean> {
+    const { store, clock } = this.#parts;
+    const parts = { store, clock, changes: this.#changes };
+    return awaitRevision(parts, await this.#find(jobId), wanted);
   }
 
   /** Calls `listener` with the name of every record that is gone; returns how to stop that. */
@@ -273,6 +296,7 @@ export class Jobs {
 
   /** Resolves when nothing that an answer left behind is still under way. */
   async close(): Promise<void> {
+    this.#changes.close();
     await this.#submitter.close();
   }
 

@@ -10,6 +10,7 @@ import { registerCors } from './plugins/cors.ts';
 import { replyWithProblem } from './plugins/errors.ts';
 import { registerExpectations } from './plugins/expectations.ts';
 import { registerHeaders, toRequestId } from './plugins/headers.ts';
+import { HeldRequests } from './plugins/held-requests.ts';
 import { registerHostCheck } from './plugins/host-check.ts';
 import { MAX_BODY_BYTES, registerIgnoredBody, registerJsonBody } from './plugins/json-body.ts';
 import { registerLoadShedding } from './plugins/load-shedding.ts';
@@ -23,6 +24,7 @@ import { registerCancelJob } from './routes/cancel-job.ts';
 import { registerForgetJob } from './routes/forget-job.ts';
 import { registerGetDeliveries } from './routes/get-deliveries.ts';
 import { registerGetHealth } from './routes/get-health.ts';
+import { registerGetHistory } from './routes/get-history.ts';
 import { registerGetJob } from './routes/get-job.ts';
 import { type GetJobMetricsParts, registerGetJobMetrics } from './routes/get-job-metrics.ts';
 import { registerGetMetrics } from './routes/get-metrics.ts';
@@ -92,6 +94,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   await registerRateLimit(app, config.rateLimitPerMinute);
   await registerOpenApi(app, parts.describedBackends ?? [parts.backend]);
 
+  const held = new HeldRequests(app);
   registerGetHealth(app);
   registerGetReadiness(app, parts);
   registerGetMetrics(app, metrics);
@@ -108,7 +111,8 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     registerSubmitJob(scope, { ...parts, responses, ...asking });
     registerPlanJob(scope, parts);
     registerListJobs(scope, jobs);
-    registerGetJob(scope, { jobs, responses });
+    registerGetJob(scope, { jobs, responses, held });
+    registerGetHistory(scope, jobs);
     registerGetJobMetrics(scope, parts);
     registerGetDeliveries(scope, jobs);
     registerListDeliveries(scope, jobs);

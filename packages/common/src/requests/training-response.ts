@@ -60,6 +60,9 @@ export const TrainingResponseSchema = z
     status: JobStatusSchema,
     reason: z.string().meta({ description: 'A stable code for why the status is what it is' }),
     detail: z.string().meta({ description: 'One sentence for people' }),
+    revision: z
+      .int()
+      .describe('That of the newest event of its history; what a long poll gives as `after`'),
     progress: ProgressSchema.nullable().describe('What the trainer last reported, if it does'),
     phase: z
       .enum(['queued', ...REPORTED_PHASES])

@@ -27,6 +27,7 @@ describe('POST /train', () => {
       status: 'submitted',
       reason: 'ACCEPTED',
       detail: 'Job accepted for processing',
+      revision: 1,
       progress: null,
       phase: 'queued',
       checkpoints: [],

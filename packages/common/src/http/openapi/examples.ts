@@ -106,6 +106,7 @@ export const EXAMPLE_RESPONSES = {
       status: 'submitted',
       reason: 'ACCEPTED',
       detail: 'Job accepted for processing',
+      revision: 1,
       progress: null,
       phase: 'queued',
       checkpoints: [],
@@ -127,6 +128,7 @@ export const EXAMPLE_RESPONSES = {
       status: 'running',
       reason: 'RUNNING',
       detail: 'Training is running',
+      revision: 4,
       progress: {
         percentage: 42,
         estimated_remaining_seconds: 3600,
@@ -147,6 +149,7 @@ export const EXAMPLE_RESPONSES = {
       status: 'cancelled',
       reason: 'CANCELLED_BY_REQUEST',
       detail: 'Job cancellation requested',
+      revision: 6,
       progress: null,
       phase: null,
       checkpoints: [CHECKPOINT],

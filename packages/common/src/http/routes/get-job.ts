@@ -1,28 +1,60 @@
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
 import type { Jobs } from '../../controller/jobs.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
+import type { HeldRequests } from '../plugins/held-requests.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
+import { readRevisionTag, writeRevisionTag } from './revision-tag.ts';
 import { type TrainingResponses, writeTrainingResponse } from './training-response.ts';
 
 export interface GetJobParts {
   readonly jobs: Jobs;
   readonly responses: TrainingResponses;
+  readonly held: HeldRequests;
 }
 
+/** Below the minute after which proxies give up. */
+const MAX_WAIT_SECONDS = 50;
+/** So that those who came together, as after an outage, do not come back together. */
+const JITTER = 0.1;
+
+const Query = z.object({
+  wait: z.coerce
+    .number()
+    .min(0)
+    .max(MAX_WAIT_SECONDS)
+    .default(0)
+    .describe('With `after` or `If-None-Match`: for so many seconds an answer waits for news'),
+  after: z.coerce.number().int().min(0).optional().describe('The `revision` of the answer before'),
+});
+
 /** `GET /train/{job_id}`. */
-export function registerGetJob(app: FastifyInstance, { jobs, responses }: GetJobParts): void {
-  app.get<JobParams>('/train/:job_id', {
+export function registerGetJob(app: FastifyInstance, { jobs, responses, held }: GetJobParts): void {
+  app.get<JobParams & { Querystring: z.output<typeof Query> }>('/train/:job_id', {
     schema: {
       tags: ['jobs'],
       security: TOKEN_SECURITY,
       operationId: 'getJob',
       summary: 'Read the state of a job',
+      description:
+        'At once, or as a long poll: with `wait` and `after` (or `If-None-Match` with the `ETag` of the answer before) it is answered when the job has another revision, and with 304 when the time is over.',
       params: Params,
+      querystring: Query,
       response: { 200: TrainingResponseSchema.describe('The latest state of the job') },
       problems: JOB_PROBLEMS,
     },
     serializerCompiler: () => writeTrainingResponse,
-    handler: async ({ params }, reply) => responses.describe(await jobs.get(params.job_id), reply),
+    handler: async ({ params: { job_id: jobId }, query, headers }, reply) => {
+      const { wait, after = readRevisionTag(headers['if-none-match']) } = query;
+      if (wait > 0 && after !== undefined) {
+        const timeoutMs = wait * 1000 * (1 - JITTER * Math.random());
+        const hasNews = await held.hold(reply, (signal) =>
+          jobs.awaitRevision(jobId, { after, timeoutMs, signal }),
+        );
+        if (!hasNews) return reply.code(304).header('etag', writeRevisionTag(after)).send();
+      }
+      return responses.describe(await jobs.get(jobId), reply);
+    },
   });
 }

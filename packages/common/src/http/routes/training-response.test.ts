@@ -15,6 +15,7 @@ const answers: fc.Arbitrary<TrainingResponse> = fc.record({
   status: fc.constantFrom('submitted', 'running', 'succeeded', 'failed', 'cancelled'),
   reason: fc.string(),
   detail: fc.string({ unit: 'binary' }),
+  revision: fc.nat(),
   progress: fc.option(
     fc.record({
       percentage: fc.option(fc.nat(100)),

@@ -2,11 +2,13 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { Config } from '../../config.ts';
 import type { JobAnswer } from '../../controller/jobs.ts';
+import { toRevision } from '../../jobs/history.ts';
 import { isTerminal, type JobRecord, type JsonObject } from '../../jobs/job.ts';
 import { toJobSummary, toTrainingPart } from '../../jobs/job-summary.ts';
 import { type TrainingResponse, TrainingResponseSchema } from '../../requests/training-response.ts';
 import { toJsonText } from '../../to-json-text.ts';
 import { JobCache } from './job-cache.ts';
+import { writeRevisionTag } from './revision-tag.ts';
 import { toStaleSince } from './stale-since.ts';
 
 /** Some thousands of jobs, which is more than are polled at a time. */
@@ -51,8 +53,11 @@ export class TrainingResponses {
     detail = answer.view.state.detail,
   ): Promise<DescribedJob> {
     const { record } = answer.view;
+    const revision = toRevision(record.history);
+    reply.header('etag', writeRevisionTag(revision));
     return {
       ...toJobSummary(answer.view),
+      revision,
       ...toTrainingPart(answer.view),
       result: await this.#describeResult(answer),
       detail,
@@ -95,7 +100,7 @@ export function writeTrainingResponse({ metadata, ...summary }: DescribedJob): s
   return (
     `{"job_id":${json(checked.job_id)},"backend_job_id":${json(checked.backend_job_id)},` +
     `"status":${json(checked.status)},"reason":${json(checked.reason)},` +
-    `"detail":${json(checked.detail)},"progress":${json(checked.progress)},` +
+    `"detail":${json(checked.detail)},"revision":${checked.revision},"progress":${json(checked.progress)},` +
     `"phase":${json(checked.phase)},"checkpoints":${json(checked.checkpoints)},` +
     `"result":${json(checked.result)},` +
     `"timestamps":${json(checked.timestamps)},"dashboard_url":${json(checked.dashboard_url)},` +

@@ -437,14 +437,15 @@ describe('all three, each as the account and with the settings of its manifests'
           metadata: { name: 'made-by-a-thief', ...metadata },
           spec: { runtimeRef: { name: installation.nameOf('nemo-runtime') }, ...spec },
         });
-      const podPatch = (spec: object) => ({
+      const podPatch = (spec: object) => templatePatch({ spec });
+      const templatePatch = (template: object) => ({
         runtimePatches: [
           {
             manager: 'thief.example/thief',
             trainingRuntimeSpec: {
               template: {
                 spec: {
-                  replicatedJobs: [{ name: 'node', template: { spec: { template: { spec } } } }],
+                  replicatedJobs: [{ name: 'node', template: { spec: { template } } }],
                 },
               },
             },
@@ -459,6 +460,18 @@ describe('all three, each as the account and with the settings of its manifests'
       expect(await trainJob({})).toBe('taken');
       expect(await trainJob({ trainer: readKey('made-by-a-thief') })).toBe('taken');
       expect(await trainJob(podPatch({ nodeSelector: { disk: 'ssd' } }))).toBe('taken');
+      expect(await trainJob(podPatch({ terminationGracePeriodSeconds: 310 }))).toBe('taken');
+      // What a service writes of every job, and what network policies and controllers go by.
+      const metadata = { labels, annotations: { 'trainer.deepfinery/job-id': 'x' } };
+      expect(await trainJob(templatePatch({ metadata }))).toBe('taken');
+      for (const [part, key] of [
+        ['labels', 'app.kubernetes.io/name'],
+        ['labels', 'jobset.sigs.k8s.io/jobset-name'],
+        ['annotations', 'k8s.v1.cni.cncf.io/networks'],
+      ] as const) {
+        const foreign = { ...metadata, [part]: { ...metadata[part], [key]: 'x' } };
+        expect(await trainJob(templatePatch({ metadata: foreign }))).toContain('nothing beyond');
+      }
 
       const account = { annotations: { 'kubernetes.io/service-account.name': 'default' } };
       const ofAccount = { metadata: { name: 'made-by-a-thief', labels, ...account } };

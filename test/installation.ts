@@ -54,10 +54,16 @@ export class Installation {
     await Promise.all(objects.filter((one) => !isFirst(one)).map((one) => this.#applyOne(one)));
   }
 
-  /** As `kubectl delete -k` does: asks for all to go, and resolves when all is gone. */
-  async remove(untilMs: number): Promise<void> {
+  /** Asks for all to go, and waits for nothing. */
+  async askToGo(): Promise<readonly string[]> {
     const paths = await Promise.all(this.objects.map((object) => this.pathOf(object)));
     await Promise.all(paths.map((path) => this.#deleteOne(path)));
+    return paths;
+  }
+
+  /** As `kubectl delete -k` does: asks for all to go, and resolves when all is gone. */
+  async remove(untilMs: number): Promise<void> {
+    const paths = await this.askToGo();
     for (const path of paths) {
       while (await this.#exists(path)) {
         if (performance.now() > untilMs) throw new Error(`${path} is still there`);

@@ -25,6 +25,12 @@ export interface ServiceFixtureOptions {
   readonly backend: FleetOptions['backend'];
   readonly replicas?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Whose the replicas come in, and where their jobs are; else accounts with copies of their rights. */
+  readonly account?: {
+    readonly cluster: TestCluster;
+    readonly kubeconfigPath: string;
+    close(): Promise<void>;
+  };
   /** Between the replicas and the API server. */
   readonly isBehindProxy?: boolean;
 }
@@ -59,6 +65,7 @@ export class ServiceFixture {
   readonly #proxy: FaultProxy | undefined;
   readonly #inbox = new Inbox<Received>();
   readonly #logDir: string;
+  readonly #account: ServiceFixtureOptions['account'];
 
   private constructor(
     cluster: TestCluster,
@@ -66,7 +73,9 @@ export class ServiceFixture {
     fleet: Fleet,
     logDir: string,
     proxy: FaultProxy | undefined,
+    account: ServiceFixtureOptions['account'],
   ) {
+    this.#account = account;
     this.cluster = cluster;
     this.receiver = receiver;
     this.fleet = fleet;
@@ -82,11 +91,12 @@ export class ServiceFixture {
 
   static async start(options: ServiceFixtureOptions): Promise<ServiceFixture> {
     const { kubeconfigPath, backend, replicas = 1, env, isBehindProxy = false } = options;
-    const cluster = await TestCluster.create(kubeconfigPath);
+    const { account } = options;
+    const cluster = account?.cluster ?? (await TestCluster.create(kubeconfigPath));
     const proxy = isBehindProxy ? await FaultProxy.open(cluster.server) : undefined;
     const door = proxy && { server: proxy.url, 'insecure-skip-tls-verify': true };
     const accounts = Array.from({ length: replicas }, () =>
-      cluster.createAccount(SERVICE_RULES, door),
+      account ? account.kubeconfigPath : cluster.createAccount(SERVICE_RULES, door),
     );
     const logDir = await mkdtemp(join(tmpdir(), `${backend}-`));
     const fleet = new Fleet({
@@ -102,7 +112,7 @@ export class ServiceFixture {
       },
     });
     const receiver = await startWebhookReceiver();
-    const fixture = new ServiceFixture(cluster, receiver, fleet, logDir, proxy);
+    const fixture = new ServiceFixture(cluster, receiver, fleet, logDir, proxy, account);
     await fleet.fill();
     await Promise.all(fleet.urls.map(untilReady));
     return fixture;
@@ -209,6 +219,7 @@ export class ServiceFixture {
     await this.fleet.close();
     await this.#proxy?.close();
     await this.receiver.close();
+    await this.#account?.close();
     await this.cluster.close();
     await rm(this.#logDir, { recursive: true, force: true });
   }

@@ -17,6 +17,7 @@ import {
 } from '@trainer/testbed';
 import { parse } from 'yaml';
 import { ServiceFixture } from '../cluster/service-fixture.ts';
+import { InstalledAccount } from './installed-account.ts';
 import { ReportsDoor } from './reports-door.ts';
 import { createRuntimeImage } from './runtime-image.ts';
 import { S3_KEYS, S3Server } from './s3-server.ts';
@@ -90,7 +91,7 @@ export class TrainingBed {
     await this.#kube.call('DELETE', `/api/v1/nodes/${name}`);
   }
 
-  /** A service as an operator of such a cluster sets it up; its trainings report to it. */
+  /** A service as its manifests install it in such a cluster; its trainings report to it. */
   async startService(
     kubeconfigPath: string,
     backend: FleetOptions['backend'],
@@ -98,8 +99,9 @@ export class TrainingBed {
     const port = await findFreePort();
     const door = await ReportsDoor.open(this.node.hostIp, Number(port));
     const env = { ...this.#settingsFor(backend), TRAINER_REPORTS_URL: door.url };
+    const account = await InstalledAccount.create(kubeconfigPath, `${backend}-api`);
     const service = await ServiceFixture.start({
-      ...{ kubeconfigPath, backend },
+      ...{ kubeconfigPath, backend, account },
       env: { ...env, TRAINER_REPORTS_PORT: port },
     });
     this.#doors.set(service.fleet, door);

@@ -51,6 +51,7 @@ export class TestCluster {
   readonly admin: ApiClient;
   readonly #dir: string;
   readonly #kubeconfig: Kubeconfig;
+  #isGranted = false;
 
   private constructor(namespace: string, admin: ApiClient, dir: string, kubeconfig: Kubeconfig) {
     this.namespace = namespace;
@@ -60,18 +61,18 @@ export class TestCluster {
   }
 
   static async create(kubeconfigPath: string): Promise<TestCluster> {
-    const admin = await createApiClient({ kubeconfigPath });
-    const name = `test-${randomUUID().slice(0, 8)}`;
-    await admin.call({
-      method: 'POST',
-      path: '/api/v1/namespaces',
-      body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } },
-    });
-    const kubeconfig = parse(await readFile(kubeconfigPath, 'utf8')) as Kubeconfig;
-    const dir = await mkdtemp(join(tmpdir(), `${name}-`));
-    const cluster = new TestCluster(name, admin, dir, kubeconfig);
+    const cluster = await TestCluster.adopt(kubeconfigPath, `test-${randomUUID().slice(0, 8)}`);
+    await cluster.#post('/api/v1/namespaces', { metadata: { name: cluster.namespace } });
     await cluster.#grantClusterRules();
     return cluster;
+  }
+
+  /** A namespace that somebody else makes, with accounts and rights of its own. */
+  static async adopt(kubeconfigPath: string, namespace: string): Promise<TestCluster> {
+    const admin = await createApiClient({ kubeconfigPath });
+    const kubeconfig = parse(await readFile(kubeconfigPath, 'utf8')) as Kubeconfig;
+    const dir = await mkdtemp(join(tmpdir(), `${namespace}-`));
+    return new TestCluster(namespace, admin, dir, kubeconfig);
   }
 
   /** The kubeconfig of a new ServiceAccount that may do what `rules` say in the namespace. */
@@ -119,7 +120,7 @@ export class TestCluster {
 
   /** Removes the namespace with all that is in it, without waiting for that. */
   async close(): Promise<void> {
-    for (const kind of ['clusterrolebindings', 'clusterroles']) {
+    for (const kind of this.#isGranted ? ['clusterrolebindings', 'clusterroles'] : []) {
       await this.admin.call({ method: 'DELETE', path: `${RBAC}/${kind}/${this.#clusterRole}` });
     }
     await this.admin.call({ method: 'DELETE', path: `/api/v1/namespaces/${this.namespace}` });
@@ -134,6 +135,7 @@ export class TestCluster {
   /** To every account of the namespace. */
   async #grantClusterRules(): Promise<void> {
     const metadata = { name: this.#clusterRole };
+    this.#isGranted = true;
     await this.#post(`${RBAC}/clusterroles`, { metadata, rules: CLUSTER_RULES });
     await this.#post(`${RBAC}/clusterrolebindings`, {
       metadata,

@@ -5,9 +5,11 @@ import hashlib
 import http.server
 import json
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import unquote
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -31,7 +33,8 @@ class HubServer:
 
 
 @contextlib.contextmanager
-def run_hub_server() -> Iterator[HubServer]:
+def run_hub_server(certificate: Path | None = None) -> Iterator[HubServer]:
+    """`certificate` is a folder with what `make_certificate` wrote, for a hub by https."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     shared = HubServer(int(server.server_address[1]))
 
@@ -81,6 +84,10 @@ def run_hub_server() -> Iterator[HubServer]:
             pass
 
     server.RequestHandlerClass = Handler
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate / "server.pem", certificate / "key.pem")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

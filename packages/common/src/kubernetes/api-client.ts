@@ -15,6 +15,8 @@ export interface ApiRequest {
   readonly signal?: AbortSignal;
   /** Its sender repeats it after a pause, so that it is made even while others are held back. */
   readonly isRetriedBySender?: boolean;
+  /** What another server serves through this one: its refusals say nothing about the API server. */
+  readonly isServedElsewhere?: boolean;
 }
 
 /** A connection to one API server, shared by everything that talks to it. */

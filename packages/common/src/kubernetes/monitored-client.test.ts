@@ -52,6 +52,18 @@ async function scrape(): Promise<string> {
 
 const messages = () => logged.map(({ msg }) => msg);
 
+it('says nothing of the API server where another server behind it fails', async () => {
+  const elsewhere = { ...SECRET, isServedElsewhere: true } as const;
+  failWith(new ApiError('503', { status: 503 }));
+  await failures(9, elsewhere);
+  expect(messages()).toEqual([]);
+  failWith(undefined);
+  await expect(client.call(SECRET)).resolves.toMatchObject({ metadata: { name: 'one' } });
+  failWith(AWAY);
+  await failures(1, elsewhere);
+  expect(messages()).toEqual(['Kubernetes API calls fail']);
+});
+
 describe('the circuit', () => {
   it.each([
     ['nothing answers', AWAY],

@@ -58,7 +58,7 @@ export class MonitoredClient implements ApiClient {
 
   async #measure<R>(
     target: ReturnType<typeof toTarget>,
-    { signal }: ApiRequest,
+    { signal, isServedElsewhere }: ApiRequest,
     call: () => Promise<R>,
   ): Promise<R> {
     const { clock, health, metrics } = this.#parts;
@@ -74,6 +74,7 @@ export class MonitoredClient implements ApiClient {
       // Whoever gave up on the call says nothing about the server.
       if (signal?.aborted || !(error instanceof ApiError)) throw error;
       observe(String(error.status ?? 'none'));
+      if (isServedElsewhere && error.status !== undefined) throw error;
       if (isOutage(error)) health.failed(error);
       else health.succeeded();
       throw error;

@@ -112,8 +112,8 @@ describe('KubeflowRunner', () => {
     return { record, plan: JSON.parse(JSON.stringify(plan)) as PreparedJob['plan'] };
   }
 
-  async function start(runner: KubeflowRunner) {
-    const { record, plan } = await prepare(runner);
+  async function start(runner: KubeflowRunner, changes: Body = {}) {
+    const { record, plan } = await prepare(runner, changes);
     const started = await runner.start(record, plan);
     if (started.outcome !== 'started') throw new Error(JSON.stringify(started));
     return { ...record, runId: started.runId };
@@ -127,6 +127,30 @@ describe('KubeflowRunner', () => {
       work();
     };
   }
+
+  it.each([
+    ['leader', LEADER],
+    ['follower', FOLLOWER],
+  ])('as %s tells where a job stands in its queue, and writes no place', async (_, leadership) => {
+    const queues = '/apis/visibility.kueue.x-k8s.io/v1beta2/namespaces/jobs/localqueues';
+    const clock = new FakeClock();
+    const runner = await openRunner(leadership, clock);
+    const record = await start(runner, { 'extra_parameters.queue_name': 'training' });
+    server.patch(trainer.path(record.name), {
+      status: { conditions: [{ type: 'Suspended', status: 'True' }] },
+    });
+    const owned = { metadata: { ownerReferences: [{ kind: 'TrainJob', name: record.name }] } };
+    server.documents.set(`${queues}/training/pendingworkloads`, {
+      items: [{ ...owned, positionInLocalQueue: 2 }],
+    });
+    await untilSeen(runner, record.name, (seen) => seen.exists && seen.reason === 'QUEUED');
+    await clock.advance(1000);
+    await nextTurn();
+    expect(runner.getCached(record.name)).toMatchObject({
+      ...{ reason: 'QUEUED', hasLiveDetail: true },
+      detail: 'Waiting in the queue training, as number 3 in it',
+    });
+  });
 
   describe('a start', () => {
     it('owns the TrainJob by its record, and nothing holds it', async () => {

@@ -17,9 +17,15 @@ import { BACKEND_LABEL } from '../../kubernetes/labels.ts';
 import { Capabilities } from './capabilities.ts';
 import { DiagnosisWatch } from './diagnosis/diagnosis-watch.ts';
 import { FailureInquiry } from './diagnosis/failure-inquiry.ts';
+import { QueuePositions } from './diagnosis/queue-positions.ts';
 import { toStartRefusal } from './start-refusal.ts';
 import { type Diagnoses, NO_DIAGNOSES } from './status/diagnoses.ts';
-import { hasEnded, hasUnexplainedFailure, toObservation } from './status/observation.ts';
+import {
+  hasEnded,
+  hasUnexplainedFailure,
+  toObservation,
+  toWaitingQueue,
+} from './status/observation.ts';
 import {
   type SeenTrainJob,
   type TrainJobObject,
@@ -66,6 +72,7 @@ export class KubeflowRunner implements JobRunner {
   readonly #trainJobs: Informer<TrainJobObject, SeenTrainJob>;
   readonly #diagnoses: DiagnosisWatch;
   readonly #failures: FailureInquiry;
+  readonly #queuePositions: QueuePositions;
   readonly #changes = new Emitter<string>();
   #isDiagnosing = false;
   #diagnosingSinceMs = Number.NEGATIVE_INFINITY;
@@ -86,6 +93,11 @@ export class KubeflowRunner implements JobRunner {
     });
     this.#diagnoses = new DiagnosisWatch({ client, clock, random, logger, namespace });
     this.#failures = new FailureInquiry({ client, logger, namespace });
+    this.#queuePositions = new QueuePositions({
+      ...{ client, clock, logger, namespace },
+      listQueues: () =>
+        [...this.#trainJobs.values()].flatMap((trainJob) => toWaitingQueue(trainJob) ?? []),
+    });
     this.#trainJobs.watch(({ name, value }) => this.#follow(name, value));
     this.#diagnoses.watch((name) => {
       if (this.#trainJobs.get(name) !== undefined) this.#announce(name);
@@ -103,6 +115,7 @@ export class KubeflowRunner implements JobRunner {
     this.#unwatchLeadership?.();
     this.#setDiagnosing(false);
     this.#changes.clear();
+    this.#queuePositions.close();
     await Promise.all([this.#diagnosing, this.#trainJobs.close()]);
   }
 
@@ -175,16 +188,16 @@ export class KubeflowRunner implements JobRunner {
     const trainJob = this.#trainJobs.get(name);
     // What is there stays there for long, but what is not there may come at any moment.
     if (trainJob === undefined) return behindMs > MAX_BEHIND_MS ? undefined : { exists: false };
-    if (!this.#parts.leadership.isLeader()) return toObservation(trainJob);
+    if (!this.#parts.leadership.isLeader()) return this.#toObservation(trainJob);
     const diagnoses = this.#diagnose(trainJob);
     if (diagnoses === undefined && this.#mayTellStartSoon(trainJob)) return undefined;
     // An end is latched as it is seen, so the leader sees none before it is known why.
     if (hasUnexplainedFailure(trainJob) && diagnoses?.failure === undefined) {
       const failure = this.#failures.peek(trainJob);
       if (failure === 'open') return undefined;
-      return toObservation(trainJob, { ...NO_DIAGNOSES, ...diagnoses, failure });
+      return this.#toObservation(trainJob, { ...NO_DIAGNOSES, ...diagnoses, failure });
     }
-    return toObservation(trainJob, diagnoses);
+    return this.#toObservation(trainJob, diagnoses);
   }
 
   async observe(name: string): Promise<Observation> {
@@ -197,10 +210,10 @@ export class KubeflowRunner implements JobRunner {
     const seen = this.#toSeen(trainJob);
     const diagnoses = this.#parts.leadership.isLeader() ? this.#diagnose(seen) : undefined;
     if (!hasUnexplainedFailure(seen) || diagnoses?.failure !== undefined) {
-      return toObservation(seen, diagnoses);
+      return this.#toObservation(seen, diagnoses);
     }
     const failure = await this.#failures.ask(seen);
-    return toObservation(seen, { ...NO_DIAGNOSES, ...diagnoses, failure });
+    return this.#toObservation(seen, { ...NO_DIAGNOSES, ...diagnoses, failure });
   }
 
   watch(listener: (name: string) => void): () => void {
@@ -361,6 +374,10 @@ export class KubeflowRunner implements JobRunner {
     }
   }
 
+  #toObservation(trainJob: SeenTrainJob, diagnoses?: Diagnoses): Observation {
+    return toObservation(trainJob, diagnoses, this.#queuePositions.get(trainJob.metadata.name));
+  }
+
   #toSeen(trainJob: TrainJobObject): SeenTrainJob {
     const before = this.#trainJobs.get(trainJob.metadata.name);
     return toSeenTrainJob(trainJob, before, this.#parts.clock.now());
@@ -381,6 +398,9 @@ export class KubeflowRunner implements JobRunner {
       this.#diagnoses.forget(name);
       this.#failures.forget(name);
     } else this.#inquire(trainJob);
+    if (trainJob !== undefined && toWaitingQueue(trainJob) !== undefined) {
+      this.#queuePositions.note();
+    }
     this.#announce(name);
   }
 

@@ -23,9 +23,10 @@ const FAILURE_REASONS: Readonly<Record<string, Reason>> = {
 export function toObservation(
   trainJob: SeenTrainJob,
   diagnoses: Diagnoses | undefined = undefined,
+  queuePosition: number | undefined = undefined,
 ): Seen {
   const { metadata, status } = trainJob;
-  const { endedAtMs, ...said } = describe(trainJob, diagnoses ?? NO_DIAGNOSES);
+  const { endedAtMs, ...said } = describe(trainJob, diagnoses ?? NO_DIAGNOSES, queuePosition);
   // A replica that starts after the end never saw every node ready, but the pods still show it.
   const startedAtMs = trainJob.startedAtMs ?? (endedAtMs && diagnoses?.startedAtMs);
   return {
@@ -39,6 +40,7 @@ export function toObservation(
     endedAtMs: endedAtMs && Math.max(endedAtMs, startedAtMs ?? 0),
     progress: toProgress(status?.trainerStatus),
     isDiagnosed: diagnoses !== undefined,
+    ...(said.reason === 'QUEUED' && queuePosition !== undefined && { hasLiveDetail: true }),
     ...(said.status === 'succeeded' && { resultText: diagnoses?.resultText }),
   };
 }
@@ -54,7 +56,11 @@ export function hasUnexplainedFailure({ status }: SeenTrainJob): boolean {
   return failed !== undefined && FAILURE_REASONS[failed.reason ?? ''] !== 'DEADLINE_EXCEEDED';
 }
 
-function describe(trainJob: SeenTrainJob, { waiting, failure }: Diagnoses): Said {
+function describe(
+  trainJob: SeenTrainJob,
+  { waiting, failure }: Diagnoses,
+  queuePosition: number | undefined,
+): Said {
   const { metadata, status } = trainJob;
   const ended = findTrue(status?.conditions, 'Complete', 'Failed');
   if (ended?.type === 'Complete') return describeSuccess(ended);
@@ -69,7 +75,8 @@ function describe(trainJob: SeenTrainJob, { waiting, failure }: Diagnoses): Said
   if (waiting?.reason === 'RUNTIME_REJECTED' && training.length === 0) return going(waiting);
   if (findTrue(status?.conditions, 'Suspended')) {
     const queue = metadata.labels?.[QUEUE_LABEL];
-    if (queue !== undefined) return going('QUEUED', `Waiting in the queue ${queue}`);
+    const place = queuePosition === undefined ? '' : `, as number ${queuePosition} in it`;
+    if (queue !== undefined) return going('QUEUED', `Waiting in the queue ${queue}${place}`);
     return going('QUEUED', 'Suspended until somebody resumes it');
   }
   if (waiting !== undefined) return going(waiting);
@@ -79,6 +86,12 @@ function describe(trainJob: SeenTrainJob, { waiting, failure }: Diagnoses): Said
     return going('INITIALIZING', `Preparing the training: ${loading.sort().join(' and ')}`);
   }
   return going('PENDING', `Waiting until ${nodes} ${count === 1 ? 'is' : 'are'} ready`);
+}
+
+/** The queue in which a TrainJob waits; undefined where it does not. */
+export function toWaitingQueue({ metadata, status }: SeenTrainJob): string | undefined {
+  if (findTrue(status?.conditions, 'Suspended') === undefined) return undefined;
+  return metadata.labels?.[QUEUE_LABEL];
 }
 
 function describeSuccess(condition: Condition): Said {

@@ -125,6 +125,13 @@ export const ALERT_CASES: readonly AlertCase[] = [
     labels: { ...META, reason: 'IMAGE_PULL_FAILED' },
   },
   {
+    alert: 'TrainerJobsStalled',
+    series: { 'trainer_stalled_jobs{backend="meta",owner="no step"}': '1+0x60' },
+    calm: { 'trainer_stalled_jobs{backend="meta",owner="no step"}': '0+0x60' },
+    afterMinutes: 5,
+    labels: { ...META, owner: 'no step' },
+  },
+  {
     alert: 'TrainerCallbackOriginsFail',
     series: { 'trainer_callback_failing_origins{backend="meta",pod="a"}': '2+0x60' },
     calm: { 'trainer_callback_failing_origins{backend="meta",pod="a"}': '0+0x60' },

@@ -185,6 +185,7 @@ export const SETTINGS = {
     accepts: 'host names separated by commas, with * as a wildcard: *.example.com',
   },
   TRAINER_GRACE_SECONDS: seconds(120, 0, 86_400),
+  TRAINER_STALLED_AFTER_SECONDS: seconds(300, 1, 86_400),
   TRAINER_RUNTIME_NAME: optionalDnsName,
   TRAINER_RUNTIME_KIND: choice('ClusterTrainingRuntime', [
     'ClusterTrainingRuntime',
@@ -339,6 +340,7 @@ function toConfig(
       allowedHosts: values.TRAINER_LOCAL_ALLOWED_HOSTS ?? [],
     }),
     graceMs: values.TRAINER_GRACE_SECONDS,
+    stalledAfterMs: values.TRAINER_STALLED_AFTER_SECONDS,
     runtime: Object.freeze({
       name: values.TRAINER_RUNTIME_NAME ?? defaults.runtimeName,
       kind: values.TRAINER_RUNTIME_KIND as string,

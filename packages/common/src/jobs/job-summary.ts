@@ -1,6 +1,7 @@
 import type { TrainingResponse } from '../requests/training-response.ts';
-import { isTerminal } from './job.ts';
+import { isTerminal, type JobState } from './job.ts';
 import type { JobView } from './observation.ts';
+import type { Reported } from './reported.ts';
 
 type Summary = Pick<
   TrainingResponse,
@@ -29,17 +30,21 @@ type TrainingPart = Pick<TrainingResponse, 'phase' | 'checkpoints'>;
 
 /** The part of an answer that tells how the training itself fares, as it says. */
 export function toTrainingPart({ record, state }: JobView): TrainingPart {
-  const { phase = 'training', checkpoints = [] } = record.reported ?? {};
+  const { checkpoints = [] } = record.reported ?? {};
   return {
-    phase: isTerminal(state.status) ? null : isWaiting(state) ? 'queued' : phase,
+    phase: toPhase(state, record.reported),
     checkpoints: checkpoints.map(({ step, uri, savedAtMs }) => {
       return { step, uri, saved_at: toIsoTime(savedAtMs) };
     }),
   };
 }
 
-function isWaiting({ status, reason }: JobView['state']): boolean {
-  return status === 'submitted' || reason === 'PREEMPTED';
+/** One that its queue stopped half way waits again. */
+function toPhase({ status, reason }: JobState, reported: Reported | undefined) {
+  if (isTerminal(status)) return null;
+  if (status === 'submitted' || reason === 'PREEMPTED') return 'queued';
+  if (reported?.stalled !== undefined) return 'stalled';
+  return reported?.phase ?? 'training';
 }
 
 /** RFC 3339 in UTC, or null for a time that is not known. */

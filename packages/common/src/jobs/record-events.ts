@@ -57,6 +57,7 @@ function tellReported(before: Reported | undefined, now: Reported, timeMs: numbe
   const knownWarnings = new Set(isNewAttempt ? [] : before?.warnings);
   const warnings = now.warnings.filter((text) => !knownWarnings.has(text)).slice(0, MAX_TOLD);
   return [
+    ...tellStall(before, now, timeMs),
     ...(phase === undefined || (phase === before?.phase && !isNewAttempt)
       ? []
       : [tell({ type: 'job.phase', message: `The training is ${phase}`, data: { phase } })]),
@@ -71,6 +72,26 @@ function tellReported(before: Reported | undefined, now: Reported, timeMs: numbe
     ...warnings.map((message) =>
       tell({ type: 'job.warning', level: 'warning', message, data: {} }),
     ),
+  ];
+}
+
+/** That it stands still is what we ourselves found. */
+function tellStall(before: Reported | undefined, now: Reported, timeMs: number): Told[] {
+  const owner = now.stalled?.owner;
+  if (owner === before?.stalled?.owner) return [];
+  const isStalled = owner !== undefined;
+  const wants = owner === 'no step' ? 'tells of a further step' : 'comes';
+  return [
+    {
+      type: 'job.phase',
+      timeMs,
+      level: isStalled ? 'warning' : 'info',
+      message: isStalled
+        ? `The training seems to stand still: no report ${wants}`
+        : 'The training goes on',
+      data: { phase: isStalled ? 'stalled' : (now.phase ?? 'training'), owner: owner ?? null },
+      actor: SYSTEM,
+    },
   ];
 }
 

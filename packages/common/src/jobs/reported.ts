@@ -8,6 +8,13 @@ export interface Checkpoint {
   readonly savedAtMs: number | undefined;
 }
 
+/** What a training that stands still lacks, and since when it is known to. */
+export interface Stall {
+  readonly owner: 'no reports' | 'no step';
+  /** UNIX milliseconds. */
+  readonly sinceMs: number;
+}
+
 /** What a record keeps of its training's reports; masked, and never about status or end. */
 export interface Reported {
   /** Which run of the job said it, from 1 on, in the order in which runs were first heard of. */
@@ -20,6 +27,8 @@ export interface Reported {
   /** The newest ones, oldest first. */
   readonly checkpoints: readonly Checkpoint[];
   readonly warnings: readonly string[];
+  /** Set while it stands still, as we ourselves found. */
+  readonly stalled?: Stall | undefined;
 }
 
 export const NOTHING_REPORTED: Reported = {

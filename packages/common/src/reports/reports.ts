@@ -13,6 +13,7 @@ import { toRawReport, toRun } from './clean-report.ts';
 import { LiveReport } from './live-report.ts';
 import { ReportWriter, type ReportWriterParts } from './report-writer.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
+import { StallWatch } from './stall-watch.ts';
 import { WriteTurns } from './write-turns.ts';
 
 export interface ReportsParts extends ReportWriterParts {
@@ -20,6 +21,8 @@ export interface ReportsParts extends ReportWriterParts {
   readonly runner: JobRunner;
   /** How long processes of a stopped run may go on. */
   readonly graceMs: number;
+  /** See StallWatch. */
+  readonly stalledAfterMs: number;
 }
 
 const MAX_JOBS = 10_000;
@@ -36,6 +39,7 @@ export class Reports {
   readonly #parts: ReportsParts;
   readonly #writer: ReportWriter;
   readonly #snapshots: SnapshotWriter;
+  readonly #stalls: StallWatch;
   /** By the record's uid. */
   readonly #live = new LRUCache<string, LiveReport>({
     max: MAX_JOBS,
@@ -51,6 +55,7 @@ export class Reports {
     this.#parts = parts;
     const turns = new WriteTurns(parts.clock);
     this.#writer = new ReportWriter(parts, turns);
+    this.#stalls = new StallWatch({ ...parts, turns });
     this.#snapshots = new SnapshotWriter({
       ...parts,
       turns,
@@ -91,6 +96,7 @@ export class Reports {
     const written = this.#writer.offer(record, toRawReport(report));
     // After what the report says at once, which takes the job's turn.
     this.#snapshots.note(record);
+    this.#stalls.note(record, report);
     // A training ends once its result is taken, and its end is latched with what is kept by then.
     if (report.result) await written;
     else void written.catch(() => {});
@@ -109,7 +115,7 @@ export class Reports {
 
   /** Resolves when nothing is under way. */
   async close(): Promise<void> {
-    await Promise.all([this.#writer.close(), this.#snapshots.close()]);
+    await Promise.all([this.#writer.close(), this.#snapshots.close(), this.#stalls.close()]);
   }
 
   #measure(record: JobRecord, live: LiveReport, report: Report, run: Run): void {
@@ -146,9 +152,12 @@ export class Reports {
     return clock.now() > Math.max(state.observedAtMs, stopAtMs) + graceMs + LAST_WORDS_MS;
   }
 
-  /** A run that goes on after its job's end has nothing left to do. */
-  #toOrders({ state, stopAtMs = 0 }: JobRecord): Order[] {
-    if (!isTerminal(state.status)) return [];
+  /** A run that goes on after its job's end has nothing left to do; one that stands still shows where. */
+  #toOrders(record: JobRecord): Order[] {
+    const { state, stopAtMs = 0 } = record;
+    if (!isTerminal(state.status)) {
+      return this.#stalls.takeStacksOrder(record) ? [{ do: 'stacks' }] : [];
+    }
     return [{ do: 'stop', save: this.#parts.clock.now() < stopAtMs }];
   }
 }

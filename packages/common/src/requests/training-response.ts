@@ -65,9 +65,11 @@ export const TrainingResponseSchema = z
       .describe('That of the newest event of its history; what a long poll gives as `after`'),
     progress: ProgressSchema.nullable().describe('What the trainer last reported, if it does'),
     phase: z
-      .enum(['queued', ...REPORTED_PHASES])
+      .enum(['queued', ...REPORTED_PHASES, 'stalled'])
       .nullable()
-      .describe('Where the time goes; null once the job has ended'),
+      .describe(
+        'Where the time goes; `stalled`: it has reported before, and for minutes no report or no step has come; null once the job has ended',
+      ),
     checkpoints: z
       .array(CheckpointSchema)
       .describe('The newest checkpoints that the training has reported, oldest first'),

@@ -91,6 +91,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     backend: backend.name,
     ...{ store, runner, clock, logger, readSharedSecrets },
     graceMs: config.graceMs,
+    stalledAfterMs: config.stalledAfterMs,
   });
   const jobMetrics = new MetricsReader({
     store,

@@ -1,6 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
+import type { Stall } from '../jobs/reported.ts';
 import { VERSION } from '../version.ts';
 
 export interface OperatorMetricsParts {
@@ -15,8 +16,11 @@ export interface OperatorMetricsParts {
 const STATES = ['pending', 'delivered', 'gone', 'expired'] as const;
 type State = (typeof STATES)[number];
 
+const STALL_OWNERS = ['no reports', 'no step'] as const satisfies readonly Stall['owner'][];
+
 interface Survey {
   readonly byReason: Map<string, { status: string; reason: string; count: number }>;
+  readonly stalls: Record<Stall['owner'], number>;
   readonly finals: Record<State, number>;
   oldestPendingMs: number;
   readonly failingOrigins: Set<string>;
@@ -59,6 +63,15 @@ export function registerOperatorMetrics(registry: Registry, parts: OperatorMetri
     },
   });
   new Gauge({
+    name: 'trainer_stalled_jobs',
+    help: 'Running jobs that seem to stand still, by what they lack',
+    labelNames: ['owner'],
+    registers: [registry],
+    collect() {
+      for (const owner of STALL_OWNERS) this.set({ owner }, look().stalls[owner]);
+    },
+  });
+  new Gauge({
     name: 'trainer_final_callbacks',
     help: 'Final callbacks of jobs that are kept, by what became of them',
     labelNames: ['state'],
@@ -98,12 +111,14 @@ export function registerOperatorMetrics(registry: Registry, parts: OperatorMetri
 function takeSurvey(records: Iterable<JobRecord>, nowMs: number): Survey {
   const survey: Survey = {
     byReason: new Map(),
+    stalls: { 'no reports': 0, 'no step': 0 },
     finals: { pending: 0, delivered: 0, gone: 0, expired: 0 },
     oldestPendingMs: 0,
     failingOrigins: new Set(),
   };
-  for (const { state, delivery, webhookOrigin } of records) {
+  for (const { state, reported, delivery, webhookOrigin } of records) {
     const { status, reason } = state;
+    if (status === 'running' && reported?.stalled) survey.stalls[reported.stalled.owner] += 1;
     const key = `${status} ${reason}`;
     const known = survey.byReason.get(key);
     if (known === undefined) survey.byReason.set(key, { status, reason, count: 1 });

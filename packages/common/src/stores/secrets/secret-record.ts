@@ -106,6 +106,10 @@ const ReportedSchema = z.object({
   phase: z.string().optional(),
   checkpoints: z.array(z.object({ step: z.int().min(0), uri: z.string(), savedAtMs: time })),
   warnings: z.array(z.string()),
+  stalled: z
+    .object({ owner: z.enum(['no reports', 'no step']), sinceMs: timeMs })
+    .optional()
+    .catch(undefined),
 });
 const ResultSchema = z.record(z.string(), z.unknown());
 const WarningsSchema = z.array(z.string());
@@ -289,7 +293,7 @@ function toReports(
 function toReported(text: string | undefined): Reported | undefined {
   const found = parseJson(ReportedSchema, text);
   if (found === undefined) return undefined;
-  const { attempt, counted, runStartedAt, phase, checkpoints, warnings } = found;
+  const { attempt, counted, runStartedAt, phase, checkpoints, warnings, stalled } = found;
   return {
     attempt,
     ...(counted !== undefined && { counted }),
@@ -297,6 +301,7 @@ function toReported(text: string | undefined): Reported | undefined {
     phase: REPORTED_PHASES.find((known) => known === phase),
     checkpoints: checkpoints.map(({ step, uri, savedAtMs }) => ({ step, uri, savedAtMs })),
     warnings,
+    ...(stalled !== undefined && { stalled }),
   };
 }
 

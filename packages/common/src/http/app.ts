@@ -1,6 +1,8 @@
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { BaseTrainerBackend } from '../backends/base-trainer-backend.ts';
+import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
+import type { JobFeed } from '../controller/job-feed.ts';
 import type { Metrics } from '../metrics.ts';
 import { registerOpenApi } from './openapi/openapi.ts';
 import { createAuthenticate } from './plugins/auth.ts';
@@ -15,6 +17,7 @@ import { registerHostCheck } from './plugins/host-check.ts';
 import { MAX_BODY_BYTES, registerIgnoredBody, registerJsonBody } from './plugins/json-body.ts';
 import { registerLoadShedding } from './plugins/load-shedding.ts';
 import { registerNotFound } from './plugins/not-found.ts';
+import { OpenStreams } from './plugins/open-streams.ts';
 import { registerRateLimit } from './plugins/rate-limit.ts';
 import { RequestLog } from './plugins/request-log.ts';
 import { registerRequestMetrics } from './plugins/request-metrics.ts';
@@ -49,6 +52,8 @@ export interface AppParts
     GetVersionParts,
     GetJobMetricsParts {
   readonly config: Config;
+  readonly clock: Clock;
+  readonly feed: JobFeed;
   readonly tokens: Tokens;
   readonly logger: FastifyBaseLogger;
   readonly metrics: Metrics;
@@ -95,6 +100,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   await registerOpenApi(app, parts.describedBackends ?? [parts.backend]);
 
   const held = new HeldRequests(app);
+  const streams = new OpenStreams(app, parts);
   registerGetHealth(app);
   registerGetReadiness(app, parts);
   registerGetMetrics(app, metrics);
@@ -112,7 +118,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     registerPlanJob(scope, parts);
     registerListJobs(scope, jobs);
     registerGetJob(scope, { jobs, responses, held });
-    registerGetHistory(scope, jobs);
+    registerGetHistory(scope, { ...parts, streams });
     registerGetJobMetrics(scope, parts);
     registerGetDeliveries(scope, jobs);
     registerListDeliveries(scope, jobs);

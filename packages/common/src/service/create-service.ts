@@ -10,6 +10,7 @@ import { createSigner } from '../callbacks/signature.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { type Config, isLoopbackHost } from '../config.ts';
 import { Controller } from '../controller/controller.ts';
+import { JobFeed } from '../controller/job-feed.ts';
 import { Jobs } from '../controller/jobs.ts';
 import { createApp } from '../http/app.ts';
 import { Tokens } from '../http/plugins/tokens.ts';
@@ -129,8 +130,9 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     graceMs: config.graceMs,
     reportAccess: toReportAccess(config),
   });
+  const feed = new JobFeed(platform);
   const app = await createApp({
-    ...{ backend, config, tokens, logger, jobs, metrics, jobMetrics },
+    ...{ backend, config, clock, tokens, logger, jobs, feed, metrics, jobMetrics },
     pageFiles: parts.pageFiles,
     describedBackends: parts.describedBackends,
     cluster: platform.cluster,
@@ -154,6 +156,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     await app.close();
     await reportsApp?.close();
     await reports.close();
+    feed.close();
     await jobs.close();
     await controller.close();
     await dispatcher.close();

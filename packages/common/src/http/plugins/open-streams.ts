@@ -1,0 +1,75 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../../clock.ts';
+import { errors } from '../../errors.ts';
+import { mayStillRead } from './auth.ts';
+import { EventStream } from './event-stream.ts';
+import type { Tokens } from './tokens.ts';
+
+/** Some kilobytes each, and a socket. */
+const MAX_STREAMS = 5000;
+const TICK_MS = 2000;
+
+export interface OpenStreamsParts {
+  readonly clock: Clock;
+  readonly tokens: Tokens;
+  readonly maxStreams?: number;
+  readonly random?: () => number;
+}
+
+/** All streams of a service: they end when it closes, and when their token is withdrawn. */
+export class OpenStreams {
+  readonly #parts: OpenStreamsParts;
+  readonly #open = new Map<EventStream, FastifyRequest>();
+  #cancelTick: (() => void) | undefined;
+  #isClosing = false;
+
+  constructor(app: FastifyInstance, parts: OpenStreamsParts) {
+    this.#parts = parts;
+    app.addHook('preClose', async () => {
+      this.#isClosing = true;
+      this.#cancelTick?.();
+      for (const stream of this.#open.keys()) stream.close();
+    });
+  }
+
+  /** @throws TrainerError OVERLOADED where no further one may be opened. */
+  assertRoom(): void {
+    const { maxStreams = MAX_STREAMS } = this.#parts;
+    if (this.#open.size >= maxStreams || this.#isClosing) throw errors.overloaded();
+  }
+
+  /** Runs `follow` on a stream of its own, which ends with it. */
+  async run(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    follow: (stream: EventStream) => Promise<void>,
+  ): Promise<void> {
+    this.assertRoom();
+    const { clock, random = Math.random } = this.#parts;
+    const stream = new EventStream(reply, { nowMs: clock.monotonic(), random });
+    this.#open.set(stream, request);
+    this.#cancelTick ??= clock.schedule(TICK_MS, () => this.#tick());
+    try {
+      await follow(stream);
+    } catch (error) {
+      // Its reader comes back, and is told then.
+      request.log.debug({ err: error }, 'stream cut');
+    } finally {
+      stream.close();
+      this.#open.delete(stream);
+    }
+  }
+
+  #tick(): void {
+    const { clock, tokens } = this.#parts;
+    this.#cancelTick = undefined;
+    if (this.#open.size === 0) return;
+    this.#cancelTick = clock.schedule(TICK_MS, () => this.#tick());
+    const nowMs = clock.monotonic();
+    for (const [stream, request] of this.#open) {
+      if (!mayStillRead(request, tokens)) stream.close();
+      stream.tick(nowMs);
+      stream.wake();
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import type { Clock } from '../../clock.ts';
+import type { JobFeed } from '../../controller/job-feed.ts';
+import type { Jobs } from '../../controller/jobs.ts';
+import { TrainerError } from '../../errors.ts';
+import type { JobView } from '../../jobs/observation.ts';
+import { type EventStream, toEventText } from '../plugins/event-stream.ts';
+import { toHistoryEvent } from './history-response.ts';
+import { toProgressEvent } from './progress-event.ts';
+
+export interface StreamJobParts {
+  readonly jobs: Pick<Jobs, 'get'>;
+  readonly feed: Pick<JobFeed, 'watch' | 'readEvents' | 'isOver'>;
+  readonly clock: Clock;
+}
+
+/** Tells a stream what happens to a job after the event of that number, until nothing more can. */
+export async function streamJob(
+  { jobs, feed, clock }: StreamJobParts,
+  { record: followed }: JobView,
+  { stream, after }: { readonly stream: EventStream; readonly after: number },
+): Promise<void> {
+  const unwatch = feed.watch(followed.name, () => stream.wake());
+  let told = after;
+  let progress = '';
+  try {
+    for (;;) {
+      await stream.ready();
+      if (stream.isClosed) return;
+      const view = await findView(jobs, followed.id);
+      if (view?.record.uid !== followed.uid) {
+        stream.write(toEventText({ event: 'stream.end', data: { reason: 'JOB_FORGOTTEN' } }));
+        return;
+      }
+      for (const event of await feed.readEvents(view.record, told)) {
+        const data = toHistoryEvent(view.record, event);
+        stream.write(toEventText({ event: event.type, data, id: event.id }));
+        told = event.id;
+      }
+      if (feed.isOver(view.record)) {
+        stream.write(toEventText({ event: 'stream.end', data: { reason: 'JOB_ENDED' } }));
+        return;
+      }
+      const said = JSON.stringify(view.progress ?? null);
+      const event = said === progress ? undefined : toProgressEvent(view, clock.now());
+      progress = said;
+      if (event !== undefined) stream.write(toEventText({ event: event.type, data: event }));
+    }
+  } finally {
+    unwatch();
+  }
+}
+
+async function findView(jobs: Pick<Jobs, 'get'>, id: string): Promise<JobView | undefined> {
+  try {
+    return (await jobs.get(id)).view;
+  } catch (error) {
+    if (error instanceof TrainerError && error.code === 'JOB_NOT_FOUND') return undefined;
+    throw error;
+  }
+}

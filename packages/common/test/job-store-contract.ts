@@ -217,6 +217,7 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
         ...record,
         state: toRunning(record),
         history: { ...FIRST, job: 2 },
+        phases: expect.stringMatching(/^queued\/service\/[^;]+;training\/training\/[^;]+$/),
       });
       const attempt = { atMs: 1, durationMs: 2, status: undefined, error: 'reset' };
       const delivery = { ...record.delivery, attempts: [attempt], attemptCount: 1 };

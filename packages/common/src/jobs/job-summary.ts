@@ -1,7 +1,7 @@
 import type { TrainingResponse } from '../requests/training-response.ts';
-import { isTerminal, type JobState } from './job.ts';
 import type { JobView } from './observation.ts';
-import type { Reported } from './reported.ts';
+import { describePhase, toCurrentPhase } from './phase.ts';
+import { appendPhase, toPhaseSpans } from './phase-history.ts';
 
 type Summary = Pick<
   TrainingResponse,
@@ -32,19 +32,30 @@ type TrainingPart = Pick<TrainingResponse, 'phase' | 'checkpoints'>;
 export function toTrainingPart({ record, state }: JobView): TrainingPart {
   const { checkpoints = [] } = record.reported ?? {};
   return {
-    phase: toPhase(state, record.reported),
+    phase: toCurrentPhase(state, record.reported)?.phase ?? null,
     checkpoints: checkpoints.map(({ step, uri, savedAtMs }) => {
       return { step, uri, saved_at: toIsoTime(savedAtMs) };
     }),
   };
 }
 
-/** One that its queue stopped half way waits again. */
-function toPhase({ status, reason }: JobState, reported: Reported | undefined) {
-  if (isTerminal(status)) return null;
-  if (status === 'submitted' || reason === 'PREEMPTED') return 'queued';
-  if (reported?.stalled !== undefined) return 'stalled';
-  return reported?.phase ?? 'training';
+/** Where the time of a job went and goes, oldest first, up to what is seen of it now. */
+export function toPhases({ record, state, progress }: JobView): TrainingResponse['phases'] {
+  const isReporting = record.reported !== undefined || progress !== undefined;
+  const phases = appendPhase(record, { state }) ?? record.phases;
+  const spans = toPhaseSpans({ ...record, state, phases });
+  return spans.map((span) => {
+    const { phase, owner, startedAtMs, endedAtMs } = span;
+    const isOwn = owner === 'training' || phase === 'stalled';
+    const now = isOwn && isReporting ? describePhase(span) : state.detail;
+    const silence = isOwn && !isReporting ? '; this job sends no reports' : '';
+    return {
+      ...{ phase, owner },
+      started_at: new Date(startedAtMs).toISOString(),
+      ended_at: toIsoTime(endedAtMs),
+      message: endedAtMs === undefined ? `${now}${silence}` : describePhase(span),
+    };
+  });
 }
 
 /** RFC 3339 in UTC, or null for a time that is not known. */

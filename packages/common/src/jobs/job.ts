@@ -93,6 +93,8 @@ export interface JobRecord extends Fingerprints {
   readonly stopAtMs?: number | undefined;
   /** How much there is of its history, which its store keeps beside it; undefined in records from before. */
   readonly history?: HistoryCounts | undefined;
+  /** When each of its phases began, as `appendPhase` writes it; undefined while it is in its first. */
+  readonly phases?: string | undefined;
   /** The small form of what came of it, as its training says; never changes after the end. */
   readonly result?: JsonObject | undefined;
   /**

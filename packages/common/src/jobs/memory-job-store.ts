@@ -6,6 +6,7 @@ import { appendEvents, isEventSlot, parseEvents } from './history.ts';
 import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob } from './job.ts';
 import { type Actor, type JobEvent, SYSTEM } from './job-event.ts';
 import type { CreateOutcome, JobStore, RecordChange } from './job-store.ts';
+import { appendPhase } from './phase-history.ts';
 import { purgePayload, toPurged } from './purge-payload.ts';
 import { toEvents, toFirstEvent } from './record-events.ts';
 
@@ -120,7 +121,9 @@ export class MemoryJobStore implements JobStore {
       entry.texts = toTexts({ ...toPayload(entry.texts), ...prepared });
     }
     const version = String(Number(record.version) + 1);
-    entry.record = { ...entry.record, ...changed, planRevision, history, version };
+    const phases = appendPhase(record, change);
+    const rest = { planRevision, history, ...(phases !== undefined && { phases }), version };
+    entry.record = { ...entry.record, ...changed, ...rest };
     this.#announce(record.name);
     return entry.record;
   }

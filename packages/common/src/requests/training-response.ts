@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { JOB_STATUSES, JobStatusSchema } from './job-status.ts';
-import { REPORTED_PHASES } from './report.ts';
+import { PHASES, PhaseSpanSchema } from './phase.ts';
 
 const timestamp = z.iso.datetime().nullable();
 
@@ -65,10 +65,15 @@ export const TrainingResponseSchema = z
       .describe('That of the newest event of its history; what a long poll gives as `after`'),
     progress: ProgressSchema.nullable().describe('What the trainer last reported, if it does'),
     phase: z
-      .enum(['queued', ...REPORTED_PHASES, 'stalled'])
+      .enum(PHASES)
       .nullable()
       .describe(
         'Where the time goes; `stalled`: it has reported before, and for minutes no report or no step has come; null once the job has ended',
+      ),
+    phases: z
+      .array(PhaseSpanSchema)
+      .describe(
+        'Where its time went and goes, oldest first; of many in between some are left out, as a gap',
       ),
     checkpoints: z
       .array(CheckpointSchema)

@@ -30,6 +30,12 @@ describe('POST /train', () => {
       revision: 1,
       progress: null,
       phase: 'queued',
+      phases: [
+        {
+          ...{ phase: 'queued', owner: 'service', started_at: ISO_TIME, ended_at: null },
+          message: 'Job accepted for processing',
+        },
+      ],
       checkpoints: [],
       result: null,
       timestamps: { created_at: ISO_TIME, updated_at: ISO_TIME, started_at: null, ended_at: null },

@@ -97,6 +97,22 @@ const CHECKPOINT = {
   saved_at: '2026-11-24T12:40:00.000Z',
 };
 
+const QUEUED = {
+  phase: 'queued',
+  owner: 'service',
+  started_at: CREATED,
+  ended_at: STARTED,
+  message: 'Accepted, and not started yet',
+} as const;
+
+const TRAINING = {
+  phase: 'training',
+  owner: 'training',
+  started_at: STARTED,
+  ended_at: ENDED,
+  message: 'Training',
+} as const;
+
 /** One job as it is answered over its life. */
 export const EXAMPLE_RESPONSES = {
   submitted: {
@@ -109,6 +125,7 @@ export const EXAMPLE_RESPONSES = {
       revision: 1,
       progress: null,
       phase: 'queued',
+      phases: [{ ...QUEUED, ended_at: null, message: 'Job accepted for processing' }],
       checkpoints: [],
       result: null,
       timestamps: {
@@ -135,6 +152,7 @@ export const EXAMPLE_RESPONSES = {
         metrics: { loss: 0.73, learning_rate: 0.000041 },
       },
       phase: 'training',
+      phases: [QUEUED, { ...TRAINING, ended_at: null }],
       checkpoints: [CHECKPOINT],
       result: null,
       timestamps: { ...NOT_ENDED, updated_at: STARTED },
@@ -152,6 +170,7 @@ export const EXAMPLE_RESPONSES = {
       revision: 6,
       progress: null,
       phase: null,
+      phases: [QUEUED, TRAINING],
       checkpoints: [CHECKPOINT],
       result: null,
       timestamps: { ...NOT_ENDED, updated_at: ENDED, ended_at: ENDED },

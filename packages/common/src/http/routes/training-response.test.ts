@@ -24,6 +24,15 @@ const answers: fc.Arbitrary<TrainingResponse> = fc.record({
     }),
   ),
   phase: fc.constantFrom('queued', 'training', null),
+  phases: fc.array(
+    fc.record({
+      phase: fc.constantFrom('queued', 'training'),
+      owner: fc.constantFrom('queue', 'training'),
+      started_at: time.map((text) => text ?? '2026-01-01T00:00:00.000Z'),
+      ended_at: time,
+      message: fc.string(),
+    }),
+  ),
   checkpoints: fc.array(fc.record({ step: fc.nat(), uri: fc.string(), saved_at: time })),
   result: fc.option(fc.record({ model_uri: fc.string(), rows: fc.nat(), files: fc.jsonValue() })),
   timestamps: fc.record({ created_at: time, updated_at: time, started_at: time, ended_at: time }),

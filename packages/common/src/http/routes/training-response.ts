@@ -4,7 +4,7 @@ import type { Config } from '../../config.ts';
 import type { JobAnswer } from '../../controller/jobs.ts';
 import { toRevision } from '../../jobs/history.ts';
 import { isTerminal, type JobRecord, type JsonObject } from '../../jobs/job.ts';
-import { toJobSummary, toTrainingPart } from '../../jobs/job-summary.ts';
+import { toJobSummary, toPhases, toTrainingPart } from '../../jobs/job-summary.ts';
 import { type TrainingResponse, TrainingResponseSchema } from '../../requests/training-response.ts';
 import { toJsonText } from '../../to-json-text.ts';
 import { JobCache } from './job-cache.ts';
@@ -59,6 +59,7 @@ export class TrainingResponses {
       ...toJobSummary(answer.view),
       revision,
       ...toTrainingPart(answer.view),
+      phases: toPhases(answer.view),
       result: await this.#describeResult(answer),
       detail,
       dashboard_url: toDashboardUrl(record, this.#config),
@@ -101,7 +102,8 @@ export function writeTrainingResponse({ metadata, ...summary }: DescribedJob): s
     `{"job_id":${json(checked.job_id)},"backend_job_id":${json(checked.backend_job_id)},` +
     `"status":${json(checked.status)},"reason":${json(checked.reason)},` +
     `"detail":${json(checked.detail)},"revision":${checked.revision},"progress":${json(checked.progress)},` +
-    `"phase":${json(checked.phase)},"checkpoints":${json(checked.checkpoints)},` +
+    `"phase":${json(checked.phase)},"phases":${json(checked.phases)},` +
+    `"checkpoints":${json(checked.checkpoints)},` +
     `"result":${json(checked.result)},` +
     `"timestamps":${json(checked.timestamps)},"dashboard_url":${json(checked.dashboard_url)},` +
     `${staleSince}"metadata":${metadata}}`

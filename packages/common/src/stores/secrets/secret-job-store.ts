@@ -8,6 +8,7 @@ import { appendEvents, parseEvents } from '../../jobs/history.ts';
 import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob } from '../../jobs/job.ts';
 import { type Actor, type JobEvent, SYSTEM } from '../../jobs/job-event.ts';
 import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
+import { appendPhase } from '../../jobs/phase-history.ts';
 import { toEvents, toFirstEvent } from '../../jobs/record-events.ts';
 import { type ApiClient, ApiError, type ApiRequest } from '../../kubernetes/api-client.ts';
 import { toClusterFailure } from '../../kubernetes/cluster-failure.ts';
@@ -36,6 +37,7 @@ import {
   toAnnotations,
   toHistoryAnnotation,
   toLabels,
+  toPhasesAnnotation,
   toPurgeAnnotations,
 } from './secret-record.ts';
 
@@ -202,6 +204,7 @@ export class SecretJobStore implements JobStore {
     const annotations = {
       ...toAnnotationPatch(change, record),
       ...(events.length > 0 && toHistoryAnnotation(history)),
+      ...toPhasesAnnotation(appendPhase(record, change)),
     };
     const { prepared, attachments, callback } = change;
     const data = {

@@ -168,6 +168,7 @@ describe('a record in annotations', () => {
           webhookOrigin: `https://${word}`,
           reportTokenHash: 'a'.repeat(43),
           result: { model_uri: 'm'.repeat(MAX_COMPACT_BYTES - 16) },
+          phases: Array.from({ length: 16 }, () => 'downloading/initializer/mif2x0k1').join(';'),
           reported: {
             attempt: 1_000_000,
             phase: 'downloading',

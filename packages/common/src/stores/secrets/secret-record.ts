@@ -62,6 +62,7 @@ const STOP_AT = `${OWN_PREFIX}stop-at`;
 const RESULT = `${OWN_PREFIX}result`;
 const REPORTED = `${OWN_PREFIX}reported`;
 const HISTORY = `${OWN_PREFIX}history`;
+const PHASES = `${OWN_PREFIX}phases`;
 const CREDENTIALS = `${OWN_PREFIX}credentials`;
 const PLAN_REVISION = `${OWN_PREFIX}plan-revision`;
 
@@ -129,6 +130,7 @@ export function toAnnotations(draft: JobDraft): Record<string, string> {
     [CREATED_AT]: String(draft.createdAtMs),
     [REPORT_TOKEN]: draft.reportTokenHash ?? null,
     ...(draft.history && toHistoryAnnotation(draft.history)),
+    ...toPhasesAnnotation(draft.phases),
     ...toAnnotationPatch(draft, draft),
   };
   // Only a patch knows null; in a new object the API server would make a text of it.
@@ -139,6 +141,11 @@ export function toAnnotations(draft: JobDraft): Record<string, string> {
 /** How much there is of a record's history. */
 export function toHistoryAnnotation(history: HistoryCounts): Record<string, string> {
   return { [HISTORY]: writeCounts(history) };
+}
+
+/** When each phase of a record began; nothing while it is in its first. */
+export function toPhasesAnnotation(phases: JobRecord['phases']): Record<string, string> {
+  return phases === undefined ? {} : { [PHASES]: phases };
 }
 
 /** The annotations that a purge of the credentials sets. */
@@ -241,6 +248,7 @@ export function parseRecord(
     webhookAuth: toWebhookAuth(annotations[WEBHOOK_AUTH], hasWebhook),
     ...toReports(annotations),
     ...toHistory(annotations[HISTORY]),
+    ...(annotations[PHASES] !== undefined && { phases: annotations[PHASES] }),
     ...toCallbackRevision(annotations[CALLBACK_REVISION]),
   };
   const missing = unreadable.filter((part) => ESSENTIAL.includes(part));

@@ -13,6 +13,7 @@ import type {
 } from '../../jobs/job.ts';
 import { type Actor, type JobEvent, SYSTEM } from '../../jobs/job-event.ts';
 import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
+import { appendPhase } from '../../jobs/phase-history.ts';
 import { purgePayload, toPurged } from '../../jobs/purge-payload.ts';
 import { toEvents, toFirstEvent } from '../../jobs/record-events.ts';
 import { parsePrivateJson } from '../../private-json.ts';
@@ -143,7 +144,9 @@ export class SqliteJobStore implements JobStore {
     const { prepared, attachments = {}, callback, by: _by, atMs: _atMs, ...changed } = change;
     const planRevision = record.planRevision + (prepared === undefined ? 0 : 1);
     const { history, slots } = appendEvents(record.history, toEvents(record, change));
-    return this.#change(record, { ...changed, planRevision, history }, () => {
+    const phases = appendPhase(record, change);
+    const rest = { planRevision, history, ...(phases !== undefined && { phases }) };
+    return this.#change(record, { ...changed, ...rest }, () => {
       if (prepared !== undefined) this.#writePlan(record.uid, prepared);
       if (callback !== undefined) this.#writeCallback(record.uid, callback.target);
       this.#writeAttachments(record.uid, { ...attachments, ...slots });

@@ -1,0 +1,103 @@
+import { PHASE_OWNERS, PHASES } from '../requests/phase.ts';
+import type { JobRecord } from './job.ts';
+import type { RecordChange } from './job-store.ts';
+import { type CurrentPhase, toCurrentPhase } from './phase.ts';
+
+/** A stretch of a job's life. Times are UNIX milliseconds. */
+export interface PhaseSpan extends CurrentPhase {
+  readonly startedAtMs: number;
+  /** Undefined while it lasts. */
+  readonly endedAtMs: number | undefined;
+}
+
+type PhasedRecord = Pick<JobRecord, 'phases' | 'createdAtMs' | 'state' | 'reported'>;
+
+/**
+ * So many beginnings are kept, some 30 bytes each: those at the start, which tell of all that a job
+ * waited for, and the newest ones. In between, a training saves and evaluates again and again.
+ */
+const MAX_FIRST = 6;
+const MAX_NEWEST = 10;
+/** Stands where beginnings were left out. */
+const LEFT_OUT = '?';
+const RADIX = 36;
+
+/**
+ * The phases of a record after a change, as the short text that it keeps: `queued/queue/mif2x0k1;…`,
+ * when each began. Undefined where the phase stays. Pure.
+ */
+export function appendPhase(
+  record: PhasedRecord,
+  { state = record.state, reported = record.reported, atMs }: RecordChange,
+): string | undefined {
+  const current = toCurrentPhase(state, reported);
+  const known = record.phases ?? toFirstPhases(record);
+  if (current === undefined) return undefined;
+  const beginnings = known.split(';');
+  const { phase, owner, startedAtMs } = parseBeginning(beginnings.at(-1) ?? '') ?? {};
+  if (current.phase === phase && current.owner === owner) return undefined;
+  const isStart = record.state.startedAtMs === undefined && current.owner === 'training';
+  const changedAtMs =
+    state === record.state
+      ? (atMs ?? state.observedAtMs)
+      : ((isStart ? state.startedAtMs : undefined) ?? state.observedAtMs);
+  const nowMs = Math.max(changedAtMs, startedAtMs ?? 0);
+  return shorten([...beginnings, writeBeginning(current, nowMs)]).join(';');
+}
+
+/** Each phase of a record with its end, oldest first; what was left out is a gap between two. Pure. */
+export function toPhaseSpans(record: PhasedRecord): PhaseSpan[] {
+  const { state, phases = toFirstPhases(record) } = record;
+  const endedAtMs = toCurrentPhase(state, undefined) ? undefined : endOf(record);
+  const beginnings = phases.split(';').map((text) => ({ text, begun: parseBeginning(text) }));
+  return beginnings.flatMap(({ begun }, index) => {
+    if (begun === undefined) return [];
+    const next = beginnings[index + 1];
+    const end = next === undefined ? endedAtMs : toStartMs(next.text);
+    return [{ ...begun, endedAtMs: end && Math.max(end, begun.startedAtMs) }];
+  });
+}
+
+/** How the life of every job begins, and all that is known of one that was written before phases were. */
+function toFirstPhases({ createdAtMs, state }: PhasedRecord): string {
+  const accepted = writeBeginning({ phase: 'queued', owner: 'service' }, createdAtMs);
+  if (state.startedAtMs === undefined) return accepted;
+  const started = { phase: 'training', owner: 'training' } as const;
+  return `${accepted};${writeBeginning(started, Math.max(createdAtMs, state.startedAtMs))}`;
+}
+
+function endOf({ state }: PhasedRecord): number {
+  return state.endedAtMs ?? state.observedAtMs;
+}
+
+function writeBeginning({ phase, owner }: CurrentPhase, atMs: number): string {
+  return `${phase}/${owner}/${Math.round(atMs).toString(RADIX)}`;
+}
+
+/** Undefined for what was left out, and for what a later version wrote. */
+function parseBeginning(text: string): Omit<PhaseSpan, 'endedAtMs'> | undefined {
+  const [phaseName, ownerName] = text.split('/');
+  const phase = PHASES.find((known) => known === phaseName);
+  const owner = PHASE_OWNERS.find((known) => known === ownerName);
+  const startedAtMs = toStartMs(text);
+  if (phase === undefined || owner === undefined || startedAtMs === undefined) return undefined;
+  return { phase, owner, startedAtMs };
+}
+
+function toStartMs(text: string): number | undefined {
+  const atMs = Number.parseInt(text.split('/')[2] ?? '', RADIX);
+  return atMs <= MAX_TIME_MS ? atMs : undefined;
+}
+
+/** What a Date can hold. */
+const MAX_TIME_MS = 8.64e15;
+
+function shorten(beginnings: string[]): string[] {
+  if (beginnings.length <= MAX_FIRST + MAX_NEWEST) return beginnings;
+  const [first, left, newest] = [
+    beginnings.slice(0, MAX_FIRST - 1),
+    beginnings[MAX_FIRST - 1] ?? '',
+    beginnings.slice(-MAX_NEWEST),
+  ];
+  return [...first, `${LEFT_OUT}/${LEFT_OUT}/${left.split('/')[2]}`, ...newest];
+}

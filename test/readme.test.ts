@@ -8,12 +8,17 @@ const [request, accepted, ended] = [...page.matchAll(/```json\n([^`]*)```/g)].ma
   JSON.parse(text),
 );
 
+const withoutTimes = (times: object) =>
+  Object.fromEntries(
+    Object.entries(times).map(([name, value]) => {
+      return [name, name.endsWith('_at') && value !== null ? 'time' : value];
+    }),
+  );
 /** Without what differs from run to run: the times, and the TrainJob that the page leaves out. */
 const toShape = (answer: typeof ended) => ({
   ...answer,
-  timestamps: Object.fromEntries(
-    Object.entries(answer.timestamps).map(([name, time]) => [name, time === null ? null : 'time']),
-  ),
+  timestamps: withoutTimes(answer.timestamps),
+  phases: answer.phases.map(withoutTimes),
   metadata: { ...answer.metadata, job_spec: Object.keys(answer.metadata).includes('job_spec') },
 });
 

@@ -6,7 +6,7 @@ import { Refusal } from './refusal.mjs';
 import { runSteps } from './run-steps.mjs';
 import { startServices } from './start-services.mjs';
 import { testRuntime } from './test-runtime.mjs';
-import { testEndToEnd, testTraining } from './test-training.mjs';
+import { testCrowd, testEndToEnd, testTraining } from './test-training.mjs';
 
 const tool = (name, packageName, ...args) => ({ name, packageName, args });
 const program = (name, file, ...args) => ({ name, file, args });
@@ -43,6 +43,7 @@ const commands = {
   'test:runtime:slow': (args) => testRuntime('slow', args),
   'test:training': testTraining,
   'test:end-to-end': testEndToEnd,
+  'test:crowd': testCrowd,
   chaos: [program('chaos', 'chaos/main.ts')],
   'chaos:local': [program('chaos of one machine', 'chaos/local/main.ts')],
   mutation: [program('mutation', 'mutation/main.mjs')],

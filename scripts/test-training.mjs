@@ -22,6 +22,12 @@ export function testEndToEnd(args, node) {
   return run(END_TO_END, args, node);
 }
 
+/** Fifty trainings, or TRAINER_CROWD_JOBS, on four slots of a queue; of the others it is five. */
+export function testCrowd(args, node) {
+  process.env.TRAINER_CROWD_JOBS ||= '50';
+  return run({ ...END_TO_END, name: 'a crowd of trainings' }, ['crowd', ...args], node);
+}
+
 async function run(step, args, node) {
   process.env.TRAINER_LOCAL_PYTHON ||= await makeTestEnvironment(process.env);
   return runSteps([step], { node, extraArgs: args });

@@ -464,6 +464,12 @@ describe('all three, each as the account and with the settings of its manifests'
       // What a service writes of every job, and what network policies and controllers go by.
       const metadata = { labels, annotations: { 'trainer.deepfinery/job-id': 'x' } };
       expect(await trainJob(templatePatch({ metadata }))).toBe('taken');
+      // What Kueue's webhook adds to it before the policy looks.
+      const empty = {
+        manager: 'kueue.x-k8s.io/manager',
+        trainingRuntimeSpec: { template: { spec: {} } },
+      };
+      expect(await trainJob({ runtimePatches: [empty] })).toBe('taken');
       for (const [part, key] of [
         ['labels', 'app.kubernetes.io/name'],
         ['labels', 'jobset.sigs.k8s.io/jobset-name'],

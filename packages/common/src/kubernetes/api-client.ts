@@ -33,6 +33,13 @@ export interface ApiClient {
    * lines that cannot be read count as no answer.
    */
   watch<T>(request: ApiRequest): Promise<AsyncIterable<WatchEvent<T>>>;
+  /**
+   * Opens an answer of any length, such as a log, and yields it as it comes and as fast as it is
+   * iterated, until the server ends it or `signal` aborts. It may be silent for as long as it likes. The
+   * bytes must be iterated, else the connection is never freed.
+   * @throws ApiError as `call` does; a broken connection counts as no answer.
+   */
+  stream(request: ApiRequest): Promise<AsyncIterable<Buffer>>;
   /** Where the API server listens. */
   endpoint(): { readonly address: string; readonly port: number };
   close(): Promise<void>;

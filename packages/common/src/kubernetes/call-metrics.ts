@@ -3,13 +3,14 @@ import type { Clock } from '../clock.ts';
 import type { ApiRequest } from './api-client.ts';
 
 const PATH =
-  /^\/(?:api\/v1|apis\/[^/]+\/[^/]+)(?:\/namespaces\/[^/]+)?\/(?<resource>[a-z]+)(?<name>\/[^/]+)?$/;
+  /^\/(?:api\/v1|apis\/[^/]+\/[^/]+)(?:\/namespaces\/[^/]+)?\/(?<resource>[a-z]+)(?<name>\/[^/]+)?(?<part>\/log)?$/;
 const VERBS = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' } as const;
 
 /** What a call asks for, in the words of RBAC. */
 export function toTarget({ method, path }: ApiRequest): { verb: string; resource: string } {
-  const { resource, name } = PATH.exec(path)?.groups ?? {};
+  const { resource, name, part } = PATH.exec(path)?.groups ?? {};
   if (resource === undefined) return { verb: 'get', resource: 'other' };
+  if (part !== undefined) return { verb: 'get', resource: `${resource}${part}` };
   if (method !== 'GET') return { verb: VERBS[method], resource };
   return { verb: name === undefined ? 'list' : 'get', resource };
 }

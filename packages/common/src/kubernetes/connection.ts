@@ -21,7 +21,7 @@ const RELOAD_MS = 1000;
 /** Below the 90 s after which the API server closes idle connections itself. */
 const KEEP_ALIVE_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 5000;
-/** At most this many calls and watches at once; further ones wait for their turn. */
+/** At most this many calls and watches at once, by default; further ones wait for their turn. */
 const MAX_CONNECTIONS = 64;
 
 /**
@@ -32,27 +32,38 @@ const MAX_CONNECTIONS = 64;
 export class Connection {
   readonly #clock: Clock;
   readonly #load: () => Promise<KubeConfig>;
+  readonly #maxConnections: number;
   readonly #dispatchers = new Map<string, Dispatcher>();
   #config: KubeConfig;
   #loadedAtMs: number;
   #reloading: Promise<void> | undefined;
   #access: { readonly value: Promise<Access>; readonly atMs: number } | undefined;
 
-  private constructor(clock: Clock, load: () => Promise<KubeConfig>, config: KubeConfig) {
+  private constructor(
+    clock: Clock,
+    load: () => Promise<KubeConfig>,
+    config: KubeConfig,
+    maxConnections: number,
+  ) {
     this.#clock = clock;
     this.#load = load;
     this.#config = config;
+    this.#maxConnections = maxConnections;
     this.#loadedAtMs = clock.monotonic();
   }
 
   /** @throws ConfigError when nothing describes a cluster, or what does cannot be read. */
-  static async open(clock: Clock, kubeconfigPath?: string): Promise<Connection> {
+  static async open(
+    clock: Clock,
+    kubeconfigPath?: string,
+    maxConnections: number = MAX_CONNECTIONS,
+  ): Promise<Connection> {
     const load = () => loadKubeConfig(kubeconfigPath);
     const config = await load().catch((error: unknown) => {
       if (error instanceof ConfigError) throw error;
       throw new ConfigError(`The kubeconfig cannot be read: ${(error as Error).message}`);
     });
-    return new Connection(clock, load, config);
+    return new Connection(clock, load, config, maxConnections);
   }
 
   /** The API server's URL. */
@@ -125,7 +136,7 @@ export class Connection {
     const identity = JSON.stringify([tls, proxyUrl]);
     const known = this.#dispatchers.get(identity);
     if (known !== undefined) return known;
-    const dispatcher = createDispatcher(tls, proxyUrl);
+    const dispatcher = createDispatcher(tls, proxyUrl, this.#maxConnections);
     // Earlier ones finish what they are doing, so a rotated certificate breaks nothing.
     for (const [old, earlier] of this.#dispatchers) {
       void earlier.close().then(
@@ -144,10 +155,14 @@ function currentCluster(config: KubeConfig) {
   return cluster;
 }
 
-function createDispatcher(tls: Record<string, unknown>, proxyUrl: string | undefined): Dispatcher {
+function createDispatcher(
+  tls: Record<string, unknown>,
+  proxyUrl: string | undefined,
+  connections: number,
+): Dispatcher {
   const connect = { ...tls, timeout: CONNECT_TIMEOUT_MS, keepAliveInitialDelay: KEEP_ALIVE_MS };
   const options = {
-    connections: MAX_CONNECTIONS,
+    connections,
     keepAliveTimeout: KEEP_ALIVE_MS,
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
     // One broken connection must not take every watch and call with it.

@@ -11,12 +11,16 @@ export interface ApiClientOptions {
   /** Instead of what the environment says. */
   readonly kubeconfigPath?: string;
   readonly userAgent?: string;
+  /** See Connection. */
+  readonly maxConnections?: number;
 }
 
 const CALL_TIMEOUT_MS = 10_000;
 /** A healthy watch brings a bookmark every minute, so longer silence is a dead connection. */
 const WATCH_SILENCE_MS = 90_000;
 const WATCH_OPEN_MS = 30_000;
+/** The API server asks the kubelet before it answers. */
+const STREAM_OPEN_MS = 30_000;
 
 /** A Status object of the API server, which it answers instead of what was asked for. */
 interface Status {
@@ -33,7 +37,8 @@ interface Status {
  */
 export async function createApiClient(options: ApiClientOptions = {}): Promise<ApiClient> {
   const { clock = systemClock, kubeconfigPath, userAgent = 'trainer-api' } = options;
-  return new HttpApiClient(await Connection.open(clock, kubeconfigPath), userAgent);
+  const connection = await Connection.open(clock, kubeconfigPath, options.maxConnections);
+  return new HttpApiClient(connection, userAgent);
 }
 
 /** The Kubernetes API over one pool of kept-alive connections. */
@@ -72,6 +77,17 @@ class HttpApiClient implements ApiClient {
       const query = { ...request.query, watch: true };
       const { body } = await this.#send({ ...request, query }, options);
       return readEvents(request, body);
+    } catch (error) {
+      throw error instanceof ApiError ? error : toNoAnswer(request, error);
+    }
+  }
+
+  async stream(request: ApiRequest): Promise<AsyncIterable<Buffer>> {
+    const { signal = null } = request;
+    const options = { signal, bodyTimeout: 0, headersTimeout: STREAM_OPEN_MS };
+    try {
+      const { body } = await this.#send(request, options);
+      return readBytes(request, body);
     } catch (error) {
       throw error instanceof ApiError ? error : toNoAnswer(request, error);
     }
@@ -144,6 +160,17 @@ async function* readEvents<T>(
   } catch (error) {
     if (isAborted()) return;
     throw error instanceof ApiError ? error : toNoAnswer(request, error);
+  }
+}
+
+async function* readBytes(
+  request: ApiRequest,
+  body: Dispatcher.ResponseData['body'],
+): AsyncIterable<Buffer> {
+  try {
+    for await (const chunk of body) yield chunk as Buffer;
+  } catch (error) {
+    if (request.signal?.aborted !== true) throw toNoAnswer(request, error);
   }
 }
 

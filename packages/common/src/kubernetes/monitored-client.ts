@@ -23,14 +23,15 @@ export class MonitoredClient implements ApiClient {
   }
 
   async call<T>(request: ApiRequest): Promise<T> {
-    const { client, health, metrics } = this.#parts;
-    const target = toTarget(request);
-    if (request.isRetriedBySender !== true && !health.allowsCall()) {
-      metrics.observe({ ...target, code: 'held' }, 0);
-      const call = `${request.method} ${request.path}`;
-      throw new ApiError(`${call} was held back, since the API server does not answer`, {});
-    }
-    return this.#measure(target, request, () => client.call<T>(request));
+    this.#assertAllowed(request);
+    const { client } = this.#parts;
+    return this.#measure(toTarget(request), request, () => client.call<T>(request));
+  }
+
+  async stream(request: ApiRequest): Promise<AsyncIterable<Buffer>> {
+    this.#assertAllowed(request);
+    const { client } = this.#parts;
+    return this.#measure(toTarget(request), request, () => client.stream(request));
   }
 
   async watch<T>(request: ApiRequest): Promise<AsyncIterable<WatchEvent<T>>> {
@@ -47,6 +48,14 @@ export class MonitoredClient implements ApiClient {
 
   close(): Promise<void> {
     return this.#parts.client.close();
+  }
+
+  #assertAllowed(request: ApiRequest): void {
+    const { health, metrics } = this.#parts;
+    if (request.isRetriedBySender === true || health.allowsCall()) return;
+    metrics.observe({ ...toTarget(request), code: 'held' }, 0);
+    const call = `${request.method} ${request.path}`;
+    throw new ApiError(`${call} was held back, since the API server does not answer`, {});
   }
 
   async *#listen<T>(request: ApiRequest, events: AsyncIterable<WatchEvent<T>>) {

@@ -559,6 +559,7 @@ function losingFirstAnswer(client: ApiClient, method: string): ApiClient {
       throw new ApiError('no answer', {});
     },
     watch: (request) => client.watch(request),
+    stream: (request) => client.stream(request),
     endpoint: () => client.endpoint(),
     close: async () => {},
   };

@@ -33,6 +33,10 @@ export class FakeApiServer {
   readonly documents = new Map<string, unknown>();
   /** The fields that `spec` has, by resource; of one that is not here, any. */
   readonly specFields = new Map<string, readonly string[]>();
+  /** What `pods/log` is answered with; by default that there is no such container. */
+  openLog: (request: ApiRequest) => AsyncIterable<Buffer> = ({ path }) => {
+    throw new ApiError(`${path} was answered 400`, { status: 400, reason: 'BadRequest' });
+  };
   /** Runs before each request is looked at: throws to refuse it, waits to hold it up. */
   before: Hook = () => {};
   /** Runs once a request has been carried out: throws to lose its answer. */
@@ -65,6 +69,10 @@ export class FakeApiServer {
       watch: async <T>(request: ApiRequest) => {
         const events = await this.#openWatch(request);
         return events as AsyncIterable<{ type: 'ADDED'; object: T }>;
+      },
+      stream: async (request: ApiRequest) => {
+        await this.#admit(request);
+        return this.openLog(request);
       },
       endpoint: () => ({ address: '127.0.0.1', port: 6443 }),
       close: async () => {},

@@ -30,6 +30,10 @@ class FakeApi implements ApiClient {
     throw new Error('nothing is watched here');
   }
 
+  stream(): never {
+    throw new Error('nothing is streamed here');
+  }
+
   endpoint() {
     return { address: '127.0.0.1', port: 6443 };
   }

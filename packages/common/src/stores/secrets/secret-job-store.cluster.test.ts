@@ -37,6 +37,10 @@ class Recording implements ApiClient {
     return this.#client.watch<T>(request);
   }
 
+  stream(request: ApiRequest) {
+    return this.#client.stream(request);
+  }
+
   close() {
     return this.#client.close();
   }

@@ -21,6 +21,7 @@ export const levels = [
   ['version.ts', 'config.ts', 'requests/'],
   ['logger.ts', 'metrics.ts'],
   ['jobs/'],
+  ['logs/'],
   ['kubernetes/'],
   ['stores/secrets/', 'stores/sqlite/', 'runners/kubeflow/trainjob/'],
   ['runners/mock/', 'runners/local/', 'runners/kubeflow/status/'],

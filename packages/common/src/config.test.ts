@@ -30,6 +30,7 @@ test('without any setting, the defaults of the contract hold', () => {
     rateLimitPerMinute: 30_000,
     peers: [],
     maxJobs: 10_000,
+    maxLogReaders: 50,
     runner: 'mock',
     jobTtlMs: 7 * 86_400_000,
     trainJobTtlMs: 86_400_000,

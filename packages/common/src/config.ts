@@ -149,6 +149,7 @@ export const SETTINGS = {
   },
   TRAINER_RATE_LIMIT_PER_MINUTE: integer(30_000, 0, 100_000_000),
   TRAINER_MAX_JOBS: integer(10_000, 1, 10_000_000),
+  TRAINER_MAX_LOG_READERS: integer(50, 0, 10_000),
   TRAINER_REPORTS_PORT: {
     schema: decimal(0, 65_535).pipe(z.int()).optional(),
     accepts: 'a port from 0 to 65535',
@@ -323,6 +324,7 @@ function toConfig(
     peers: values.TRAINER_PEERS ?? [],
     rateLimitPerMinute: values.TRAINER_RATE_LIMIT_PER_MINUTE,
     maxJobs: values.TRAINER_MAX_JOBS,
+    maxLogReaders: values.TRAINER_MAX_LOG_READERS,
     runner: values.TRAINER_JOB_RUNNER === 'k8s' ? 'kubernetes' : values.TRAINER_JOB_RUNNER,
     jobTtlMs: values.TRAINER_JOB_TTL_SECONDS,
     trainJobTtlMs: values.TRAINER_TRAINJOB_TTL_SECONDS,

@@ -98,6 +98,11 @@ export const ERRORS = {
     when: 'The service keeps as many jobs as `TRAINER_MAX_JOBS`; wait for `Retry-After`',
     retryAfterSeconds: 60,
   },
+  TOO_MANY_READERS: {
+    status: 503,
+    when: 'As many read logs as `TRAINER_MAX_LOG_READERS`; wait for `Retry-After`',
+    retryAfterSeconds: 5,
+  },
   CLUSTER_UNAVAILABLE: {
     status: 503,
     when: 'The cluster cannot be reached; wait for `Retry-After`',

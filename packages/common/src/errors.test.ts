@@ -51,6 +51,7 @@ const ARGUMENTS: { [Name in keyof typeof errors]: Parameters<(typeof errors)[Nam
   headersTooLarge: [],
   internal: [],
   overloaded: [],
+  tooManyLogReaders: [50],
   tooManyJobs: [7],
   clusterUnreachable: [],
   clusterRefusesUs: [],

@@ -238,6 +238,11 @@ export const errors = {
       'TOO_MANY_JOBS',
       `This service already keeps ${maxJobs} jobs; try again when older ones have expired.`,
     ),
+  tooManyLogReaders: (maxReaders: number) =>
+    new TrainerError(
+      'TOO_MANY_READERS',
+      `This service already lets ${maxReaders} read logs; try again when one has finished.`,
+    ),
   clusterUnreachable: (options: Pick<ErrorOptions, 'retryAfterSeconds' | 'cause'> = {}) =>
     new TrainerError(
       'CLUSTER_UNAVAILABLE',

@@ -286,6 +286,17 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
       expect(kept).toEqual({ ...rest, authHeader: undefined });
     });
 
+    it('knows of a job that it never had credentials, also when those of its callback go', async () => {
+      const settled = { delivery: { ...makeDraft(id).delivery, settled: 'delivered' as const } };
+      const none = { areCredentialsGone: true, hasNoCredentials: true };
+      const draft = makeDraft(id, { ...settled, ...none });
+      const created = await store.create(draft, makePayload({ secrets: {} }));
+      if (created.outcome !== 'created') throw new Error(created.outcome);
+      expect(created.record).toMatchObject(none);
+      await store.purgeCredentials(created.record);
+      expect(await replica.getLive(created.record.name)).toMatchObject(none);
+    });
+
     it('forgets credentials wherever the request repeats them', async () => {
       const first = { args: ['--token hf_secret', 'x'], api_key: 'short' };
       const asked = { first, second: { ...first, nested: [{ url: 'a/aws_secret/b' }] } };

@@ -118,7 +118,7 @@ export function createTestClient(url: string): TestClient {
 
 async function toAnswer(response: Response): Promise<TestAnswer> {
   const text = await response.text();
-  const isJson = response.headers.get('content-type')?.includes('json') === true && text !== '';
+  const isJson = /[/+]json/.test(response.headers.get('content-type') ?? '') && text !== '';
   const { status, headers } = response;
   return { status, headers, text, body: isJson ? JSON.parse(text) : undefined };
 }

@@ -168,6 +168,7 @@ export class Submitter {
     const { spec, asked, fingerprints, callback, warnings } = submission;
     const { plan, echo } = prepared;
     const secrets = { ...submission.secrets, ...prepared.secrets };
+    const hasNoCredentials = Object.keys(secrets).length === 0;
     const draft: JobDraft = {
       id: spec.jobId,
       name,
@@ -181,7 +182,8 @@ export class Submitter {
       planRevision: 0,
       state: toAcceptedState(nowMs),
       delivery: callback === undefined ? { ...NO_DELIVERY, settled: 'unwanted' } : NO_DELIVERY,
-      areCredentialsGone: Object.keys(secrets).length === 0,
+      areCredentialsGone: hasNoCredentials,
+      ...(hasNoCredentials && { hasNoCredentials }),
       webhookAuth: callback?.authHeader === undefined ? 'none' : 'kept',
       ...(reportTokenHash !== undefined && { reportTokenHash }),
     };

@@ -29,6 +29,7 @@ import { registerGetDeliveries } from './routes/get-deliveries.ts';
 import { registerGetHealth } from './routes/get-health.ts';
 import { registerGetHistory } from './routes/get-history.ts';
 import { registerGetJob } from './routes/get-job.ts';
+import { type GetJobLogsParts, registerGetJobLogs } from './routes/get-job-logs.ts';
 import { type GetJobMetricsParts, registerGetJobMetrics } from './routes/get-job-metrics.ts';
 import { registerGetMetrics } from './routes/get-metrics.ts';
 import { registerGetPage } from './routes/get-page.ts';
@@ -50,6 +51,7 @@ export interface AppParts
     GetReadinessParts,
     PatchCallbacksParts,
     GetVersionParts,
+    GetJobLogsParts,
     GetJobMetricsParts {
   readonly config: Config;
   readonly clock: Clock;
@@ -119,6 +121,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     registerListJobs(scope, jobs);
     registerGetJob(scope, { jobs, responses, held });
     registerGetHistory(scope, { ...parts, streams });
+    registerGetJobLogs(scope, parts);
     registerGetJobMetrics(scope, parts);
     registerGetDeliveries(scope, jobs);
     registerListDeliveries(scope, jobs);

@@ -2,6 +2,7 @@ import type { JobRecord, JsonObject } from './job.ts';
 import type { Secrets } from './job-environment.ts';
 import type { JobMetrics } from './job-metrics.ts';
 import type { JobSpec } from './job-spec.ts';
+import type { LogItem, LogQuery } from './log-line.ts';
 import type { Observation } from './observation.ts';
 
 /** What a runner makes of a job spec before anything runs. */
@@ -69,6 +70,15 @@ export interface JobRunner {
   observe(name: string): Promise<Observation>;
   /** What a run measured, where its runner knows that and not its training's reports alone. */
   readMetrics?(record: JobRecord): JobMetrics | undefined;
+  /**
+   * The log of a run, of all its nodes, as it stands there; the last item says why it ends. It is read
+   * only as fast as it is iterated; `signal` ends it. Absent where runs have no log.
+   */
+  readLogs?(
+    record: JobRecord,
+    query: LogQuery,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<LogItem>>;
   /** Calls `listener` with the name of every run that changes; returns how to stop that. */
   watch(listener: (name: string) => void): () => void;
 }

@@ -80,6 +80,8 @@ export interface JobRecord extends Fingerprints {
   readonly delivery: DeliveryLog;
   /** The training credentials were deleted, some time after the job's end. */
   readonly areCredentialsGone: boolean;
+  /** It never had any, so that none can be in what its processes write; not known of earlier records. */
+  readonly hasNoCredentials?: boolean | undefined;
   /** Whether the webhook is called with an `auth_header`, and whether that is still kept. */
   readonly webhookAuth: WebhookAuth;
   /** SHA-256 of the token that the training reports with; undefined where it sends none. */

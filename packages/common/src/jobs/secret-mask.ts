@@ -1,5 +1,6 @@
 import { isCredentialName } from '../requests/credential-names.ts';
 import { REDACTED } from '../requests/credentials.ts';
+import { SecretStream } from './secret-stream.ts';
 
 /** Shorter values, such as `1`, `true` or `INFO`, would be found in harmless texts. */
 const MIN_LENGTH = 8;
@@ -21,15 +22,20 @@ export class SecretMask {
   readonly #forms: readonly string[];
   readonly #pattern: RegExp | undefined;
 
-  /** `secrets` are values by the name of the variable that holds them. */
-  constructor(secrets: Readonly<Record<string, string>>) {
-    const values = Object.entries(secrets).flatMap(([name, value]) =>
-      isToBeMasked(name, value) ? [value, ...linesOf(value)] : [],
-    );
+  /** Each of `all` has values by the name of the variable that holds them. */
+  constructor(...all: readonly Readonly<Record<string, string>>[]) {
+    const values = all
+      .flatMap((secrets) => Object.entries(secrets))
+      .flatMap(([name, value]) => (isToBeMasked(name, value) ? [value, ...linesOf(value)] : []));
     // The longest first, since one may be a part of another.
     this.#forms = [...new Set(values.flatMap(formsOf))].sort((a, b) => b.length - a.length);
     const pattern = this.#forms.map((form) => form.replaceAll(SYNTAX, '\\$&')).join('|');
     if (pattern !== '') this.#pattern = new RegExp(pattern, 'g');
+  }
+
+  /** For a text that comes in pieces, of which whole values are found; undefined where there are none. */
+  openStream(): SecretStream | undefined {
+    return this.#pattern && new SecretStream(this.#pattern, this.#forms[0]?.length ?? 0);
   }
 
   apply(text: string): string {

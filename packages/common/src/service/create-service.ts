@@ -20,6 +20,7 @@ import type { ReadProgress } from '../jobs/observation.ts';
 import type { Platform } from '../jobs/platform.ts';
 import type { ReportAccess } from '../jobs/report-token.ts';
 import { behindForMs, stalenessReason } from '../jobs/staleness.ts';
+import { LogReader } from '../logs/log-reader.ts';
 import { createMetrics } from '../metrics.ts';
 import { MetricsReader } from '../reports/metrics-reader.ts';
 import { Reports } from '../reports/reports.ts';
@@ -99,6 +100,10 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     runner,
     reportedTo: (record) => reports.metricsOf(record),
   });
+  const logs = new LogReader({
+    ...{ store, runner, readSharedSecrets, logger },
+    maxReaders: config.maxLogReaders,
+  });
   const progressOf: ReadProgress = (record) => reports.progressOf(record);
   const dispatcher = new Dispatcher({
     ...{ store, runner, leadership, metrics, clock, logger, progressOf },
@@ -132,7 +137,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
   });
   const feed = new JobFeed(platform);
   const app = await createApp({
-    ...{ backend, config, clock, tokens, logger, jobs, feed, metrics, jobMetrics },
+    ...{ backend, config, clock, tokens, logger, jobs, feed, metrics, jobMetrics, logs },
     pageFiles: parts.pageFiles,
     describedBackends: parts.describedBackends,
     cluster: platform.cluster,

@@ -28,6 +28,7 @@ export const RUNNER_RULES = [
   },
   { apiGroups: ['trainer.kubeflow.org'], resources: ['trainingruntimes'], verbs: ['get'] },
   { apiGroups: [''], resources: ['pods', 'events'], verbs: ['list', 'watch'] },
+  { apiGroups: [''], resources: ['pods/log'], verbs: ['get'] },
 ];
 
 export interface RunnerOptions {

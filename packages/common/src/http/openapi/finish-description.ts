@@ -17,6 +17,7 @@ import { spreadTypes } from './spread-types.ts';
 import { ZOD_TO_JSON } from './zod-to-json.ts';
 
 interface MediaType {
+  schema?: unknown;
   examples?: Record<string, unknown>;
 }
 interface Response {
@@ -111,6 +112,7 @@ function finishOperation(operation: Operation, backends: readonly BaseTrainerBac
         { $ref: `#/components/headers/${name}` },
       ]),
     );
+    if (response.content !== undefined) response.content = withTexts(response.content);
     const answer = response.content?.['application/json'];
     const examples = EXAMPLES[operationId];
     if (answer !== undefined && examples !== undefined) answer.examples = examples;
@@ -119,6 +121,18 @@ function finishOperation(operation: Operation, backends: readonly BaseTrainerBac
   if (operationId === 'submitJob') operation.callbacks = CALLBACKS;
   const body = requestBody?.content['application/json'];
   if (body !== undefined) body.examples = exampleRequests(backends);
+}
+
+/** Where an answer has several forms, those for people are no objects. */
+function withTexts(content: Record<string, MediaType>): Record<string, MediaType> {
+  const types = Object.entries(content);
+  if (types.length < 2) return content;
+  return Object.fromEntries(
+    types.map(([type, media]) => [
+      type,
+      type.startsWith('text/') ? { schema: { type: 'string' } } : media,
+    ]),
+  );
 }
 
 function headersOf(operationId: string, status: string): HeaderName[] {

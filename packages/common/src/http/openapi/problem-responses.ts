@@ -61,6 +61,7 @@ export const EXAMPLE_ERRORS: Readonly<Record<ErrorCode, TrainerError>> = {
   INTERNAL_ERROR: errors.internal(),
   OVERLOADED: errors.overloaded(),
   TOO_MANY_JOBS: errors.tooManyJobs(10_000),
+  TOO_MANY_READERS: errors.tooManyLogReaders(50),
   CLUSTER_UNAVAILABLE: errors.clusterUnreachable(),
 };
 

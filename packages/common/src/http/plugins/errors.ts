@@ -26,7 +26,7 @@ export function toTrainerError(error: unknown): TrainerError {
 
 /** Whether it was refused for want of room, which says all that there is to say of it. */
 function isShed({ code }: TrainerError): boolean {
-  return code === 'OVERLOADED' || code === 'TOO_MANY_JOBS';
+  return code === 'OVERLOADED' || code === 'TOO_MANY_JOBS' || code === 'TOO_MANY_READERS';
 }
 
 /** Answers with a problem document as in RFC 9457, and logs what callers do not see. */

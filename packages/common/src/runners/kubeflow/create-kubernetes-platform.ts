@@ -11,6 +11,9 @@ import { SecretJobStore } from '../../stores/secrets/secret-job-store.ts';
 import { KubeflowRunner } from './kubeflow-runner.ts';
 import { trainJobPlanCodec } from './trainjob/plan.ts';
 
+/** Of all readers together. */
+const MAX_LOG_CONNECTIONS = 1024;
+
 /**
  * Records as Secrets, jobs as TrainJobs, leadership by a Lease, all in the jobs namespace of the
  * cluster that the environment describes.
@@ -24,17 +27,19 @@ export async function createKubernetesPlatform(parts: PlatformParts): Promise<Pl
     behindForMs: () => behindForMs({ store, runner }),
   });
   const metrics = new CallMetrics(clock);
-  const connect = async () => {
-    const client = await createApiClient({ clock, userAgent });
+  const connect = async (options: { readonly maxConnections?: number } = {}) => {
+    const client = await createApiClient({ clock, userAgent, ...options });
     return new MonitoredClient({ client, clock, health, metrics });
   };
   const client = await connect();
   // Whatever waits for a connection of the others must not keep the leader from renewing.
   const leaseClient = await connect();
+  // A reader of a log has a connection for each node, for as long as it reads.
+  const logsClient = await connect({ maxConnections: MAX_LOG_CONNECTIONS });
   const shared = { client, clock, random, logger, backend, namespace: config.jobsNamespace };
   const leadership = new LeaseLeadership({ ...shared, client: leaseClient });
   const store = new SecretJobStore({ ...shared, planCodec: trainJobPlanCodec });
-  const runner = new KubeflowRunner({ ...shared, config, leadership });
+  const runner = new KubeflowRunner({ ...shared, logsClient, config, leadership });
   const { address, port } = client.endpoint();
   return {
     store,
@@ -53,7 +58,7 @@ export async function createKubernetesPlatform(parts: PlatformParts): Promise<Pl
       // Leadership goes first, so that another replica need not wait for its lease to run out.
       await leadership.close();
       await Promise.all([runner.close(), store.close()]);
-      await Promise.all([client.close(), leaseClient.close()]);
+      await Promise.all([client.close(), leaseClient.close(), logsClient.close()]);
       health.close();
     },
   };

@@ -8,6 +8,7 @@ import type { JobRecord, JsonObject } from '../../jobs/job.ts';
 import type { Admission, JobRunner, PreparedJob, StartOutcome } from '../../jobs/job-runner.ts';
 import type { JobSpec } from '../../jobs/job-spec.ts';
 import type { Leadership } from '../../jobs/leadership.ts';
+import type { LogItem, LogQuery } from '../../jobs/log-line.ts';
 import type { Observation } from '../../jobs/observation.ts';
 import { type ApiClient, ApiError, type ApiRequest } from '../../kubernetes/api-client.ts';
 import { toClusterFailure } from '../../kubernetes/cluster-failure.ts';
@@ -18,6 +19,7 @@ import { Capabilities } from './capabilities.ts';
 import { DiagnosisWatch } from './diagnosis/diagnosis-watch.ts';
 import { FailureInquiry } from './diagnosis/failure-inquiry.ts';
 import { QueuePositions } from './diagnosis/queue-positions.ts';
+import { PodLogs } from './logs/pod-logs.ts';
 import { toStartRefusal } from './start-refusal.ts';
 import { type Diagnoses, NO_DIAGNOSES } from './status/diagnoses.ts';
 import {
@@ -41,6 +43,8 @@ import { planTrainJob, type TrainJobPlan } from './trainjob/plan.ts';
 
 export interface KubeflowRunnerParts {
   readonly client: ApiClient;
+  /** Reads logs, which hold their connections for long; by default the other one. */
+  readonly logsClient?: ApiClient;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -73,6 +77,7 @@ export class KubeflowRunner implements JobRunner {
   readonly #diagnoses: DiagnosisWatch;
   readonly #failures: FailureInquiry;
   readonly #queuePositions: QueuePositions;
+  readonly #logs: PodLogs;
   readonly #changes = new Emitter<string>();
   #isDiagnosing = false;
   #diagnosingSinceMs = Number.NEGATIVE_INFINITY;
@@ -98,6 +103,7 @@ export class KubeflowRunner implements JobRunner {
       listQueues: () =>
         [...this.#trainJobs.values()].flatMap((trainJob) => toWaitingQueue(trainJob) ?? []),
     });
+    this.#logs = new PodLogs({ client: parts.logsClient ?? client, clock, logger, namespace });
     this.#trainJobs.watch(({ name, value }) => this.#follow(name, value));
     this.#diagnoses.watch((name) => {
       if (this.#trainJobs.get(name) !== undefined) this.#announce(name);
@@ -214,6 +220,24 @@ export class KubeflowRunner implements JobRunner {
     }
     const failure = await this.#failures.ask(seen);
     return this.#toObservation(seen, { ...NO_DIAGNOSES, ...diagnoses, failure });
+  }
+
+  readLogs(
+    record: JobRecord,
+    query: LogQuery,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<LogItem>> {
+    const { name } = record;
+    const isOver = () => {
+      const trainJob = this.#trainJobs.get(name);
+      if (trainJob !== undefined && isOwnedBy(trainJob, record)) return hasEnded(trainJob);
+      return Number.isFinite(this.behindForMs());
+    };
+    const watch = (listener: () => void) =>
+      this.watch((changed) => {
+        if (changed === name) listener();
+      });
+    return this.#logs.open(record, query, { hasEnded: isOver, watch }, signal);
   }
 
   watch(listener: (name: string) => void): () => void {

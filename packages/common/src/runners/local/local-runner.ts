@@ -5,12 +5,14 @@ import type { JobRecord, JsonObject } from '../../jobs/job.ts';
 import type { Secrets } from '../../jobs/job-environment.ts';
 import type { JobRunner, PreparedJob, ReadSecrets, StartOutcome } from '../../jobs/job-runner.ts';
 import type { JobSpec } from '../../jobs/job-spec.ts';
+import type { LogItem, LogQuery } from '../../jobs/log-line.ts';
 import type { Observation } from '../../jobs/observation.ts';
 import type { Database } from '../../stores/sqlite/database.ts';
 import { type LocalPlan, planLocally } from './local-plan.ts';
 import { type LocalRun, observeRun, toLocalRun } from './local-run.ts';
 import type { BackendOwner } from './owner.ts';
 import { findMarkedProcesses, isSameProcess } from './process-facts.mjs';
+import { RunLogReader } from './run-log-reader.ts';
 import type { RunRow } from './run-row.ts';
 import { RunSupervisor, type RunSupervisorParts } from './run-supervisor.ts';
 import { RunTable } from './run-table.ts';
@@ -143,6 +145,32 @@ export class LocalRunner implements JobRunner {
     const run = this.#runs.get(name);
     if (run !== undefined) await this.#look(run);
     return this.getCached(name);
+  }
+
+  /** A run of this machine is one node, and never starts again. */
+  async readLogs(
+    { name, uid }: JobRecord,
+    query: LogQuery,
+    signal: AbortSignal,
+  ): Promise<AsyncIterable<LogItem>> {
+    const find = () => {
+      const run = this.#runs.get(name);
+      return run?.row.recordUid === uid ? run : undefined;
+    };
+    const reader = new RunLogReader(
+      {
+        ...{ signal, clock: this.#parts.clock },
+        isWanted: !query.previous && (query.node ?? 0) === 0 && (query.attempt ?? 1) === 1,
+        folder: () => {
+          const run = find();
+          const folder = run && this.#supervisor.folderOf(run.row);
+          return folder?.exists() ? folder.path : undefined;
+        },
+        hasEnded: () => (find()?.row.state ?? 'ended') === 'ended',
+      },
+      query,
+    );
+    return reader.read();
   }
 
   watch(listener: (name: string) => void): () => void {

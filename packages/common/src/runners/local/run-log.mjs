@@ -1,9 +1,11 @@
-import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
+import { appendFileSync, closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 
 const KEPT = 3;
+const MARK_MS = 5000;
 
 /**
- * A log of bounded size: `log` is the newest, `log.1` to `log.3` what came before. What cannot be
+ * A log of bounded size: `log` is the newest, `log.1` to `log.3` what came before. Beside each,
+ * `log.times` says every five seconds how long it was and when, in UNIX milliseconds. What cannot be
  * written is dropped, since a full disk is no reason to end a training.
  */
 export class RunLog {
@@ -11,6 +13,7 @@ export class RunLog {
   #maxBytes;
   #file;
   #bytes = 0;
+  #markedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(path, maxBytes) {
     this.#path = path;
@@ -22,6 +25,7 @@ export class RunLog {
     if (this.#bytes + chunk.length > this.#maxBytes && this.#bytes > 0) this.#rotate();
     try {
       if (this.#file === undefined) this.#open();
+      this.#mark();
       if (this.#file !== undefined) this.#bytes += writeSync(this.#file, chunk);
     } catch {
       // Dropped.
@@ -33,8 +37,17 @@ export class RunLog {
     this.#file = undefined;
   }
 
+  #mark() {
+    const nowMs = Date.now();
+    if (nowMs - this.#markedAtMs < MARK_MS) return;
+    this.#markedAtMs = nowMs;
+    appendFileSync(`${this.#path}.times`, `${this.#bytes} ${nowMs}\n`);
+  }
+
   #open() {
     try {
+      // First, so that whoever finds the one finds the other.
+      closeSync(openSync(`${this.#path}.times`, 'a', 0o600));
       this.#file = openSync(this.#path, 'a', 0o600);
       this.#bytes = fstatSync(this.#file).size;
     } catch {
@@ -47,8 +60,11 @@ export class RunLog {
     try {
       for (let index = KEPT; index > 1; index -= 1) {
         renameIfThere(`${this.#path}.${index - 1}`, `${this.#path}.${index}`);
+        renameIfThere(`${this.#path}.${index - 1}.times`, `${this.#path}.${index}.times`);
       }
       renameIfThere(this.#path, `${this.#path}.1`);
+      renameIfThere(`${this.#path}.times`, `${this.#path}.1.times`);
+      this.#markedAtMs = Number.NEGATIVE_INFINITY;
     } catch {
       // The newest file grows until it can be moved.
     }

@@ -9,6 +9,7 @@ import type { JobRecord, JsonObject } from '../../jobs/job.ts';
 import type { JobMetrics } from '../../jobs/job-metrics.ts';
 import type { JobRunner, PreparedJob, StartOutcome } from '../../jobs/job-runner.ts';
 import type { JobSpec } from '../../jobs/job-spec.ts';
+import type { LogItem, LogQuery } from '../../jobs/log-line.ts';
 import type { Observation } from '../../jobs/observation.ts';
 import { type MockScript, MockScriptSchema } from '../../requests/extra-parameters.ts';
 import { toRenderedEcho } from '../kubeflow/trainjob/job-spec-echo.ts';
@@ -17,6 +18,7 @@ import {
   renderTrainJob,
   type TrainJobSettings,
 } from '../kubeflow/trainjob/manifest.ts';
+import { nextMockLineAt, pickLines, writeMockLog } from './mock-log.ts';
 import { measureMockRun } from './mock-metrics.ts';
 import { type MockRun, nextMockChange, observeMockRun } from './mock-timeline.ts';
 
@@ -103,8 +105,48 @@ export class MockRunner implements JobRunner {
     return stopped && measureMockRun(stopped.run, stopped.atMs);
   }
 
+  async readLogs(record: JobRecord, query: LogQuery, signal: AbortSignal) {
+    return this.#readLog(record, query, signal);
+  }
+
   watch(listener: (name: string) => void): () => void {
     return this.#emitter.watch(listener);
+  }
+
+  async *#readLog(
+    { name, uid }: JobRecord,
+    query: LogQuery,
+    signal: AbortSignal,
+  ): AsyncGenerator<LogItem> {
+    let shown = 0;
+    while (!signal.aborted) {
+      const run = this.#runs.get(name);
+      if (run?.recordUid !== uid) break;
+      const nowMs = this.#clock.now();
+      const lines = writeMockLog(run, nowMs);
+      const wanted = pickLines(lines, shown === 0 ? query : { ...query, tail: undefined });
+      yield* wanted.filter(({ position }) => Number(position) > shown);
+      shown = lines.length;
+      if (nowMs >= run.endsAtMs) return yield { end: 'JOB_ENDED' };
+      if (!query.follow) return yield { end: 'LOG_READ' };
+      await this.#untilChange(name, nextMockLineAt(run, nowMs), signal);
+    }
+    yield { end: 'POD_GONE' };
+  }
+
+  /** Until a time, a change of the run, or the end of the waiting. */
+  async #untilChange(name: string, atMs: number | undefined, signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const delayMs = (atMs ?? Number.POSITIVE_INFINITY) - this.#clock.now();
+    const cancel = Number.isFinite(delayMs) ? this.#clock.schedule(delayMs, resolve) : () => {};
+    const unwatch = this.#emitter.watch((changed) => {
+      if (changed === name) resolve();
+    });
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+    await promise;
+    cancel();
+    unwatch();
   }
 
   #toRun(record: JobRecord, plan: JsonObject): MockRun {

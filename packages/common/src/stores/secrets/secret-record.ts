@@ -132,6 +132,7 @@ export function toAnnotations(draft: JobDraft): Record<string, string> {
     ...(draft.history && toHistoryAnnotation(draft.history)),
     ...toPhasesAnnotation(draft.phases),
     ...toAnnotationPatch(draft, draft),
+    ...(draft.hasNoCredentials && { [CREDENTIALS]: 'none' }),
   };
   // Only a patch knows null; in a new object the API server would make a text of it.
   const set = Object.entries(annotations).filter((entry) => entry[1] !== null);
@@ -151,7 +152,8 @@ export function toPhasesAnnotation(phases: JobRecord['phases']): Record<string, 
 /** The annotations that a purge of the credentials sets. */
 export function toPurgeAnnotations(record: JobRecord): AnnotationPatch {
   const { webhookAuth } = toPurged(record);
-  return { [CREDENTIALS]: 'gone', [WEBHOOK_AUTH]: webhookAuth };
+  const credentials = record.hasNoCredentials ? 'none' : 'gone';
+  return { [CREDENTIALS]: credentials, [WEBHOOK_AUTH]: webhookAuth };
 }
 
 /** The annotations that a change of `current` sets or removes. */
@@ -244,7 +246,8 @@ export function parseRecord(
       ...NO_DELIVERY,
       settled: hasWebhook ? undefined : 'unwanted',
     }),
-    areCredentialsGone: annotations[CREDENTIALS] === 'gone',
+    areCredentialsGone: ['gone', 'none'].includes(annotations[CREDENTIALS] ?? ''),
+    ...(annotations[CREDENTIALS] === 'none' && { hasNoCredentials: true }),
     webhookAuth: toWebhookAuth(annotations[WEBHOOK_AUTH], hasWebhook),
     ...toReports(annotations),
     ...toHistory(annotations[HISTORY]),

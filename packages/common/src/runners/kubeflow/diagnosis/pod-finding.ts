@@ -20,6 +20,7 @@ interface ContainerState {
 export interface ContainerStatus {
   readonly name: string;
   readonly image?: string;
+  readonly restartCount?: number;
   readonly state?: ContainerState;
   readonly lastState?: ContainerState;
 }
@@ -69,7 +70,7 @@ export interface PodFinding {
 export const JOB_SET_LABEL = 'jobset.sigs.k8s.io/jobset-name';
 
 /** JobSet's label with the name of the replicated job, which Trainer's own containers have, too. */
-const REPLICATED_JOB_LABEL = 'jobset.sigs.k8s.io/replicatedjob-name';
+export const REPLICATED_JOB_LABEL = 'jobset.sigs.k8s.io/replicatedjob-name';
 
 const PULL_REASONS = new Set([
   'ErrImagePull',

@@ -1,0 +1,142 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../../../clock.ts';
+import type { LogEnd, LogItem, LogLine, LogQuery } from '../../../jobs/log-line.ts';
+import { type ApiClient, ApiError } from '../../../kubernetes/api-client.ts';
+import { pause } from '../../../kubernetes/pause.ts';
+import { LineMerger } from '../../../logs/line-merger.ts';
+import type { PodObject } from '../diagnosis/pod-finding.ts';
+import { ContainerLog } from './container-log.ts';
+import type { WatchedRun } from './pod-logs.ts';
+import type { TrainingPod } from './training-pod.ts';
+
+/** Pods as they were at a version of the cluster. */
+export interface PodList {
+  readonly pods: readonly TrainingPod[];
+  readonly version: string;
+}
+
+export interface LogFollowerParts {
+  readonly client: ApiClient;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly namespace: string;
+  readonly query: LogQuery;
+  readonly run: WatchedRun;
+  readonly signal: AbortSignal;
+  /** Where pods are watched, and which. */
+  readonly path: string;
+  readonly labelSelector: string;
+  readonly list: () => Promise<PodList>;
+  /** Undefined for a pod whose log is not wanted. */
+  readonly keep: (pod: PodObject) => TrainingPod | undefined;
+}
+
+/** A stream that ends before its container does is opened again after so long. */
+const REOPEN_MS = 1000;
+
+/** Follows the logs of a job's pods as they come and go, until the job's run has ended. */
+export class LogFollower {
+  readonly #parts: LogFollowerParts;
+  readonly #pods = new Map<string, TrainingPod>();
+  /** The containers whose log is or was read. */
+  readonly #read = new Set<string>();
+  readonly #lines: LineMerger<LogLine>;
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  #tail: number | undefined;
+  #end: LogEnd | undefined;
+
+  constructor(parts: LogFollowerParts) {
+    this.#parts = parts;
+    this.#tail = parts.query.tail;
+    this.#signal = AbortSignal.any([parts.signal, this.#stop.signal]);
+    this.#lines = new LineMerger({ onSourceEnd: () => this.#endIfDone() });
+    this.#signal.addEventListener('abort', () => this.#lines.complete(), { once: true });
+    if (this.#signal.aborted) this.#lines.complete();
+  }
+
+  async *read(first: PodList): AsyncGenerator<LogItem> {
+    const unwatch = this.#parts.run.watch(() => this.#endIfDone());
+    try {
+      void this.#follow(first).catch((error: unknown) => {
+        if (!this.#signal.aborted) {
+          this.#parts.logger.debug({ err: error }, 'pods of a log cannot be watched');
+        }
+        this.#finish({ end: 'CUT_OFF' });
+      });
+      yield* this.#lines;
+      yield this.#end ?? { end: 'CUT_OFF' };
+    } finally {
+      unwatch();
+      this.#stop.abort();
+    }
+  }
+
+  async #follow(first: PodList): Promise<void> {
+    const { client, path, labelSelector, list, keep } = this.#parts;
+    for (let known = first; !this.#signal.aborted; known = await list()) {
+      this.#replace(known.pods);
+      const query = { labelSelector, resourceVersion: known.version, allowWatchBookmarks: true };
+      const request = { method: 'GET', path, query, signal: this.#signal } as const;
+      try {
+        for await (const { type, object } of await client.watch<PodObject>(request)) {
+          if (type === 'BOOKMARK') continue;
+          if (type === 'DELETED') this.#pods.delete(object.metadata.uid);
+          else this.#note(keep(object));
+          this.#endIfDone();
+        }
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        await pause(this.#parts.clock, REOPEN_MS, this.#signal);
+      }
+    }
+  }
+
+  #replace(pods: readonly TrainingPod[]): void {
+    this.#pods.clear();
+    for (const pod of pods) this.#note(pod);
+    // Of what comes later, all is new.
+    this.#tail = undefined;
+    this.#endIfDone();
+  }
+
+  #note(pod: TrainingPod | undefined): void {
+    if (pod === undefined) return;
+    this.#pods.set(pod.uid, pod);
+    const container = `${pod.uid} ${pod.restarts}`;
+    if (!pod.hasBegun || this.#read.has(container)) return;
+    this.#read.add(container);
+    this.#lines.add(this.#readPod(pod, { ...this.#parts.query, tail: this.#tail }));
+  }
+
+  /** All that a pod writes, over as many connections as it takes. */
+  async *#readPod(pod: TrainingPod, query: LogQuery): AsyncGenerator<LogLine> {
+    const { client, clock, namespace, logger } = this.#parts;
+    const log = new ContainerLog({ client, namespace, signal: this.#signal }, pod, query);
+    while (!this.#signal.aborted) {
+      const isComplete = this.#pods.get(pod.uid)?.hasEnded !== false;
+      try {
+        yield* await log.open();
+        // Read to its end after the container's.
+        if (isComplete) return;
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        if (isComplete) return;
+        logger.debug({ err: error }, 'log of a pod broke off, opened again');
+      }
+      await pause(clock, REOPEN_MS, this.#signal);
+    }
+  }
+
+  #endIfDone(): void {
+    const { run } = this.#parts;
+    const isOver = run.hasEnded() && [...this.#pods.values()].every(({ hasEnded }) => hasEnded);
+    if (!isOver || this.#lines.sourceCount > 0) return;
+    this.#finish({ end: this.#read.size === 0 ? 'POD_GONE' : 'JOB_ENDED' });
+  }
+
+  #finish(end: LogEnd): void {
+    this.#end ??= end;
+    this.#stop.abort();
+  }
+}

@@ -6,8 +6,15 @@ import { pause } from '../../../kubernetes/pause.ts';
 import { LineMerger } from '../../../logs/line-merger.ts';
 import type { PodObject } from '../diagnosis/pod-finding.ts';
 import { ContainerLog } from './container-log.ts';
-import type { WatchedRun } from './pod-logs.ts';
 import type { TrainingPod } from './training-pod.ts';
+
+/** What is known of a run besides its pods. */
+export interface WatchedRun {
+  /** Whether no further pod of it will come. */
+  readonly hasEnded: () => boolean;
+  /** Calls `listener` when that may have changed; returns how to stop that. */
+  readonly watch: (listener: () => void) => () => void;
+}
 
 /** Pods as they were at a version of the cluster. */
 export interface PodList {

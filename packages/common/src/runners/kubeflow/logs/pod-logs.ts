@@ -7,7 +7,7 @@ import { toClusterFailure } from '../../../kubernetes/cluster-failure.ts';
 import { LineMerger } from '../../../logs/line-merger.ts';
 import { JOB_SET_LABEL, type PodObject } from '../diagnosis/pod-finding.ts';
 import { ContainerLog } from './container-log.ts';
-import { LogFollower } from './log-follower.ts';
+import { LogFollower, type WatchedRun } from './log-follower.ts';
 import { type TrainingPod, toTrainingPod } from './training-pod.ts';
 
 export interface PodLogsParts {
@@ -16,14 +16,6 @@ export interface PodLogsParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly namespace: string;
-}
-
-/** What is known of a run besides its pods. */
-export interface WatchedRun {
-  /** Whether no further pod of it will come. */
-  readonly hasEnded: () => boolean;
-  /** Calls `listener` when that may have changed; returns how to stop that. */
-  readonly watch: (listener: () => void) => () => void;
 }
 
 const MAX_PODS = 500;

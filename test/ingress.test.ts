@@ -37,6 +37,7 @@ test.each(services)(
       ['/version', 'Exact'],
       ['/plans', 'Exact'],
       ['/train', 'Prefix'],
+      ['/events', 'Exact'],
       ['/deliveries', 'Prefix'],
       ['/healthz', 'Prefix'],
       ['/docs', 'Prefix'],

@@ -108,7 +108,7 @@ export class Jobs {
   list(query: JobListQuery): JobPage & Pick<JobAnswer, 'staleSinceMs'> {
     const { store, clock } = this.#parts;
     if (store.notReadyReason() !== undefined) throw errors.clusterUnreachable();
-    const page = pickJobPage(this.#views(), query);
+    const page = pickJobPage(this.views(), query);
     const behindMs = behindForMs(this.#parts);
     const isFresh = !isStale(behindMs) || !Number.isFinite(behindMs);
     return isFresh ? page : { ...page, staleSinceMs: clock.now() - behindMs };
@@ -141,7 +141,13 @@ export class Jobs {
     });
   }
 
-  *#views(): Iterable<JobView> {
+  /** What is known of a record without any call; `name` is the record's. */
+  getRecord(name: string): JobRecord | undefined {
+    return this.#parts.store.getCached(name);
+  }
+
+  /** All jobs as they are known here, without any call. */
+  *views(): Iterable<JobView> {
     for (const record of this.#parts.store.list()) {
       yield withReportedProgress(this.#project(record), this.#parts.progressOf);
     }

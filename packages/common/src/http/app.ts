@@ -2,6 +2,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { BaseTrainerBackend } from '../backends/base-trainer-backend.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
+import type { ChangeLog } from '../controller/change-log.ts';
 import type { JobFeed } from '../controller/job-feed.ts';
 import type { Metrics } from '../metrics.ts';
 import { registerOpenApi } from './openapi/openapi.ts';
@@ -43,6 +44,7 @@ import { type PatchCallbacksParts, registerPatchCallbacks } from './routes/patch
 import { registerPlanJob } from './routes/plan-job.ts';
 import { registerReplayDeliveries } from './routes/replay-deliveries.ts';
 import { registerReplayMany } from './routes/replay-many.ts';
+import { registerStreamEvents } from './routes/stream-events.ts';
 import { registerSubmitJob, type SubmitJobParts } from './routes/submit-job.ts';
 import { TrainingResponses } from './routes/training-response.ts';
 
@@ -56,6 +58,7 @@ export interface AppParts
   readonly config: Config;
   readonly clock: Clock;
   readonly feed: JobFeed;
+  readonly changes: ChangeLog;
   readonly tokens: Tokens;
   readonly logger: FastifyBaseLogger;
   readonly metrics: Metrics;
@@ -122,6 +125,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     registerGetJob(scope, { jobs, responses, held });
     registerGetHistory(scope, { ...parts, streams });
     registerGetJobLogs(scope, parts);
+    registerStreamEvents(scope, { ...parts, streams });
     registerGetJobMetrics(scope, parts);
     registerGetDeliveries(scope, jobs);
     registerListDeliveries(scope, jobs);

@@ -82,6 +82,11 @@ export interface JobStore {
   readAttachment(record: JobRecord, name: Attachment): Promise<JsonObject | undefined>;
   /** What is kept of the job's history, oldest first. */
   readEvents(record: JobRecord): Promise<readonly JobEvent[]>;
+  /**
+   * The newest version up to which every change of every record is known here; only of a store whose
+   * versions are whole numbers that grow with each change of any record, and are the same everywhere.
+   */
+  seenUpTo?(): string;
   /** Applies `change`, and adds what it tells to the history (see `toEvents`), when the record still is as given; undefined when it is not, or is gone. */
   update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined>;
   /**

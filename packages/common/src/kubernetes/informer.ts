@@ -103,6 +103,11 @@ export class Informer<T extends CachedObject, V> {
     return this.#isFollowing ? 0 : this.#options.clock.monotonic() - this.#currentUntilMs;
   }
 
+  /** Everything up to this resource version is known here. */
+  get seenUpTo(): string {
+    return this.#cache.seenUpTo;
+  }
+
   get size(): number {
     return this.#cache.size;
   }

@@ -9,6 +9,7 @@ import { WebhookClient } from '../callbacks/http/webhook-client.ts';
 import { createSigner } from '../callbacks/signature.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { type Config, isLoopbackHost } from '../config.ts';
+import { ChangeLog } from '../controller/change-log.ts';
 import { Controller } from '../controller/controller.ts';
 import { JobFeed } from '../controller/job-feed.ts';
 import { Jobs } from '../controller/jobs.ts';
@@ -136,8 +137,9 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     reportAccess: toReportAccess(config),
   });
   const feed = new JobFeed(platform);
+  const changes = new ChangeLog(store);
   const app = await createApp({
-    ...{ backend, config, clock, tokens, logger, jobs, feed, metrics, jobMetrics, logs },
+    ...{ backend, config, clock, tokens, logger, jobs, feed, changes, metrics, jobMetrics, logs },
     pageFiles: parts.pageFiles,
     describedBackends: parts.describedBackends,
     cluster: platform.cluster,
@@ -162,6 +164,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     await reportsApp?.close();
     await reports.close();
     feed.close();
+    changes.close();
     await jobs.close();
     await controller.close();
     await dispatcher.close();
@@ -170,6 +173,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
   return {
     listen: async () => {
       await platform.open();
+      changes.open();
       const address = toReportsAddress(config);
       if (reportsApp !== undefined && address !== undefined) {
         reportsUrl = await reportsApp.listen(address);

@@ -76,11 +76,14 @@ export class EventStream {
     // One that never has to wait must not keep others from their turn.
     await nextTurn();
     while (!this.#isClosed && (!this.#hasNews || this.isBlocked)) {
-      await new Promise<void>((resolve) => {
-        this.#resume = resolve;
-      });
+      await this.#pause();
     }
     this.#hasNews = false;
+  }
+
+  /** Resolves when the reader has room, or when it is closed. */
+  async room(): Promise<void> {
+    while (!this.#isClosed && this.isBlocked) await this.#pause();
   }
 
   /** What time alone brings: a comment that keeps a silent connection, and the end of one that nobody reads. */
@@ -107,6 +110,12 @@ export class EventStream {
     this.#continue();
     if (this.isBlocked) this.#raw.destroy();
     else this.#raw.end();
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#resume = resolve;
+    });
   }
 
   #continue(): void {

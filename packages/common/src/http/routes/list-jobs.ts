@@ -1,14 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { Jobs } from '../../controller/jobs.ts';
-import { toJobSummary, toTrainingPart } from '../../jobs/job-summary.ts';
-import type { JobView } from '../../jobs/observation.ts';
-import {
-  type JobListQuery,
-  JobListQuerySchema,
-  JobListSchema,
-  type JobRow,
-} from '../../requests/job-list.ts';
+import { type JobListQuery, JobListQuerySchema, JobListSchema } from '../../requests/job-list.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
+import { toJobRow } from './job-row.ts';
 import { toStaleSince } from './stale-since.ts';
 
 /** `GET /train`. */
@@ -36,9 +30,4 @@ export function registerListJobs(app: FastifyInstance, jobs: Jobs): void {
       };
     },
   });
-}
-
-function toJobRow(view: JobView): JobRow {
-  const { phase } = toTrainingPart(view);
-  return { ...toJobSummary(view), phase };
 }

@@ -118,6 +118,10 @@ export class SecretJobStore implements JobStore {
     return this.#cache.behindForMs();
   }
 
+  seenUpTo(): string {
+    return this.#cache.seenUpTo;
+  }
+
   async create(draft: JobDraft, payload: JobPayload, by: Actor = SYSTEM): Promise<CreateOutcome> {
     const { asked, plan, echo } = payload;
     const { history, slots } = appendEvents(undefined, [toFirstEvent(draft, by)]);

@@ -1,0 +1,9 @@
+import { toJobSummary, toTrainingPart } from '../../jobs/job-summary.ts';
+import type { JobView } from '../../jobs/observation.ts';
+import type { JobRow } from '../../requests/job-list.ts';
+
+/** A job as lists show it. */
+export function toJobRow(view: JobView): JobRow {
+  const { phase } = toTrainingPart(view);
+  return { ...toJobSummary(view), phase };
+}

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { startTestService } from '@trainer/common/testing';
+import { FakeClock, startTestService } from '@trainer/common/testing';
 import { findService } from '@trainer/services';
 import { expect, test } from 'vitest';
 
@@ -23,13 +23,14 @@ const toShape = (answer: typeof ended) => ({
 });
 
 test('the README shows what the service answers to its request', async () => {
-  await using service = await startTestService({ backend: findService('hf-unsloth').backend });
-  const mock = { submitted_seconds: 0.05, running_seconds: 0.05 };
-  const body = { ...request, extra_parameters: { mock } };
+  const clock = new FakeClock();
+  const { backend } = findService('hf-unsloth');
+  await using service = await startTestService({ backend, clock });
 
-  const posted = await service.post('/train', body);
+  const posted = await service.post('/train', request);
   expect(toShape(posted.body)).toEqual(toShape(accepted));
 
+  for (const seconds of [2, 6]) await clock.advance(seconds * 1000);
   const got = await service.getUntil(request.job_id, ({ status }) => status === ended.status);
   expect(toShape(got.body)).toEqual(toShape(ended));
 });

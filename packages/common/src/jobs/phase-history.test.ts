@@ -67,6 +67,15 @@ describe('the phases of a job', () => {
     ]);
   });
 
+  it('tell of a training that ended before anybody saw it run', () => {
+    const queued = to(accepted, { reason: 'QUEUED' }, 1);
+    const seen = { status: 'failed', reason: 'POD_FAILED', startedAtMs: START + 5000 } as const;
+    expect(tell(to(queued, { ...seen, endedAtMs: START + 8000 }, 9)).slice(1)).toEqual([
+      'queued (queue) 1-5',
+      'training (training) 5-8',
+    ]);
+  });
+
   it('wait again while their queue has stopped them', () => {
     const saving = report(run(accepted, 10), 'saving', 20);
     const stopped = to(saving, { reason: 'PREEMPTED' }, 30);

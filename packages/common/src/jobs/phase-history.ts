@@ -18,6 +18,7 @@ type PhasedRecord = Pick<JobRecord, 'phases' | 'createdAtMs' | 'state' | 'report
  */
 const MAX_FIRST = 6;
 const MAX_NEWEST = 10;
+const TRAINING: CurrentPhase = { phase: 'training', owner: 'training' };
 /** Stands where beginnings were left out. */
 const LEFT_OUT = '?';
 const RADIX = 36;
@@ -30,7 +31,9 @@ export function appendPhase(
   record: PhasedRecord,
   { state = record.state, reported = record.reported, atMs }: RecordChange,
 ): string | undefined {
-  const current = toCurrentPhase(state, reported);
+  const isMissed = record.state.startedAtMs === undefined && state.startedAtMs !== undefined;
+  // Nobody may have looked between a start and an end.
+  const current = toCurrentPhase(state, reported) ?? (isMissed ? TRAINING : undefined);
   const known = record.phases ?? toFirstPhases(record);
   if (current === undefined) return undefined;
   const beginnings = known.split(';');
@@ -62,8 +65,7 @@ export function toPhaseSpans(record: PhasedRecord): PhaseSpan[] {
 function toFirstPhases({ createdAtMs, state }: PhasedRecord): string {
   const accepted = writeBeginning({ phase: 'queued', owner: 'service' }, createdAtMs);
   if (state.startedAtMs === undefined) return accepted;
-  const started = { phase: 'training', owner: 'training' } as const;
-  return `${accepted};${writeBeginning(started, Math.max(createdAtMs, state.startedAtMs))}`;
+  return `${accepted};${writeBeginning(TRAINING, Math.max(createdAtMs, state.startedAtMs))}`;
 }
 
 function endOf({ state }: PhasedRecord): number {

@@ -127,6 +127,20 @@ it('shows what happened to a job, and who had it done', async () => {
   expect(json.data.map(({ id }: { id: number }) => id)).toEqual([1, 2]);
 });
 
+it('tells why a job is where it is, and what to do', async () => {
+  const { env, submit } = await startService();
+  await submit({ extra_parameters: { mock: { submitted_seconds: 1000 } } });
+  const { code, stdout } = await run(['why', 'job-1'], { env });
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^job-1: submitted, queued \(service\) for \d+ s\n {2}Job accepted/);
+  await run(['cancel', 'job-1'], { env });
+  const json = JSON.parse((await run(['why', 'job-1', '--json'], { env })).stdout);
+  expect(json).toMatchObject({ status: 'cancelled', reason: 'CANCELLED_BY_REQUEST', phase: null });
+  expect(json.phases).toEqual([
+    { phase: 'queued', owner: 'service', seconds: expect.any(Number), is_current: false },
+  ]);
+});
+
 it('draws a bar on a terminal, and prints lines elsewhere', async () => {
   const { env, submit } = await startService();
   await submit();

@@ -10,6 +10,7 @@ import { readRequest } from './read-request.ts';
 import { showHistory } from './show-history.ts';
 import { showMetrics } from './show-metrics.ts';
 import { showVersion } from './show-version.ts';
+import { showWhy } from './show-why.ts';
 import { printable, toTable } from './table.ts';
 import { EXIT, USAGE, UsageError } from './usage.ts';
 
@@ -142,6 +143,9 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
       return EXIT.ok;
     case 'events':
       await showHistory(createClient(env), { ...args, jobId: subject }, context);
+      return EXIT.ok;
+    case 'why':
+      await showWhy(createClient(env), { ...args, jobId: subject }, context);
       return EXIT.ok;
     case 'metrics':
       await showMetrics(createClient(env), { ...args, jobId: subject, name: args.second }, context);

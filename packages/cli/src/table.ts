@@ -90,7 +90,8 @@ function toCheckpointText({ checkpoints }: Job): string | undefined {
   return newest && `step ${newest.step}: ${newest.uri}`;
 }
 
-function toDuration(seconds: number): string {
+/** A length of time, as exact as people need it. */
+export function toDuration(seconds: number): string {
   const minutes = Math.round(seconds / 60);
   if (minutes < 1) return `${Math.round(seconds)} s`;
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;

@@ -15,6 +15,7 @@ export const USAGE = `trainer: submits, watches and cancels training jobs
   trainer submit FILE [--wait]   submits the request in a JSON or YAML file
   trainer list                   lists the newest jobs, and how many there are
   trainer status ID              shows a job
+  trainer why ID                 tells what a job waits for or why it ended, and what to do
   trainer wait ID                waits until a job has ended, with a progress bar
   trainer events ID              shows what happened to a job, and who had it done
   trainer metrics ID [NAME]      draws a metric over the steps, loss by default

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findMissingRequirement } from '@trainer/testbed';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { ServiceFixture } from '../cluster/service-fixture.ts';
-import { type RequestChanges, TrainingBed } from './training-bed.ts';
+import { type RequestChanges, S3_PREFIX, TrainingBed } from './training-bed.ts';
 import { type Job, TrainingJobs } from './training-jobs.ts';
 
 const STEPS = 6;
@@ -18,7 +18,7 @@ describe.skipIf(missing !== undefined)(title, { concurrent: true }, () => {
   let meta: TrainingJobs;
   beforeAll(async () => {
     const kubeconfigPath = inject('kubeconfigPath');
-    bed = await TrainingBed.start(kubeconfigPath, ['nemo', 'meta']);
+    bed = await TrainingBed.start(kubeconfigPath, ['nemo', 'meta'], { hasInitializers: true });
     const [first, second] = await Promise.all([
       bed.startService(kubeconfigPath, 'nemo'),
       bed.startService(kubeconfigPath, 'meta'),
@@ -54,6 +54,28 @@ describe.skipIf(missing !== undefined)(title, { concurrent: true }, () => {
     expect(has(job, 'model/adapter_model.safetensors')).toBe(true);
     const run = JSON.parse(await read(job, 'run.json'));
     expect(run.plan).toMatchObject({ method: 'qlora', quantization: { bits: 4 } });
+  });
+
+  it('of what Kubeflow has fetched needs its sources no more', async () => {
+    const [service] = services;
+    if (service === undefined) throw new Error('there is no service');
+    const runtime = await bed.offerInitializers('nemo', service.cluster.namespace);
+    const place = join(bed.bucket, 'fetched');
+    await cp(join(bed.bucket, 'model'), join(place, 'model'), { recursive: true });
+    await cp(join(bed.bucket, 'rows.jsonl'), join(place, 'rows.jsonl'));
+    const job = await nemo.submit({
+      base_model: { weights_url: undefined },
+      datasets: [{ source: `${S3_PREFIX}/fetched/rows.jsonl`, format: 'jsonl' }],
+      extra_parameters: {
+        runtime_ref: { name: runtime },
+        model_uri: `${S3_PREFIX}/fetched/model/`,
+      },
+    });
+    const untilPods = await nemo.follow(job);
+    // The training starts once both have ended.
+    await untilPods((pods) => [...pods.keys()].some((name) => name.includes('-node-')), 120_000);
+    await rm(place, { recursive: true });
+    await nemo.untilSucceeded(job, 4);
   });
 
   it('of all weights leaves a whole model', async () => {

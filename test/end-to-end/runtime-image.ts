@@ -11,15 +11,10 @@ const RUNTIME = fileURLToPath(new URL('../../runtime', import.meta.url));
  * is set here, too.
  */
 export function createRuntimeImage(python: string): Image {
-  const environment = dirname(dirname(python));
-  // Piece by piece, since the folder itself may be closed to all but its owner.
-  const pieces = readdirSync(environment).map((name) => [
-    `/opt/trainer/${name}`,
-    join(environment, name),
-  ]);
+  const { content, traversable } = toEnvironmentContent(dirname(dirname(python)), '/opt/trainer');
   return {
-    content: { ...Object.fromEntries(pieces), '/opt/runtime': RUNTIME },
-    traversable: ancestorsOf(realpathSync(python)),
+    content: { ...content, '/opt/runtime': RUNTIME },
+    traversable,
     entrypoint: ['/opt/trainer/bin/python', '-P', '-m', 'trainer_runtime'],
     env: {
       PATH: '/opt/trainer/bin:/usr/local/bin:/usr/bin:/bin',
@@ -38,6 +33,19 @@ export function createRuntimeImage(python: string): Image {
     },
     workingDir: '/work',
     user: { uid: 1001, gid: 0 },
+  };
+}
+
+/** A Python environment of this machine as the content of an image, under another name. */
+export function toEnvironmentContent(environment: string, place: string) {
+  // Piece by piece, since the folder itself may be closed to all but its owner.
+  const pieces = readdirSync(environment).map((name) => [
+    `${place}/${name}`,
+    join(environment, name),
+  ]);
+  return {
+    content: Object.fromEntries(pieces) as Record<string, string>,
+    traversable: ancestorsOf(realpathSync(join(environment, 'bin/python'))),
   };
 }
 

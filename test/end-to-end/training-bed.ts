@@ -17,6 +17,7 @@ import {
 } from '@trainer/testbed';
 import { parse } from 'yaml';
 import { ServiceFixture } from '../cluster/service-fixture.ts';
+import { claimWorkspace, createInitializerImages, withInitializers } from './initializers.ts';
 import { InstalledAccount } from './installed-account.ts';
 import { ReportsDoor } from './reports-door.ts';
 import { createRuntimeImage } from './runtime-image.ts';
@@ -55,19 +56,31 @@ export class TrainingBed {
     this.bucket = bucket;
   }
 
-  static async start(kubeconfigPath: string, services: readonly string[]): Promise<TrainingBed> {
+  /** With `hasInitializers`, each runtime is there once more, with those of Kubeflow. */
+  static async start(
+    kubeconfigPath: string,
+    services: readonly string[],
+    { hasInitializers = false } = {},
+  ): Promise<TrainingBed> {
     const python = process.env.TRAINER_LOCAL_PYTHON;
     if (python === undefined) throw new Error('TRAINER_LOCAL_PYTHON does not name a Python');
     const runtimes = await Promise.all(services.map(readRuntime));
     const image = createRuntimeImage(python);
     const machine = {
       bedDir: dirname(kubeconfigPath),
-      images: Object.fromEntries(runtimes.map((runtime) => [imageOf(runtime), image])),
+      images: {
+        ...Object.fromEntries(runtimes.map((runtime) => [imageOf(runtime), image])),
+        ...(hasInitializers && (await createInitializerImages(python))),
+      },
       room: { 'nvidia.com/gpu': '8' },
     };
     const node = await ProcessNode.start(machine);
     const kube = await connect(kubeconfigPath);
-    for (const runtime of runtimes) await kube.apply(runtime);
+    for (const runtime of runtimes) {
+      await kube.apply(runtime);
+      if (!hasInitializers) continue;
+      await kube.apply(withInitializers(runtime, `${runtime.metadata.name}-initialized`));
+    }
     const storage = await S3Server.start(node.hostIp, Number(await findFreePort()));
     const bucket = await storage.bucket(BUCKET);
     const model = join(bucket, 'model');
@@ -149,8 +162,15 @@ export class TrainingBed {
   }
 
   /** What a training has written, as the API server has it of its node. */
-  logOf(namespace: string, pod: string): Promise<string> {
-    return this.#kube.call('GET', `/api/v1/namespaces/${namespace}/pods/${pod}/log`);
+  logOf(namespace: string, pod: string, { timestamps = false } = {}): Promise<string> {
+    const path = `/api/v1/namespaces/${namespace}/pods/${pod}/log`;
+    return this.#kube.call('GET', timestamps ? `${path}?timestamps=true` : path);
+  }
+
+  /** The runtime of a service with Kubeflow's initializers, for jobs of a namespace. */
+  async offerInitializers(backend: string, namespace: string): Promise<string> {
+    await claimWorkspace(this.#kube, namespace);
+    return `${nameOf(backend)}-initialized`;
   }
 
   /** Kueue, as an administrator has it in a namespace. */

@@ -6,7 +6,7 @@ import { TrainingJobs } from './training-jobs.ts';
 
 const backend = 'hf-unsloth';
 const QUEUE = 'training';
-const STEPS = 200;
+const STEPS = 150;
 const missing = findMissingRequirement();
 const title =
   missing === undefined ? 'a training in a queue' : `a training in a queue needs ${missing}`;

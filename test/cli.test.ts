@@ -141,6 +141,33 @@ it('tells why a job is where it is, and what to do', async () => {
   ]);
 });
 
+it('prints what a job writes, follows it, and says where it is kept once it is gone', async () => {
+  const { env, submit } = await startService();
+  await submit();
+  const followed = await run(['logs', '-f', 'job-1'], { env });
+  expect(followed).toMatchObject({ code: 0, stderr: '' });
+  expect(followed.stdout).toMatch(
+    /^Training begins \(simulated\)\nstep 1 of 20: loss [\d.]+\n[\s\S]*\nTraining completed \(simulated\)\n$/,
+  );
+  const tail = await run(['logs', 'job-1', '--tail', '1', '--json'], { env });
+  const [line, end] = tail.stdout
+    .trim()
+    .split('\n')
+    .map((text) => JSON.parse(text));
+  expect(line.line).toBe('Training completed (simulated)');
+  expect(end).toMatchObject({ end: true, reason: 'JOB_ENDED' });
+  await submit({ job_id: 'job-2' });
+  await run(['cancel', 'job-2'], { env });
+  expect(await run(['logs', 'job-2'], { env })).toEqual({
+    ...{ code: 3, stdout: '' },
+    stderr:
+      'The pods of the job are gone, and their log; all of it is kept at s3://bucket/logs/job-2.\n',
+  });
+  const wrong = await run(['logs', 'job-1', '--tail', 'all'], { env });
+  expect(wrong).toMatchObject({ code: 2, stderr: '--tail must be a whole number.\n' });
+  expect((await run(['list', '--tail', '1'], { env })).code).toBe(2);
+});
+
 it('draws a bar on a terminal, and prints lines elsewhere', async () => {
   const { env, submit } = await startService();
   await submit();

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { isEnded, type Job, TrainerApiError, TrainerClient } from '@trainer/client';
+import { isEnded, isLogEnd, type Job, TrainerApiError, TrainerClient } from '@trainer/client';
 import { makeRequest, startTestService } from '@trainer/common/testing';
 import { expect, it, onTestFinished } from 'vitest';
 
@@ -303,4 +303,48 @@ it('lists jobs by what they are, a page at a time', async () => {
     'GET /train',
     'GET /train?status=running&status=failed&reason=OUT_OF_MEMORY&limit=5&cursor=a%2Fb&created_after=2026-11-26T10%3A00%3A00.000Z',
   ]);
+});
+
+it('reads a log, and goes on behind the last line where it breaks off', async () => {
+  const line = (cursor: string, text: string) => `${JSON.stringify({ cursor, line: text })}\n`;
+  const end = (reason: string) => `${JSON.stringify({ end: true, reason, archive: null })}\n`;
+  const write =
+    (...texts: string[]): Step =>
+    (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+      response.end(texts.join(''));
+    };
+  const { client, requests } = await startScript(
+    reset,
+    (_request, response) => {
+      response.writeHead(200);
+      response.write(`${line('n0.1', 'one')}\n{"cursor":`, () => response.destroy());
+    },
+    write(line('n0.2', 'two'), end('SERVICE_CLOSING')),
+    problem(503, 'TOO_MANY_READERS', { 'retry-after': '0' }),
+    write(line('n0.3', 'three'), end('JOB_ENDED')),
+  );
+  const seen: unknown[] = [];
+  for await (const item of client.logs('job-1', { follow: true, tail: 5, node: 0 })) {
+    seen.push(isLogEnd(item) ? item.reason : item.line);
+  }
+  expect(seen).toEqual(['one', 'two', 'three', 'JOB_ENDED']);
+  expect(requests.map(({ url }) => url)).toEqual([
+    '/train/job-1/logs?node=0&follow=true&tail=5',
+    '/train/job-1/logs?node=0&follow=true&tail=5',
+    '/train/job-1/logs?node=0&follow=true&since=n0.1',
+    '/train/job-1/logs?node=0&follow=true&since=n0.2',
+    '/train/job-1/logs?node=0&follow=true&since=n0.2',
+  ]);
+  expect(requests[0]?.headers.accept).toBe('application/x-ndjson, application/problem+json');
+});
+
+it('tells of a log that is not followed that it broke off or was refused', async () => {
+  const read = async (...steps: Step[]) => {
+    const { client } = await startScript(...steps);
+    for await (const item of client.logs('job-1')) expect(item).toBeDefined();
+  };
+  const cut: Step = (_request, response) => void response.writeHead(200).end('');
+  expect(await failureOf(read(cut))).toMatchObject({ code: 'UNREACHABLE' });
+  expect(await failureOf(read(problem(404, 'JOB_NOT_FOUND')))).toMatchObject({ status: 404 });
 });

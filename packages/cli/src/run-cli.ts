@@ -8,6 +8,7 @@ import { plan } from './plan.ts';
 import { createProgressBar } from './progress-bar.ts';
 import { readRequest } from './read-request.ts';
 import { showHistory } from './show-history.ts';
+import { showLogs } from './show-logs.ts';
 import { showMetrics } from './show-metrics.ts';
 import { showVersion } from './show-version.ts';
 import { showWhy } from './show-why.ts';
@@ -25,6 +26,12 @@ const COMMANDS_OF_OPTIONS = {
   status: ['list'],
   reason: ['list'],
   limit: ['list'],
+  follow: ['logs'],
+  previous: ['logs'],
+  node: ['logs'],
+  attempt: ['logs'],
+  tail: ['logs'],
+  since: ['logs'],
 } satisfies Readonly<Record<string, readonly string[]>>;
 
 type Arguments = ReturnType<typeof parseCommand>;
@@ -76,6 +83,12 @@ function parseCommand(argv: readonly string[]) {
         status: { type: 'string', multiple: true },
         reason: { type: 'string' },
         limit: { type: 'string' },
+        follow: { type: 'boolean', short: 'f', default: false },
+        previous: { type: 'boolean', default: false },
+        node: { type: 'string' },
+        attempt: { type: 'string' },
+        tail: { type: 'string' },
+        since: { type: 'string' },
         backend: { type: 'string' },
       },
     });
@@ -147,6 +160,8 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
     case 'why':
       await showWhy(createClient(env), { ...args, jobId: subject }, context);
       return EXIT.ok;
+    case 'logs':
+      return showLogs(createClient(env), { ...args, jobId: subject }, context);
     case 'metrics':
       await showMetrics(createClient(env), { ...args, jobId: subject, name: args.second }, context);
       return EXIT.ok;

@@ -18,6 +18,7 @@ export const USAGE = `trainer: submits, watches and cancels training jobs
   trainer why ID                 tells what a job waits for or why it ended, and what to do
   trainer wait ID                waits until a job has ended, with a progress bar
   trainer events ID              shows what happened to a job, and who had it done
+  trainer logs [-f] ID           prints what a job writes; -f: until it has ended
   trainer metrics ID [NAME]      draws a metric over the steps, loss by default
   trainer cancel ID [--save]     asks for the end of a job; --save: with a checkpoint before
   trainer deliveries             lists the final callbacks of all jobs
@@ -38,6 +39,11 @@ FILE may be -, for standard input.
   --status STATUS      with list: only jobs of this status; may be given several times
   --reason REASON      with list: only jobs of this reason
   --limit NUMBER       with list: how many at most, 50 by default
+  --tail NUMBER        with logs: only so many of the newest lines of each node
+  --since TIME         with logs: only from this time on, such as 2026-11-26T09:00:00Z
+  --node NUMBER        with logs: only this node, from 0 on
+  --attempt NUMBER     with logs: only this run of the job, from 1 on
+  --previous           with logs: what was written before a crash
   --state STATE        of callbacks: pending, delivered, gone or expired
   --backend NAME       the service that renders, with render: by default one that accepts
   --help               prints this
@@ -49,7 +55,8 @@ TRAINER_LOCAL_PYTHON   check: a Python that has the packages of runtime/; else t
                        \`npm start -- --runner local\` makes
 
 Exit codes: 0 done (with wait: the job succeeded), 1 the job failed or was cancelled, 2 wrong
-usage or an unreadable file, 3 refused (with plan: the request
+usage or an unreadable file, 3 refused (with logs: the log is
+gone; with plan: the request
 has errors; with check: the data cannot be trained on), 4 the service,
 or the data's storage, cannot be reached or is in trouble, 5 --timeout is over, 130 interrupted.
 `;

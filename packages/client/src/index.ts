@@ -7,9 +7,12 @@ export {
   type DeliveryState,
   type History,
   isEnded,
+  isLogEnd,
   type Job,
   type JobEvent,
   type JobList,
+  type LogEnd,
+  type LogLine,
   type Metrics,
   type OrLater,
   type Plan,
@@ -18,6 +21,7 @@ export {
   type TrainingRequest,
   type Version,
 } from './job.ts';
+export type { LogItem } from './read-log.ts';
 export {
   type ClientErrorCode,
   TrainerApiError,
@@ -27,6 +31,7 @@ export {
   type CallOptions,
   type CancelOptions,
   type ListOptions,
+  type LogOptions,
   type MetricsOptions,
   type Submitted,
   TrainerClient,

@@ -7,6 +7,9 @@ import type {
   History as HistoryAnswer,
   JobList as JobListAnswer,
   JobStatus,
+  LogEndAnswer,
+  LogEndReason,
+  LogLineAnswer,
   MetricsResponse,
   PlanAnswer,
   Problem,
@@ -107,10 +110,23 @@ export type Version = WithLaterFields<
 /** What a service would make of a request. */
 export type Plan = WithLaterFields<PlanAnswer>;
 
+/** A line of a log. */
+export type LogLine = WithLaterFields<LogLineAnswer>;
+
+/** Why a log ends. */
+export type LogEnd = WithLaterFields<
+  Omit<LogEndAnswer, 'reason'> & { readonly reason: OrLater<LogEndReason> }
+>;
+
 /** Why a service refused (RFC 9457). */
 export type ProblemDocument = WithLaterFields<
   Omit<Problem, 'code'> & { readonly code: OrLater<Problem['code']> }
 >;
+
+/** Whether it is the last item of a log. */
+export function isLogEnd(item: LogLine | LogEnd): item is LogEnd {
+  return item.end === true;
+}
 
 /** Whether nothing more will happen to it; a status of a later version counts once it has an end. */
 export function isEnded({ status, timestamps }: Pick<Job, 'status' | 'timestamps'>): boolean {

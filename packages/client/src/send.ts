@@ -20,22 +20,66 @@ export interface Answer {
  */
 export async function send(
   fetch: typeof globalThis.fetch,
-  { url, ...call }: Call,
-  { signal, timeoutMs }: { signal: AbortSignal | undefined; timeoutMs: number },
+  call: Call,
+  { signal, timeoutMs }: Patience,
 ): Promise<Answer> {
   const timeout = AbortSignal.timeout(timeoutMs);
-  try {
-    const response = await fetch(url, {
-      ...call,
-      // A redirect would take the token with it.
-      redirect: 'manual',
-      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-    });
+  const cut = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+  return translateFailures(call.url, { signal, timeoutMs, timeout }, async () => {
+    const response = await ask(fetch, call, cut);
     const text = await response.text();
     if (response.status === 204) return { body: {}, headers: response.headers };
     const body = parseObject(text);
     if (response.ok && body !== undefined) return { body, headers: response.headers };
     throw toError(response, body);
+  });
+}
+
+/**
+ * Makes one HTTP request for an answer of any length; `timeoutMs` is for its beginning.
+ * @throws TrainerApiError as `send` does.
+ */
+export async function openStream(
+  fetch: typeof globalThis.fetch,
+  call: Call,
+  { signal, timeoutMs }: Patience,
+): Promise<ReadableStream<Uint8Array>> {
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), timeoutMs);
+  const cut = signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]);
+  try {
+    const known = { signal, timeoutMs, timeout: timeout.signal };
+    return await translateFailures(call.url, known, async () => {
+      const response = await ask(fetch, call, cut);
+      if (response.ok && response.body !== null) return response.body;
+      throw toError(response, parseObject(await response.text()));
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+interface Patience {
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number;
+}
+
+function ask(
+  fetch: typeof globalThis.fetch,
+  { url, ...call }: Call,
+  signal: AbortSignal,
+): Promise<Response> {
+  // A redirect would take the token with it.
+  return fetch(url, { ...call, redirect: 'manual', signal });
+}
+
+async function translateFailures<T>(
+  url: URL,
+  { signal, timeoutMs, timeout }: Patience & { readonly timeout: AbortSignal },
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     if (error instanceof TrainerApiError) throw error;
     signal?.throwIfAborted();

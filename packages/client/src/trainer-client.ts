@@ -15,7 +15,8 @@ import {
   type TrainingRequest,
   type Version,
 } from './job.ts';
-import { type Answer, type Call, send } from './send.ts';
+import { type LogItem, readLog } from './read-log.ts';
+import { type Answer, type Call, openStream, send } from './send.ts';
 import { TrainerApiError } from './trainer-api-error.ts';
 
 export interface TrainerClientOptions {
@@ -63,6 +64,19 @@ export interface MetricsOptions extends CallOptions {
   readonly fromStep?: number;
   /** Of each series; 500 by default, 512 at most. */
   readonly maxPoints?: number;
+}
+
+export interface LogOptions extends CallOptions {
+  /** Goes on with what is still to be written, until the job has ended. */
+  readonly follow?: boolean;
+  /** Only so many of the newest lines, of each node. */
+  readonly tail?: number;
+  /** Only what was written from then on, or what comes after the line of this `cursor`. */
+  readonly since?: Date | string;
+  readonly node?: number;
+  readonly attempt?: number;
+  /** What the container before the present one has written. */
+  readonly previous?: boolean;
 }
 
 export interface WaitOptions extends CallOptions {
@@ -216,6 +230,31 @@ export class TrainerClient {
     const query = toQuery({ name: names, from_step: fromStep, max_points: maxPoints });
     const { body } = await this.#call('GET', `${toPath(jobId)}/metrics${query}`, call);
     return body as unknown as Metrics;
+  }
+
+  /**
+   * What a job writes, line by line, and at last why there is no more. One that is followed rides out
+   * failures that may pass, and goes on where it broke off.
+   */
+  logs(jobId: string, options: LogOptions = {}): AsyncGenerator<LogItem, void, undefined> {
+    const { follow = false, previous = false, since, tail, signal, ...filters } = options;
+    const { timeoutMs, fetch, retryPace } = this.#options;
+    const asked = { ...filters, ...(follow && { follow: 'true' }) };
+    const start = { tail, since: since instanceof Date ? since.toISOString() : since };
+    const open = async (after: string | undefined) => {
+      const query = toQuery({
+        ...asked,
+        ...(previous && { previous: 'true' }),
+        ...(after === undefined ? start : { since: after }),
+      });
+      const url = new URL(`${toPath(jobId)}/logs${query}`, this.#baseUrl);
+      const headers = {
+        ...(await this.#headers(false)),
+        accept: 'application/x-ndjson, application/problem+json',
+      };
+      return openStream(fetch, { method: 'GET', url, headers }, { signal, timeoutMs });
+    };
+    return readLog({ open, follows: follow, backoff: new Backoff(retryPace), signal });
   }
 
   /** How the final callback of a job fares. */

@@ -20,6 +20,13 @@ export { type History, type HistoryEvent, HistorySchema } from './history.ts';
 export { type JobList, JobListSchema } from './job-list.ts';
 export { JOB_STATUSES, JobIdSchema, type JobStatus, JobStatusSchema } from './job-status.ts';
 export { examineJson, type JsonFindings } from './json-text.ts';
+export {
+  type LogEndAnswer,
+  type LogEndReason,
+  LogEndSchema,
+  type LogLineAnswer,
+  LogLineSchema,
+} from './log-lines.ts';
 export { type MetricsResponse, MetricsResponseSchema } from './metrics-response.ts';
 export { parseTrainingRequest } from './parse-training-request.ts';
 export { type PlanAnswer, PlanSchema } from './plan.ts';

@@ -29,6 +29,7 @@ import type { JobStatus } from '../requests/job-status.ts';
 import { VERSION } from '../version.ts';
 import { createPlatform } from './create-platform.ts';
 import { registerOperatorMetrics } from './operator-metrics.ts';
+import { PhaseMetrics } from './phase-metrics.ts';
 
 type WebhookCaller = EventSenderParts['webhookClient'];
 
@@ -129,6 +130,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     reconcileQueueLength: () => controller.queueLength,
     callbackQueueLength: () => dispatcher.queueLength,
   });
+  const phaseMetrics = new PhaseMetrics({ registry: metrics.registry, store, leadership });
   const { maxJobs } = config;
   const jobs = new Jobs({
     backend: backend.name,
@@ -167,6 +169,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
     changes.close();
     await jobs.close();
     await controller.close();
+    phaseMetrics.close();
     await dispatcher.close();
     await platform.close();
   };
@@ -180,6 +183,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
         await platform.announceReportsUrl?.(config.reports.url ?? reportsUrl);
         logger.info({ url: reportsUrl }, 'trainings report here');
       }
+      phaseMetrics.start();
       controller.start();
       const url = await app.listen({ host: config.host, port: config.port });
       logStart(parts, platform, url);

@@ -466,3 +466,37 @@ it('tells what would become of a request, and creates nothing', async () => {
   expect(refused.code).toBe(3);
   expect(JSON.parse(refused.stdout)).toMatchObject({ valid: false });
 });
+
+it('watches several jobs until all have ended, and says whether all succeeded', async () => {
+  const { env, submit } = await startService();
+  await submit({ job_id: 'good' });
+  await submit({ job_id: 'other', extra_parameters: { mock: { submitted_seconds: 0.1 } } });
+  const good = await run(['watch', 'good', 'other'], { env });
+  expect(good).toMatchObject({ code: 0, stderr: '' });
+  expect(good.stdout).toMatch(/^\S+Z {2}good {2}succeeded: /m);
+  expect(good.stdout).toMatch(/^\S+Z {2}other {2}succeeded: /m);
+  await submit({ job_id: 'bad', extra_parameters: { mock: { outcome: 'failed' } } });
+  const { code, stdout } = await run(['watch', 'good', 'bad', '--json'], { env });
+  expect(code).toBe(1);
+  const [first, ...further] = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(first).toEqual({ kind: 'reset' });
+  expect(further[0].jobs.map(({ job_id }: { job_id: string }) => job_id)).toEqual(['good', 'bad']);
+  expect(further.at(-1)).toMatchObject({
+    kind: 'event',
+    event: { job_id: 'bad', type: 'job.state', data: { status: 'failed' } },
+  });
+});
+
+it('watches no job that is not there, and no longer than it is to', async () => {
+  const { env, submit } = await startService();
+  expect((await run(['watch', 'unknown'], { env })).code).toBe(3);
+  await submit({ extra_parameters: { mock: { submitted_seconds: 3600 } } });
+  expect((await run(['watch', 'job-1', '--timeout', '0.2'], { env })).code).toBe(5);
+  const leaving = new AbortController();
+  const watching = run(['watch'], { env, signal: leaving.signal });
+  leaving.abort();
+  expect((await watching).code).toBe(130);
+});

@@ -348,3 +348,56 @@ it('tells of a log that is not followed that it broke off or was refused', async
   expect(await failureOf(read(cut))).toMatchObject({ code: 'UNREACHABLE' });
   expect(await failureOf(read(problem(404, 'JOB_NOT_FOUND')))).toMatchObject({ status: 404 });
 });
+
+const streamOf =
+  (blocks: string[], { isCut = false } = {}): Step =>
+  (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
+    response.write(`retry: 1000\n\n: still here\n\n${blocks.join('')}`, () => {
+      if (isCut) response.destroy();
+      else response.end();
+    });
+  };
+const toEvent = (id: number) => ({ id, type: 'job.state', job_id: 'job-1' });
+const toBlock = (id: number) => `event: job.state\ndata: ${JSON.stringify(toEvent(id))}\n\n`;
+
+it('follows jobs, and goes on where it was however a stream ends', async () => {
+  const { client, requests } = await startScript(
+    streamOf([
+      'event: stream.reset\ndata: {}\n\n',
+      'event: stream.jobs\ndata: {"data":[]}\n\n',
+      'id: x\n\n',
+    ]),
+    problem(503, 'OVERLOADED'),
+    streamOf([toBlock(1), 'id: y\n\n', toBlock(2).slice(0, 20)], { isCut: true }),
+    streamOf([toBlock(2), 'event: later.thing\ndata: {}\n\n', toBlock(3)]),
+  );
+  const told: unknown[] = [];
+  for await (const followed of client.follow({ jobIds: ['a', 'b'], status: ['running'] })) {
+    told.push(followed);
+    if (told.length === 5) break;
+  }
+  expect(told).toEqual([
+    { kind: 'reset' },
+    { kind: 'jobs', jobs: [] },
+    ...[1, 2, 3].map((id) => ({ kind: 'event', event: toEvent(id) })),
+  ]);
+  const filter = '/events?job_id=a&job_id=b&status=running';
+  expect(requests.map(({ url }) => url)).toEqual(
+    ['0', 'x', 'x', 'y'].map((cursor) => `${filter}&after=${cursor}`),
+  );
+  expect(requests[0]?.headers.accept).toMatch(/^text\/event-stream/);
+});
+
+it('follows nothing where that is refused, or where its caller leaves', async () => {
+  const refused = await startScript(problem(403, 'FORBIDDEN'));
+  const first = (client: TrainerClient, signal?: AbortSignal) =>
+    client.follow({ fromNow: true, ...(signal && { signal }) }).next();
+  expect((await failureOf(first(refused.client))).code).toBe('FORBIDDEN');
+  expect(refused.requests[0]?.url).toBe('/events');
+  const odd = await startScript(json(200, {}));
+  expect((await failureOf(first(odd.client))).code).toBe('UNEXPECTED_ANSWER');
+  const leaving = new AbortController();
+  const silent = await startScript(() => leaving.abort(new Error('enough')));
+  await expect(first(silent.client, leaving.signal)).rejects.toThrow('enough');
+});

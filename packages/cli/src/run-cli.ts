@@ -14,16 +14,17 @@ import { showVersion } from './show-version.ts';
 import { showWhy } from './show-why.ts';
 import { printable, toTable } from './table.ts';
 import { EXIT, USAGE, UsageError } from './usage.ts';
+import { watchJobs } from './watch-jobs.ts';
 
 /** Commands about a service, not about one job or file. */
-const WITHOUT_SUBJECT: ReadonlySet<string> = new Set(['version', 'deliveries', 'list']);
+const WITHOUT_SUBJECT: ReadonlySet<string> = new Set(['version', 'deliveries', 'list', 'watch']);
 
 /** Options that mean nothing to any other command. */
 const COMMANDS_OF_OPTIONS = {
   state: ['deliveries', 'replay'],
   save: ['cancel'],
   force: ['forget'],
-  status: ['list'],
+  status: ['list', 'watch'],
   reason: ['list'],
   limit: ['list'],
   follow: ['logs'],
@@ -105,7 +106,8 @@ function parseCommand(argv: readonly string[]) {
     if (!help && command === 'callbacks' && second === undefined) {
       throw new UsageError('callbacks needs an id and a file: trainer --help tells more.');
     }
-    const [extra] = needsSubject ? more : positionals.slice(1);
+    const isOfMany = command === 'watch';
+    const [extra] = isOfMany ? [] : needsSubject ? more : positionals.slice(1);
     if (extra !== undefined) throw new UsageError(`${extra} is one argument too many.`);
     for (const [option, commands] of Object.entries(COMMANDS_OF_OPTIONS)) {
       const given = values[option as keyof typeof COMMANDS_OF_OPTIONS];
@@ -114,7 +116,14 @@ function parseCommand(argv: readonly string[]) {
         throw new UsageError(`--${option} goes with ${named} only: trainer --help tells more.`);
       }
     }
-    return { ...values, help, command, subject: subject ?? '', second };
+    return {
+      ...values,
+      help,
+      command,
+      subject: subject ?? '',
+      second,
+      subjects: positionals.slice(1),
+    };
   } catch (error) {
     if (error instanceof UsageError) throw error;
     throw new UsageError((error as Error).message);
@@ -162,6 +171,12 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
       return EXIT.ok;
     case 'logs':
       return showLogs(createClient(env), { ...args, jobId: subject }, context);
+    case 'watch': {
+      const timeoutMs = parseTimeout(args.timeout);
+      const signals = timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)];
+      const whole = { ...context, signal: AbortSignal.any([signal, ...signals]) };
+      return watchJobs(createClient(env), { ...args, jobIds: args.subjects }, whole);
+    }
     case 'metrics':
       await showMetrics(createClient(env), { ...args, jobId: subject, name: args.second }, context);
       return EXIT.ok;

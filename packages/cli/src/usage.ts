@@ -17,6 +17,7 @@ export const USAGE = `trainer: submits, watches and cancels training jobs
   trainer status ID              shows a job
   trainer why ID                 tells what a job waits for or why it ended, and what to do
   trainer wait ID                waits until a job has ended, with a progress bar
+  trainer watch [ID…]            prints what happens to jobs: to these, until all have ended, or to all
   trainer events ID              shows what happened to a job, and who had it done
   trainer logs [-f] ID           prints what a job writes; -f: until it has ended
   trainer metrics ID [NAME]      draws a metric over the steps, loss by default
@@ -34,9 +35,9 @@ export const USAGE = `trainer: submits, watches and cancels training jobs
 FILE may be -, for standard input.
 
   --json               prints JSON, for programs
-  --timeout SECONDS    how long to wait, with wait and --wait
+  --timeout SECONDS    how long to wait, with wait, watch and --wait
   --force              with forget: gives up a final callback that is not delivered yet
-  --status STATUS      with list: only jobs of this status; may be given several times
+  --status STATUS      with list and watch: only jobs of this status; may be given several times
   --reason REASON      with list: only jobs of this reason
   --limit NUMBER       with list: how many at most, 50 by default
   --tail NUMBER        with logs: only so many of the newest lines of each node
@@ -54,7 +55,7 @@ render reads the settings of the services, such as TRAINER_JOBS_NAMESPACE, too.
 TRAINER_LOCAL_PYTHON   check: a Python that has the packages of runtime/; else the one that
                        \`npm start -- --runner local\` makes
 
-Exit codes: 0 done (with wait: the job succeeded), 1 the job failed or was cancelled, 2 wrong
+Exit codes: 0 done (with wait and watch: the jobs succeeded), 1 a job failed or was cancelled, 2 wrong
 usage or an unreadable file, 3 refused (with logs: the log is
 gone; with plan: the request
 has errors; with check: the data cannot be trained on), 4 the service,

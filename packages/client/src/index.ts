@@ -5,6 +5,8 @@ export {
   type Deliveries,
   type DeliveryList,
   type DeliveryState,
+  type Followed,
+  type FollowedEvent,
   type History,
   isEnded,
   isLogEnd,
@@ -30,6 +32,7 @@ export {
 export {
   type CallOptions,
   type CancelOptions,
+  type FollowOptions,
   type ListOptions,
   type LogOptions,
   type MetricsOptions,

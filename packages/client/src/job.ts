@@ -61,6 +61,22 @@ export type History = WithLaterFields<
   }
 >;
 
+/** One thing that happens to a job; what passes, such as its progress, has no `id`. */
+export type FollowedEvent = WithLaterFields<
+  Omit<HistoryAnswer['data'][number], 'id' | 'type'> & {
+    readonly id?: number;
+    readonly type: OrLater<HistoryAnswer['data'][number]['type'] | 'job.progress' | 'job.gone'>;
+  }
+>;
+
+/** What `follow` tells. */
+export type Followed =
+  | { readonly kind: 'event'; readonly event: FollowedEvent }
+  /** Forget what was told: too much was missed, and all jobs follow as they are. */
+  | { readonly kind: 'reset' }
+  /** Some jobs as they are. */
+  | { readonly kind: 'jobs'; readonly jobs: JobList['data'] };
+
 /** How the final callback of a job fares. */
 export interface Deliveries {
   readonly job_id: string;

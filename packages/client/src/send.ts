@@ -52,7 +52,7 @@ export async function openStream(
     return await translateFailures(call.url, known, async () => {
       const response = await ask(fetch, call, cut);
       if (response.ok && response.body !== null) return response.body;
-      throw toError(response, parseObject(await response.text()));
+      throw await toRefusal(response);
     });
   } finally {
     clearTimeout(timer);
@@ -87,9 +87,18 @@ async function translateFailures<T>(
       const message = `${url.origin} did not answer within ${timeoutMs / 1000} s.`;
       throw new TrainerApiError(message, { code: 'TIMEOUT', cause: error });
     }
-    const message = `${url.origin} cannot be reached.`;
-    throw new TrainerApiError(message, { code: 'UNREACHABLE', cause: error });
+    throw toUnreachable(url, error);
   }
+}
+
+/** Why an answer that is none of those that were asked for was given. */
+export async function toRefusal(response: Response): Promise<TrainerApiError> {
+  return toError(response, parseObject(await response.text()));
+}
+
+export function toUnreachable(url: URL, cause: unknown): TrainerApiError {
+  const message = `${url.origin} cannot be reached.`;
+  return new TrainerApiError(message, { code: 'UNREACHABLE', cause });
 }
 
 function toError(response: Response, body: Record<string, unknown> | undefined): TrainerApiError {

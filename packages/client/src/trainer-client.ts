@@ -1,10 +1,12 @@
 import { Backoff, type Pace } from './backoff.ts';
+import { readEventStream, toFollowed } from './event-stream.ts';
 import {
   type CallbackPatch,
   type CallbackSettings,
   type Deliveries,
   type DeliveryList,
   type DeliveryState,
+  type Followed,
   type History,
   isEnded,
   type Job,
@@ -56,6 +58,15 @@ export interface ListOptions extends CallOptions {
   readonly limit?: number;
   /** `next_cursor` of the page before, which was asked for with the same filters. */
   readonly cursor?: string;
+}
+
+export interface FollowOptions extends CallOptions {
+  /** Only these, 200 at most; all by default. */
+  readonly jobIds?: readonly string[];
+  /** Only jobs of these statuses, and those that leave them. */
+  readonly status?: readonly string[];
+  /** Leaves out how the jobs are at first. */
+  readonly fromNow?: boolean;
 }
 
 export interface MetricsOptions extends CallOptions {
@@ -222,6 +233,44 @@ export class TrainerClient {
   ): Promise<History> {
     const { body } = await this.#call('GET', `${toPath(jobId)}/events${toQuery({ after })}`, call);
     return body as unknown as History;
+  }
+
+  /**
+   * Tells how jobs are, and from then on what happens to them, until its reader stops or `signal` is
+   * aborted. After a break it goes on where it was: an event may come twice, none is lost.
+   */
+  async *follow({
+    jobIds = [],
+    status = [],
+    fromNow = false,
+    signal,
+  }: FollowOptions = {}): AsyncGenerator<Followed> {
+    const { fetch, retryPace } = this.#options;
+    const pause = new Backoff(retryPace);
+    let cursor = fromNow ? undefined : '0';
+    for (;;) {
+      let retryAfterMs = 0;
+      try {
+        const query = toQuery({ job_id: jobIds, status, after: cursor });
+        const headers = await this.#headers(false);
+        const accept = 'text/event-stream, application/problem+json';
+        const call = {
+          url: new URL(`events${query}`, this.#baseUrl),
+          headers: { ...headers, accept },
+        };
+        for await (const event of readEventStream(fetch, call, signal)) {
+          cursor = event.id ?? cursor;
+          const followed = toFollowed(event);
+          if (followed === undefined) continue;
+          pause.reset();
+          yield followed;
+        }
+      } catch (error) {
+        if (!(error instanceof TrainerApiError) || !error.isPassing) throw error;
+        retryAfterMs = error.retryAfterMs ?? 0;
+      }
+      await pause.wait(signal, retryAfterMs);
+    }
   }
 
   /** What a job measured while it trained; no series where nothing was. */

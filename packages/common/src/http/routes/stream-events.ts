@@ -39,7 +39,7 @@ export interface StreamEventsParts {
 /** `GET /events`. */
 export function registerStreamEvents(app: FastifyInstance, parts: StreamEventsParts): void {
   const { jobs, feed, streams, clock } = parts;
-  const texts = new EventTexts(jobs, feed);
+  const texts = new EventTexts(jobs, feed, clock);
   const sampler = new ProgressSampler(jobs, clock);
   app.get<{ Querystring: z.output<typeof Query> }>('/events', {
     schema: {

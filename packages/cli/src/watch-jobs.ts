@@ -1,0 +1,65 @@
+import type { Followed, FollowedEvent, TrainerClient } from '@trainer/client';
+import type { CliContext } from './cli-context.ts';
+import { printable } from './table.ts';
+import { EXIT } from './usage.ts';
+
+interface Options {
+  readonly jobIds: readonly string[];
+  readonly status?: readonly string[] | undefined;
+  readonly json: boolean;
+}
+
+const ENDS: ReadonlySet<unknown> = new Set(['succeeded', 'failed', 'cancelled']);
+
+/**
+ * Prints what happens to jobs, one line each. Of jobs that are named, until all have ended; the exit
+ * code says whether all have succeeded. Of all jobs, until it is interrupted.
+ */
+export async function watchJobs(
+  client: TrainerClient,
+  { jobIds, status, json }: Options,
+  { signal, stdout }: Pick<CliContext, 'signal' | 'stdout'>,
+): Promise<number> {
+  // One that is not there would be waited for in vain.
+  for (const jobId of jobIds) await client.get(jobId, { signal });
+  const left = new Set(jobIds);
+  let hasFailed = false;
+  const options = { jobIds, ...(status && { status }), fromNow: jobIds.length === 0, signal };
+  for await (const followed of client.follow(options)) {
+    for (const [jobId, ending] of endsOf(followed)) {
+      if (left.delete(jobId) && ending !== 'succeeded') hasFailed = true;
+    }
+    const text = json ? JSON.stringify(followed) : toText(followed);
+    if (text !== undefined) stdout.write(`${text}\n`);
+    if (jobIds.length > 0 && left.size === 0) break;
+  }
+  return hasFailed ? EXIT.jobNotSucceeded : EXIT.ok;
+}
+
+/** Which jobs have ended by what is told, and how. */
+function endsOf(followed: Followed): (readonly [jobId: string, ending: unknown])[] {
+  if (followed.kind === 'jobs') {
+    const ended = followed.jobs.filter(({ status }) => ENDS.has(status));
+    return ended.map(({ job_id: jobId, status }) => [jobId, status]);
+  }
+  if (followed.kind !== 'event') return [];
+  const { type, job_id: jobId, data } = followed.event;
+  if (type === 'job.gone') return [[jobId, 'forgotten']];
+  return type === 'job.state' && ENDS.has(data.status) ? [[jobId, data.status]] : [];
+}
+
+function toText(followed: Followed): string | undefined {
+  if (followed.kind === 'reset') return undefined;
+  if (followed.kind === 'event') return toLine(followed.event);
+  const lines = followed.jobs.map(({ job_id: jobId, status, detail, timestamps }) =>
+    printable(`${timestamps.updated_at ?? ''}  ${jobId}  ${status}: ${detail}`),
+  );
+  return lines.length === 0 ? undefined : lines.join('\n');
+}
+
+/** Progress is for programs: of several jobs at once it would be all that is seen. */
+function toLine({ type, time, job_id: jobId, message, data }: FollowedEvent): string | undefined {
+  if (type === 'job.progress') return undefined;
+  const what = type === 'job.state' ? data.status : type.replace(/^job\./, '');
+  return printable(`${time}  ${jobId}  ${what}: ${message}`);
+}

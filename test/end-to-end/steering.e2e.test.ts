@@ -65,10 +65,11 @@ describe.skipIf(missing !== undefined)(title, { concurrent: true }, () => {
       for (const name of now.keys()) pods.add(name);
       return pods.size > 0 && now.size === 0;
     }, 180_000);
-    await until('it trains', async () => {
+    const isTraining = async () => {
       const { body } = await service.get(job.id);
       return Number(body.progress?.metrics.step ?? 0) > 0;
-    });
+    };
+    await until('it trains', isTraining, { timeoutMs: 180_000 });
     const answer = await service.cancel(job.id, 0, { save: true });
     expect(answer.body).toMatchObject({ status: 'cancelled' });
     await service.told(job.id, 'cancelled');

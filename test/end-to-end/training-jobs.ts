@@ -59,7 +59,7 @@ export class TrainingJobs {
 
   async untilSays(pod: string, words: RegExp): Promise<void> {
     const isSaid = async () => words.test(await this.logOf(pod).catch(() => ''));
-    await until(`${pod} says ${words}`, isSaid, { timeoutMs: 120_000 });
+    await until(`${pod} says ${words}`, isSaid, { timeoutMs: 180_000 });
   }
 
   /**

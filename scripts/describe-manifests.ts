@@ -53,6 +53,10 @@ export async function describeManifests(
         ...stacks.map((stack) => `trainer-runtime-${stack}`),
       ].map((name) => ({ name, newName: `registry.example.com/${name}` })),
       replicas: described.map(({ folder }) => ({ name: folder, count: 3 })),
+      configMapGenerator: described.map(({ folder }) => ({
+        ...{ name: `${folder}-settings`, namespace: 'trainer-system' },
+        literals: ['LOG_LEVEL=info'],
+      })),
     },
   };
   for (const [path, wanted] of Object.entries(lists)) {

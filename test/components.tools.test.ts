@@ -33,6 +33,46 @@ beforeAll(async () => {
 }, 900_000);
 afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))));
 
+describe('settings of an overlay', () => {
+  const find = (built: readonly Manifest[], kind: string, name: string) =>
+    built.find(({ kind: its, metadata }) => its === kind && metadata.name.startsWith(name));
+  /** Production with another log level of one service. */
+  const build = async (level: string) => {
+    const folder = await realpath(await mkdtemp(join(tmpdir(), 'overlay-')));
+    folders.push(folder);
+    const overlay = {
+      ...{ apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization' },
+      resources: [relative(folder, resolve('k8s/overlays/production'))],
+      configMapGenerator: [
+        {
+          ...{ name: 'nemo-api-settings', namespace: 'trainer-system', behavior: 'merge' },
+          literals: [`LOG_LEVEL=${level}`],
+        },
+      ],
+    };
+    await writeFile(join(folder, 'Kustomization'), stringify(overlay));
+    return kustomize(folder);
+  };
+  const templateOf = (built: readonly Manifest[], service: string) =>
+    find(built, 'Deployment', service)?.spec.template;
+
+  test('replace the pods of their service when they change, and no others', async () => {
+    const [info, debug] = await Promise.all([build('info'), build('debug')]);
+    for (const service of SERVICES) {
+      const settings = find(debug, 'ConfigMap', `${service}-settings-`);
+      const { envFrom } = templateOf(debug, service).spec.containers[0];
+      expect(envFrom).toEqual([
+        { configMapRef: { name: service } },
+        { configMapRef: { name: settings?.metadata.name, optional: true } },
+      ]);
+      const isSame = service !== 'nemo-api';
+      expect(settings?.data).toEqual({ LOG_LEVEL: isSame ? 'info' : 'debug' });
+      const before = JSON.stringify(templateOf(info, service));
+      expect(JSON.stringify(templateOf(debug, service)) === before).toBe(isSame);
+    }
+  });
+});
+
 describe('kueue', () => {
   test('adds a default queue and the right to read positions, and changes nothing', async () => {
     const built = await buildWith('kueue');

@@ -138,7 +138,10 @@ describe.each(services)('$name', ({ name, backend, objects, find }) => {
   });
 
   test('its settings start a service on Kubernetes with the defaults of its code', () => {
-    expect(container.envFrom).toEqual([{ configMapRef: { name } }]);
+    expect(container.envFrom).toEqual([
+      { configMapRef: { name } },
+      { configMapRef: { name: `${name}-settings`, optional: true } },
+    ]);
     const given = container.env.filter(({ value }: { value?: string }) => value !== undefined);
     const env = {
       ...find('ConfigMap').data,

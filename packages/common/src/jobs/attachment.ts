@@ -3,7 +3,6 @@ import type { EventSlot } from './history.ts';
 /**
  * What is kept of a job beside its record, each as JSON without credentials; only who asks for one
  * reads it. `result` is the whole of what `JobRecord.result` is the small form of, `metrics` a
- * curve of few points.
- * curve of few points. The slots hold one event each of its history.
+ * curve of few points, `log-tails` how the logs of runs ended that did not succeed. The slots hold one event each of its history.
  */
-export type Attachment = 'result' | 'metrics' | EventSlot;
+export type Attachment = 'result' | 'metrics' | 'log-tails' | EventSlot;

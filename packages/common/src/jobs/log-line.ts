@@ -29,6 +29,8 @@ export interface LogLine {
   readonly isPartial: boolean;
   /** Where in its node's log it ends, as this runner writes it: `[a-z0-9.]`; undefined inside a line. */
   readonly position: string | undefined;
+  /** It is of what was kept of a run whose own log is gone: its end alone. */
+  readonly isTail?: true;
 }
 
 export interface LogEnd {

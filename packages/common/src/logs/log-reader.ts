@@ -4,7 +4,14 @@ import type { JobRecord } from '../jobs/job.ts';
 import type { Secrets } from '../jobs/job-environment.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import type { JobStore } from '../jobs/job-store.ts';
-import { isLogEnd, type LogEnd, type LogItem, type LogQuery } from '../jobs/log-line.ts';
+import {
+  isLogEnd,
+  type LogEnd,
+  type LogItem,
+  type LogLine,
+  type LogQuery,
+} from '../jobs/log-line.ts';
+import { type LogTail, parseLogTails } from '../jobs/log-tails.ts';
 import { toOutputPlace } from '../jobs/output-place.ts';
 import { SecretMask } from '../jobs/secret-mask.ts';
 import { redact } from '../requests/credentials.ts';
@@ -68,16 +75,31 @@ export class LogReader {
     const current = payload && (await store.getLive(record.name));
     if (payload === undefined || current?.uid !== record.uid) throw errors.jobNotFound(record.id);
     const archive = findArchive(record, payload.asked.second ?? payload.asked.first);
+    const tail = await this.#findTail(current, query);
     if (current.areCredentialsGone && !current.hasNoCredentials) {
-      return { items: only('CREDENTIALS_GONE'), archive };
+      return { items: orTail(only('CREDENTIALS_GONE'), tail), archive };
     }
     // Without every value that must not be in it, nothing is shown.
     if (shared === undefined) throw errors.clusterRefusesUs();
-    if (runner.readLogs === undefined) return { items: only('RUN_GONE'), archive };
+    if (runner.readLogs === undefined) return { items: orTail(only('RUN_GONE'), tail), archive };
     const closing = this.#closing.signal;
-    const items = await runner.readLogs(current, query, AbortSignal.any([signal, closing]));
+    // Of a run that is over nothing more comes.
+    const wanted = tail === undefined ? query : { ...query, follow: false };
+    const items = await runner.readLogs(current, wanted, AbortSignal.any([signal, closing]));
     const masked = maskLines(items, new SecretMask(payload.secrets, shared));
-    return { items: this.#untilCut(record, masked), archive };
+    return { items: this.#untilCut(record, orTail(masked, tail)), archive };
+  }
+
+  /** What is kept of the run that is asked for. */
+  async #findTail(
+    record: JobRecord,
+    { attempt, node = 0 }: LogQuery,
+  ): Promise<LogTail | undefined> {
+    if (attempt === undefined || node !== 0 || record.reportTokenHash === undefined) {
+      return undefined;
+    }
+    const kept = await this.#parts.store.readAttachment(record, 'log-tails');
+    return parseLogTails(kept).find((tail) => tail.attempt === attempt);
   }
 
   /** What cuts a reading off is said as its last word. */
@@ -98,6 +120,32 @@ export class LogReader {
 
 async function* only(end: LogEnd['end']): AsyncGenerator<LogItem> {
   yield { end };
+}
+
+/** Instead of a log without a line, what is kept of its run. */
+async function* orTail(
+  items: AsyncIterable<LogItem>,
+  tail: LogTail | undefined,
+): AsyncGenerator<LogItem> {
+  let isEmpty = true;
+  for await (const item of items) {
+    if (isLogEnd(item) && isEmpty && tail !== undefined) {
+      yield* toLines(tail);
+      yield { end: item.end === 'LOG_READ' ? 'POD_GONE' : item.end };
+      return;
+    }
+    isEmpty = false;
+    yield item;
+  }
+}
+
+/** Only the first process of node 0 reports. */
+function toLines({ attempt, text }: LogTail): LogLine[] {
+  const line = { node: 0, attempt, time: undefined, isPartial: false, position: undefined };
+  return text
+    .replace(/\n$/, '')
+    .split('\n')
+    .map((words) => ({ ...line, text: words, isTail: true }));
 }
 
 function findArchive({ id }: JobRecord, asked: unknown): string | undefined {

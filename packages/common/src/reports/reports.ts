@@ -14,6 +14,7 @@ import { LiveReport } from './live-report.ts';
 import { ReportWriter, type ReportWriterParts } from './report-writer.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 import { StallWatch } from './stall-watch.ts';
+import { TailWriter } from './tail-writer.ts';
 import { WriteTurns } from './write-turns.ts';
 
 export interface ReportsParts extends ReportWriterParts {
@@ -39,6 +40,7 @@ export class Reports {
   readonly #parts: ReportsParts;
   readonly #writer: ReportWriter;
   readonly #snapshots: SnapshotWriter;
+  readonly #tails: TailWriter;
   readonly #stalls: StallWatch;
   /** By the record's uid. */
   readonly #live = new LRUCache<string, LiveReport>({
@@ -55,6 +57,7 @@ export class Reports {
     this.#parts = parts;
     const turns = new WriteTurns(parts.clock);
     this.#writer = new ReportWriter(parts, turns);
+    this.#tails = new TailWriter({ ...parts, turns });
     this.#stalls = new StallWatch({ ...parts, turns });
     this.#snapshots = new SnapshotWriter({
       ...parts,
@@ -92,11 +95,13 @@ export class Reports {
     const newest = compareRuns(kept, live.run) > 0 ? kept : live.run;
     const run = toRun(report);
     if (compareRuns(run, newest) < 0) throw errors.reportOutdated(newest.attempt);
-    this.#measure(record, live, report, numberRun(run, newest));
+    const numbered = numberRun(run, newest);
+    this.#measure(record, live, report, numbered);
     const written = this.#writer.offer(record, toRawReport(report));
     // After what the report says at once, which takes the job's turn.
     this.#snapshots.note(record);
     this.#stalls.note(record, report);
+    if (report.log_tail) this.#tails.note(record, numbered.attempt, report.log_tail);
     // A training ends once its result is taken, and its end is latched with what is kept by then.
     if (report.result) await written;
     else void written.catch(() => {});
@@ -115,7 +120,12 @@ export class Reports {
 
   /** Resolves when nothing is under way. */
   async close(): Promise<void> {
-    await Promise.all([this.#writer.close(), this.#snapshots.close(), this.#stalls.close()]);
+    await Promise.all([
+      this.#writer.close(),
+      this.#snapshots.close(),
+      this.#tails.close(),
+      this.#stalls.close(),
+    ]);
   }
 
   #measure(record: JobRecord, live: LiveReport, report: Report, run: Run): void {

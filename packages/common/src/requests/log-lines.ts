@@ -38,6 +38,10 @@ export const LogLineSchema = z
       .literal(true)
       .optional()
       .describe('The line is longer than 16 KiB and goes on in the next object of its node'),
+    tail: z
+      .literal(true)
+      .optional()
+      .describe('The log of that run is gone, and this is of its end, as it was kept'),
   })
   .meta({ id: 'LogLine' });
 export type LogLineAnswer = z.output<typeof LogLineSchema>;

@@ -46,7 +46,7 @@ export const ReportSchema = z.object({
     .default([])
     .describe('Complete at the output'),
   warnings: z.array(z.string()).max(MAX_ITEMS).default([]),
-  log_tail: z.string().nullish(),
+  log_tail: z.string().nullish().describe('The masked end of its log, 8 KiB'),
   result: z.record(z.string(), z.unknown()).nullish().describe('Once, at the end'),
   sent_up_to: step.nullish().describe('The step up to which metrics were sent before'),
 });

@@ -63,11 +63,12 @@ export async function* writeLog(
 }
 
 function toLineAnswer(line: LogLine, positions: ReadonlyMap<number, string>): LogLineAnswer {
-  const { time, node, attempt, text, isPartial, position } = line;
+  const { time, node, attempt, text, isPartial, position, isTail } = line;
   return {
     cursor: position === undefined ? null : toCursor(positions),
     ...{ time: time ?? null, node, attempt, stream: null, line: text },
     ...(isPartial && { partial: true as const }),
+    ...(isTail && { tail: isTail }),
   };
 }
 

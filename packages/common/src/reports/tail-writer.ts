@@ -1,0 +1,127 @@
+import { LRUCache } from 'lru-cache';
+import { DeadlineQueue } from '../deadline-queue.ts';
+import { isTerminal, type JobRecord } from '../jobs/job.ts';
+import {
+  addLogTail,
+  cutTail,
+  type LogTail,
+  MAX_TAIL_BYTES,
+  parseLogTails,
+} from '../jobs/log-tails.ts';
+import { updateRecord } from '../jobs/update-record.ts';
+import { createMask } from './clean-report.ts';
+import type { ReportWriterParts } from './report-writer.ts';
+import type { WriteTurns } from './write-turns.ts';
+
+export interface TailWriterParts extends ReportWriterParts {
+  readonly turns: WriteTurns;
+}
+
+interface Reported {
+  readonly name: string;
+  /** Of each run that has reported, the newest; two runs at most. */
+  readonly tails: readonly LogTail[];
+}
+
+/** In memory, as they came. */
+const MAX_BYTES = 32 * 1024 * 1024;
+const MAX_RUNS = 2;
+
+/**
+ * Keeps with the record how the log of each run ended that did not succeed, once another has begun or
+ * the job has ended: its pods, and their log, may be gone by then.
+ */
+export class TailWriter {
+  readonly #parts: TailWriterParts;
+  readonly #deadlines: DeadlineQueue;
+  /** By the record's uid. */
+  readonly #reported = new LRUCache<string, Reported>({
+    maxSize: MAX_BYTES,
+    sizeCalculation: ({ tails }) => tails.reduce((sum, { text }) => sum + text.length, 200),
+  });
+  readonly #running = new Set<Promise<void>>();
+  readonly #unwatch: () => void;
+
+  constructor(parts: TailWriterParts) {
+    this.#parts = parts;
+    this.#deadlines = new DeadlineQueue(parts.clock, (name) => this.#flush(name));
+    this.#unwatch = parts.store.watch((name) => this.#plan(name));
+  }
+
+  /** To be called with the number of the run and each tail that it reports. */
+  note({ name, uid }: JobRecord, attempt: number, text: string): void {
+    const { clock } = this.#parts;
+    const known = this.#reported.get(uid)?.tails.filter((tail) => tail.attempt !== attempt) ?? [];
+    // Twice the size, since what is masked may be shorter.
+    const tail = { attempt, atMs: clock.now(), text: text.slice(-2 * MAX_TAIL_BYTES) };
+    this.#reported.set(uid, { name, tails: [...known, tail].slice(-MAX_RUNS) });
+    this.#plan(name);
+  }
+
+  /** Writes nothing more; resolves when nothing is under way. */
+  async close(): Promise<void> {
+    this.#unwatch();
+    this.#deadlines.clear();
+    await Promise.all(this.#running);
+  }
+
+  #plan(name: string): void {
+    const record = this.#parts.store.getCached(name);
+    if (record === undefined || this.#findDue(record).length === 0) return;
+    this.#deadlines.setEarlier(name, this.#parts.turns.nextTimeOf(record.uid));
+  }
+
+  /** The tails of runs that are over and did not succeed. */
+  #findDue(record: JobRecord): readonly LogTail[] {
+    const tails = this.#reported.peek(record.uid)?.tails ?? [];
+    const { status } = record.state;
+    if (isTerminal(status) && status !== 'succeeded') return tails;
+    const newest = Math.max(record.reported?.attempt ?? 1, ...tails.map(({ attempt }) => attempt));
+    return tails.filter(({ attempt }) => attempt < newest);
+  }
+
+  #flush(name: string): void {
+    const { store, turns, clock, logger } = this.#parts;
+    const record = store.getCached(name);
+    if (record === undefined) return;
+    const dueMs = turns.nextTimeOf(record.uid);
+    if (dueMs > clock.now()) {
+      this.#deadlines.set(name, dueMs);
+      return;
+    }
+    turns.take(record.uid);
+    const running = this.#write(record).catch((error: unknown) => {
+      logger.warn({ job: name, err: error }, 'end of a log could not be kept, retrying');
+      this.#deadlines.setEarlier(name, turns.nextTimeOf(record.uid));
+    });
+    this.#running.add(running);
+    void running.finally(() => this.#running.delete(running));
+  }
+
+  async #write(record: JobRecord): Promise<void> {
+    const due = this.#findDue(record);
+    const { store, readSharedSecrets = async () => ({}) } = this.#parts;
+    const [payload, shared] = await Promise.all([store.readPayload(record), readSharedSecrets()]);
+    // Without every value that must not be in it, nothing is kept.
+    if (payload === undefined || shared === undefined) return;
+    const mask = createMask(payload.secrets, shared);
+    await updateRecord(store, record, async (current) => {
+      if (current.areCredentialsGone) return undefined;
+      const kept = parseLogTails(await store.readAttachment(current, 'log-tails'));
+      const tails = due.reduce(
+        (all, tail) => addLogTail(all, { ...tail, text: cutTail(mask(tail.text)) }),
+        kept,
+      );
+      return tails === kept ? undefined : { attachments: { 'log-tails': { tails } } };
+    });
+    this.#forget(record.uid, due);
+  }
+
+  #forget(uid: string, written: readonly LogTail[]): void {
+    const known = this.#reported.peek(uid);
+    if (known === undefined) return;
+    const tails = known.tails.filter((tail) => !written.includes(tail));
+    if (tails.length === 0) this.#reported.delete(uid);
+    else this.#reported.set(uid, { ...known, tails });
+  }
+}

@@ -10,6 +10,8 @@ export const ADVICE: Readonly<Record<string, string>> = {
   VOLUME_UNBOUND:
     'Have the operator give the claim a StorageClass, or make the claim that is named.',
   QUOTA_EXCEEDED: 'Wait for other jobs to end, or have the quota of the namespace raised.',
+  IMAGE_PULLING:
+    'Wait: large images take minutes. If it takes longer, have the operator look at the node.',
   IMAGE_PULL_FAILED: 'Correct the image, or have the operator mend the access to its registry.',
   POD_BLOCKED: 'Have the operator mend what the sentence names: a volume, a Secret, the network.',
   RUNTIME_REJECTED: "Have the operator correct the runtime, or the namespace's policies.",

@@ -372,6 +372,29 @@ describe('KubeflowRunner', () => {
     });
   });
 
+  it('tells of an image only when it has been pulled for half a minute', async () => {
+    const clock = new FakeClock();
+    const runner = await openRunner(LEADER, clock);
+    const record = await start(runner);
+    const lastTransitionTime = new Date(clock.now()).toISOString();
+    const ready = { type: 'PodReadyToStartContainers', status: 'True', lastTransitionTime };
+    const { status } = makePod()
+      .container({ waiting: { reason: 'ContainerCreating' } })
+      .status({ conditions: [ready] })
+      .obj();
+    const labels = { 'jobset.sigs.k8s.io/jobset-name': record.name };
+    server.create(PODS, { metadata: { name: `${record.name}-node-0-0-abcde`, labels }, status });
+    await clock.advance(29_000);
+    expect(runner.getCached(record.name)).not.toMatchObject({ reason: 'IMAGE_PULLING' });
+    const seen = untilSeen(
+      runner,
+      record.name,
+      (shown) => shown.exists && shown.reason === 'IMAGE_PULLING',
+    );
+    await clock.advance(1000);
+    expect(await seen).toMatchObject({ status: 'submitted', isDiagnosed: true });
+  });
+
   describe('a start that nobody saw', () => {
     const hasEnded = (shown: Observation) => shown.exists && shown.status === 'succeeded';
 

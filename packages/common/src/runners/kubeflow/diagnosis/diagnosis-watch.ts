@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Random } from '../../../backoff.ts';
 import type { Clock } from '../../../clock.ts';
+import { DeadlineQueue } from '../../../deadline-queue.ts';
 import { Emitter } from '../../../emitter.ts';
 import type { ApiClient } from '../../../kubernetes/api-client.ts';
 import { Informer } from '../../../kubernetes/informer.ts';
@@ -62,8 +63,13 @@ export class DiagnosisWatch {
   readonly #events: Informer<EventObject, EventNote>;
   readonly #notes = new Map<string, JobNotes>();
   readonly #changes = new Emitter<string>();
+  readonly #clock: Clock;
+  /** When a finding is due to be told, by the name of its job. */
+  readonly #due: DeadlineQueue;
 
   constructor({ namespace, ...parts }: DiagnosisWatchParts) {
+    this.#clock = parts.clock;
+    this.#due = new DeadlineQueue(parts.clock, (name) => this.#lookAgain(name));
     const root = `/api/v1/namespaces/${namespace}`;
     this.#pods = new Informer<PodObject, PodNote>({
       ...parts,
@@ -87,6 +93,7 @@ export class DiagnosisWatch {
   }
 
   async close(): Promise<void> {
+    this.#due.clear();
     this.#notes.clear();
     await Promise.all([this.#pods.close(), this.#events.close()]);
     this.#notes.clear();
@@ -104,7 +111,7 @@ export class DiagnosisWatch {
     if (notes === undefined) return { waiting: undefined, failure: undefined };
     if (notes.known?.sinceMs !== sinceMs) {
       const events = [...notes.events.values()].filter(({ atMs }) => atMs >= sinceMs);
-      const pods = [...notes.pods.values()];
+      const pods = [...notes.pods.values()].map((pod) => this.#withoutEarly(name, pod));
       const { waiting, failure } = combine(pods, events);
       const startedAtMs = latest(pods.map((pod) => pod.startedAtMs));
       const resultText = pods.find((pod) => pod.resultText !== undefined)?.resultText;
@@ -121,6 +128,21 @@ export class DiagnosisWatch {
     notes.crash = undefined;
     notes.known = undefined;
     this.#dropEmpty(name, notes);
+  }
+
+  /** Without a finding that is not worth telling yet, which is looked at again when it is. */
+  #withoutEarly(name: string, pod: PodNote): PodNote {
+    const { fromMs } = pod.finding ?? {};
+    if (fromMs === undefined || fromMs <= this.#clock.now()) return pod;
+    this.#due.setEarlier(name, fromMs);
+    return { ...pod, finding: undefined };
+  }
+
+  #lookAgain(name: string): void {
+    const notes = this.#notes.get(name);
+    if (notes === undefined) return;
+    notes.known = undefined;
+    this.#changes.emit(name);
   }
 
   watch(listener: (name: string) => void): () => void {

@@ -10,6 +10,11 @@ const OVER_QUOTA =
 const REFUSED_JOB_SET =
   'TrainJob resources reconciliation failed: admission webhook "vjobset.kb.io" denied the request: JobSet.jobset.x-k8s.io "j" is invalid: <nil>: Internal error: invalid replicatedJob name';
 
+const READY_TO_START = {
+  ...{ type: 'PodReadyToStartContainers', status: 'True' },
+  lastTransitionTime: '2026-01-01T00:00:03Z',
+};
+
 /** A finding with what the container said behind `|`, as it said it. */
 function say(found: Diagnosis | undefined): string | undefined {
   if (found === undefined) return undefined;
@@ -61,6 +66,39 @@ describe('of pods that wait', () => {
     [
       'a container being made',
       makePod().container({ waiting: { reason: 'ContainerCreating' } }),
+      undefined,
+    ],
+    [
+      'an image being pulled',
+      makePod()
+        .container({ waiting: { reason: 'ContainerCreating' } })
+        .status({ conditions: [READY_TO_START] }),
+      'IMAGE_PULLING: The image registry.example/train:1 is being pulled, since 2026-01-01T00:00:03Z',
+    ],
+    [
+      'an image of what comes first',
+      makePod()
+        .container({ waiting: { reason: 'PodInitializing' } })
+        .status({
+          conditions: [READY_TO_START],
+          initContainerStatuses: [
+            {
+              ...{ name: 'first', image: 'registry.example/first:1' },
+              state: { waiting: { reason: 'PodInitializing' } },
+            },
+          ],
+        }),
+      'IMAGE_PULLING: The image registry.example/first:1 is being pulled, since 2026-01-01T00:00:03Z',
+    ],
+    [
+      'a container made after another one',
+      makePod().status({
+        conditions: [READY_TO_START],
+        containerStatuses: [
+          { name: 'other', state: { running: {} } },
+          { name: 'node', state: { waiting: { reason: 'ContainerCreating' } } },
+        ],
+      }),
       undefined,
     ],
     [

@@ -13,6 +13,7 @@ const URGENCY: readonly Reason[] = [
   'VOLUME_UNBOUND',
   'INSUFFICIENT_RESOURCES',
   'POD_BLOCKED',
+  'IMAGE_PULLING',
 ];
 
 /** A job's pods and Events as one sentence each for waiting and failing. Pure. */

@@ -3,6 +3,7 @@ import type { Reason } from '../../../jobs/reasons.ts';
 import { parseTerminationLine } from '../../../jobs/termination-line.ts';
 import { type Condition, toMs } from '../../../kubernetes/conditions.ts';
 import { TRAINING_STEP } from '../trainjob/replicated-jobs.ts';
+import { findPulling } from './pulling-finding.ts';
 
 interface ContainerState {
   readonly waiting?: { readonly reason?: string; readonly message?: string };
@@ -64,6 +65,8 @@ export interface PodFinding {
   readonly lastWords: string | undefined;
   /** When the container ended, for a failure; UNIX milliseconds. */
   readonly atMs: number;
+  /** From when on it is worth telling, UNIX milliseconds; undefined for at once. */
+  readonly fromMs?: number;
 }
 
 /** JobSet's label with the name of the JobSet, which is its TrainJob's. */
@@ -101,7 +104,9 @@ export function explainPod(pod: PodObject): PodFinding | undefined {
   const { phase } = pod.status ?? {};
   if (phase === 'Failed') return explainFailure(pod, containers);
   if (phase !== 'Pending' && phase !== 'Running') return undefined;
-  return firstWaiting(containers, pod) ?? explainUnscheduled(pod);
+  return (
+    firstWaiting(containers, pod) ?? explainUnscheduled(pod) ?? explainPulling(containers, pod)
+  );
 }
 
 /** A container with its part in the pod: one is what the pod is for, and sidecars only serve it. */
@@ -232,6 +237,14 @@ function explainUnscheduled(pod: PodObject): PodFinding | undefined {
     lastWords: undefined,
     atMs: createdMs(pod),
   };
+}
+
+function explainPulling(
+  containers: readonly Container[],
+  { status }: PodObject,
+): PodFinding | undefined {
+  const found = findPulling(containers, status);
+  return found && { when: 'waiting', reason: 'IMAGE_PULLING', lastWords: undefined, ...found };
 }
 
 function firstWaiting(containers: readonly Container[], pod: PodObject): PodFinding | undefined {

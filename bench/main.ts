@@ -8,6 +8,7 @@ import { measureLocal } from './local.ts';
 import { measureManyJobs } from './many-jobs.ts';
 import { measureMemory } from './memory.ts';
 import { measureStart } from './start-time.ts';
+import { measureStreams } from './streams.ts';
 import { measureTouchedCode } from './touched-code.ts';
 
 /*
@@ -51,6 +52,12 @@ const measurements: Record<string, () => Promise<string>> = {
     heapBytesPerJob = measured.heapBytesPerJob;
     return measured.report;
   },
+  streams: () =>
+    measureStreams(
+      quick
+        ? { jobs: 100, changesPerSecond: 100, seconds: 1, readersOfAll: 4, idleReaders: 10 }
+        : { jobs: 2000, changesPerSecond: 200, seconds: 30, readersOfAll: 20, idleReaders: 200 },
+    ),
   deliveries: () =>
     measureDeliveryRate(quick ? { rounds: 1, deliveries: 500 } : { rounds: 5, deliveries: 10_000 }),
   callbacks: () => {

@@ -1,7 +1,7 @@
 import type { TrainingResponse } from '../requests/training-response.ts';
 import type { JobView } from './observation.ts';
 import { describePhase, toCurrentPhase } from './phase.ts';
-import { appendPhase, toPhaseSpans } from './phase-history.ts';
+import { appendPhase, type PhaseSpan, toPhaseSpans } from './phase-history.ts';
 
 type Summary = Pick<
   TrainingResponse,
@@ -44,15 +44,20 @@ export function toPhases({ record, state, progress }: JobView): TrainingResponse
   const isReporting = record.reported !== undefined || progress !== undefined;
   const phases = appendPhase(record, { state }) ?? record.phases;
   const spans = toPhaseSpans({ ...record, state, phases });
+  // One mostly begins when the other ends, and to write a time is most of what this costs.
+  let last: (Pick<PhaseSpan, 'endedAtMs'> & { readonly text: string | null }) | undefined;
   return spans.map((span) => {
     const { phase, owner, startedAtMs, endedAtMs } = span;
+    const startedAt = last?.endedAtMs === startedAtMs ? last.text : null;
+    const endedAt = toIsoTime(endedAtMs);
+    last = { endedAtMs, text: endedAt };
     const isOwn = owner === 'training' || phase === 'stalled';
     const now = isOwn && isReporting ? describePhase(span) : state.detail;
     const silence = isOwn && !isReporting ? '; this job sends no reports' : '';
     return {
       ...{ phase, owner },
-      started_at: new Date(startedAtMs).toISOString(),
-      ended_at: toIsoTime(endedAtMs),
+      started_at: startedAt ?? new Date(startedAtMs).toISOString(),
+      ended_at: endedAt,
       message: endedAtMs === undefined ? `${now}${silence}` : describePhase(span),
     };
   });

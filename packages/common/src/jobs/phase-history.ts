@@ -56,7 +56,10 @@ export function toPhaseSpans(record: PhasedRecord): PhaseSpan[] {
   return beginnings.flatMap(({ begun }, index) => {
     if (begun === undefined) return [];
     const next = beginnings[index + 1];
-    const end = next === undefined ? endedAtMs : toStartMs(next.text);
+    const end =
+      next === undefined
+        ? endedAtMs
+        : (next.begun?.startedAtMs ?? readTime(next.text.split('/')[2]));
     return [{ ...begun, endedAtMs: end && Math.max(end, begun.startedAtMs) }];
   });
 }
@@ -78,16 +81,16 @@ function writeBeginning({ phase, owner }: CurrentPhase, atMs: number): string {
 
 /** Undefined for what was left out, and for what a later version wrote. */
 function parseBeginning(text: string): Omit<PhaseSpan, 'endedAtMs'> | undefined {
-  const [phaseName, ownerName] = text.split('/');
+  const [phaseName, ownerName, at] = text.split('/');
   const phase = PHASES.find((known) => known === phaseName);
   const owner = PHASE_OWNERS.find((known) => known === ownerName);
-  const startedAtMs = toStartMs(text);
+  const startedAtMs = readTime(at);
   if (phase === undefined || owner === undefined || startedAtMs === undefined) return undefined;
   return { phase, owner, startedAtMs };
 }
 
-function toStartMs(text: string): number | undefined {
-  const atMs = Number.parseInt(text.split('/')[2] ?? '', RADIX);
+function readTime(text = ''): number | undefined {
+  const atMs = Number.parseInt(text, RADIX);
   return atMs <= MAX_TIME_MS ? atMs : undefined;
 }
 

@@ -5,6 +5,7 @@ import { measureFirstStep } from './first-step.ts';
 import { measureHttp } from './http-ratio.ts';
 import { measureLiveCallbacks } from './live-callbacks.ts';
 import { measureLocal } from './local.ts';
+import { measureLogs } from './logs.ts';
 import { measureManyJobs } from './many-jobs.ts';
 import { measureMemory } from './memory.ts';
 import { measureStart } from './start-time.ts';
@@ -46,6 +47,7 @@ const measurements: Record<string, () => Promise<string>> = {
     if (python === undefined) return 'Left out: TRAINER_LOCAL_PYTHON names no Python that trains.';
     return measureFirstStep(python, { runs: quick ? 1 : 3 });
   },
+  logs: () => measureLogs({ seconds: quick ? 2 : 15 }),
   jobs: async () => {
     const size = quick ? { jobs: 1000, idleMs: 500 } : { jobs: 100_000, idleMs: 10_000 };
     const measured = await measureManyJobs(size);

@@ -3,6 +3,7 @@
 export { Registry } from 'prom-client';
 export type { WebhookPost } from '../src/callbacks/http/webhook-client.ts';
 export { createSigner } from '../src/callbacks/signature.ts';
+export { systemClock } from '../src/clock.ts';
 export { ERRORS } from '../src/error-codes.ts';
 export { exampleRequests } from '../src/http/openapi/describe-services.ts';
 export { type JobDraft, NO_DELIVERY } from '../src/jobs/job.ts';
@@ -11,6 +12,8 @@ export type { JobStore, RecordChange } from '../src/jobs/job-store.ts';
 export type { Platform } from '../src/jobs/platform.ts';
 export { REASONS } from '../src/jobs/reasons.ts';
 export { CallMetrics } from '../src/kubernetes/call-metrics.ts';
+export { createApiClient } from '../src/kubernetes/http-client.ts';
 export { LEASE_SECONDS } from '../src/kubernetes/lease-state.ts';
+export { PodLogs } from '../src/runners/kubeflow/logs/pod-logs.ts';
 export { CLOSE_TIMEOUT_MS } from '../src/service/start-service.ts';
 export { credentialKeys, type SecretData } from '../src/stores/secrets/secret-payload.ts';

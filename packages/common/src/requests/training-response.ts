@@ -52,6 +52,14 @@ export const ResultSchema = z
   })
   .meta({ id: 'Result' });
 
+const LinksSchema = z
+  .object({
+    events: z.string().describe('What happened to it, also as a stream'),
+    logs: z.string().describe('What it writes'),
+    metrics: z.string().describe('What it measured'),
+  })
+  .meta({ id: 'Links' });
+
 /** The answer of every `/train` route that succeeds. */
 export const TrainingResponseSchema = z
   .object({
@@ -84,6 +92,9 @@ export const TrainingResponseSchema = z
       .string()
       .nullable()
       .describe('A page about the job, where the operator said how people reach one'),
+    links: LinksSchema.optional().describe(
+      'Where there is more, where the operator said how people reach the service',
+    ),
     stale_since: timestamp
       .optional()
       .describe(

@@ -94,6 +94,12 @@ describe('POST /train', () => {
     await using other = await startTestService({ env });
     const { body } = await other.post('/train', makeRequest({ job_id: 'a:b' }));
     expect(body.dashboard_url).toBe('https://test.example.com/#/jobs/test/a%3Ab');
+    const job = 'https://test.example.com/train/a%3Ab';
+    expect(body.links).toEqual({
+      events: `${job}/events`,
+      logs: `${job}/logs`,
+      metrics: `${job}/metrics`,
+    });
   });
 
   it('fills the dashboard template', async () => {

@@ -37,6 +37,9 @@ const answers: fc.Arbitrary<TrainingResponse> = fc.record({
   result: fc.option(fc.record({ model_uri: fc.string(), rows: fc.nat(), files: fc.jsonValue() })),
   timestamps: fc.record({ created_at: time, updated_at: time, started_at: time, ended_at: time }),
   dashboard_url: fc.option(fc.webUrl()),
+  links: fc.option(fc.record({ events: fc.webUrl(), logs: fc.webUrl(), metrics: fc.webUrl() }), {
+    nil: undefined,
+  }),
   stale_since: fc.option(time, { nil: undefined }),
   metadata: fc.record({
     backend: fc.string(),

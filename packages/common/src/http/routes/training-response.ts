@@ -63,6 +63,7 @@ export class TrainingResponses {
       result: await this.#describeResult(answer),
       detail,
       dashboard_url: toDashboardUrl(record, this.#config),
+      ...toLinks(record, this.#config),
       ...toStaleSince(answer, reply),
       metadata:
         this.#metadata.get(record, toStamp(record)) ?? (await this.#describeMetadata(answer)),
@@ -98,6 +99,7 @@ export function writeTrainingResponse({ metadata, ...summary }: DescribedJob): s
   const checked = Summary.parse(summary);
   const staleSince =
     checked.stale_since === undefined ? '' : `"stale_since":${json(checked.stale_since)},`;
+  const links = checked.links === undefined ? '' : `"links":${json(checked.links)},`;
   return (
     `{"job_id":${json(checked.job_id)},"backend_job_id":${json(checked.backend_job_id)},` +
     `"status":${json(checked.status)},"reason":${json(checked.reason)},` +
@@ -106,7 +108,7 @@ export function writeTrainingResponse({ metadata, ...summary }: DescribedJob): s
     `"checkpoints":${json(checked.checkpoints)},` +
     `"result":${json(checked.result)},` +
     `"timestamps":${json(checked.timestamps)},"dashboard_url":${json(checked.dashboard_url)},` +
-    `${staleSince}"metadata":${metadata}}`
+    `${links}${staleSince}"metadata":${metadata}}`
   );
 }
 
@@ -114,6 +116,12 @@ export function writeTrainingResponse({ metadata, ...summary }: DescribedJob): s
 function toStamp({ planRevision, reported }: JobRecord): string {
   const { attempt = 0, warnings = [] } = reported ?? {};
   return `${planRevision} ${attempt} ${warnings.length}`;
+}
+
+function toLinks({ id }: JobRecord, { publicUrl }: Config): Pick<DescribedJob, 'links'> {
+  if (publicUrl === undefined) return {};
+  const job = `${publicUrl}/train/${encodeURIComponent(id)}`;
+  return { links: { events: `${job}/events`, logs: `${job}/logs`, metrics: `${job}/metrics` } };
 }
 
 /** By the operator's own template, else the job on the page, where people reach that. */

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Child, startService } from './child.ts';
+import { Child } from './child.ts';
 import { toBody } from './example-request.ts';
 import { applyLoad } from './load.ts';
 import type { Latencies, ReaderRequest } from './stream-readers.ts';
 import { toMegabytes, toTable, toText } from './table.ts';
+import { withBundle } from './with-bundle.ts';
 
 export interface StreamsOptions {
   readonly jobs: number;
@@ -20,9 +21,13 @@ const SLICE_MS = 50;
  * Readers of one job each and of all jobs, while jobs change; then all of them come back at once, with
  * what they missed; then some do not read.
  */
-export async function measureStreams(options: StreamsOptions): Promise<string> {
+export function measureStreams(options: StreamsOptions): Promise<string> {
+  return withBundle(async (start) => measure(await start(), options));
+}
+
+async function measure(child: Child, options: StreamsOptions): Promise<string> {
   const { jobs, changesPerSecond, seconds, readersOfAll, idleReaders } = options;
-  await using service = await startService();
+  await using service = child;
   await using readers = await Child.start('stream-readers.ts');
   const { url } = service;
   const ids = Array.from({ length: jobs }, (_, index) => `job-${index}`);

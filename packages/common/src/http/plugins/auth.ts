@@ -14,11 +14,6 @@ export function createAuthenticate(tokens: Tokens) {
   };
 }
 
-/** Whether the token that a request was let in with is good for reading still. */
-export function mayStillRead(request: FastifyRequest, tokens: Tokens): boolean {
-  return tokens.isOpen || tokens.mayRead(readToken(request) ?? '');
-}
-
 type Done = (error?: Error) => void;
 
 function refuse(request: FastifyRequest, tokens: Tokens): Error | undefined {

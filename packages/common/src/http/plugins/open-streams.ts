@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../clock.ts';
 import { errors } from '../../errors.ts';
-import { mayStillRead } from './auth.ts';
+import { readToken } from './auth.ts';
 import { EventStream } from './event-stream.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -66,8 +66,13 @@ export class OpenStreams {
     if (this.#open.size === 0) return;
     this.#cancelTick = clock.schedule(TICK_MS, () => this.#tick());
     const nowMs = clock.monotonic();
+    // Few tokens have many streams, and to look at one may read a file.
+    const verdicts = new Map<string, boolean>();
     for (const [stream, request] of this.#open) {
-      if (!mayStillRead(request, tokens)) stream.close();
+      const token = readToken(request) ?? '';
+      const mayRead = verdicts.get(token) ?? (tokens.isOpen || tokens.mayRead(token));
+      verdicts.set(token, mayRead);
+      if (!mayRead) stream.close();
       stream.tick(nowMs);
       stream.wake();
     }

@@ -48,7 +48,7 @@ const announced = (page: Page) => page.locator('.job p[role=status]').textConten
 
 it('shows a job from its submission to its end', async () => {
   await using service = await startService();
-  await submit(service, 'tickets:v1', { submitted_seconds: 1, running_seconds: 3 });
+  await submit(service, 'tickets:v1', { submitted_seconds: 6, running_seconds: 3 });
   await using opened = await openPage(browser, addressOf(service.url, 'tickets:v1'));
   const { page, faults } = opened;
   await untilStatus(page, 'Submitted');
@@ -58,8 +58,17 @@ it('shows a job from its submission to its end', async () => {
   await untilStatus(page, 'Succeeded');
   expect(await announced(page)).toBe('tickets:v1: Succeeded');
   expect(await page.title()).toBe('Succeeded · tickets:v1');
-  expect(await page.locator('.legend').textContent()).toMatch(/Waiting 1 s.*Running [34] s/);
+  expect(await page.locator('.legend').textContent()).toMatch(/Queued 6 s.*Training [34] s/);
   expect(await page.getByRole('button', { name: 'Cancel job…' }).count()).toBe(0);
+  const events = page.getByRole('region', { name: 'Events' });
+  await events.getByText('Job accepted for processing').waitFor();
+  await events.getByText('Training completed (simulated)').waitFor();
+  await page.getByText('Log', { exact: true }).click();
+  await page
+    .getByRole('region', { name: 'Log' })
+    .getByText(/step|training/i)
+    .first()
+    .waitFor();
   await page.getByText('TrainJob', { exact: true }).click();
   await page.getByText('"kind": "TrainJob"').waitFor();
   expect(await findViolations(page)).toEqual([]);
@@ -250,7 +259,7 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
     await using opened = await openPage(browser, address, { colorScheme, viewport });
     const { page } = opened;
     await untilStatus(page, 'Running');
-    await page.locator('.legend', { hasText: 'Running' }).waitFor();
+    await page.locator('.legend', { hasText: 'Training' }).waitFor();
     await page.locator('.chart-steps').first().getByText('10', { exact: true }).waitFor();
     expect(await findViolations(page)).toEqual([]);
     const overflow = await page.evaluate<number>(

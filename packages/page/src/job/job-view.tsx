@@ -4,8 +4,10 @@ import { toWords } from '../format/words.ts';
 import { ReadingNotice } from '../parts/reading-notice.tsx';
 import { Checkpoints } from './checkpoints.tsx';
 import { Deliveries } from './deliveries.tsx';
+import { History } from './history.tsx';
 import { JobHeader } from './job-header.tsx';
 import { JobSpecs } from './job-specs.tsx';
+import { Log } from './log.tsx';
 import { Measurements } from './measurements.tsx';
 import { Result } from './result.tsx';
 import { TimeBar } from './time-bar.tsx';
@@ -38,6 +40,8 @@ export function JobView({ service, jobId }: JobViewProps) {
           <Result job={job} />
           <Checkpoints job={job} />
           <Deliveries service={service} job={job} />
+          <History service={service} job={job} />
+          <Log service={service} job={job} />
           <JobSpecs job={job} />
         </>
       )}

@@ -1,27 +1,62 @@
 import type { Job } from '@trainer/client';
 import { expect, it } from 'vitest';
-import { toTimeSpans } from './time-spans.ts';
+import { sumByPhase, toTimeSpans } from './time-spans.ts';
 
-const at = (second: number | null) =>
-  second === null ? null : new Date(second * 1000).toISOString();
+const at = (second: number) => new Date(second * 1000).toISOString();
+const orNull = (second: number | null) => (second === null ? null : at(second));
 
-function spansOf(status: string, created: number, started: number | null, ended: number | null) {
-  const timestamps = { created_at: at(created), started_at: at(started), ended_at: at(ended) };
-  const spans = toTimeSpans({ status, timestamps } as Job, 100_000);
-  return spans.map(({ name, fromMs, toMs }) => [name, fromMs / 1000, toMs / 1000]);
+type Phase = readonly [phase: string, from: number, to: number | null];
+function spansOf(created: number, ended: number | null, ...phases: Phase[]) {
+  const timestamps = { created_at: at(created), started_at: null, ended_at: orNull(ended) };
+  const job = {
+    timestamps,
+    phases: phases.map(([phase, from, to]) => ({
+      ...{ phase, owner: 'training', message: phase },
+      ...{ started_at: at(from), ended_at: orNull(to) },
+    })),
+  } as unknown as Job;
+  return toTimeSpans(job, 100_000);
 }
+const short = (spans: ReturnType<typeof spansOf>) =>
+  spans.map(({ phase, fromMs, toMs }) => [phase ?? 'unaccounted', fromMs / 1000, toMs / 1000]);
 
-it('waits until now, then runs until now, then until its end', () => {
-  expect(spansOf('submitted', 10, null, null)).toEqual([['Waiting', 10, 100]]);
-  const waited = ['Waiting', 10, 20];
-  expect(spansOf('running', 10, 20, null)).toEqual([waited, ['Running', 20, 100]]);
-  expect(spansOf('succeeded', 10, 20, 50)).toEqual([waited, ['Running', 20, 50]]);
+it('shows each phase, the current one until now', () => {
+  expect(short(spansOf(10, null, ['queued', 10, 20], ['training', 20, null]))).toEqual([
+    ['queued', 10, 20],
+    ['training', 20, 100],
+  ]);
+  expect(short(spansOf(10, 50, ['queued', 10, 20], ['training', 20, 50]))).toEqual([
+    ['queued', 10, 20],
+    ['training', 20, 50],
+  ]);
 });
 
-it('a job that ended before it ran has only waited', () => {
-  expect(spansOf('cancelled', 10, null, 30)).toEqual([['Waiting', 10, 30]]);
+it('shows what nobody accounts for', () => {
+  expect(short(spansOf(10, 60, ['queued', 12, 20], ['training', 30, 50]))).toEqual([
+    ['unaccounted', 10, 12],
+    ['queued', 12, 20],
+    ['unaccounted', 20, 30],
+    ['training', 30, 50],
+    ['unaccounted', 50, 60],
+  ]);
+  expect(short(spansOf(10, 60))).toEqual([['unaccounted', 10, 60]]);
 });
 
-it('a clock that is behind shows no negative time', () => {
-  expect(spansOf('submitted', 200, null, null)).toEqual([['Waiting', 200, 200]]);
+it('shows no negative time where a clock is behind', () => {
+  expect(short(spansOf(200, null, ['queued', 200, null]))).toEqual([['queued', 200, 200]]);
+});
+
+it('adds up what comes more than once', () => {
+  const spans = spansOf(
+    0,
+    60,
+    ['queued', 0, 10],
+    ['training', 10, 30],
+    ['queued', 30, 40],
+    ['training', 40, 60],
+  );
+  expect(sumByPhase(spans)).toEqual([
+    { phase: 'queued', ms: 20_000 },
+    { phase: 'training', ms: 40_000 },
+  ]);
 });

@@ -1,25 +1,44 @@
 import type { Job } from '@trainer/client';
-import { isEnded } from './is-ended.ts';
 
 /** A part of a job's life, from one time to another. */
 export interface TimeSpan {
-  readonly name: string;
+  /** Undefined where the job says nothing of that time. */
+  readonly phase: string | undefined;
+  readonly message: string;
   readonly fromMs: number;
   readonly toMs: number;
 }
 
-/** Where the time of a job went until `nowMs`: before it ran, and while it ran. */
-export function toTimeSpans(job: Job, nowMs: number): TimeSpan[] {
-  const [createdAtMs, startedAtMs, endedAtMs] = [
-    job.timestamps.created_at,
-    job.timestamps.started_at,
-    job.timestamps.ended_at,
-  ].map((time) => (time ? Date.parse(time) : undefined));
-  if (createdAtMs === undefined) return [];
-  const untilMs = endedAtMs ?? (isEnded(job) ? createdAtMs : Math.max(nowMs, createdAtMs));
-  const spans = [
-    { name: 'Waiting', fromMs: createdAtMs, toMs: startedAtMs ?? untilMs },
-    ...(startedAtMs === undefined ? [] : [{ name: 'Running', fromMs: startedAtMs, toMs: untilMs }]),
-  ];
-  return spans.filter(({ fromMs, toMs }) => toMs >= fromMs);
+/** Where the time of a job went until `nowMs`, and what of it is unaccounted for. */
+export function toTimeSpans({ phases, timestamps }: Job, nowMs: number): TimeSpan[] {
+  const { created_at: createdAt, ended_at: endedAt } = timestamps;
+  if (createdAt === null) return [];
+  const fromMs = Date.parse(createdAt);
+  const untilMs = endedAt === null ? Math.max(nowMs, fromMs) : Date.parse(endedAt);
+  const spans: TimeSpan[] = [];
+  let reachedMs = fromMs;
+  const leaveOutUntil = (toMs: number) => {
+    if (toMs <= reachedMs) return;
+    spans.push({ phase: undefined, message: '', fromMs: reachedMs, toMs });
+  };
+  for (const { phase, message, started_at, ended_at } of phases) {
+    const startMs = Math.max(Date.parse(started_at), fromMs);
+    const toMs = Math.max(ended_at === null ? untilMs : Date.parse(ended_at), startMs);
+    leaveOutUntil(startMs);
+    spans.push({ phase, message, fromMs: startMs, toMs });
+    reachedMs = Math.max(reachedMs, toMs);
+  }
+  leaveOutUntil(untilMs);
+  return spans;
+}
+
+/** The same phase is one entry of a legend, in the order of its first time. */
+export function sumByPhase(
+  spans: readonly TimeSpan[],
+): { phase: string | undefined; ms: number }[] {
+  const sums = new Map<string | undefined, number>();
+  for (const { phase, fromMs, toMs } of spans) {
+    sums.set(phase, (sums.get(phase) ?? 0) + toMs - fromMs);
+  }
+  return [...sums].map(([phase, ms]) => ({ phase, ms }));
 }

@@ -40,6 +40,7 @@ test('without any setting, the defaults of the contract hold', () => {
       ...{ allowedVariables: [], allowedHosts: [] },
     },
     graceMs: 120_000,
+    stalledAfterMs: 300_000,
     runtime: {
       name: 'nemo-runtime',
       kind: 'ClusterTrainingRuntime',
@@ -92,6 +93,7 @@ describe('accepted', () => {
       { local: expect.objectContaining({ roots: ['/a', '/b b'] }) },
     ],
     ['TRAINER_GRACE_SECONDS', '0.5', { graceMs: 500 }],
+    ['TRAINER_STALLED_AFTER_SECONDS', '7', { stalledAfterMs: 7000 }],
     ['TRAINER_JOB_RUNNER', 'k8s', { runner: 'kubernetes' }],
     ['TRAINER_JOB_TTL_SECONDS', '0', { jobTtlMs: 0 }],
     ['TRAINER_MOCK_RUNNING_SECONDS', '0.25', { mock: { submittedMs: 2000, runningMs: 250 } }],

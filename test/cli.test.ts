@@ -12,17 +12,21 @@ const example = (name: string) =>
   fileURLToPath(new URL(`../services/${name}-api/example.json`, import.meta.url));
 
 interface RunOptions {
+  /** Called with each text on standard output. */
+  readonly onOutput?: (text: string) => void;
   readonly env?: Record<string, string>;
   readonly stdin?: string;
   readonly isTTY?: boolean;
   readonly signal?: AbortSignal;
 }
 
-async function run(args: string[], { env = {}, stdin = '', isTTY, signal }: RunOptions = {}) {
+async function run(args: string[], options: RunOptions = {}) {
+  const { env = {}, stdin = '', isTTY, signal, onOutput } = options;
   const written = { stdout: '', stderr: '' };
   const output = (name: keyof typeof written) => ({
     write: (text: string) => {
       written[name] += text;
+      if (name === 'stdout') onOutput?.(text);
     },
     ...(isTTY && { isTTY }),
   });
@@ -475,8 +479,14 @@ it('watches several jobs until all have ended, and says whether all succeeded', 
   expect(good).toMatchObject({ code: 0, stderr: '' });
   expect(good.stdout).toMatch(/^\S+Z {2}good {2}succeeded: /m);
   expect(good.stdout).toMatch(/^\S+Z {2}other {2}succeeded: /m);
-  await submit({ job_id: 'bad', extra_parameters: { mock: { outcome: 'failed' } } });
-  const { code, stdout } = await run(['watch', 'good', 'bad', '--json'], { env });
+  await submit({ job_id: 'bad', extra_parameters: { mock: { outcome: 'never' } } });
+  const { code, stdout } = await run(['watch', 'good', 'bad', '--json'], {
+    env,
+    // Not before it is watched.
+    onOutput: (text) => {
+      if (text.includes('"jobs"')) void run(['cancel', 'bad'], { env });
+    },
+  });
   expect(code).toBe(1);
   const [first, ...further] = stdout
     .trim()
@@ -486,7 +496,7 @@ it('watches several jobs until all have ended, and says whether all succeeded', 
   expect(further[0].jobs.map(({ job_id }: { job_id: string }) => job_id)).toEqual(['good', 'bad']);
   expect(further.at(-1)).toMatchObject({
     kind: 'event',
-    event: { job_id: 'bad', type: 'job.state', data: { status: 'failed' } },
+    event: { job_id: 'bad', type: 'job.state', data: { status: 'cancelled' } },
   });
 });
 

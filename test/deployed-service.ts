@@ -82,6 +82,12 @@ export class DeployedService implements AsyncDisposable {
     return { http: answer.status, ...(text === '' ? {} : (JSON.parse(text) as object)) };
   }
 
+  /** What a job has written, as text; its last line says why that ends. */
+  async readLog(jobId: string): Promise<string> {
+    const headers = { 'x-trainer-token': TOKEN, accept: 'text/plain' };
+    return (await fetch(`${this.#url}/train/${jobId}/logs`, { headers })).text();
+  }
+
   async untilReady(): Promise<void> {
     await this.#until(async () => {
       const answer = await fetch(`${this.#url}/readyz`).catch(() => undefined);

@@ -338,6 +338,8 @@ describe('all three, each as the account and with the settings of its manifests'
         expect(readVariable(spec.containers[0].env, 'PET_NPROC_PER_NODE')).toBe(gpus);
         expect(readVariable(spec.containers[0].env, 'PET_NNODES')).toBe(String(nodes));
       }
+      // Pods that only play write nothing, which the API server is asked all the same.
+      expect(await service().readLog('runs')).toMatch(/^# end: /m);
       await service().untilStatus('runs', 'succeeded');
     });
 

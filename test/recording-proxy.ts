@@ -3,7 +3,7 @@ import { Agent, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 
-/** What was asked of the API server, as RBAC sees it: `secrets list`, `trainjobs.trainer… get`. */
+/** What was asked of the API server, as RBAC sees it: `secrets list`, `pods/log get`, `trainjobs.trainer… get`. */
 export interface Recording {
   readonly used: Set<string>;
   /** Requests that were not about objects, such as those for the schema. */
@@ -12,7 +12,8 @@ export interface Recording {
   readonly refused: string[];
 }
 
-const RESOURCE = /^\/(?:api|apis\/([^/]+))\/[^/]+(?:\/namespaces\/[^/]+)?\/([a-z]+)(?:\/([^/]+))?$/;
+const RESOURCE =
+  /^\/(?:api|apis\/([^/]+))\/[^/]+(?:\/namespaces\/[^/]+)?\/([a-z]+)(?:\/([^/]+)(?:\/([a-z]+))?)?$/;
 const VERBS: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch' };
 
 /** Stands between one client and the API server, changes nothing, and notes which rights are used. */
@@ -73,9 +74,9 @@ export class RecordingProxy implements Recording, AsyncDisposable {
 }
 
 function toRight(method: string, { pathname, searchParams }: URL): string | undefined {
-  const [, group, resource, name] = RESOURCE.exec(pathname) ?? [];
+  const [, group, resource, name, part] = RESOURCE.exec(pathname) ?? [];
   if (resource === undefined) return undefined;
-  return `${resource}${group ? `.${group}` : ''} ${toVerb()}`;
+  return `${resource}${part === undefined ? '' : `/${part}`}${group ? `.${group}` : ''} ${toVerb()}`;
 
   function toVerb(): string | undefined {
     const verb = VERBS[method];

@@ -24,7 +24,7 @@ func main() {
 
 	submitted, err := client.SubmitJobWithResponse(ctx, request)
 	check(err)
-	read, err := client.GetJobWithResponse(ctx, submitted.JSON200.JobId)
+	read, err := client.GetJobWithResponse(ctx, submitted.JSON200.JobId, nil)
 	check(err)
 	cancelled, err := client.CancelJobWithResponse(ctx, submitted.JSON200.JobId, nil)
 	check(err)

@@ -207,12 +207,24 @@ it('lists jobs, newest first, and counts them', async () => {
   await run(['cancel', 'job-1'], { env });
   const listed = await run(['list', '--status', 'cancelled', '--status', 'failed'], { env });
   expect(listed.stdout).toMatch(
-    /^JOB {4}STATUS {5}REASON +PROGRESS {2}CREATED\njob-1 {2}cancelled {2}\w+ +\d{4}-.*Z\n.*, 1 cancelled/,
+    /^JOB {4}STATUS {5}REASON +MODEL +METHOD {2}GPUS {2}PROGRESS {2}CREATED\njob-1 {2}cancelled {2}\w+ +\S+ +lora +1 +\d{4}-.*Z\n.*, 1 cancelled/,
   );
   const first = await run(['list', '--limit', '1', '--json'], { env });
   expect(JSON.parse(first.stdout)).toMatchObject({
     has_more: true,
     data: [{ job_id: 'another-job' }],
+  });
+  const labelled = await submit({
+    job_id: 'labelled',
+    extra_parameters: { job_labels: { team: 'x' } },
+  });
+  expect(labelled.status).toBe(200);
+  const ofTeam = ['list', '--json', '--label', 'team=x', '--method', 'lora'];
+  const found = JSON.parse((await run(ofTeam, { env })).stdout);
+  expect(found.data).toMatchObject([{ job_id: 'labelled', labels: { team: 'x' } }]);
+  expect(await run(['list', '--label', 'team'], { env })).toMatchObject({
+    code: 2,
+    stderr: '--label must be KEY=VALUE.\n',
   });
   expect(await run(['list', '--status', 'done'], { env })).toMatchObject({ code: 3 });
   expect(await run(['list', '--limit', 'many'], { env })).toMatchObject({

@@ -293,15 +293,17 @@ it('asks for deliveries by state and page, and never repeats a replay of many', 
 
 it('lists jobs by what they are, a page at a time', async () => {
   const page = { data: [], has_more: false, next_cursor: null, counts: {} };
-  const { requests, client } = await startScript(json(200, page), json(200, page));
+  const { requests, client } = await startScript(...[1, 2, 3].map(() => json(200, page)));
   expect(await client.list()).toEqual(page);
   await client.list({
     ...{ status: ['running', 'failed'], reason: 'OUT_OF_MEMORY', limit: 5, cursor: 'a/b' },
     createdAfter: new Date('2026-11-26T10:00:00Z'),
   });
+  await client.list({ model: 'org/m', method: 'lora', labels: { team: 'x', b: '1' } });
   expect(requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
     'GET /train',
     'GET /train?status=running&status=failed&reason=OUT_OF_MEMORY&limit=5&cursor=a%2Fb&created_after=2026-11-26T10%3A00%3A00.000Z',
+    'GET /train?model=org%2Fm&method=lora&label%5Bteam%5D=x&label%5Bb%5D=1',
   ]);
 });
 

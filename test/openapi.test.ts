@@ -199,6 +199,13 @@ it('tells the callbacks of a job', () => {
   });
 });
 
+it('says how the labels of a list are written', () => {
+  const { parameters } = description.paths['/train'].get;
+  const label = parameters.find(({ name }: { name: string }) => name === 'label');
+  expect(label).toMatchObject({ style: 'deepObject', explode: true });
+  expect(label.schema).not.toHaveProperty('style');
+});
+
 it('tells only of statuses that routes answer with', async () => {
   await using service = await startTestService({ env: { TRAINER_API_TOKEN: 'right' } });
   const token = { 'x-trainer-token': 'right' };

@@ -39,6 +39,9 @@ FILE may be -, for standard input.
   --force              with forget: gives up a final callback that is not delivered yet
   --status STATUS      with list and watch: only jobs of this status; may be given several times
   --reason REASON      with list: only jobs of this reason
+  --model, --method, --provider NAME
+                       with list: only jobs of this one
+  --label KEY=VALUE    with list: only jobs with this label; may be given several times
   --limit NUMBER       with list: how many at most, 50 by default
   --tail NUMBER        with logs: only so many of the newest lines of each node
   --since TIME         with logs: only from this time on, such as 2026-11-26T09:00:00Z

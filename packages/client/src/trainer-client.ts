@@ -52,6 +52,11 @@ export interface ListOptions extends CallOptions {
   readonly reason?: string;
   readonly phase?: string;
   readonly backendJobId?: string;
+  readonly model?: string;
+  readonly method?: string;
+  readonly provider?: string;
+  /** Jobs with all of these labels. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly createdAfter?: Date;
   readonly createdBefore?: Date;
   /** Of one page; 50 by default, 200 at most. */
@@ -152,9 +157,10 @@ export class TrainerClient {
 
   /** One page of the jobs of a service, newest first. */
   async list(options: ListOptions = {}): Promise<JobList> {
-    const { backendJobId, createdAfter, createdBefore, signal, ...filters } = options;
+    const { backendJobId, createdAfter, createdBefore, labels = {}, signal, ...filters } = options;
     const query = toQuery({
       ...filters,
+      ...Object.fromEntries(Object.entries(labels).map(([key, value]) => [`label[${key}]`, value])),
       backend_job_id: backendJobId,
       created_after: createdAfter?.toISOString(),
       created_before: createdBefore?.toISOString(),

@@ -3,6 +3,7 @@ import type { Submission } from '../controller/submitter.ts';
 import { errors, type Violation } from '../errors.ts';
 import type { CallbackTarget } from '../jobs/job.ts';
 import { type BackendTraits, buildJobSpec } from '../jobs/job-spec.ts';
+import { toJobTraits } from '../jobs/job-traits.ts';
 import { identifyRequest } from '../requests/asked-forms.ts';
 import { describeBatch } from '../requests/batch-split.ts';
 import {
@@ -108,11 +109,13 @@ export abstract class BaseTrainerBackend {
     const variables = this.#parameters().map(({ toVariables }) => toVariables?.(request));
     const env = Object.assign({}, ...variables, this.env(request));
     const traits = { name: this.name, command: this.command(request), env };
+    const { traits: listed, warnings: unlisted } = toJobTraits(request, credentials);
     const warnings = [
       ...parsed.warnings,
       ...this.warnings(request),
       ...this.#describeIgnored(request),
       ...describeSplit(request, traits),
+      ...unlisted,
     ];
     const accepted = { violations, warnings, request, env };
     if (violations.length > 0) return accepted;
@@ -123,6 +126,7 @@ export abstract class BaseTrainerBackend {
         ...identifyRequest(parsed.body, request, format),
         callback: toCallbackTarget(request),
         warnings,
+        traits: listed,
       }),
     };
   }

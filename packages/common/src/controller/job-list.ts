@@ -43,15 +43,22 @@ export function pickJobPage(views: Iterable<JobView>, query: JobListQuery): JobP
   return { views: page, nextCursor, counts };
 }
 
-function createFilter({ reason, phase, backend_job_id: name, ...times }: Filters) {
+function createFilter({ reason, phase, backend_job_id: name, ...filters }: Filters) {
+  const { model, method, provider, label, ...times } = filters;
+  const labels = Object.entries(label ?? {});
   const [afterMs, beforeMs] = [times.created_after, times.created_before].map((time) =>
     time === undefined ? undefined : Date.parse(time),
   );
   return (view: JobView): boolean => {
     const { record, state } = view;
+    const { traits } = record;
     return (
       (reason === undefined || state.reason === reason) &&
       (name === undefined || record.name === name) &&
+      (model === undefined || traits?.model === model) &&
+      (method === undefined || traits?.method === method) &&
+      (provider === undefined || traits?.provider === provider) &&
+      labels.every(([key, value]) => traits?.labels[key] === value) &&
       (afterMs === undefined || record.createdAtMs > afterMs) &&
       (beforeMs === undefined || record.createdAtMs < beforeMs) &&
       (phase === undefined || toTrainingPart(view).phase === phase)
@@ -81,8 +88,11 @@ function toPlace({ record }: JobView): Place {
   return { atMs: record.createdAtMs, name: record.id };
 }
 
-function toFilterKey(filters: Filters): string {
-  const given = Object.entries(filters).filter(([, value]) => value !== undefined);
+function toFilterKey({ label = {}, ...filters }: Filters): string {
+  const labels = Object.entries(label).map(([key, value]) => `${key}=${value}`);
+  const given = Object.entries({ ...filters, ...(labels.length > 0 && { label: labels }) }).filter(
+    ([, value]) => value !== undefined,
+  );
   const parts = given.map(([name, value]) => [name, [value].flat().toSorted()]).sort();
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 12);
 }

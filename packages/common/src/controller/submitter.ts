@@ -17,6 +17,7 @@ import { type Actor, SYSTEM } from '../jobs/job-event.ts';
 import type { JobRunner, PreparedJob, StartOutcome } from '../jobs/job-runner.ts';
 import type { SpecifiedJob } from '../jobs/job-spec.ts';
 import type { JobStore } from '../jobs/job-store.ts';
+import type { JobTraits } from '../jobs/job-traits.ts';
 import { type ReportAccess, withReportAccess } from '../jobs/report-token.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { isRepeated, nameDifferences, type RequestIdentity } from '../requests/asked-forms.ts';
@@ -28,6 +29,8 @@ import { toRefused } from './terminal-states.ts';
 export interface Submission extends SpecifiedJob, RequestIdentity {
   readonly callback: CallbackTarget | undefined;
   readonly warnings: readonly string[];
+  /** What a list tells of it. */
+  readonly traits: JobTraits;
 }
 
 export interface SubmitterParts {
@@ -165,7 +168,7 @@ export class Submitter {
     reportTokenHash: string | undefined,
   ) {
     const nowMs = this.#parts.clock.now();
-    const { spec, asked, fingerprints, callback, warnings } = submission;
+    const { spec, asked, fingerprints, callback, warnings, traits } = submission;
     const { plan, echo } = prepared;
     const secrets = { ...submission.secrets, ...prepared.secrets };
     const hasNoCredentials = Object.keys(secrets).length === 0;
@@ -176,6 +179,7 @@ export class Submitter {
       ...fingerprints,
       createdAtMs: nowMs,
       warnings: [...warnings, ...prepared.warnings],
+      traits,
       hasWebhook: callback !== undefined,
       webhookOrigin: callback && toOrigin(callback.webhookUrl),
       runId: undefined,

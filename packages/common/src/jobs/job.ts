@@ -1,5 +1,6 @@
 import type { AskedForms, Fingerprints } from '../requests/asked-forms.ts';
 import type { JobStatus } from '../requests/job-status.ts';
+import type { JobTraits } from './job-traits.ts';
 import type { Reason } from './reasons.ts';
 import type { Reported } from './reported.ts';
 
@@ -67,6 +68,8 @@ export interface JobRecord extends Fingerprints {
   readonly version: string;
   readonly createdAtMs: number;
   readonly warnings: readonly string[];
+  /** What a list tells of its request; undefined in records of versions before this field. */
+  readonly traits?: JobTraits | undefined;
   readonly hasWebhook: boolean;
   /** Scheme, host and port of the webhook; undefined also in records of versions before this field. */
   readonly webhookOrigin: string | undefined;

@@ -5,6 +5,9 @@ import { TrainingResponseSchema } from './training-response.ts';
 
 const fields = TrainingResponseSchema.shape;
 
+/** Null for a job of a version that kept nothing of its request in the list. */
+const ofRequest = <T extends z.ZodType>(schema: T) => schema.nullable();
+
 /** One job of a list: the small part of a TrainingResponse. */
 export const JobRowSchema = z
   .object({
@@ -16,6 +19,13 @@ export const JobRowSchema = z
     phase: fields.phase,
     progress: fields.progress,
     timestamps: fields.timestamps,
+    model: ofRequest(z.string()).describe('`base_model.model_name`, 256 bytes at most'),
+    method: ofRequest(z.string()).describe('`customization.method`'),
+    provider: ofRequest(z.string()).describe('`base_model.provider`'),
+    gpus: ofRequest(z.int()).describe('`resources.gpus`'),
+    labels: ofRequest(z.record(z.string(), z.string())).describe(
+      '`extra_parameters.job_labels`, the first 1 KiB of them',
+    ),
   })
   .meta({ id: 'JobRow' });
 export type JobRow = z.output<typeof JobRowSchema>;
@@ -46,6 +56,15 @@ export const JobListQuerySchema = z.strictObject({
   reason: z.string().max(64).optional(),
   phase: z.string().max(64).optional(),
   backend_job_id: z.string().max(253).optional(),
+  model: z.string().max(4096).optional().describe('The whole name'),
+  method: z.string().max(64).optional(),
+  provider: z.string().max(64).optional(),
+  label: z.record(z.string(), z.string().max(63)).optional().meta({
+    description:
+      'As `label[team]=x`: jobs with this one of `extra_parameters.job_labels`; of several, all',
+    style: 'deepObject',
+    explode: true,
+  }),
   created_after: time.optional().describe('Excluded itself'),
   created_before: time.optional().describe('Excluded itself'),
   limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(50),

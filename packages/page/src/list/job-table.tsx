@@ -31,6 +31,15 @@ export function JobTable({ rows, showsService }: JobTableProps) {
           </th>
           <th scope="col">Progress</th>
           <th scope="col" class="wide">
+            Model
+          </th>
+          <th scope="col" class="wide">
+            Method
+          </th>
+          <th scope="col" class="wide">
+            GPUs
+          </th>
+          <th scope="col" class="wide">
             Took
           </th>
           <th scope="col" class="wide">
@@ -54,6 +63,7 @@ interface RowProps extends Pick<JobTableProps, 'showsService'> {
 
 function Row({ row, showsService, now }: RowProps) {
   const { job_id, service, status, reason, detail, phase, progress, timestamps } = row;
+  const { model, method, gpus } = row;
   const isLive = status === 'submitted' || status === 'running';
   return (
     <tr>
@@ -77,6 +87,11 @@ function Row({ row, showsService, now }: RowProps) {
           />
         )}
       </td>
+      <td class="wide model" title={model ?? undefined}>
+        {model ?? <span class="muted">–</span>}
+      </td>
+      <td class="wide">{method ?? <span class="muted">–</span>}</td>
+      <td class="wide number">{gpus ?? <span class="muted">–</span>}</td>
       <td class="wide number">{toDuration(timestamps, now)}</td>
       <td class="wide muted">
         <Time value={timestamps.created_at} />

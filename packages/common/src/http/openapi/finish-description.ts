@@ -24,8 +24,14 @@ interface Response {
   content?: Record<string, MediaType>;
   headers?: Record<string, unknown>;
 }
+interface Parameter {
+  schema?: Record<string, unknown>;
+  style?: unknown;
+  explode?: unknown;
+}
 interface Operation {
   operationId?: string;
+  parameters?: Parameter[];
   requestBody?: { content: Record<string, MediaType> };
   responses: Record<string, Response>;
   callbacks?: unknown;
@@ -105,6 +111,7 @@ export function finishDescription(
 
 function finishOperation(operation: Operation, backends: readonly BaseTrainerBackend[]): void {
   const { operationId = '', requestBody, responses } = operation;
+  operation.parameters?.forEach(liftStyle);
   for (const [status, response] of Object.entries(responses)) {
     response.headers = Object.fromEntries(
       headersOf(operationId, status).map((name) => [
@@ -121,6 +128,12 @@ function finishOperation(operation: Operation, backends: readonly BaseTrainerBac
   if (operationId === 'submitJob') operation.callbacks = CALLBACKS;
   const body = requestBody?.content['application/json'];
   if (body !== undefined) body.examples = exampleRequests(backends);
+}
+
+/** How a parameter is written stands beside its schema, not in it. */
+function liftStyle(parameter: Parameter): void {
+  const { style, explode, ...schema } = parameter.schema ?? {};
+  if (style !== undefined) Object.assign(parameter, { style, explode, schema });
 }
 
 /** Where an answer has several forms, those for people are no objects. */

@@ -5,5 +5,14 @@ import type { JobRow } from '../../requests/job-list.ts';
 /** A job as lists show it. */
 export function toJobRow(view: JobView): JobRow {
   const { phase } = toTrainingPart(view);
-  return { ...toJobSummary(view), phase };
+  const { traits } = view.record;
+  return {
+    ...toJobSummary(view),
+    phase,
+    model: traits?.model ?? null,
+    method: traits?.method ?? null,
+    provider: traits?.provider ?? null,
+    gpus: traits?.gpus ?? null,
+    labels: traits === undefined ? null : { ...traits.labels },
+  };
 }

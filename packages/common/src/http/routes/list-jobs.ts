@@ -19,6 +19,9 @@ export function registerListJobs(app: FastifyInstance, jobs: Jobs): void {
       response: { 200: JobListSchema.describe('Some of the jobs, and how many there are') },
       problems: ['INVALID_REQUEST'],
     },
+    preValidation: async (request) => {
+      request.query = foldLabels(request.query);
+    },
     handler: async ({ query }, reply) => {
       const { views, nextCursor, counts, ...staleness } = jobs.list(query);
       return {
@@ -30,4 +33,16 @@ export function registerListJobs(app: FastifyInstance, jobs: Jobs): void {
       };
     },
   });
+}
+
+const LABEL = /^label\[(.+)\]$/;
+
+/** `label[team]=x` as OpenAPI's style `deepObject` means it: `{label: {team: 'x'}}`. */
+function foldLabels<T extends object>(query: T): T {
+  const names = Object.keys(query).filter((name) => LABEL.test(name));
+  if (names.length === 0) return query;
+  const entries = Object.entries(query);
+  const others = entries.filter(([name]) => !names.includes(name));
+  const label = names.map((name) => [LABEL.exec(name)?.[1], query[name as keyof T]]);
+  return { ...Object.fromEntries(others), label: Object.fromEntries(label) } as T;
 }

@@ -81,6 +81,16 @@ const reported: fc.Arbitrary<Reported> = fc.record(
 const result = fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), fc.string({ maxLength: 40 }), {
   noNullPrototype: true,
 });
+const traits = fc.record(
+  {
+    model: text,
+    method: text,
+    provider: text,
+    gpus: fc.nat(),
+    labels: fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), text, { noNullPrototype: true }),
+  },
+  plain,
+);
 const draft: fc.Arbitrary<JobDraft> = fc
   .record({
     id: jobId,
@@ -98,7 +108,7 @@ const draft: fc.Arbitrary<JobDraft> = fc
   .chain((parts) =>
     fc
       .record(
-        { reportTokenHash: hash, reported, result, stopAtMs: time },
+        { reportTokenHash: hash, reported, result, stopAtMs: time, traits },
         { ...plain, requiredKeys: [] },
       )
       .map((more) => makeDraft(parts.id, { ...parts, ...more })),
@@ -167,6 +177,11 @@ describe('a record in annotations', () => {
           warnings: many,
           webhookOrigin: `https://${word}`,
           reportTokenHash: 'a'.repeat(43),
+          traits: {
+            ...{ model: 'm'.repeat(254), method: 'adapter', provider: 'huggingface' },
+            gpus: 100_000,
+            labels: { label: 'v'.repeat(1024 - 12) },
+          },
           result: { model_uri: 'm'.repeat(MAX_COMPACT_BYTES - 16) },
           phases: Array.from({ length: 16 }, () => 'downloading/initializer/mif2x0k1').join(';'),
           reported: {
@@ -195,6 +210,18 @@ describe('a record in annotations', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it('knows nothing of its request where an earlier version wrote it, or what cannot be read', () => {
+    const made = { model: 'm', method: 'lora', provider: 'meta', gpus: 1, labels: {} };
+    const job = makeDraft('job', { traits: made });
+    const { 'trainer.deepfinery/traits': written, ...earlier } = toAnnotations(job);
+    expect(JSON.parse(written ?? '')).toEqual(made);
+    expect(toRecord(toStored(job, earlier), TEST_BACKEND)).not.toHaveProperty('traits');
+    const odd = { ...earlier, 'trainer.deepfinery/traits': '{"gpus":"many"}' };
+    const record = toRecord(toStored(job, odd), TEST_BACKEND);
+    expect(record).not.toHaveProperty('traits');
+    expect(record).not.toHaveProperty('unreadable');
   });
 
   it('comes back without the origin of its webhook where an earlier version wrote it', () => {

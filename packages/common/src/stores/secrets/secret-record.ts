@@ -50,6 +50,7 @@ const FINGERPRINT = `${OWN_PREFIX}fingerprint`;
 const FINGERPRINT_2 = `${OWN_PREFIX}fingerprint-2`;
 const CREATED_AT = `${OWN_PREFIX}created-at`;
 const WARNINGS = `${OWN_PREFIX}warnings`;
+const TRAITS = `${OWN_PREFIX}traits`;
 const WEBHOOK = `${OWN_PREFIX}webhook`;
 const WEBHOOK_ORIGIN = `${OWN_PREFIX}webhook-origin`;
 const CALLBACK_REVISION = `${OWN_PREFIX}callback-revision`;
@@ -114,6 +115,13 @@ const ReportedSchema = z.object({
 });
 const ResultSchema = z.record(z.string(), z.unknown());
 const WarningsSchema = z.array(z.string());
+const TraitsSchema = z.object({
+  model: z.string(),
+  method: z.string(),
+  provider: z.string(),
+  gpus: z.number(),
+  labels: z.record(z.string(), z.string()),
+});
 const RevisionSchema = z.number().int().min(0);
 
 export function toLabels({ backend, id }: Pick<JobDraft, 'backend' | 'id'>) {
@@ -129,6 +137,7 @@ export function toAnnotations(draft: JobDraft): Record<string, string> {
     [FINGERPRINT_2]: draft.fingerprint2 ?? null,
     [CREATED_AT]: String(draft.createdAtMs),
     [REPORT_TOKEN]: draft.reportTokenHash ?? null,
+    ...(draft.traits && { [TRAITS]: JSON.stringify(draft.traits) }),
     ...(draft.history && toHistoryAnnotation(draft.history)),
     ...toPhasesAnnotation(draft.phases),
     ...toAnnotationPatch(draft, draft),
@@ -159,14 +168,14 @@ export function toPurgeAnnotations(record: JobRecord): AnnotationPatch {
 /** The annotations that a change of `current` sets or removes. */
 export function toAnnotationPatch(
   change: RecordChange,
-  current: Pick<JobRecord, 'planRevision'>,
+  current: Pick<JobRecord, 'planRevision' | 'traits'>,
 ): AnnotationPatch {
   const { state, delivery, warnings, prepared, areCredentialsGone, reported, result, stopAtMs } =
     change;
   return {
     ...toWebhookAnnotations(change),
     ...('runId' in change && { [RUN_ID]: change.runId ?? null }),
-    ...(warnings && { [WARNINGS]: JSON.stringify(shortenWarnings(warnings)) }),
+    ...(warnings && { [WARNINGS]: JSON.stringify(shortenWarnings(warnings, toBesides(current))) }),
     ...(prepared && { [PLAN_REVISION]: String(current.planRevision + 1) }),
     ...(state && { [STATE]: JSON.stringify(shortenDetail(state)) }),
     ...(stopAtMs !== undefined && { [STOP_AT]: String(stopAtMs) }),
@@ -249,6 +258,7 @@ export function parseRecord(
     areCredentialsGone: ['gone', 'none'].includes(annotations[CREDENTIALS] ?? ''),
     ...(annotations[CREDENTIALS] === 'none' && { hasNoCredentials: true }),
     webhookAuth: toWebhookAuth(annotations[WEBHOOK_AUTH], hasWebhook),
+    ...toTraits(annotations[TRAITS]),
     ...toReports(annotations),
     ...toHistory(annotations[HISTORY]),
     ...(annotations[PHASES] !== undefined && { phases: annotations[PHASES] }),
@@ -272,6 +282,16 @@ function toUnreadable({ state }: JobRecord, parts: readonly string[]): JobState 
 /** One that cannot be read differs from any before, which is all that it is there to tell. */
 function toCallbackRevision(text: string | undefined): Pick<JobRecord, 'callbackRevision'> {
   return text === undefined ? {} : { callbackRevision: parseJson(RevisionSchema, text) ?? 0 };
+}
+
+function toBesides({ traits }: Pick<JobRecord, 'traits'>): string {
+  return traits === undefined ? '' : TRAITS + JSON.stringify(traits);
+}
+
+/** Nothing is decided by them, so that unreadable ones are as those of an earlier version. */
+function toTraits(text: string | undefined): Pick<JobRecord, 'traits'> {
+  const traits = parseJson(TraitsSchema, text);
+  return traits === undefined ? {} : { traits };
 }
 
 /** A history that cannot be counted begins anew. */

@@ -6,6 +6,7 @@ import type { Reported } from '../../jobs/reported.ts';
  * they stay small: bytes of JSON, together with the rest below 12 KiB.
  */
 const MAX_DETAIL_BYTES = 1536;
+/** With the traits, which come first, since lists filter by them. */
 const MAX_WARNINGS_BYTES = 4096;
 const MAX_DELIVERY_BYTES = 2560;
 const MAX_REPORTED_BYTES = 1280;
@@ -36,10 +37,12 @@ export function shortenReported(reported: Reported): Reported {
   return { ...rest, checkpoints: kept, warnings: warnings.slice(0, countFitting(warnings, left)) };
 }
 
-export function shortenWarnings(warnings: readonly string[]): readonly string[] {
-  if (jsonBytes(warnings) <= MAX_WARNINGS_BYTES) return warnings;
+/** `besides` shares the room of the warnings. */
+export function shortenWarnings(warnings: readonly string[], besides = ''): readonly string[] {
+  const room = MAX_WARNINGS_BYTES - Buffer.byteLength(besides);
+  if (jsonBytes(warnings) <= room) return warnings;
   const short = warnings.map((warning) => shortenText(warning, MAX_ITEM_BYTES));
-  const count = countFitting(short, MAX_WARNINGS_BYTES - 64);
+  const count = countFitting(short, room - 64);
   const kept = short.slice(0, count);
   return [...kept, `${warnings.length - count} further warnings are left out`];
 }

@@ -4,7 +4,8 @@ import { isRunOf, type Observation } from '../jobs/observation.ts';
 import { toOneLine } from '../jobs/outside-text.ts';
 import { type Result, readVerdict, toResult } from '../jobs/result.ts';
 import { parseTerminationResult } from '../jobs/termination-line.ts';
-import { createMask, findModelUri } from '../reports/clean-report.ts';
+import { findModelUri } from '../reports/clean-report.ts';
+import { readMask } from '../reports/read-mask.ts';
 import { LastWords, type LastWordsParts } from './last-words.ts';
 
 /** What a record is to say with a state that was observed: the words and the result that go with it. */
@@ -40,11 +41,9 @@ export class EndChange {
     if (!isRunOf(record, seen) || seen.resultText === undefined) return undefined;
     const said = parseTerminationResult(seen.resultText);
     if (said === undefined) return undefined;
-    const { store, readSharedSecrets = async () => ({}) } = this.#parts;
-    const [payload, shared] = await Promise.all([store.readPayload(record), readSharedSecrets()]);
-    // Without every value that must not be in it, nobody is shown it.
-    if (payload === undefined || shared === undefined) return undefined;
-    return toResult(said, createMask(payload.secrets, shared), findModelUri(record, payload));
+    const masked = await readMask(this.#parts, record);
+    if (masked === undefined) return undefined;
+    return toResult(said, masked.mask, findModelUri(record, masked.payload));
   }
 }
 

@@ -1,10 +1,8 @@
 import type { JobPayload, JobRecord, JsonObject } from '../jobs/job.ts';
-import type { Secrets } from '../jobs/job-environment.ts';
 import { isBelow, toOutputPlace } from '../jobs/output-place.ts';
 import { toOneLine } from '../jobs/outside-text.ts';
 import type { Reported, Run } from '../jobs/reported.ts';
 import { type Result, toResult } from '../jobs/result.ts';
-import { SecretMask } from '../jobs/secret-mask.ts';
 import type { Report } from '../requests/report.ts';
 
 const MAX_URI_LENGTH = 512;
@@ -48,10 +46,9 @@ function toReported(report: Omit<Report, 'result'>): Reported {
 export function cleanReport(
   { reported, result }: RawReport,
   record: JobRecord,
-  payload: Pick<JobPayload, 'asked' | 'secrets'>,
-  shared: Secrets,
+  payload: Pick<JobPayload, 'asked'>,
+  mask: (text: string) => string,
 ): CleanReport {
-  const mask = createMask(payload.secrets, shared);
   const place = findOutputPlace(record, payload);
   return {
     reported: {
@@ -69,12 +66,6 @@ export function cleanReport(
     },
     result: result && toResult(result, mask, findModelUri(record, payload)),
   };
-}
-
-/** Takes the credentials of a job and of its operator out of a text. */
-export function createMask(secrets: Secrets, shared: Secrets): (text: string) => string {
-  const masks = [new SecretMask(secrets), new SecretMask(shared)];
-  return (text) => masks.reduce((masked, mask) => mask.apply(masked), text);
 }
 
 /** Where the model of a job lies once it is complete. */

@@ -3,19 +3,17 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
-import type { Secrets } from '../jobs/job-environment.ts';
 import type { JobStore, RecordChange } from '../jobs/job-store.ts';
 import { compareRuns, mergeReported, NOTHING_REPORTED, type Reported } from '../jobs/reported.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { type CleanReport, cleanReport, type RawReport } from './clean-report.ts';
+import { type ReadMaskParts, readMask } from './read-mask.ts';
 import type { WriteTurns } from './write-turns.ts';
 
-export interface ReportWriterParts {
+export interface ReportWriterParts extends ReadMaskParts {
   readonly store: JobStore;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Secret values of the operator's that jobs use beside their own; undefined if not readable. */
-  readonly readSharedSecrets?: (() => Promise<Secrets | undefined>) | undefined;
 }
 
 const MAX_JOBS = 10_000;
@@ -81,14 +79,12 @@ export class ReportWriter {
   #flush(name: string): void {
     const waiting = this.#waiting.get(name);
     if (waiting === undefined) return;
-    const { uid } = waiting.record;
-    const dueMs = this.#turns.nextTimeOf(uid);
-    if (dueMs > this.#parts.clock.now()) {
-      this.#deadlines.set(name, dueMs);
+    const laterMs = this.#turns.take(waiting.record.uid);
+    if (laterMs !== undefined) {
+      this.#deadlines.set(name, laterMs);
       return;
     }
     this.#waiting.delete(name);
-    this.#turns.take(uid);
     const running = this.#write(waiting).then(waiting.written.resolve, (error: unknown) => {
       this.#parts.logger.warn({ job: name, err: error }, 'report could not be kept, retrying');
       waiting.written.reject(error);
@@ -99,11 +95,10 @@ export class ReportWriter {
   }
 
   async #write({ record, report }: Waiting): Promise<void> {
-    const { store, clock, readSharedSecrets = async () => ({}) } = this.#parts;
-    const [payload, shared] = await Promise.all([store.readPayload(record), readSharedSecrets()]);
-    // Without every value that must not be in it, nobody is shown anything.
-    if (payload === undefined || shared === undefined) return;
-    const clean = cleanReport(report, record, payload, shared);
+    const { store, clock } = this.#parts;
+    const masked = await readMask(this.#parts, record);
+    if (masked === undefined) return;
+    const clean = cleanReport(report, record, masked.payload, masked.mask);
     const atMs = clock.now();
     await updateRecord(store, record, (current) => toChange(current, clean, atMs));
   }

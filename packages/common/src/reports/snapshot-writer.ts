@@ -3,9 +3,9 @@ import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import { mergeMetrics, parseMetrics } from '../jobs/job-metrics.ts';
 import type { RecordChange } from '../jobs/job-store.ts';
 import { updateRecord } from '../jobs/update-record.ts';
-import { createMask } from './clean-report.ts';
 import { toKeptMetrics } from './kept-metrics.ts';
 import type { LiveReport } from './live-report.ts';
+import { readMask } from './read-mask.ts';
 import type { ReportWriterParts } from './report-writer.ts';
 import type { WriteTurns } from './write-turns.ts';
 
@@ -79,18 +79,17 @@ export class SnapshotWriter {
   }
 
   #flush(name: string): void {
-    const { store, turns, clock, logger } = this.#parts;
+    const { store, turns, logger } = this.#parts;
     const record = store.getCached(name);
     if (record === undefined) {
       this.#unwritten.delete(name);
       return;
     }
-    const dueMs = turns.nextTimeOf(record.uid);
-    if (dueMs > clock.now()) {
-      this.#deadlines.set(name, dueMs);
+    const laterMs = turns.take(record.uid);
+    if (laterMs !== undefined) {
+      this.#deadlines.set(name, laterMs);
       return;
     }
-    turns.take(record.uid);
     const running = this.#write(name).catch((error: unknown) => {
       logger.warn({ job: name, err: error }, 'metrics could not be kept, retrying');
       this.#deadlines.setEarlier(name, turns.nextTimeOf(record.uid));
@@ -100,20 +99,18 @@ export class SnapshotWriter {
   }
 
   async #write(name: string): Promise<void> {
-    const { store, readSharedSecrets = async () => ({}) } = this.#parts;
+    const { store } = this.#parts;
     const record = store.getCached(name);
     this.#unwritten.delete(name);
     if (record === undefined || !this.#isNews(record.uid)) return;
     try {
-      const [payload, shared] = await Promise.all([store.readPayload(record), readSharedSecrets()]);
-      // Without every value that must not be in it, nothing is kept.
-      if (payload === undefined || shared === undefined) return;
-      const mask = createMask(payload.secrets, shared);
+      const masked = await readMask(this.#parts, record);
+      if (masked === undefined) return;
       await updateRecord(store, record, async (current) => {
         const kept = parseMetrics(await store.readAttachment(current, 'metrics'));
         const live = this.#parts.liveOf(current.uid);
         if (live !== undefined) this.#written.set(live, live.measuredCount);
-        return toChange(kept, live, mask);
+        return toChange(kept, live, masked.mask);
       });
     } catch (error) {
       this.#unwritten.add(name);

@@ -94,12 +94,11 @@ export class StallWatch {
       this.#deadlines.set(name, nowMs + nextMs);
       return;
     }
-    const dueMs = turns.nextTimeOf(record.uid);
-    if (dueMs > nowMs) {
-      this.#deadlines.set(name, dueMs);
+    const laterMs = turns.take(record.uid);
+    if (laterMs !== undefined) {
+      this.#deadlines.set(name, laterMs);
       return;
     }
-    turns.take(record.uid);
     const stalled = owner && { owner, sinceMs: nowMs };
     const running = this.#write(record, stalled)
       .catch((error: unknown) => {

@@ -9,7 +9,7 @@ import {
   parseLogTails,
 } from '../jobs/log-tails.ts';
 import { updateRecord } from '../jobs/update-record.ts';
-import { createMask } from './clean-report.ts';
+import { readMask } from './read-mask.ts';
 import type { ReportWriterParts } from './report-writer.ts';
 import type { WriteTurns } from './write-turns.ts';
 
@@ -81,15 +81,14 @@ export class TailWriter {
   }
 
   #flush(name: string): void {
-    const { store, turns, clock, logger } = this.#parts;
+    const { store, turns, logger } = this.#parts;
     const record = store.getCached(name);
     if (record === undefined) return;
-    const dueMs = turns.nextTimeOf(record.uid);
-    if (dueMs > clock.now()) {
-      this.#deadlines.set(name, dueMs);
+    const laterMs = turns.take(record.uid);
+    if (laterMs !== undefined) {
+      this.#deadlines.set(name, laterMs);
       return;
     }
-    turns.take(record.uid);
     const running = this.#write(record).catch((error: unknown) => {
       logger.warn({ job: name, err: error }, 'end of a log could not be kept, retrying');
       this.#deadlines.setEarlier(name, turns.nextTimeOf(record.uid));
@@ -100,16 +99,14 @@ export class TailWriter {
 
   async #write(record: JobRecord): Promise<void> {
     const due = this.#findDue(record);
-    const { store, readSharedSecrets = async () => ({}) } = this.#parts;
-    const [payload, shared] = await Promise.all([store.readPayload(record), readSharedSecrets()]);
-    // Without every value that must not be in it, nothing is kept.
-    if (payload === undefined || shared === undefined) return;
-    const mask = createMask(payload.secrets, shared);
+    const { store } = this.#parts;
+    const masked = await readMask(this.#parts, record);
+    if (masked === undefined) return;
     await updateRecord(store, record, async (current) => {
       if (current.areCredentialsGone) return undefined;
       const kept = parseLogTails(await store.readAttachment(current, 'log-tails'));
       const tails = due.reduce(
-        (all, tail) => addLogTail(all, { ...tail, text: cutTail(mask(tail.text)) }),
+        (all, tail) => addLogTail(all, { ...tail, text: cutTail(masked.mask(tail.text)) }),
         kept,
       );
       return tails === kept ? undefined : { attachments: { 'log-tails': { tails } } };

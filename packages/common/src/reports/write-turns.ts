@@ -30,10 +30,13 @@ export class WriteTurns {
     this.#nextWriteAtMs.delete(uid);
   }
 
-  /** Notes that it is written now. */
-  take(uid: string): void {
+  /** Takes the turn of this record, to write it now; where it has none yet, when that comes instead. */
+  take(uid: string): number | undefined {
     const nowMs = this.#clock.now();
+    const dueMs = this.nextTimeOf(uid);
+    if (dueMs > nowMs) return dueMs;
     this.#nextWriteAtMs.set(uid, nowMs + JOB_INTERVAL_MS);
     this.#writes = [...this.#writes, nowMs].slice(-MAX_WRITES_PER_SECOND);
+    return undefined;
   }
 }

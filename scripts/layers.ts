@@ -14,6 +14,7 @@ export const levels = [
     'dns-names.ts',
     'fifo.ts',
     'recent-cache.ts',
+    'json-bytes.ts',
     'to-json-text.ts',
     'work-queue.ts',
     'private-json.ts',

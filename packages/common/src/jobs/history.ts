@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { jsonBytes } from '../json-bytes.ts';
 import type { HistoryCounts, JsonObject, HistoryRing as Ring } from './job.ts';
 import { EVENT_LEVELS, JOB_EVENT_TYPES, type JobEvent, type NewJobEvent } from './job-event.ts';
 import { toOneLine } from './outside-text.ts';
@@ -63,7 +64,7 @@ function toKept(event: JobEvent): JsonObject {
     { ...event, message, data: {} },
     { ...event, message: toOneLine(message, SHORT_MESSAGE_LENGTH), data: {} },
   ];
-  const fitting = shorter.find((each) => bytesOf(each) <= MAX_EVENT_BYTES);
+  const fitting = shorter.find((each) => jsonBytes(each) <= MAX_EVENT_BYTES);
   return fitting ?? { ...event, message: '', data: {} };
 }
 
@@ -112,8 +113,4 @@ export function readCounts(text: string | undefined): HistoryCounts | undefined 
     Ring,
     number
   >;
-}
-
-function bytesOf(value: unknown): number {
-  return Buffer.byteLength(JSON.stringify(value));
 }

@@ -1,3 +1,4 @@
+import { jsonBytes } from '../json-bytes.ts';
 import type { CredentialFields } from '../requests/credential-fields.ts';
 import { createSecretTest, REDACTED } from '../requests/credentials.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
@@ -71,8 +72,4 @@ function cutText(text: string, maxBytes: number): string {
     kept += character;
   }
   return kept + ellipsis;
-}
-
-function jsonBytes(text: string): number {
-  return Buffer.byteLength(JSON.stringify(text));
 }

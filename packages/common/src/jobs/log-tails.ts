@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { jsonBytes } from '../json-bytes.ts';
 import type { JsonObject } from './job.ts';
 
 /** The end of what one run of a job has written, masked. */
@@ -30,7 +31,7 @@ export function addLogTail(known: readonly LogTail[], tail: LogTail): readonly L
   if (before !== undefined && before.atMs >= tail.atMs) return known;
   const others = known.filter(({ attempt }) => attempt !== tail.attempt);
   const all = [...others, tail].sort((a, b) => a.attempt - b.attempt);
-  while (all.length > 1 && Buffer.byteLength(JSON.stringify({ tails: all })) > MAX_BYTES) {
+  while (all.length > 1 && jsonBytes({ tails: all }) > MAX_BYTES) {
     all.shift();
   }
   return all;

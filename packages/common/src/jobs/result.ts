@@ -1,3 +1,4 @@
+import { jsonBytes } from '../json-bytes.ts';
 import type { JsonObject } from './job.ts';
 
 /** A result as a record keeps it: the small form that goes with the state, and the whole. */
@@ -50,7 +51,7 @@ function toCompact(result: JsonObject): JsonObject {
     const value = name === 'comparison' ? withoutPrompts(result[name]) : result[name];
     return value === undefined || value === null ? [] : [[name, value] as const];
   });
-  while (members.length > 0 && bytesOf(Object.fromEntries(members)) > MAX_COMPACT_BYTES) {
+  while (members.length > 0 && jsonBytes(Object.fromEntries(members)) > MAX_COMPACT_BYTES) {
     members.pop();
   }
   return Object.fromEntries(members);
@@ -58,11 +59,11 @@ function toCompact(result: JsonObject): JsonObject {
 
 /** Prompts, then the list of files go where it would be too large. */
 function toWhole(result: JsonObject): JsonObject {
-  if (bytesOf(result) <= MAX_WHOLE_BYTES) return result;
+  if (jsonBytes(result) <= MAX_WHOLE_BYTES) return result;
   const shorter = { ...result, comparison: withoutPrompts(result.comparison) };
-  if (bytesOf(shorter) <= MAX_WHOLE_BYTES) return shorter;
+  if (jsonBytes(shorter) <= MAX_WHOLE_BYTES) return shorter;
   const { files: _files, ...least } = shorter as JsonObject;
-  return bytesOf(least) <= MAX_WHOLE_BYTES ? least : toCompact(result);
+  return jsonBytes(least) <= MAX_WHOLE_BYTES ? least : toCompact(result);
 }
 
 function withoutPrompts(comparison: unknown): unknown {
@@ -82,8 +83,4 @@ function clean(value: unknown, mask: (text: string) => string, depth: number): u
       clean(child, mask, depth + 1),
     ]),
   );
-}
-
-function bytesOf(value: unknown): number {
-  return Buffer.byteLength(JSON.stringify(value));
 }

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../jobs/job.ts';
 import { type JobMetrics, reduceMetrics, toMetricsJson } from '../jobs/job-metrics.ts';
+import { jsonBytes } from '../json-bytes.ts';
 
 const MAX_POINTS = 64;
 const MIN_POINTS = 8;
@@ -17,9 +18,9 @@ export function toKeptMetrics(metrics: JobMetrics, mask: (text: string) => strin
   const ordered = [...named.filter(isFirst), ...named.filter((one) => !isFirst(one))];
   for (let points = MAX_POINTS; ; points /= 2) {
     const kept = toJson({ ...metrics, series: new Map(ordered) }, points);
-    if (bytesOf(kept) <= MAX_BYTES) return kept;
+    if (jsonBytes(kept) <= MAX_BYTES) return kept;
     if (points > MIN_POINTS) continue;
-    while (bytesOf(toJson({ ...metrics, series: new Map(ordered) }, points)) > MAX_BYTES) {
+    while (jsonBytes(toJson({ ...metrics, series: new Map(ordered) }, points)) > MAX_BYTES) {
       ordered.splice(-Math.ceil(ordered.length / 8));
     }
     return toJson({ ...metrics, series: new Map(ordered) }, points);
@@ -34,8 +35,4 @@ function toJson(metrics: JobMetrics, points: number): JsonObject {
   });
   const counted = [...nonFinite].filter(([name]) => series.has(name));
   return toMetricsJson({ ...rest, series: new Map(rounded), nonFinite: new Map(counted) });
-}
-
-function bytesOf(value: JsonObject): number {
-  return Buffer.byteLength(JSON.stringify(value));
 }

@@ -18,13 +18,13 @@ import type { RecordChange } from '../../jobs/job-store.ts';
 import { toPurged } from '../../jobs/purge-payload.ts';
 import type { Reason } from '../../jobs/reasons.ts';
 import type { Reported } from '../../jobs/reported.ts';
+import { jsonBytes } from '../../json-bytes.ts';
 import { BACKEND_LABEL, JOB_ID_ANNOTATION, JOB_ID_HASH_LABEL } from '../../kubernetes/labels.ts';
 import type { CachedObject } from '../../kubernetes/object-store.ts';
 import { JOB_STATUSES } from '../../requests/job-status.ts';
 import { OWN_PREFIX } from '../../requests/kubernetes-names.ts';
 import { REPORTED_PHASES } from '../../requests/report.ts';
 import {
-  jsonBytes,
   MAX_ITEM_BYTES,
   shortenDetail,
   shortenLog,

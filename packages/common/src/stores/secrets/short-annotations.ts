@@ -1,5 +1,6 @@
 import type { DeliveryLog, JobState } from '../../jobs/job.ts';
 import type { Reported } from '../../jobs/reported.ts';
+import { jsonBytes } from '../../json-bytes.ts';
 
 /**
  * Every replica holds all annotations in memory and every change of one writes them all to etcd, so
@@ -64,8 +65,4 @@ function shortenText(text: string, maxBytes: number): string {
   let end = Math.min(text.length, maxBytes);
   while (end > certain && jsonBytes(text.slice(0, end)) > maxBytes - 3) end -= 16;
   return `${text.slice(0, Math.max(end, certain)).toWellFormed()}…`;
-}
-
-export function jsonBytes(value: unknown): number {
-  return Buffer.byteLength(JSON.stringify(value));
 }

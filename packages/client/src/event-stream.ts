@@ -1,5 +1,5 @@
 import type { Followed, FollowedEvent, JobList } from './job.ts';
-import { toRefusal, toUnreachable } from './send.ts';
+import { ask, toRefusal, toUnreachable } from './send.ts';
 import { TrainerApiError } from './trainer-api-error.ts';
 
 /** One event as the wire has it; an `id` may come without an event. */
@@ -25,12 +25,7 @@ export async function* readEventStream(
   const signals = signal === undefined ? [leaving.signal] : [leaving.signal, signal];
   let silence = setTimeout(() => leaving.abort(), SILENCE_MS);
   try {
-    const response = await fetch(url, {
-      headers,
-      // A redirect would take the token with it.
-      redirect: 'manual',
-      signal: AbortSignal.any(signals),
-    });
+    const response = await ask(fetch, { method: 'GET', url, headers }, AbortSignal.any(signals));
     if (response.status === 204) return;
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
     if (response.status !== 200 || !isStream || response.body === null) {

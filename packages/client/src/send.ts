@@ -64,7 +64,8 @@ interface Patience {
   readonly timeoutMs: number;
 }
 
-function ask(
+/** Makes the request itself; what `fetch` throws is not translated. */
+export function ask(
   fetch: typeof globalThis.fetch,
   { url, ...call }: Call,
   signal: AbortSignal,

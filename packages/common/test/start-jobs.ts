@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino';
 import { parseConfig } from '../src/config.ts';
+import { JobChanges } from '../src/controller/job-changes.ts';
 import { Jobs } from '../src/controller/jobs.ts';
 import type { JobRecord } from '../src/jobs/job.ts';
 import { MemoryJobStore } from '../src/jobs/memory-job-store.ts';
@@ -23,6 +24,7 @@ export function startJobs({
   const store = new MemoryJobStore();
   const runner = new FakeRunner();
   const jobs = new Jobs({
+    changes: new JobChanges(store),
     ...{ store, runner, clock, maxJobs, logger },
     backend: backend.name,
     graceMs: config.graceMs,

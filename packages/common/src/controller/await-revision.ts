@@ -7,7 +7,7 @@ import type { JobChanges } from './job-changes.ts';
 export interface AwaitRevisionParts {
   readonly store: Pick<JobStore, 'getCached'>;
   readonly clock: Clock;
-  readonly changes: JobChanges;
+  readonly changes: Pick<JobChanges, 'watch'>;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Emitter } from '../emitter.ts';
 import { toRevision } from '../jobs/history.ts';
 import type { JobRecord } from '../jobs/job.ts';
 import type { JobStore } from '../jobs/job-store.ts';
@@ -36,7 +37,7 @@ export class ChangeLog {
   readonly #maxChanges: number;
   readonly #epoch: string;
   readonly #known = new Map<string, JobRecord>();
-  readonly #listeners = new Set<() => void>();
+  readonly #emitter = new Emitter<void>();
   readonly #unwatch: () => void;
   #changes: Change[] = [];
   /** The number of the first one that is kept. */
@@ -69,8 +70,7 @@ export class ChangeLog {
 
   /** Calls `listener` after each change; returns how to stop that. */
   watch(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#emitter.watch(listener);
   }
 
   /** From where who was told all changes before that number goes on. */
@@ -95,7 +95,7 @@ export class ChangeLog {
 
   close(): void {
     this.#unwatch();
-    this.#listeners.clear();
+    this.#emitter.clear();
   }
 
   #seenUpTo(): bigint {
@@ -131,7 +131,7 @@ export class ChangeLog {
     const highest = position > last ? position : last;
     this.#changes.push({ position, highest, name, uid, jobId, ...what });
     if (this.#changes.length >= 2 * this.#maxChanges) this.#drop();
-    for (const listener of [...this.#listeners]) listener();
+    this.#emitter.emit();
   }
 
   #drop(): void {

@@ -27,7 +27,7 @@ import { awaitRevision } from './await-revision.ts';
 import { type CallbackPatch, toCallbackChange } from './callback-change.ts';
 import { EndChange } from './end-change.ts';
 import { forgetJob } from './forget-job.ts';
-import { JobChanges } from './job-changes.ts';
+import type { JobChanges } from './job-changes.ts';
 import { type JobPage, pickJobPage } from './job-list.ts';
 import type { LastWordsParts } from './last-words.ts';
 import {
@@ -52,6 +52,8 @@ export interface JobAnswer {
 }
 
 export interface JobsParts extends SubmitterParts, LastWordsParts {
+  /** Tells of changes of one record at least. */
+  readonly changes: Pick<JobChanges, 'watch'>;
   readonly backend: string;
   /** How long a run may take to save a checkpoint. */
   readonly graceMs: number;
@@ -68,13 +70,11 @@ export class Jobs {
   readonly #submitter: Submitter;
   readonly #firstTold = new LRUCache<string, number>({ max: MAX_FIRST_TOLD });
   readonly #endChange: EndChange;
-  readonly #changes: JobChanges;
 
   constructor(parts: JobsParts) {
     this.#parts = parts;
     this.#submitter = new Submitter(parts);
     this.#endChange = new EndChange(parts);
-    this.#changes = new JobChanges(parts.store);
   }
 
   /** See Submitter. */
@@ -128,9 +128,7 @@ export class Jobs {
     jobId: string,
     wanted: { readonly after: number; readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<boolean> {
-    const { store, clock } = this.#parts;
-    const parts = { store, clock, changes: this.#changes };
-    return awaitRevision(parts, await this.#find(jobId), wanted);
+    return awaitRevision(this.#parts, await this.#find(jobId), wanted);
   }
 
   /** Calls `listener` with the name of every record that is gone; returns how to stop that. */
@@ -302,7 +300,6 @@ export class Jobs {
 
   /** Resolves when nothing that an answer left behind is still under way. */
   async close(): Promise<void> {
-    this.#changes.close();
     await this.#submitter.close();
   }
 

@@ -132,13 +132,14 @@ export async function createService(parts: ServiceParts): Promise<Service> {
   });
   const phaseMetrics = new PhaseMetrics({ registry: metrics.registry, store, leadership });
   const { maxJobs } = config;
+  const feed = new JobFeed(platform);
   const jobs = new Jobs({
+    changes: feed,
     backend: backend.name,
     ...{ store, runner, clock, logger, maxJobs, readSharedSecrets, progressOf },
     graceMs: config.graceMs,
     reportAccess: toReportAccess(config),
   });
-  const feed = new JobFeed(platform);
   const changes = new ChangeLog(store);
   const app = await createApp({
     ...{ backend, config, clock, tokens, logger, jobs, feed, changes, metrics, jobMetrics, logs },

@@ -4,16 +4,15 @@ import type { HistoryEvent } from '../../requests/history.ts';
 
 /** An event as clients read it. */
 export function toHistoryEvent({ id }: Pick<JobRecord, 'id'>, event: JobEvent): HistoryEvent {
-  const { timeMs, attempt, ...rest } = event;
   return {
-    id: rest.id,
-    type: rest.type,
+    id: event.id,
+    type: event.type,
     job_id: id,
-    time: new Date(timeMs).toISOString(),
-    attempt: attempt ?? null,
-    level: rest.level,
-    message: rest.message,
-    data: { ...rest.data },
-    actor: { ...rest.actor },
+    time: new Date(event.timeMs).toISOString(),
+    attempt: event.attempt ?? null,
+    level: event.level,
+    message: event.message,
+    data: { ...event.data },
+    actor: event.actor,
   };
 }

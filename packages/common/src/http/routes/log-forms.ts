@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { isLogEnd, type LogEnd, type LogItem, type LogLine } from '../../jobs/log-line.ts';
 import { type LogEndAnswer, type LogLineAnswer, toCursor } from '../../requests/log-lines.ts';
+import { STREAM_TYPE, toEventText } from '../plugins/event-stream.ts';
 
 /** How a log is written for one kind of reader. */
 interface LogForm {
@@ -29,10 +30,10 @@ const NDJSON: LogForm = {
   heartbeat: '\n',
 };
 const EVENTS: LogForm = {
-  contentType: 'text/event-stream; charset=utf-8',
+  contentType: STREAM_TYPE,
   toLine: (line) =>
-    `${line.cursor === null ? '' : `id: ${line.cursor}\n`}event: line\ndata: ${JSON.stringify(line)}\n\n`,
-  toEnd: (end) => `id: ${END_ID}\nevent: end\ndata: ${JSON.stringify(end)}\n\n`,
+    toEventText({ event: 'line', data: line, ...(line.cursor !== null && { id: line.cursor }) }),
+  toEnd: (end) => toEventText({ event: 'end', data: end, id: END_ID }),
   heartbeat: ':\n\n',
 };
 

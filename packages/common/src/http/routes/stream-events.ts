@@ -7,6 +7,7 @@ import type { Jobs } from '../../controller/jobs.ts';
 import { repeatable } from '../../requests/field.ts';
 import { JobIdSchema, JobStatusSchema } from '../../requests/job-status.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
+import { STREAM_TYPE } from '../plugins/event-stream.ts';
 import type { OpenStreams } from '../plugins/open-streams.ts';
 import { EventTexts } from './event-texts.ts';
 import { ProgressSampler } from './progress-sampler.ts';
@@ -56,7 +57,7 @@ export function registerStreamEvents(app: FastifyInstance, parts: StreamEventsPa
     },
     handler: async (request, reply) => {
       const { query, headers, method } = request;
-      if (method === 'HEAD') return reply.type('text/event-stream; charset=utf-8').send('');
+      if (method === 'HEAD') return reply.type(STREAM_TYPE).send('');
       const given = headers['last-event-id'];
       const cursor = typeof given === 'string' && given !== '' ? given : query.after;
       const followed = {

@@ -48,7 +48,11 @@ const answers: fc.Arbitrary<TrainingResponse> = fc.record({
   }),
 });
 const write = (answer: TrainingResponse) =>
-  writeTrainingResponse({ ...answer, metadata: JSON.stringify(answer.metadata) });
+  writeTrainingResponse({
+    ...answer,
+    metadata: JSON.stringify(answer.metadata),
+    phases: JSON.stringify(answer.phases),
+  });
 
 test('the text is the JSON of the answer, whatever it holds', () => {
   fc.assert(

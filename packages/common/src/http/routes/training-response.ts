@@ -5,6 +5,7 @@ import type { JobAnswer } from '../../controller/jobs.ts';
 import { toRevision } from '../../jobs/history.ts';
 import { isTerminal, type JobRecord, type JsonObject } from '../../jobs/job.ts';
 import { toJobSummary, toPhases, toTrainingPart } from '../../jobs/job-summary.ts';
+import type { JobView } from '../../jobs/observation.ts';
 import { type TrainingResponse, TrainingResponseSchema } from '../../requests/training-response.ts';
 import { toJsonText } from '../../to-json-text.ts';
 import { JobCache } from './job-cache.ts';
@@ -14,18 +15,27 @@ import { toStaleSince } from './stale-since.ts';
 /** Some thousands of jobs, which is more than are polled at a time. */
 const MAX_REMEMBERED_LENGTH = 16 * 1024 * 1024;
 
-const Summary = z.compile(TrainingResponseSchema.omit({ metadata: true }));
+const Summary = z.compile(TrainingResponseSchema.omit({ metadata: true, phases: true }));
+const Phases = z.compile(TrainingResponseSchema.shape.phases);
 const Metadata = z.compile(TrainingResponseSchema.shape.metadata.omit({ job_spec: true }));
 
 const json = JSON.stringify;
 
-/** A TrainingResponse whose metadata are JSON already: most of it, and the same in every answer. */
-export type DescribedJob = Omit<TrainingResponse, 'metadata'> & { readonly metadata: string };
+/** A TrainingResponse of which what is long and the same in every answer is JSON already. */
+export type DescribedJob = Omit<TrainingResponse, 'metadata' | 'phases'> & {
+  readonly metadata: string;
+  readonly phases: string;
+};
 
 /** Describes jobs as clients read them. */
 export class TrainingResponses {
   readonly #config: Config;
   readonly #metadata = new JobCache<string>({
+    maxSize: MAX_REMEMBERED_LENGTH,
+    sizeOf: ({ length }) => length,
+  });
+
+  readonly #phases = new JobCache<string>({
     maxSize: MAX_REMEMBERED_LENGTH,
     sizeOf: ({ length }) => length,
   });
@@ -43,6 +53,7 @@ export class TrainingResponses {
   /** Frees what is kept of a job that is gone; `name` is its record's. */
   forget(name: string): void {
     this.#metadata.forget(name);
+    this.#phases.forget(name);
     this.#results.forget(name);
   }
 
@@ -59,7 +70,7 @@ export class TrainingResponses {
       ...toJobSummary(answer.view),
       revision,
       ...toTrainingPart(answer.view),
-      phases: toPhases(answer.view),
+      phases: this.#describePhases(answer.view),
       result: await this.#describeResult(answer),
       detail,
       dashboard_url: toDashboardUrl(record, this.#config),
@@ -68,6 +79,18 @@ export class TrainingResponses {
       metadata:
         this.#metadata.get(record, toStamp(record)) ?? (await this.#describeMetadata(answer)),
     };
+  }
+
+  #describePhases(view: JobView): string {
+    const { record, state, progress } = view;
+    // What is seen and not written yet passes.
+    if (state !== record.state) return writePhases(view);
+    const stamp = `${record.version} ${progress === undefined}`;
+    const known = this.#phases.get(record, stamp);
+    if (known !== undefined) return known;
+    const text = writePhases(view);
+    this.#phases.set(record, text, stamp);
+    return text;
   }
 
   async #describeResult({ view, readResult }: JobAnswer): Promise<DescribedJob['result']> {
@@ -95,7 +118,7 @@ export class TrainingResponses {
  * The JSON of a TrainingResponse; a route's serializer.
  * @throws ZodError when it is not as the schema says.
  */
-export function writeTrainingResponse({ metadata, ...summary }: DescribedJob): string {
+export function writeTrainingResponse({ metadata, phases, ...summary }: DescribedJob): string {
   const checked = Summary.parse(summary);
   const staleSince =
     checked.stale_since === undefined ? '' : `"stale_since":${json(checked.stale_since)},`;
@@ -104,12 +127,16 @@ export function writeTrainingResponse({ metadata, ...summary }: DescribedJob): s
     `{"job_id":${json(checked.job_id)},"backend_job_id":${json(checked.backend_job_id)},` +
     `"status":${json(checked.status)},"reason":${json(checked.reason)},` +
     `"detail":${json(checked.detail)},"revision":${checked.revision},"progress":${json(checked.progress)},` +
-    `"phase":${json(checked.phase)},"phases":${json(checked.phases)},` +
+    `"phase":${json(checked.phase)},"phases":${phases},` +
     `"checkpoints":${json(checked.checkpoints)},` +
     `"result":${json(checked.result)},` +
     `"timestamps":${json(checked.timestamps)},"dashboard_url":${json(checked.dashboard_url)},` +
     `${links}${staleSince}"metadata":${metadata}}`
   );
+}
+
+function writePhases(view: JobView): string {
+  return json(Phases.parse(toPhases(view)));
 }
 
 /** What metadata are made of: the revision of the plan, and the warnings of the training. */

@@ -1,8 +1,9 @@
 import { findMissingRequirement, type Queue, until } from '@trainer/testbed';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type ServiceFixture, TRAINER_API } from '../cluster/service-fixture.ts';
-import { TrainingBed } from './training-bed.ts';
-import { type Job, TrainingJobs } from './training-jobs.ts';
+import type { TrainingBed } from './training-bed.ts';
+import type { Job, TrainingJobs } from './training-jobs.ts';
+import { TrainingSuite } from './training-suite.ts';
 
 const backend = 'hf-unsloth';
 const COUNT = Number(process.env.TRAINER_CROWD_JOBS ?? 5);
@@ -33,23 +34,21 @@ const timeOf = (seen: Seen | undefined, type: string): number | undefined => {
 };
 
 describe.skipIf(missing !== undefined)(title, () => {
+  let suite: TrainingSuite;
   let bed: TrainingBed;
   let service: ServiceFixture;
   let jobs: TrainingJobs;
   let queue: Queue;
   beforeAll(async () => {
-    const kubeconfigPath = inject('kubeconfigPath');
-    bed = await TrainingBed.start(kubeconfigPath, [backend]);
-    service = await bed.startService(kubeconfigPath, backend);
-    jobs = new TrainingJobs(bed, service);
+    suite = await TrainingSuite.start(inject('kubeconfigPath'), backend);
+    ({ bed, service, jobs } = suite);
     queue = bed.queueOf(service.cluster.namespace);
     await queue.resize(SLOTS);
     await queue.open(QUEUE, true);
   });
   afterAll(async () => {
     await queue?.resize(ROOM);
-    await service?.close();
-    await bed?.close();
+    await suite?.close();
   });
 
   const submitAll = async () => {

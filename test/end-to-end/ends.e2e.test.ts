@@ -4,8 +4,9 @@ import { findMissingRequirement } from '@trainer/testbed';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { ServiceFixture } from '../cluster/service-fixture.ts';
 import { S3_KEYS } from './s3-server.ts';
-import { BUCKET, TrainingBed } from './training-bed.ts';
-import { LONG, TrainingJobs } from './training-jobs.ts';
+import { BUCKET, type TrainingBed } from './training-bed.ts';
+import { LONG, type TrainingJobs } from './training-jobs.ts';
+import { TrainingSuite } from './training-suite.ts';
 
 const backend = 'hf-unsloth';
 const missing = findMissingRequirement();
@@ -13,19 +14,15 @@ const title =
   missing === undefined ? 'a training in a pod' : `a training in a pod needs ${missing}`;
 
 describe.skipIf(missing !== undefined)(title, () => {
+  let suite: TrainingSuite;
   let bed: TrainingBed;
   let service: ServiceFixture;
   let jobs: TrainingJobs;
   beforeAll(async () => {
-    const kubeconfigPath = inject('kubeconfigPath');
-    bed = await TrainingBed.start(kubeconfigPath, [backend]);
-    service = await bed.startService(kubeconfigPath, backend);
-    jobs = new TrainingJobs(bed, service);
+    suite = await TrainingSuite.start(inject('kubeconfigPath'), backend);
+    ({ bed, service, jobs } = suite);
   });
-  afterAll(async () => {
-    await service?.close();
-    await bed?.close();
-  });
+  afterAll(() => suite?.close());
 
   it('whose data is refused says which row, in one pod', async () => {
     await writeFile(join(bed.bucket, 'bad.jsonl'), '{"nothing": 1}\n');

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { findMissingRequirement } from '@trainer/testbed';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { JOBSET_API, type ServiceFixture, TRAINER_API } from '../cluster/service-fixture.ts';
-import { TrainingBed } from './training-bed.ts';
-import { TrainingJobs } from './training-jobs.ts';
+import type { TrainingBed } from './training-bed.ts';
+import type { TrainingJobs } from './training-jobs.ts';
+import { TrainingSuite } from './training-suite.ts';
 
 const backend = 'hf-unsloth';
 const STEPS = 4;
@@ -12,19 +13,15 @@ const missing = findMissingRequirement();
 const title = missing === undefined ? 'the first step' : `the first step needs ${missing}`;
 
 describe.skipIf(missing !== undefined)(title, () => {
+  let suite: TrainingSuite;
   let bed: TrainingBed;
   let service: ServiceFixture;
   let jobs: TrainingJobs;
   beforeAll(async () => {
-    const kubeconfigPath = inject('kubeconfigPath');
-    bed = await TrainingBed.start(kubeconfigPath, [backend]);
-    service = await bed.startService(kubeconfigPath, backend);
-    jobs = new TrainingJobs(bed, service);
+    suite = await TrainingSuite.start(inject('kubeconfigPath'), backend);
+    ({ bed, service, jobs } = suite);
   });
-  afterAll(async () => {
-    await service?.close();
-    await bed?.close();
-  });
+  afterAll(() => suite?.close());
 
   /** When the first one of the namespace comes, by this process's clock. */
   const watchFor = async (apiPath: string, resource: string) => {

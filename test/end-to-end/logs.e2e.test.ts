@@ -1,8 +1,8 @@
 import { findMissingRequirement } from '@trainer/testbed';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { ServiceFixture } from '../cluster/service-fixture.ts';
-import { TrainingBed } from './training-bed.ts';
-import { ENDLESS, TrainingJobs } from './training-jobs.ts';
+import { ENDLESS, type TrainingJobs } from './training-jobs.ts';
+import { TrainingSuite } from './training-suite.ts';
 
 const backend = 'hf-unsloth';
 const missing = findMissingRequirement();
@@ -16,19 +16,14 @@ interface Line {
 }
 
 describe.skipIf(missing !== undefined)(title, () => {
-  let bed: TrainingBed;
+  let suite: TrainingSuite;
   let service: ServiceFixture;
   let jobs: TrainingJobs;
   beforeAll(async () => {
-    const kubeconfigPath = inject('kubeconfigPath');
-    bed = await TrainingBed.start(kubeconfigPath, [backend]);
-    service = await bed.startService(kubeconfigPath, backend);
-    jobs = new TrainingJobs(bed, service);
+    suite = await TrainingSuite.start(inject('kubeconfigPath'), backend);
+    ({ service, jobs } = suite);
   });
-  afterAll(async () => {
-    await service?.close();
-    await bed?.close();
-  });
+  afterAll(() => suite?.close());
 
   async function* read(id: string, query: string): AsyncGenerator<Line> {
     const response = await fetch(`${service.fleet.urls[0]}/train/${id}/logs${query}`, {

@@ -1,8 +1,9 @@
 import { findMissingRequirement, type Queue, until } from '@trainer/testbed';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { ServiceFixture } from '../cluster/service-fixture.ts';
-import { TrainingBed } from './training-bed.ts';
-import { TrainingJobs } from './training-jobs.ts';
+import type { TrainingBed } from './training-bed.ts';
+import type { TrainingJobs } from './training-jobs.ts';
+import { TrainingSuite } from './training-suite.ts';
 
 const backend = 'hf-unsloth';
 const QUEUE = 'training';
@@ -12,21 +13,17 @@ const title =
   missing === undefined ? 'a training in a queue' : `a training in a queue needs ${missing}`;
 
 describe.skipIf(missing !== undefined)(title, () => {
+  let suite: TrainingSuite;
   let bed: TrainingBed;
   let service: ServiceFixture;
   let jobs: TrainingJobs;
   let queue: Queue;
   beforeAll(async () => {
-    const kubeconfigPath = inject('kubeconfigPath');
-    bed = await TrainingBed.start(kubeconfigPath, [backend]);
-    service = await bed.startService(kubeconfigPath, backend);
-    jobs = new TrainingJobs(bed, service);
+    suite = await TrainingSuite.start(inject('kubeconfigPath'), backend);
+    ({ bed, service, jobs } = suite);
     queue = bed.queueOf(service.cluster.namespace);
   });
-  afterAll(async () => {
-    await service?.close();
-    await bed?.close();
-  });
+  afterAll(() => suite?.close());
 
   it('waits, is stopped half way, and goes on as another attempt', async () => {
     await queue.open(QUEUE, false);

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { findMissingRequirement, until } from '@trainer/testbed';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { ServiceFixture } from '../cluster/service-fixture.ts';
-import { S3_PREFIX, TrainingBed } from './training-bed.ts';
-import { ENDLESS, type Job, LONG, TrainingJobs } from './training-jobs.ts';
+import { S3_PREFIX, type TrainingBed } from './training-bed.ts';
+import { ENDLESS, type Job, LONG, type TrainingJobs } from './training-jobs.ts';
+import { TrainingSuite } from './training-suite.ts';
 
 const backend = 'hf-unsloth';
 const missing = findMissingRequirement();
@@ -13,19 +14,15 @@ const title =
   missing === undefined ? 'steering a training in a pod' : `steering a training needs ${missing}`;
 
 describe.skipIf(missing !== undefined)(title, { concurrent: true }, () => {
+  let suite: TrainingSuite;
   let bed: TrainingBed;
   let service: ServiceFixture;
   let jobs: TrainingJobs;
   beforeAll(async () => {
-    const kubeconfigPath = inject('kubeconfigPath');
-    bed = await TrainingBed.start(kubeconfigPath, [backend]);
-    service = await bed.startService(kubeconfigPath, backend);
-    jobs = new TrainingJobs(bed, service);
+    suite = await TrainingSuite.start(inject('kubeconfigPath'), backend);
+    ({ bed, service, jobs } = suite);
   });
-  afterAll(async () => {
-    await service?.close();
-    await bed?.close();
-  });
+  afterAll(() => suite?.close());
 
   /** The newest checkpoint at the output, once the job's answer tells of it, with its status. */
   const untilTold = async ({ id }: Job, status: string) => {

@@ -119,36 +119,19 @@ def test_a_tracker_that_fails_ends_nothing(tmp_path: Path) -> None:
     assert event["type"] == "warning" and "nothing more is sent" in event["message"]
 
 
-def test_the_progress_of_fast_steps_is_written_now_and_then_and_at_each_end(
-    tmp_path: Path, monkeypatch: Any
-) -> None:
+def test_the_last_step_of_a_phase_is_told_at_once(tmp_path: Path) -> None:
     callback, _, files = make_callback(tmp_path, None)
-    now = [1000.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
     callback.on_train_begin(None, state(0), control())
-    written = set()
     for step in range(1, 50):
-        now[0] += 0.06
         callback.on_step_end(None, state(step), control())
-        written.add(read_json(files.progress)["step"])
-    assert written == {0, *range(4, 50, 4)}
-    # A stop ends the phase, whose last step is told.
+    # A stop ends the phase.
     files.stop.write_text("order")
     callback.on_step_end(None, state(50), control())
     assert read_json(files.progress)["step"] == 50
     files.stop.unlink()
+    callback.on_step_end(None, state(99), control())
     callback.on_step_end(None, state(100), control())
     assert read_json(files.progress)["step"] == 100
-
-
-def test_slow_steps_tell_their_progress_each(tmp_path: Path, monkeypatch: Any) -> None:
-    callback, _, files = make_callback(tmp_path, None)
-    now = [1000.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
-    for step in range(1, 5):
-        now[0] += 0.3
-        callback.on_step_end(None, state(step), control())
-        assert read_json(files.progress)["step"] == step
 
 
 def test_waiting_for_a_hang_begins_anew_with_steps_but_not_for_each_of_many(

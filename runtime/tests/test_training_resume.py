@@ -2,13 +2,12 @@
 
 import json
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from reports_service import serve_reports
-from training_jobs import JobRun, pause_at
+from training_jobs import JobRun, pause_at, wait_for_file
 
 pytestmark = pytest.mark.train
 
@@ -25,8 +24,7 @@ def test_sigterm_saves_and_the_next_attempt_ends_with_the_same_bytes(
 
     job = make_job("broken", customization=LORA, tuning_parameters=TUNING)
     paused = pause_at(job, 5)
-    paused.process.send_signal(signal.SIGTERM)
-    paused.finish()
+    paused.terminate()
     assert job.status == 143, job.log
     assert job.end.startswith("STOPPED: Stopped by SIGTERM at step 5 of 12")
     manifest = job.json("checkpoints/checkpoint-5/COMPLETE.json")
@@ -95,8 +93,7 @@ def test_an_ordered_stop_ends_with_7_and_another_job_goes_on(
 def test_a_checkpoint_cut_in_half_is_never_gone_on_from(make_job: Callable[..., JobRun]) -> None:
     job = make_job("cut", tuning_parameters={"num_epochs": 1})
     paused = pause_at(job, 3)
-    paused.process.send_signal(signal.SIGTERM)
-    paused.finish()
+    paused.terminate()
     assert job.status == 143, job.log
     optimizer = job.output / "checkpoints" / "checkpoint-3" / "optimizer.pt"
     optimizer.write_bytes(optimizer.read_bytes()[: optimizer.stat().st_size // 2])
@@ -115,9 +112,7 @@ def test_a_stop_within_an_evaluation_saves_too(make_job: Callable[..., JobRun]) 
         extra_parameters={"evaluation": {"share": 0.2, "every": 3, "keep": "best"}},
     )
     paused = pause_at(job, 3, in_evaluation=True)
-    paused.process.send_signal(signal.SIGTERM)
-    wait_for_file(job.work / "stop")
-    paused.finish()
+    paused.terminate()
     assert job.status == 143, job.log
     assert job.json("checkpoints/checkpoint-3/COMPLETE.json")["step"] == 3
     shutil.rmtree(job.work)
@@ -127,13 +122,3 @@ def test_a_stop_within_an_evaluation_saves_too(make_job: Callable[..., JobRun]) 
     summary = job.json("run.json")["summary"]
     assert summary["step"] == summary["max_steps"]
     assert summary["best_step"] > 3
-
-
-def wait_for_file(path: Path, timeout: float = 60) -> None:
-    """Returns when `path` is there."""
-    import time
-
-    deadline = time.monotonic() + timeout
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not come"
-        time.sleep(0.02)

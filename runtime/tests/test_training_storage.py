@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,8 +45,7 @@ def test_a_job_on_s3_stops_and_goes_on_elsewhere(
     [pid] = paused.training_pids()
     variables = Path(f"/proc/{pid}/environ").read_bytes()
     assert s3.environ()["AWS_SECRET_ACCESS_KEY"].encode() not in variables
-    paused.process.send_signal(signal.SIGTERM)
-    paused.finish()
+    paused.terminate()
     assert job.status == 143, job.log
     output = bucket.child("results/on-s3")
     assert read_complete(output, "checkpoints/checkpoint-3") is not None

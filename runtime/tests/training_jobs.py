@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -106,6 +107,12 @@ class PausedRun:
     def go_on(self) -> None:
         self.flag.with_name(self.flag.name + ".go").touch()
 
+    def terminate(self, timeout: float = 300) -> JobRun:
+        """Sends SIGTERM, lets it go on once the training has been told, and waits for its end."""
+        self.process.send_signal(signal.SIGTERM)
+        wait_for_file(self.job.work / "stop")
+        return self.finish(timeout)
+
     def finish(self, timeout: float = 300) -> JobRun:
         """Lets it run to its end."""
         self.go_on()
@@ -138,6 +145,14 @@ def pause_at(
         time.sleep(0.02)
     del job.environment["TEST_FAULT"]
     return PausedRun(job, process, flag)
+
+
+def wait_for_file(path: Path, timeout: float = 60) -> None:
+    """Returns when `path` is there."""
+    deadline = time.monotonic() + timeout
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} did not come"
+        time.sleep(0.02)
 
 
 def build_request(

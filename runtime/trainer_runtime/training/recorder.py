@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from trainer_runtime.checkpoints import METRICS
+from trainer_runtime.training.progress_writer import ProgressWriter
 from trainer_runtime.work_files import JsonLines, WorkFiles, append_json, emit, write_json
-
-#: The first process looks at the progress less often; replacing a file takes half a millisecond.
-_PROGRESS_SECONDS = 0.2
 
 #: transformers' and TRL's names → ours, where they differ. None: no series.
 _NAMES = {
@@ -38,14 +36,15 @@ class Recorder:
         self._files = files
         self._is_first = is_first
         self._phase: str | None = None
-        self._progress: dict[str, Any] | None = None
-        self._progress_at = float("-inf")
+        self._progress = ProgressWriter(
+            lambda value: self._write(lambda: write_json(files.progress, value))
+        )
 
     def phase(self, name: str) -> None:
         """A phase of the job begins: training, evaluating or saving."""
         if name != self._phase:
             self._phase = name
-            self._write_progress()
+            self._progress.flush()
             self._emit("phase", phase=name)
 
     def warn(self, message: str) -> None:
@@ -62,19 +61,14 @@ class Recorder:
         self._emit("checkpoint", name=name, step=step)
 
     def progress(self, step: int, max_steps: int, epoch: float | None) -> None:
-        """Of steps that follow fast on one another some are left out, never the last of a phase."""
+        """Of steps that follow fast on one another only the newest is written."""
         if not self._is_first:
             return
-        self._progress = {"step": step, "max_steps": max_steps, "epoch": epoch, "time": time.time()}
-        if step >= max_steps or time.monotonic() - self._progress_at >= _PROGRESS_SECONDS:
-            self._write_progress()
-
-    def _write_progress(self) -> None:
-        value, self._progress = self._progress, None
-        if value is None:
-            return
-        self._progress_at = time.monotonic()
-        self._write(lambda: write_json(self._files.progress, value))
+        self._progress.put(
+            {"step": step, "max_steps": max_steps, "epoch": epoch, "time": time.time()}
+        )
+        if step >= max_steps:
+            self._progress.flush()
 
     def metrics(self, step: int, values: Mapping[str, Any]) -> None:
         """Appends the numbers among `values`; one that is not finite is null."""

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { JobRecord, JobState } from '../src/jobs/job.ts';
+import type { JobPayload, JobRecord, JobState } from '../src/jobs/job.ts';
 import type { JobStore } from '../src/jobs/job-store.ts';
 import { isStale } from '../src/jobs/staleness.ts';
 import { eventually } from './eventually.ts';
@@ -271,7 +271,22 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
       const record = await create();
       const bare = await store.purgeCredentials(record);
       expect(bare).toStrictEqual({ ...record, version: bare?.version, areCredentialsGone: true });
-      expect(await replica.readPayload(record)).toStrictEqual(makePayload({ secrets: {} }));
+      const { values: _values, ...request } = makePayload().request ?? {};
+      const left = { secrets: {}, request } as Partial<JobPayload>;
+      expect(await replica.readPayload(record)).toStrictEqual(makePayload(left));
+    });
+
+    it('keeps no request, or one that withholds nothing, as it is', async () => {
+      const { request: _request, ...without } = makePayload();
+      const created = await store.create(makeDraft(id), without);
+      if (created.outcome !== 'created') throw new Error(created.outcome);
+      expect(await replica.readPayload(created.record)).toStrictEqual(without);
+      await store.delete(created.record);
+      const open = makePayload({ request: { body: { job_id: 'x' }, withheld: [], values: [] } });
+      const again = await store.create(makeDraft(id), open);
+      if (again.outcome !== 'created') throw new Error(again.outcome);
+      await store.purgeCredentials(again.record);
+      expect(await replica.readPayload(again.record)).toStrictEqual({ ...open, secrets: {} });
     });
 
     it('forgets the credentials of the callback, too, once that is settled', async () => {

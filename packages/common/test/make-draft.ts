@@ -40,6 +40,11 @@ export function makePayload(changes: Partial<JobPayload> = {}): JobPayload {
       eventFilter: ['succeeded', 'failed'],
     },
     secrets: { HF_TOKEN: 'hf_secret', AWS_SECRET_ACCESS_KEY: 'aws_secret' },
+    request: {
+      body: { job_id: 'x', base_model: { provider: 'meta', huggingface_token: '[redacted]' } },
+      withheld: [['base_model', 'huggingface_token']],
+      values: ['hf_secret'],
+    },
     ...changes,
   };
 }

@@ -6,6 +6,7 @@ import { type BackendTraits, buildJobSpec } from '../jobs/job-spec.ts';
 import { toJobTraits } from '../jobs/job-traits.ts';
 import { identifyRequest } from '../requests/asked-forms.ts';
 import { describeBatch } from '../requests/batch-split.ts';
+import { keepRequest } from '../requests/kept-request.ts';
 import {
   createRequestFormat,
   REQUEST_FORMAT,
@@ -127,6 +128,7 @@ export abstract class BaseTrainerBackend {
         callback: toCallbackTarget(request),
         warnings,
         traits: listed,
+        request: keepRequest(parsed.body, request, format),
       }),
     };
   }

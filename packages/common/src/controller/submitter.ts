@@ -21,6 +21,7 @@ import type { JobTraits } from '../jobs/job-traits.ts';
 import { type ReportAccess, withReportAccess } from '../jobs/report-token.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { isRepeated, nameDifferences, type RequestIdentity } from '../requests/asked-forms.ts';
+import type { KeptRequest } from '../requests/kept-request.ts';
 import { assertResumable } from './assert-resumable.ts';
 import { toPlanChange } from './plan-change.ts';
 import { toRefused } from './terminal-states.ts';
@@ -31,6 +32,8 @@ export interface Submission extends SpecifiedJob, RequestIdentity {
   readonly warnings: readonly string[];
   /** What a list tells of it. */
   readonly traits: JobTraits;
+  /** What a rerun is made of; undefined where it is too large to be kept. */
+  readonly request: KeptRequest | undefined;
 }
 
 export interface SubmitterParts {
@@ -168,10 +171,11 @@ export class Submitter {
     reportTokenHash: string | undefined,
   ) {
     const nowMs = this.#parts.clock.now();
-    const { spec, asked, fingerprints, callback, warnings, traits } = submission;
+    const { spec, asked, fingerprints, callback, warnings, traits, request } = submission;
     const { plan, echo } = prepared;
     const secrets = { ...submission.secrets, ...prepared.secrets };
-    const hasNoCredentials = Object.keys(secrets).length === 0;
+    const isNothingWithheld = request === undefined || request.withheld.length === 0;
+    const hasNoCredentials = Object.keys(secrets).length === 0 && isNothingWithheld;
     const draft: JobDraft = {
       id: spec.jobId,
       name,
@@ -191,7 +195,8 @@ export class Submitter {
       webhookAuth: callback?.authHeader === undefined ? 'none' : 'kept',
       ...(reportTokenHash !== undefined && { reportTokenHash }),
     };
-    return { draft, payload: { asked, plan, echo, callback, secrets } };
+    const payload = { asked, plan, echo, callback, secrets, ...(request && { request }) };
+    return { draft, payload };
   }
 
   /** Starts the run as far as that is possible now; no result when its place gave no answer. */

@@ -1,5 +1,6 @@
 import type { AskedForms, Fingerprints } from '../requests/asked-forms.ts';
 import type { JobStatus } from '../requests/job-status.ts';
+import type { KeptRequest } from '../requests/kept-request.ts';
 import type { JobTraits } from './job-traits.ts';
 import type { Reason } from './reasons.ts';
 import type { Reported } from './reported.ts';
@@ -124,6 +125,8 @@ export interface JobPayload extends PlannedJob {
   readonly callback: CallbackTarget | undefined;
   /** The job's secret values, by the keys that its plan refers to. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** What was sent; undefined in records of versions before it was kept, and where it is very large. */
+  readonly request?: KeptRequest | undefined;
 }
 
 /** The part of a payload that holds no credentials. */

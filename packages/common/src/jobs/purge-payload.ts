@@ -1,10 +1,11 @@
 import { REDACTED, redact } from '../requests/credentials.ts';
+import type { KeptRequest } from '../requests/kept-request.ts';
 import type { CallbackTarget, JobPayload, JobRecord } from './job.ts';
 
 /** Shorter values would be found in harmless texts. */
 const MIN_SECRET_LENGTH = 6;
 
-type Purged = Pick<JobPayload, 'asked' | 'callback' | 'secrets'>;
+type Purged = Pick<JobPayload, 'asked' | 'callback' | 'secrets' | 'request'>;
 
 /** What a record says once its credentials are purged. */
 export function toPurged({
@@ -16,17 +17,23 @@ export function toPurged({
 }
 
 /**
- * What is left of a job's payload when its credentials are due: no secret value, no text of the
- * request that repeats one, and no `authHeader` once the callback needs none any more.
+ * What is left of a job's payload when its credentials are due: no secret value, no text of what was
+ * asked that repeats one, nothing that the kept request withheld, and no `authHeader` once the callback needs none any more.
  */
 export function purgePayload(payload: Purged, isCallbackSettled: boolean): Purged {
-  const { asked, callback, secrets } = payload;
+  const { asked, callback, secrets, request } = payload;
   const values = Object.values(secrets).filter(({ length }) => length >= MIN_SECRET_LENGTH);
   return {
     asked: withoutTexts(redact(asked), values) as JobPayload['asked'],
     callback: isCallbackSettled ? callback && withoutAuth(callback) : callback,
     secrets: {},
+    ...(request && { request: purgeRequest(request) }),
   };
+}
+
+/** Where nothing was withheld, nothing is missing. */
+function purgeRequest({ body, withheld }: KeptRequest): KeptRequest {
+  return { body, withheld, ...(withheld.length === 0 && { values: [] }) };
 }
 
 function withoutAuth(callback: CallbackTarget): CallbackTarget {

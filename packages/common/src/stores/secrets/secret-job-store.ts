@@ -178,8 +178,8 @@ export class SecretJobStore implements JobStore {
   async readPayload(record: JobRecord): Promise<JobPayload | undefined> {
     const data = await this.#readData(record);
     if (data === undefined) return undefined;
-    const { planned = NO_PLAN, callback, secrets } = this.#parse(record, data);
-    return { ...planned, callback, secrets };
+    const { planned = NO_PLAN, callback, secrets, request } = this.#parse(record, data);
+    return { ...planned, callback, secrets, ...(request && { request }) };
   }
 
   async readPlan(record: JobRecord): Promise<PlannedJob | undefined> {

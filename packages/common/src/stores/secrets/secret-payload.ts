@@ -9,6 +9,7 @@ import type {
   RunnerPlan,
 } from '../../jobs/job.ts';
 import { purgePayload } from '../../jobs/purge-payload.ts';
+import type { KeptRequest } from '../../requests/kept-request.ts';
 import { toJsonText } from '../../to-json-text.ts';
 
 /** The type of our Secrets: distinguishes them from others, in `kubectl get secrets` too. */
@@ -17,17 +18,28 @@ export const SECRET_TYPE = 'trainer.deepfinery/job';
 /**
  * Keys of what is ours in the data; those of a plan are its codec's. Every other key is a credential
  * under the name that the plan refers to, which is the name of an environment variable and so never
- * starts with a dot.
+ * starts with a dot or a hyphen.
  */
 const ASKED = '.asked.json';
 const ASKED_2 = '.asked-2.json';
 const CALLBACK = '.callback.json';
+const REQUEST = '.request.json';
+/**
+ * What the kept request withholds. Versions that do not know it purge it as one of the credentials,
+ * since it starts with no dot.
+ */
+const REQUEST_CREDENTIALS = '-request-credentials';
 
 const CallbackSchema = z.looseObject({
   webhookUrl: z.string(),
   authHeader: z.string().optional(),
   eventFilter: z.array(z.string()).optional(),
 });
+const RequestSchema = z.object({
+  body: z.record(z.string(), z.unknown()),
+  withheld: z.array(z.array(z.union([z.string(), z.number()]))),
+});
+const ValuesSchema = z.array(z.unknown());
 
 /** How the plans of one runner are written in a record's data. Each key starts with a dot. */
 export interface PlanCodec {
@@ -41,12 +53,13 @@ export type SecretData = Readonly<Record<string, string>>;
 
 /** The data of a new record. */
 export function toData(payload: JobPayload, codec: PlanCodec): SecretData {
-  const { asked, callback, secrets } = payload;
+  const { asked, callback, secrets, request } = payload;
   return encodeTexts({
     ...secrets,
     ...toAskedTexts(asked),
     ...codec.encode(payload),
     ...(callback && { [CALLBACK]: JSON.stringify(callback) }),
+    ...(request && toRequestTexts(request)),
   });
 }
 
@@ -90,6 +103,7 @@ export interface ParsedData {
   readonly planned: PlannedJob | undefined;
   readonly callback: CallbackTarget | undefined;
   readonly secrets: JobPayload['secrets'];
+  readonly request?: KeptRequest | undefined;
   /** The parts that are there and cannot be read. */
   readonly unreadable: readonly string[];
 }
@@ -106,10 +120,12 @@ export function parseData(data: SecretData, codec: PlanCodec): ParsedData {
     }
   };
   const callback = decode(data, CALLBACK);
+  const request = read('request', () => toKeptRequest(data));
   return {
     planned: read('plan', () => toPlannedJob(data, codec)),
     callback: callback === undefined ? undefined : read('callback', () => toCallback(callback)),
     secrets: Object.fromEntries(credentialKeys(data).map((key) => [key, decode(data, key) ?? ''])),
+    ...(request && { request }),
     unreadable,
   };
 }
@@ -119,6 +135,23 @@ function toPlannedJob(data: SecretData, codec: PlanCodec): PlannedJob {
   const second = decode(data, ASKED_2);
   const asked = { first, second: second === undefined ? undefined : JSON.parse(second) };
   return { asked, ...codec.decode((key) => decode(data, key)) };
+}
+
+/** Without what it withheld, where that is purged or does not belong to it. */
+function toKeptRequest(data: SecretData): KeptRequest | undefined {
+  const text = decode(data, REQUEST);
+  if (text === undefined) return undefined;
+  const { body, withheld } = RequestSchema.parse(JSON.parse(text));
+  const credentials = decode(data, REQUEST_CREDENTIALS);
+  const values = credentials === undefined ? [] : ValuesSchema.parse(JSON.parse(credentials));
+  return { body, withheld, ...(values.length === withheld.length && { values }) };
+}
+
+function toRequestTexts({ body, withheld, values = [] }: KeptRequest): Record<string, string> {
+  return {
+    [REQUEST]: JSON.stringify({ body, withheld }),
+    ...(values.length > 0 && { [REQUEST_CREDENTIALS]: JSON.stringify(values) }),
+  };
 }
 
 /** Fields that a later version may have added are kept. */
@@ -138,6 +171,7 @@ export function toPurgeData(
   const purged = purgePayload({ asked, callback, secrets }, isCallbackSettled);
   return {
     ...keys,
+    ...(REQUEST_CREDENTIALS in data && { [REQUEST_CREDENTIALS]: null }),
     ...(ASKED in data && encodeTexts(toAskedTexts(purged.asked))),
     ...(purged.callback && encodeTexts({ [CALLBACK]: JSON.stringify(purged.callback) })),
     ...(purged.callback === undefined && isCallbackSettled && { [CALLBACK]: null }),
@@ -158,7 +192,7 @@ function toKey(name: string): string {
 
 /** The keys of what a training needs to know to log in elsewhere. */
 export function credentialKeys(data: SecretData): string[] {
-  return Object.keys(data).filter((key) => !key.startsWith('.'));
+  return Object.keys(data).filter((key) => !/^[.-]/.test(key));
 }
 
 function encodeTexts(texts: Readonly<Record<string, string>>): SecretData {

@@ -304,6 +304,18 @@ describe('a payload in data', () => {
     expect(JSON.stringify(parse(data).planned)).not.toMatch(/one|two|three|hook/);
   });
 
+  it('keeps what the request withholds where a version that does not know it purges it', () => {
+    const data = toData(makePayload(), jsonPlanCodec);
+    // As all versions before it chose what a purge deletes.
+    const purged = Object.entries(data).filter(([key]) => key.startsWith('.'));
+    const texts = purged.map(([, text]) => Buffer.from(text, 'base64').toString());
+    expect(texts.join()).not.toMatch(/hf_secret|aws_secret/);
+    const { request, unreadable } = parse(Object.fromEntries(purged));
+    expect(unreadable).toEqual([]);
+    const { values: _values, ...left } = makePayload().request ?? {};
+    expect(request).toStrictEqual(left);
+  });
+
   it.each([
     ['.asked.json', 'plan'],
     ['.plan.json', 'plan'],

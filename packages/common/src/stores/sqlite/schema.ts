@@ -59,4 +59,9 @@ export const MIGRATIONS: readonly string[] = [
   INSERT INTO attachments SELECT uid, 'result', result FROM payloads WHERE result IS NOT NULL;
   ALTER TABLE payloads DROP COLUMN result;
   `,
+  `
+  -- What was sent, without its credentials, and these.
+  ALTER TABLE payloads ADD COLUMN request TEXT;
+  ALTER TABLE payloads ADD COLUMN request_credentials TEXT;
+  `,
 ];

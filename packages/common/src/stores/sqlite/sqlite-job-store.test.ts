@@ -93,7 +93,10 @@ test.each(['purge', 'delete'] as const)(
     const canary = `hf_secret_of_${how}_${'x'.repeat(9000)}`;
     const created = await store.create(
       makeDraft('canary'),
-      makePayload({ secrets: { A: canary } }),
+      makePayload({
+        secrets: { A: canary },
+        request: { body: { A: '[redacted]' }, withheld: [['A']], values: [canary] },
+      }),
     );
     if (created.outcome !== 'created') throw new Error(created.outcome);
     // Not the files themselves, which no report should print.
@@ -206,6 +209,27 @@ test('finds the result that an earlier release kept beside the payload', async (
   const readResult = (uid: string) => store.readAttachment({ uid } as JobRecord, 'result');
   expect(await readResult('a')).toEqual({ loss: 1 });
   expect(await readResult('b')).toBeUndefined();
+  database.close();
+});
+
+test('has no request of a job that an earlier release accepted', async () => {
+  const path = join(folder, 'third-schema.sqlite');
+  const earlier = new DatabaseSync(path);
+  for (const migration of MIGRATIONS.slice(0, 3)) earlier.exec(migration);
+  earlier.exec(`
+    PRAGMA user_version = 3;
+    INSERT INTO payloads (uid, asked, plan, echo, secrets) VALUES ('a', '{}', '{}', '{}', '{}');
+  `);
+  earlier.close();
+  const database = new Database(path, systemClock);
+  const payload = await (await openStore(database)).readPayload({ uid: 'a' } as JobRecord);
+  expect(payload).toStrictEqual({
+    asked: {},
+    plan: {},
+    echo: {},
+    callback: undefined,
+    secrets: {},
+  });
   database.close();
 });
 

@@ -17,6 +17,7 @@ import { appendPhase } from '../../jobs/phase-history.ts';
 import { purgePayload, toPurged } from '../../jobs/purge-payload.ts';
 import { toEvents, toFirstEvent } from '../../jobs/record-events.ts';
 import { parsePrivateJson } from '../../private-json.ts';
+import type { KeptRequest } from '../../requests/kept-request.ts';
 import type { Database, Row } from './database.ts';
 import { readRecord, writeRecord } from './record-text.ts';
 
@@ -62,7 +63,7 @@ export class SqliteJobStore implements JobStore {
   async create(draft: JobDraft, payload: JobPayload, by: Actor = SYSTEM): Promise<CreateOutcome> {
     const { history, slots } = appendEvents(undefined, [toFirstEvent(draft, by)]);
     const record: JobRecord = { ...draft, history, uid: randomUUID(), version: '1' };
-    const { asked, plan, echo, callback, secrets } = payload;
+    const { asked, plan, echo, callback, secrets, request } = payload;
     const existing = await this.#database.write(() => {
       const found = this.#read(draft.name);
       if (found !== undefined) return found;
@@ -71,9 +72,10 @@ export class SqliteJobStore implements JobStore {
         ...[record.name, this.#backend, record.uid, writeRecord(record)],
       );
       this.#database.run(
-        'INSERT INTO payloads (uid, asked, plan, echo, callback, secrets) VALUES (?, ?, ?, ?, ?, ?)',
+        'INSERT INTO payloads (uid, asked, plan, echo, callback, secrets, request, request_credentials) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
         ...[record.uid, ...[asked, plan, echo].map((value) => JSON.stringify(value))],
         ...[callback === undefined ? null : JSON.stringify(callback), JSON.stringify(secrets)],
+        ...toRequestColumns(request),
       );
       this.#writeAttachments(record.uid, slots);
       return undefined;
@@ -116,6 +118,7 @@ export class SqliteJobStore implements JobStore {
       ...(toPlannedJob(row) ?? NO_PLAN),
       callback: toCallback(row),
       secrets: parseColumn<JobPayload['secrets']>(row, 'secrets'),
+      ...toKeptRequest(row),
     };
   }
 
@@ -160,7 +163,7 @@ export class SqliteJobStore implements JobStore {
       const payload = { ...toRepeated(row), callback: toCallback(row) };
       const { asked, callback } = purgePayload(payload, record.delivery.settled !== undefined);
       this.#database.run(
-        "UPDATE payloads SET secrets = '{}', asked = ?, callback = ? WHERE uid = ?",
+        "UPDATE payloads SET secrets = '{}', request_credentials = NULL, asked = ?, callback = ? WHERE uid = ?",
         ...[JSON.stringify(asked), callback === undefined ? null : JSON.stringify(callback)],
         record.uid,
       );
@@ -274,6 +277,26 @@ function toPlannedJob(row: Row): PlannedJob | undefined {
 function toCallback(row: Row): CallbackTarget | undefined {
   if (row.callback === null) return undefined;
   return unlessUnreadable(() => parseColumn<CallbackTarget>(row, 'callback'));
+}
+
+function toRequestColumns(request: KeptRequest | undefined): (string | null)[] {
+  if (request === undefined) return [null, null];
+  const { body, withheld, values } = request;
+  return [JSON.stringify({ body, withheld }), values === undefined ? null : JSON.stringify(values)];
+}
+
+/** Without what it withheld, where that is purged or cannot be read. */
+function toKeptRequest(row: Row): Pick<JobPayload, 'request'> {
+  if (row.request === null) return {};
+  const kept = unlessUnreadable(() =>
+    parseColumn<Pick<KeptRequest, 'body' | 'withheld'>>(row, 'request'),
+  );
+  if (kept === undefined) return {};
+  const isWhole = kept.withheld.length === 0;
+  const values = isWhole
+    ? []
+    : unlessUnreadable(() => parseColumn<unknown[] | null>(row, 'request_credentials'));
+  return { request: { ...kept, ...(values && { values }) } };
 }
 
 /** What was asked, with the credentials that it may repeat: where either cannot be read, nothing. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DELIVERY_STATES } from './delivery-list.ts';
 import { repeatable } from './field.ts';
 import { JOB_STATUSES, JobStatusSchema } from './job-status.ts';
 import { TrainingResponseSchema } from './training-response.ts';
@@ -19,6 +20,13 @@ export const JobRowSchema = z
     phase: fields.phase,
     progress: fields.progress,
     timestamps: fields.timestamps,
+    revision: fields.revision,
+    delivery: z
+      .enum(DELIVERY_STATES)
+      .nullable()
+      .describe(
+        'What became of the final callback; null where the job has no webhook or has not ended',
+      ),
     model: ofRequest(z.string()).describe('`base_model.model_name`, 256 bytes at most'),
     method: ofRequest(z.string()).describe('`customization.method`'),
     provider: ofRequest(z.string()).describe('`base_model.provider`'),

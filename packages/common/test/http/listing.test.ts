@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { makeRequest, startTestService, type TestService } from '../start-test-service.ts';
+import { startWebhookReceiver } from '../webhook-receiver.ts';
 
 const HOUR = { submitted_seconds: 3600 };
 const SCRIPTS = [HOUR, { outcome: 'failed' }, HOUR, {}, HOUR, {}, HOUR];
@@ -49,7 +50,7 @@ it('lists jobs newest first, with how many there are of each status', async () =
   expect(body.counts).toEqual({ submitted: 4, running: 0, succeeded: 2, failed: 1, cancelled: 0 });
   const { detail, metadata, ...job } = (await service.request('/train/job-1')).body;
   const row = body.data.find(({ job_id }: { job_id: string }) => job_id === 'job-1');
-  const ofRequest = ['model', 'method', 'provider', 'gpus', 'labels'];
+  const ofRequest = ['model', 'method', 'provider', 'gpus', 'labels', 'delivery'];
   for (const [name, value] of Object.entries(row)) {
     if (name !== 'detail' && !ofRequest.includes(name)) expect(job[name], name).toEqual(value);
   }
@@ -94,6 +95,24 @@ it('filters by reason, phase, name in the cluster and time', async () => {
     submitted: 0,
     failed: 1,
   });
+});
+
+it('tells how far each job is, and what became of its final callback', async () => {
+  const receiver = await startWebhookReceiver();
+  onTestFinished(() => receiver.close());
+  const callbacks = { webhook_url: receiver.url };
+  const extra_parameters = { mock: HOUR };
+  await service.post('/train', makeRequest({ job_id: 'told', callbacks, extra_parameters }));
+  const rowOf = async (jobId: string) =>
+    (await list()).body.data.find(({ job_id }: { job_id: string }) => job_id === jobId);
+  expect(await rowOf('told')).toMatchObject({ revision: 1, delivery: null });
+  await service.post('/train/told/cancel');
+  await expect.poll(() => rowOf('told')).toMatchObject({ delivery: 'delivered' });
+  const { revision } = (await service.request('/train/told')).body;
+  expect(revision).toBeGreaterThan(1);
+  expect(await rowOf('told')).toMatchObject({ revision });
+  expect(await rowOf('job-1')).toMatchObject({ delivery: null });
+  await service.request('/train/told', { method: 'DELETE' });
 });
 
 it('shows what was asked for, and filters by it', async () => {

@@ -1,3 +1,5 @@
+import { toDeliveryState } from '../../controller/list-deliveries.ts';
+import { toRevision } from '../../jobs/history.ts';
 import { toJobSummary, toTrainingPart } from '../../jobs/job-summary.ts';
 import type { JobView } from '../../jobs/observation.ts';
 import type { JobRow } from '../../requests/job-list.ts';
@@ -9,6 +11,8 @@ export function toJobRow(view: JobView): JobRow {
   return {
     ...toJobSummary(view),
     phase,
+    revision: toRevision(view.record.history),
+    delivery: toDeliveryState(view.record) ?? null,
     model: traits?.model ?? null,
     method: traits?.method ?? null,
     provider: traits?.provider ?? null,

@@ -1,13 +1,6 @@
-import type { Followed, FollowedEvent, JobList } from './job.ts';
 import { ask, toRefusal, toUnreachable } from './send.ts';
 import { TrainerApiError } from './trainer-api-error.ts';
-
-/** One event as the wire has it; an `id` may come without an event. */
-export interface WireEvent {
-  readonly id: string | undefined;
-  readonly name: string | undefined;
-  readonly data: string;
-}
+import { type WireEvent, WireEvents } from './wire-events.ts';
 
 /** Services say something every 15 seconds, so that a longer silence is a broken connection. */
 const SILENCE_MS = 60_000;
@@ -31,14 +24,11 @@ export async function* readEventStream(
     if (response.status !== 200 || !isStream || response.body === null) {
       throw await toRefusal(response);
     }
-    let text = '';
+    const events = new WireEvents();
     for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
       clearTimeout(silence);
       silence = setTimeout(() => leaving.abort(), SILENCE_MS);
-      text += chunk;
-      const blocks = text.split('\n\n');
-      text = blocks.pop() ?? '';
-      yield* blocks.map(parseBlock);
+      yield* events.push(chunk);
     }
   } catch (error) {
     if (error instanceof TrainerApiError) throw error;
@@ -48,28 +38,4 @@ export async function* readEventStream(
     clearTimeout(silence);
     leaving.abort();
   }
-}
-
-function parseBlock(block: string): WireEvent {
-  let id: string | undefined;
-  let name: string | undefined;
-  const data: string[] = [];
-  for (const line of block.split('\n')) {
-    const colon = line.indexOf(':');
-    const field = colon < 0 ? line : line.slice(0, colon);
-    const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
-    if (field === 'id') id = value;
-    else if (field === 'event') name = value;
-    else if (field === 'data') data.push(value);
-  }
-  return { id, name, data: data.join('\n') };
-}
-
-/** What an event tells; undefined where that is nothing, also for one of a later version. */
-export function toFollowed({ name, data }: WireEvent): Followed | undefined {
-  if (name === undefined) return undefined;
-  const told: unknown = JSON.parse(data);
-  if (name === 'stream.reset') return { kind: 'reset' };
-  if (name === 'stream.jobs') return { kind: 'jobs', jobs: (told as JobList).data };
-  return name.startsWith('job.') ? { kind: 'event', event: told as FollowedEvent } : undefined;
 }

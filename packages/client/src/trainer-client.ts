@@ -1,5 +1,5 @@
 import { Backoff, type Pace } from './backoff.ts';
-import { readEventStream, toFollowed } from './event-stream.ts';
+import { readEventStream } from './event-stream.ts';
 import {
   type CallbackPatch,
   type CallbackSettings,
@@ -20,6 +20,7 @@ import {
 import { type LogItem, readLog } from './read-log.ts';
 import { type Answer, type Call, openStream, send } from './send.ts';
 import { TrainerApiError } from './trainer-api-error.ts';
+import { toFollowed } from './wire-events.ts';
 
 export interface TrainerClientOptions {
   /** Of one service, such as `http://localhost:8082`; a path before `/train` is kept. */

@@ -3,13 +3,18 @@ import { Poller, type PollerParts, type Reading } from './poller.ts';
 
 const NOTHING = { value: undefined, readAtMs: undefined, error: undefined };
 
+interface ReadingOptions<T> extends Pick<PollerParts<T>, 'read' | 'paceMs'> {
+  /** Another one has it read at once. */
+  readonly version?: unknown;
+}
+
 /**
  * What `read` gives, read again at its pace, at once when the tab is shown again or the network is
  * back, and not while nobody looks. Another `key` starts anew.
  */
 export function useReading<T>(
   key: string,
-  { read, paceMs }: Pick<PollerParts<T>, 'read' | 'paceMs'>,
+  { read, paceMs, version }: ReadingOptions<T>,
 ): Reading<T> & { readonly refresh: () => Promise<void> } {
   const [state, setState] = useState<{ key: string; reading: Reading<T> }>({
     key,
@@ -35,6 +40,12 @@ export function useReading<T>(
       removeEventListener('online', refresh);
     };
   }, [key]);
+  const known = useRef(version);
+  useEffect(() => {
+    if (known.current === version) return;
+    known.current = version;
+    void poller.current?.refresh();
+  }, [version]);
   const reading = state.key === key ? state.reading : NOTHING;
   return { ...reading, refresh: async () => poller.current?.refresh() };
 }

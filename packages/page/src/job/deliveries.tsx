@@ -14,15 +14,16 @@ interface DeliveriesProps {
   readonly job: Job;
 }
 
-const PENDING_MS = 2000;
-const SETTLED_MS = 60_000;
+const PACE_MS = 60_000;
 
 /** How the final callback of an ended job fares: each attempt, its answer, and another try. */
 export function Deliveries({ service, job }: DeliveriesProps) {
   const path = toJobPath(job.job_id, '/deliveries');
-  const { value, refresh } = useReading<Answer>(`${service.name} ${job.job_id} ${job.status}`, {
+  const { value, refresh } = useReading<Answer>(`${service.name} ${path}`, {
     read: (signal) => service.ask<Answer>(path, { signal }),
-    paceMs: ({ outcome }) => (isEnded(job) && outcome === 'pending' ? PENDING_MS : SETTLED_MS),
+    paceMs: () => PACE_MS,
+    // Attempts at the final callback are events.
+    version: job.revision,
   });
   const [failure, setFailure] = useState('');
   if (value === undefined || value.outcome === 'none' || !isEnded(job)) return null;

@@ -14,10 +14,10 @@ interface HistoryProps {
 /** What happened to a job and who had it done, the newest first. */
 export function History({ service, job }: HistoryProps) {
   const path = toJobPath(job.job_id, '/events');
-  // Read again with each revision, and not in between.
-  const { value } = useReading<Answer>(`${service.name} ${path} ${job.revision}`, {
+  const { value } = useReading<Answer>(`${service.name} ${path}`, {
     read: (signal) => service.ask<Answer>(path, { signal }),
     paceMs: () => undefined,
+    version: job.revision,
   });
   if (value === undefined || value.data.length === 0) return null;
   return (

@@ -1,7 +1,9 @@
 import { useEffect } from 'preact/hooks';
 import type { TrainerService } from '../api/trainer-service.ts';
 import { toWords } from '../format/words.ts';
+import { LastUpdate } from '../parts/last-update.tsx';
 import { ReadingNotice } from '../parts/reading-notice.tsx';
+import { useEventFeeds } from '../use-event-feeds.ts';
 import { Checkpoints } from './checkpoints.tsx';
 import { Deliveries } from './deliveries.tsx';
 import { History } from './history.tsx';
@@ -20,7 +22,8 @@ interface JobViewProps {
 
 /** All that a service tells of one job. */
 export function JobView({ service, jobId }: JobViewProps) {
-  const reading = useJob(service, jobId);
+  const feeds = useEventFeeds([service], jobId);
+  const reading = useJob(service, jobId, feeds);
   const job = reading.value;
   useEffect(() => {
     document.title = job === undefined ? `${jobId} · Trainer` : `${toWords(job.status)} · ${jobId}`;
@@ -43,6 +46,9 @@ export function JobView({ service, jobId }: JobViewProps) {
           <History service={service} job={job} />
           <Log service={service} job={job} />
           <JobSpecs job={job} />
+          <p class="muted">
+            <LastUpdate feeds={feeds} readAtMs={reading.readAtMs} />
+          </p>
         </>
       )}
     </article>

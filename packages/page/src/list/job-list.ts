@@ -6,7 +6,9 @@ export type JobRow = Pick<
   'job_id' | 'backend_job_id' | 'status' | 'reason' | 'detail' | 'phase' | 'progress' | 'timestamps'
 > &
   // A service of an earlier release does not tell them.
-  Partial<Pick<AnsweredList['data'][number], 'model' | 'method' | 'gpus'>>;
+  Partial<
+    Pick<AnsweredList['data'][number], 'model' | 'method' | 'gpus' | 'revision' | 'delivery'>
+  >;
 
 /** The answer of `GET /train`. */
 export interface JobList {

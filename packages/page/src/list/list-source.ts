@@ -80,7 +80,16 @@ function ask(service: TrainerService, signal: AbortSignal, asked: Asked): Promis
   return service.ask<JobList>(`train?${query}`, { signal });
 }
 
+/** Those whose jobs it shows. */
+export function servicesOf(
+  services: readonly TrainerService[],
+  filters: Pick<ListFilters, 'service'>,
+): readonly TrainerService[] {
+  const own = services.find(({ name }) => name === filters.service);
+  return own === undefined ? services : [own];
+}
+
 /** Whether the list is that of several services. */
-export function isOfAll({ service }: ListFilters): boolean {
+export function isOfAll({ service }: Pick<ListFilters, 'service'>): boolean {
   return service === ALL_SERVICES;
 }

@@ -1,30 +1,31 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { EventFeeds } from '../api/event-feeds.ts';
 import type { TrainerService } from '../api/trainer-service.ts';
 import { formatCount } from '../format/number.ts';
+import { LastUpdate } from '../parts/last-update.tsx';
 import { ReadingNotice } from '../parts/reading-notice.tsx';
-import { Time } from '../parts/time.tsx';
 import type { Reading } from '../poller.ts';
 import { toListHash } from '../route.ts';
-import { useReading } from '../use-reading.ts';
+import { useEventFeeds } from '../use-event-feeds.ts';
 import { JobTable } from './job-table.tsx';
 import { type ListFilters, parseListFilters, toListQuery } from './list-filters.ts';
-import { isOfAll, type ListReading, PAGE_SIZE, readList } from './list-source.ts';
+import { isOfAll, type ListReading, PAGE_SIZE, servicesOf } from './list-source.ts';
 import type { OwnedRow, ShownList } from './merge-lists.ts';
 import { ServiceTabs } from './service-tabs.tsx';
 import { StatusChips } from './status-chips.tsx';
 import { keepSteady } from './steady-rows.ts';
+import { useLiveList } from './use-live-list.ts';
 
 interface ListViewProps {
   readonly services: readonly TrainerService[];
   readonly query: URLSearchParams;
 }
 
-const PACE_MS = 3000;
-
 /** The jobs of one service or of all, a page at a time. */
 export function ListView({ services, query }: ListViewProps) {
   const names = services.map(({ name }) => name);
   const filters = parseListFilters(query, names);
+  const feeds = useEventFeeds(servicesOf(services, filters));
   const title = isOfAll(filters) ? 'All jobs' : `Jobs of ${filters.service}`;
   useEffect(() => {
     document.title = `${title} · Trainer`;
@@ -40,6 +41,7 @@ export function ListView({ services, query }: ListViewProps) {
         title={title}
         services={services}
         filters={filters}
+        feeds={feeds}
       />
     </>
   );
@@ -49,19 +51,24 @@ interface JobsProps {
   readonly title: string;
   readonly services: readonly TrainerService[];
   readonly filters: ListFilters;
+  readonly feeds: EventFeeds;
 }
 
-function Jobs({ title, services, filters }: JobsProps) {
-  const reading = useReading<ListReading>(toListQuery(filters).toString(), {
-    read: (signal) => readList(services, filters, signal),
-    paceMs: () => PACE_MS,
-  });
+function Jobs({ title, services, filters, feeds }: JobsProps) {
+  const reading = useLiveList(services, filters, feeds);
   const [shown, setShown] = useState<readonly OwnedRow[]>();
-  const list = reading.value;
+  const wantsNewest = useRef(false);
+  const { list } = reading;
   const steady = list && (shown ? keepSteady(shown, list.rows) : { rows: list.rows, newCount: 0 });
   useEffect(() => {
-    if (steady !== undefined) setShown(steady.rows);
-  }, [list]);
+    if (list === undefined || steady === undefined) return;
+    setShown(wantsNewest.current ? list.rows : steady.rows);
+    wantsNewest.current = false;
+  }, [reading.value]);
+  const showNewest = () => {
+    wantsNewest.current = true;
+    void reading.refresh();
+  };
   const toHash = (cursor: string | undefined) => toListHash(toListQuery({ ...filters, cursor }));
   return (
     <section class="list" aria-label={title}>
@@ -70,18 +77,15 @@ function Jobs({ title, services, filters }: JobsProps) {
         <>
           <div class="list-tools">
             <StatusChips counts={list.counts} filters={filters} />
-            {steady.newCount > 0 && filters.cursor === undefined && (
-              <button type="button" class="primary" onClick={() => setShown(list.rows)}>
-                {steady.newCount === PAGE_SIZE ? `${PAGE_SIZE} or more` : steady.newCount} new{' '}
-                {steady.newCount === 1 ? 'job' : 'jobs'}
-              </button>
+            {filters.cursor === undefined && (
+              <NewJobsButton count={steady.newCount + list.createdCount} onClick={showNewest} />
             )}
           </div>
           <JobTable rows={steady.rows} showsService={isOfAll(filters)} />
           <nav class="pages" aria-label="Pages">
             <span class="muted">
-              {formatCount(countOf(list, filters))} jobs · updated{' '}
-              <Time value={new Date(reading.readAtMs ?? 0).toISOString()} />
+              {formatCount(countOf(list, filters))} jobs ·{' '}
+              <LastUpdate feeds={feeds} readAtMs={reading.readAtMs} />
             </span>
             {filters.cursor !== undefined && <a href={toHash(undefined)}>Newest</a>}
             {list.older !== undefined && <a href={toHash(list.older)}>Older</a>}
@@ -89,6 +93,21 @@ function Jobs({ title, services, filters }: JobsProps) {
         </>
       )}
     </section>
+  );
+}
+
+function NewJobsButton({
+  count,
+  onClick,
+}: {
+  readonly count: number;
+  readonly onClick: () => void;
+}) {
+  if (count === 0) return null;
+  return (
+    <button type="button" class="primary" onClick={onClick}>
+      {count >= PAGE_SIZE ? `${PAGE_SIZE} or more` : count} new {count === 1 ? 'job' : 'jobs'}
+    </button>
   );
 }
 
@@ -118,7 +137,7 @@ interface NoticesProps {
   readonly reading: Reading<ListReading> & { readonly refresh: () => Promise<void> };
 }
 
-function countOf({ counts }: ShownList, { statuses }: ListFilters): number {
+function countOf({ counts }: Pick<ShownList, 'counts'>, { statuses }: ListFilters): number {
   const wanted = statuses.length === 0 ? Object.keys(counts) : statuses;
   return wanted.reduce((sum, status) => sum + (counts[status] ?? 0), 0);
 }

@@ -27,6 +27,6 @@ export function keepSteady(shown: readonly OwnedRow[], newest: readonly OwnedRow
 }
 
 /** Two services may each have a job of one id. */
-export function toRowKey({ service, job_id }: OwnedRow): string {
+export function toRowKey({ service, job_id }: Pick<OwnedRow, 'service' | 'job_id'>): string {
   return `${service} ${job_id}`;
 }

@@ -417,16 +417,18 @@ it('refuses a job whose checkpoint cannot fit, and takes one whose can or may', 
   expect(isReplay).toBe(true);
 });
 
-describe('a repetition of a job that has ended', () => {
+describe.each(['running', 'ended'])('a repetition of a job that is known as %s', (known) => {
   const forgotten = async () => {
     await submit();
     await jobs.close();
+    const running = only();
     await jobs.cancel('job-1');
     const ended = only();
     await store.delete(ended);
     // This replica has not heard of it yet.
-    vi.spyOn(store, 'getCached').mockReturnValueOnce(ended);
-    return ended;
+    const stale = known === 'running' ? running : ended;
+    vi.spyOn(store, 'getCached').mockReturnValueOnce(stale);
+    return stale;
   };
 
   it('makes a new one where it was forgotten on another replica', async () => {

@@ -152,9 +152,11 @@ export class Submitter {
     return { record, isReplay: true };
   }
 
-  /** An ended job may have been forgotten on another replica a moment ago, and its id be free. */
+  /**
+   * A job may have been cancelled and forgotten on another replica a moment ago, and its id be free:
+   * told that it is a repetition of that one, a caller would wait for a job that nobody runs.
+   */
   async #isForgotten(record: JobRecord): Promise<boolean> {
-    if (!isTerminal(record.state.status)) return false;
     try {
       return (await this.#parts.store.getLive(record.name))?.uid !== record.uid;
     } catch (error) {

@@ -84,6 +84,16 @@ it('looks at the run itself, not at what is known of it', async () => {
   await expect(forget(true)).rejects.toMatchObject({ code: 'JOB_BEING_STOPPED' });
 });
 
+it('looks at the record itself, which another replica may have changed a moment ago', async () => {
+  await submitted({ callbacks });
+  const running = only();
+  await jobs.cancel('job-1');
+  await store.update(only(), { delivery: { ...NO_DELIVERY, settled: 'delivered' } });
+  vi.spyOn(store, 'get').mockResolvedValueOnce(running);
+  await forget();
+  expect(store.count()).toBe(0);
+});
+
 it('keeps a job whose final callback nobody has taken, unless told otherwise', async () => {
   await ended({ callbacks });
   await expect(forget()).rejects.toMatchObject({

@@ -24,7 +24,8 @@ export async function forgetJob(
   record: JobRecord,
   { dropsCallback }: { readonly dropsCallback: boolean },
 ): Promise<void> {
-  let current: JobRecord | undefined = record;
+  // Not as it is known here: on another replica it may have ended, or been told, a moment ago.
+  let current = await store.getLive(record.name);
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     if (current?.uid !== record.uid) throw errors.jobNotFound(record.id);
     if (!isTerminal(current.state.status)) throw errors.jobNotEnded(record.id);

@@ -102,3 +102,25 @@ test('the first form is that of the first release, also where it is not written 
     expect(identify(changes).fingerprints.fingerprint).toBe(toFingerprint(first));
   }
 });
+
+test('a nearly usual request is one form, kept and hashed once', () => {
+  const { asked, fingerprints } = identify({});
+  expect(asked.first).toBe(asked.second);
+  expect(fingerprints.fingerprint).toBe(fingerprints.fingerprint2);
+});
+
+test('a request that the first release kept is compared in its form, whichever side lacks the other', () => {
+  const [kept, asked] = [formsOf(RAW), formsOf({ ...RAW, 'resources.gpus': 2 })];
+  const old = { first: kept.first, second: undefined };
+  expect(nameDifferences(old, asked)).toEqual(['resources.gpus']);
+  expect(nameDifferences(asked, old)).toEqual(['resources.gpus']);
+});
+
+test('what else a command line is asked with stays in the first form', () => {
+  const { first } = formsOf({
+    'extra_parameters.trainer_args': ['--hub_token', 'S3cr3t', '--epochs', '3'],
+    'extra_parameters.queue_name': 'fast',
+  });
+  expect(first.extra_parameters).toMatchObject({ queue_name: 'fast' });
+  expect(JSON.stringify(first)).toContain('--epochs');
+});

@@ -249,3 +249,54 @@ test('the asked form of the guide holds none of its credentials', () => {
     expect(asked).not.toContain(secret);
   }
 });
+
+test('keys are sorted, be they few or many', () => {
+  const names = Array.from({ length: 40 }, (_, index) => `k${(index * 7) % 40}`);
+  for (const count of [1, 2, 15, 16, 17, 40]) {
+    const given = names.slice(0, count);
+    const own = Object.fromEntries(given.map((name) => [name, 1]));
+    const { tuning_parameters } = askedOf(makeBody({ 'tuning_parameters.own': own }));
+    const { own: asked } = tuning_parameters as { own: object };
+    expect(Object.keys(asked)).toEqual([...given].sort());
+  }
+});
+
+test('the environment enters by name, each value as a digest of its own', () => {
+  const { extra_parameters } = askedOf(
+    makeBody({ 'extra_parameters.trainer_env': { B: 'same', A: 'same', API_KEY: 'x' } }),
+  );
+  const { trainer_env } = extra_parameters as { trainer_env: Record<string, unknown> };
+  expect(Object.keys(trainer_env)).toEqual(['A', 'API_KEY', 'B']);
+  expect(trainer_env).toMatchObject({ API_KEY: '', A: expect.stringMatching(/^[\w-]{43}$/) });
+  expect(trainer_env.A).not.toBe(trainer_env.B);
+});
+
+test('a request without an environment names none', () => {
+  expect(askedOf(makeGuideBody({ 'extra_parameters.trainer_env': {} }))).toEqual(
+    askedOf(makeGuideBody({ 'extra_parameters.trainer_env': undefined })),
+  );
+  expect(JSON.stringify(askedOf(makeBody({})))).not.toContain('trainer_env');
+});
+
+test('whether the first release would have written the same', () => {
+  const isFirstForm = (changes: Changes) => {
+    const body = makeBody(changes);
+    return toAsked(body, parseValid(body)).isFirstForm;
+  };
+  expect(isFirstForm({})).toBe(true);
+  expect(isFirstForm({ 'tuning_parameters.note': 'no address', resources: { gpus: 1 } })).toBe(
+    true,
+  );
+  for (const changes of [
+    { 'tuning_parameters.image_token': '<image>' },
+    { 'extra_parameters.trainer_args': ['--epochs', '3'] },
+    { 'extra_parameters.trainer_env': { A: '1' } },
+    { 'tuning_parameters.num_train_epochs': 3 },
+    { 'datasets.0.format': 'auto' },
+    { 'customization.target_modules': [] },
+    { 'artifacts.auth': { aws_region: '' } },
+    { 'artifacts.output_uri': 's3://u:p@bucket/d' },
+  ]) {
+    expect(isFirstForm(changes)).toBe(false);
+  }
+});

@@ -19,6 +19,7 @@ export const levels = [
     'work-queue.ts',
     'private-json.ts',
   ],
+  ['config/'],
   ['version.ts', 'config.ts', 'requests/'],
   ['logger.ts', 'metrics.ts'],
   ['jobs/'],

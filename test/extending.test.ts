@@ -189,7 +189,7 @@ it('has manifests, of its own and in every list', async () => {
 it('names files and functions that exist', async () => {
   const inCommon = (path: string) => read(`packages/common/${path}`);
   expect(await inCommon('src/service/create-platform.ts')).toContain('PLATFORMS');
-  expect(await inCommon('src/config.ts')).toContain('TRAINER_JOB_RUNNER');
+  expect(await inCommon('src/config/settings.ts')).toContain('TRAINER_JOB_RUNNER');
   for (const [file, name] of [
     ['job-runner-contract.ts', 'describeJobRunner'],
     ['job-store-contract.ts', 'describeJobStore'],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ConfigError, isLoopbackHost, parseConfig, SETTINGS } from './config.ts';
+import { isLoopbackHost } from './config/loopback-host.ts';
+import { ConfigError, parseConfig, SETTINGS } from './config.ts';
 
 const DEFAULTS = { port: 8081, runtimeName: 'nemo-runtime' };
 const parse = (env: Record<string, string | undefined> = {}) => parseConfig(DEFAULTS, env);

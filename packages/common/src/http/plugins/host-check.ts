@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { type Config, isLoopbackHost } from '../../config.ts';
+import { isLoopbackHost } from '../../config/loopback-host.ts';
+import type { Config } from '../../config.ts';
 import { errors } from '../../errors.ts';
 import type { Tokens } from './tokens.ts';
 

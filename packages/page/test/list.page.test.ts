@@ -1,8 +1,13 @@
-import { findFreePort, makeRequest, startTestService } from '@trainer/common/testing';
+import {
+  findFreePort,
+  makeRequest,
+  startTestService,
+  startWebhookReceiver,
+} from '@trainer/common/testing';
 import { PAGE_FOLDER } from '@trainer/page';
 import { findService } from '@trainer/services';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { findViolations, launchBrowser, openPage, takePicture } from './browser.ts';
 
 const JOBS = 5000;
@@ -88,6 +93,26 @@ it('shows 5,000 jobs a page at a time, within a second, with filters that stand 
   );
   expect(older).not.toBe(await firstId(page));
   expect(faults).toEqual([]);
+});
+
+it('shows what became of the final callback of each job', async () => {
+  const receiver = await startWebhookReceiver();
+  onTestFinished(() => receiver.close());
+  await using service = await startService();
+  const body = makeRequest({
+    ...{ job_id: 'told', resources: { gpus: 2 } },
+    callbacks: { webhook_url: receiver.url },
+    extra_parameters: { mock: { submitted_seconds: 7200 } },
+  });
+  await service.post('/train', body);
+  await using opened = await openPage(browser, `${service.url}/`);
+  const { page } = opened;
+  await page.getByRole('columnheader', { name: 'Callback' }).waitFor();
+  const state = rows(page).first().locator('.delivery');
+  expect(await state.count()).toBe(0);
+  await page.getByText(/live, updated/).waitFor();
+  await service.post('/train/told/cancel');
+  await state.getByText('Delivered').waitFor();
 });
 
 it('counts new jobs instead of moving rows, until somebody asks for them', async () => {

@@ -1,5 +1,6 @@
 import { formatDuration } from '../format/duration.ts';
 import { toWords } from '../format/words.ts';
+import { DeliveryState } from '../parts/delivery-state.tsx';
 import { Progress } from '../parts/progress.tsx';
 import { Status } from '../parts/status.tsx';
 import { Time } from '../parts/time.tsx';
@@ -41,6 +42,9 @@ export function JobTable({ rows, showsService }: JobTableProps) {
           </th>
           <th scope="col" class="wide">
             Took
+          </th>
+          <th scope="col" class="wide">
+            Callback
           </th>
           <th scope="col" class="wide">
             Created
@@ -93,6 +97,9 @@ function Row({ row, showsService, now }: RowProps) {
       <td class="wide">{method ?? <span class="muted">–</span>}</td>
       <td class="wide number">{gpus ?? <span class="muted">–</span>}</td>
       <td class="wide number">{toDuration(timestamps, now)}</td>
+      <td class="wide">
+        <DeliveryState state={row.delivery} />
+      </td>
       <td class="wide muted">
         <Time value={timestamps.created_at} />
       </td>

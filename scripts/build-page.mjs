@@ -4,6 +4,8 @@ import { basename, join } from 'node:path';
 import { inRoot, root } from './project-paths.mjs';
 
 const SOURCE = inRoot('packages/page/src');
+/** Of which the page takes a module. */
+const CLIENT = inRoot('packages/client/src');
 const BUILT = inRoot('packages/page/dist');
 const STAMP = '.built';
 const COPIED = ['index.html', 'icon.svg'];
@@ -49,8 +51,11 @@ export async function buildPage(outDir) {
 }
 
 async function fingerprint() {
-  const entries = await readdir(SOURCE, { recursive: true, withFileTypes: true });
-  const files = entries
+  const folders = [SOURCE, CLIENT].map((folder) =>
+    readdir(folder, { recursive: true, withFileTypes: true }),
+  );
+  const files = (await Promise.all(folders))
+    .flat()
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();

@@ -41,6 +41,16 @@ export async function openPage(browser: Browser, url: string, options: BrowserCo
   return { page, faults, [Symbol.asyncDispose]: () => context.close() };
 }
 
+/** As if another tab was shown, or this one again. */
+export async function setHidden(page: Page, isHidden: boolean) {
+  await page.evaluate(`
+    Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
+    const visibilityState = ${isHidden} ? 'hidden' : 'visible';
+    Object.defineProperty(document, 'visibilityState', { value: visibilityState, configurable: true });
+    document.dispatchEvent(new Event('visibilitychange'));
+  `);
+}
+
 /** What axe finds wrong with the page as it is shown now, one line for each kind. */
 export async function findViolations(page: Page): Promise<string[]> {
   // By the debugger's own way in, past the page's policy.

@@ -6,9 +6,9 @@ import {
 } from '@trainer/common/testing';
 import { PAGE_FOLDER } from '@trainer/page';
 import { findService } from '@trainer/services';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Page, Request } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { findViolations, launchBrowser, openPage, takePicture } from './browser.ts';
+import { findViolations, launchBrowser, openPage, setHidden, takePicture } from './browser.ts';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -58,7 +58,9 @@ it('shows a job from its submission to its end', async () => {
   await untilStatus(page, 'Succeeded');
   expect(await announced(page)).toBe('tickets:v1: Succeeded');
   expect(await page.title()).toBe('Succeeded · tickets:v1');
-  expect(await page.locator('.legend').textContent()).toMatch(/Queued 6 s.*Training [34] s/);
+  expect(await page.locator('.legend').textContent()).toMatch(
+    /Queued service 6 s.*Training [34] s/,
+  );
   expect(await page.getByRole('button', { name: 'Cancel job…' }).count()).toBe(0);
   const events = page.getByRole('region', { name: 'Events' });
   await events.getByText('Job accepted for processing').waitFor();
@@ -73,6 +75,56 @@ it('shows a job from its submission to its end', async () => {
   await page.getByText('"kind": "TrainJob"').waitFor();
   expect(await findViolations(page)).toEqual([]);
   expect(faults).toEqual([]);
+});
+
+it('follows what a job writes, until that ends', async () => {
+  await using service = await startService();
+  await submit(service, 'writing', { submitted_seconds: 0, running_seconds: 30 });
+  await using opened = await openPage(browser, addressOf(service.url, 'writing'));
+  const { page, faults } = opened;
+  await untilStatus(page, 'Running');
+  const asked: Request[] = [];
+  page.on('request', (request) => {
+    if (request.url().includes('/logs?')) asked.push(request);
+  });
+  await page.getByText('Log', { exact: true }).click();
+  const log = page.getByRole('region', { name: 'Log' });
+  const linesOf = async () => (await log.textContent())?.trim().split('\n') ?? [];
+  await expect.poll(async () => (await linesOf()).length, { timeout: 20_000 }).toBeGreaterThan(3);
+  const before = await linesOf();
+  await expect
+    .poll(async () => (await linesOf()).length, { timeout: 20_000 })
+    .toBeGreaterThan(before.length);
+  expect((await linesOf()).slice(0, before.length)).toEqual(before);
+  expect(asked).toHaveLength(1);
+  await service.post('/train/writing/cancel');
+  await page.getByText('The whole log: s3://bucket/logs/writing').waitFor();
+  expect(asked).toHaveLength(1);
+  expect(await findViolations(page)).toEqual([]);
+  expect(faults).toEqual([]);
+});
+
+it('holds no log in the background, nor of one that is folded up', async () => {
+  await using service = await startService();
+  await submit(service, 'folded', { submitted_seconds: 0, outcome: 'never' });
+  await using opened = await openPage(browser, addressOf(service.url, 'folded'));
+  const { page } = opened;
+  await untilStatus(page, 'Running');
+  const isLog = (request: Request) => request.url().includes('/logs?');
+  const summary = page.getByText('Log', { exact: true });
+  const begun = page.waitForRequest(isLog);
+  await summary.click();
+  await begun;
+  for (const isHidden of [true, false]) {
+    const changed = isHidden
+      ? page.waitForEvent('requestfailed', isLog)
+      : page.waitForRequest(isLog);
+    await setHidden(page, isHidden);
+    await changed;
+  }
+  const letGo = page.waitForEvent('requestfailed', isLog);
+  await summary.click();
+  await letGo;
 });
 
 it('shows the loss over the logarithm of the steps, and the rest to whoever opens it', async () => {

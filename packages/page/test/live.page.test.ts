@@ -3,7 +3,7 @@ import { PAGE_FOLDER } from '@trainer/page';
 import { findService } from '@trainer/services';
 import type { Browser, Page, Request } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { launchBrowser, openPage } from './browser.ts';
+import { launchBrowser, openPage, setHidden } from './browser.ts';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -37,16 +37,6 @@ async function open(url: string) {
 
 const row = (page: Page, jobId: string) => page.getByRole('row').filter({ hasText: jobId });
 const untilLive = (page: Page) => page.getByText(/live, updated/).waitFor();
-
-/** As if another tab was shown, or this one again. */
-async function setHidden(page: Page, isHidden: boolean) {
-  await page.evaluate(`
-    Object.defineProperty(document, 'hidden', { value: ${isHidden}, configurable: true });
-    const visibilityState = ${isHidden} ? 'hidden' : 'visible';
-    Object.defineProperty(document, 'visibilityState', { value: visibilityState, configurable: true });
-    document.dispatchEvent(new Event('visibilitychange'));
-  `);
-}
 
 it('shows what happens to jobs without reading the list again', async () => {
   await using service = await startService();

@@ -1,19 +1,17 @@
 import type { Job } from '@trainer/client';
-import { useState } from 'preact/hooks';
-import { type TrainerService, toJobPath } from '../api/trainer-service.ts';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { TrainerService } from '../api/trainer-service.ts';
+import { formatCount } from '../format/number.ts';
 import { ReadingNotice } from '../parts/reading-notice.tsx';
-import { useReading } from '../use-reading.ts';
-import { isEnded } from './is-ended.ts';
+import { describeEnd } from './log-text.ts';
+import { useLog } from './use-log.ts';
 
 interface LogProps {
   readonly service: TrainerService;
   readonly job: Job;
 }
 
-const LINES = 200;
-const LIVE_MS = 3000;
-
-/** The end of what a job writes, which is read only while somebody has it open. */
+/** What a job writes, as it writes it, while somebody has it open. */
 export function Log({ service, job }: LogProps) {
   const [isOpen, setOpen] = useState(false);
   return (
@@ -25,24 +23,50 @@ export function Log({ service, job }: LogProps) {
 }
 
 function Lines({ service, job }: LogProps) {
-  const path = toJobPath(job.job_id, `/logs?tail=${LINES}`);
-  const reading = useReading<string>(`${service.name} ${path} ${job.status}`, {
-    read: async (signal) => {
-      const answer = await service.open(path, { signal, headers: { accept: 'text/plain' } });
-      return answer.text();
-    },
-    paceMs: () => (isEnded(job) ? undefined : LIVE_MS),
-  });
-  const { value } = reading;
+  const { text, error, retry } = useLog(service, job.job_id);
+  const { lines, droppedCount, end } = text;
+  const reading = { value: undefined, readAtMs: undefined, error, refresh: async () => retry() };
+  const pre = useStickToEnd(lines);
   return (
     <>
       <ReadingNotice service={service} reading={reading} />
-      {value !== undefined && (
-        <section class="scroll" aria-label="Log">
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, which the keyboard must reach. */}
-          <pre tabIndex={0}>{value === '' ? 'Nothing was written yet.' : value}</pre>
-        </section>
+      <section class="scroll" aria-label="Log">
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, which the keyboard must reach. */}
+        <pre ref={pre} tabIndex={0}>
+          {droppedCount > 0 && `${formatCount(droppedCount)} older lines are not shown\n`}
+          {lines.length === 0 && end === undefined ? 'Nothing was written yet.' : lines.join('\n')}
+        </pre>
+      </section>
+      {end !== undefined && (
+        <p class="muted">
+          {describeEnd(end)}
+          {end.archive !== null && (
+            <>
+              {' '}
+              The whole log: <code>{end.archive}</code>
+            </>
+          )}
+        </p>
       )}
     </>
   );
+}
+
+/** Shows the newest line, unless somebody has scrolled away from it. */
+function useStickToEnd(lines: readonly string[]) {
+  const pre = useRef<HTMLPreElement>(null);
+  const isAtEnd = useRef(true);
+  useLayoutEffect(() => {
+    const box = pre.current;
+    if (box === null) return;
+    const onScroll = () => {
+      isAtEnd.current = box.scrollHeight - box.scrollTop - box.clientHeight < 4;
+    };
+    box.addEventListener('scroll', onScroll);
+    return () => box.removeEventListener('scroll', onScroll);
+  }, []);
+  useLayoutEffect(() => {
+    if (isAtEnd.current && pre.current !== null) pre.current.scrollTop = pre.current.scrollHeight;
+  }, [lines]);
+  return pre;
 }

@@ -24,10 +24,12 @@ export function TimeBar({ job }: { readonly job: Job }) {
         ))}
       </div>
       <ul class="legend">
-        {sumByPhase(spans).map(({ phase, ms }) => (
-          <li key={phase}>
+        {sumByPhase(spans).map(({ phase, owner, ms }) => (
+          <li key={`${phase} ${owner}`}>
             <span class={`swatch ${toClass(phase)}`} aria-hidden="true" />
             {phase === undefined ? 'Unaccounted for' : toWords(phase)}{' '}
+            {/* What a training spends is its own. */}
+            {owner !== undefined && owner !== 'training' && <span class="muted">{owner} </span>}
             <span class="number">{formatDuration(ms)}</span>
           </li>
         ))}

@@ -56,7 +56,20 @@ it('adds up what comes more than once', () => {
     ['training', 40, 60],
   );
   expect(sumByPhase(spans)).toEqual([
-    { phase: 'queued', ms: 20_000 },
-    { phase: 'training', ms: 40_000 },
+    { phase: 'queued', owner: 'training', ms: 20_000 },
+    { phase: 'training', owner: 'training', ms: 40_000 },
+  ]);
+});
+
+it('sums up each owner of a phase apart', () => {
+  const span = { phase: 'queued', message: '', fromMs: 0, toMs: 10 };
+  const spans = [
+    { ...span, owner: 'quota' },
+    { ...span, owner: 'image' },
+    { ...span, owner: 'quota' },
+  ];
+  expect(sumByPhase(spans)).toEqual([
+    { phase: 'queued', owner: 'quota', ms: 20 },
+    { phase: 'queued', owner: 'image', ms: 10 },
   ]);
 });

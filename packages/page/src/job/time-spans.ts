@@ -4,6 +4,8 @@ import type { Job } from '@trainer/client';
 export interface TimeSpan {
   /** Undefined where the job says nothing of that time. */
   readonly phase: string | undefined;
+  /** Whom or what it is owed to. */
+  readonly owner: string | undefined;
   readonly message: string;
   readonly fromMs: number;
   readonly toMs: number;
@@ -19,26 +21,31 @@ export function toTimeSpans({ phases, timestamps }: Job, nowMs: number): TimeSpa
   let reachedMs = fromMs;
   const leaveOutUntil = (toMs: number) => {
     if (toMs <= reachedMs) return;
-    spans.push({ phase: undefined, message: '', fromMs: reachedMs, toMs });
+    spans.push({ phase: undefined, owner: undefined, message: '', fromMs: reachedMs, toMs });
   };
-  for (const { phase, message, started_at, ended_at } of phases) {
+  for (const { phase, owner, message, started_at, ended_at } of phases) {
     const startMs = Math.max(Date.parse(started_at), fromMs);
     const toMs = Math.max(ended_at === null ? untilMs : Date.parse(ended_at), startMs);
     leaveOutUntil(startMs);
-    spans.push({ phase, message, fromMs: startMs, toMs });
+    spans.push({ phase, owner, message, fromMs: startMs, toMs });
     reachedMs = Math.max(reachedMs, toMs);
   }
   leaveOutUntil(untilMs);
   return spans;
 }
 
-/** The same phase is one entry of a legend, in the order of its first time. */
-export function sumByPhase(
-  spans: readonly TimeSpan[],
-): { phase: string | undefined; ms: number }[] {
-  const sums = new Map<string | undefined, number>();
-  for (const { phase, fromMs, toMs } of spans) {
-    sums.set(phase, (sums.get(phase) ?? 0) + toMs - fromMs);
+/** All of one phase with one owner, as an entry of a legend. */
+export interface PhaseSum extends Pick<TimeSpan, 'phase' | 'owner'> {
+  readonly ms: number;
+}
+
+/** The same phase with the same owner is one entry, in the order of its first time. */
+export function sumByPhase(spans: readonly TimeSpan[]): PhaseSum[] {
+  const sums = new Map<string, PhaseSum>();
+  for (const { phase, owner, fromMs, toMs } of spans) {
+    const key = `${phase} ${owner}`;
+    const ms = (sums.get(key)?.ms ?? 0) + toMs - fromMs;
+    sums.set(key, { phase, owner, ms });
   }
-  return [...sums].map(([phase, ms]) => ({ phase, ms }));
+  return [...sums.values()];
 }

@@ -69,12 +69,16 @@ function describeBound(
   if (!inclusive) return `must be ${side === 'least' ? 'greater' : 'less'} than ${bound}`;
   if (origin === 'string') {
     if (side === 'least' && Number(bound) === 1) return 'must not be empty';
-    return `must be at ${side} ${bound} characters long`;
+    return `must be at ${side} ${count(bound, 'character')} long`;
   }
   if (origin === 'array') {
-    return `must hold at ${side} ${bound} ${Number(bound) === 1 ? 'element' : 'elements'}`;
+    return `must hold at ${side} ${count(bound, 'element')}`;
   }
   return `must be at ${side} ${bound}`;
+}
+
+function count(bound: number | bigint, noun: string): string {
+  return `${bound} ${noun}${Number(bound) === 1 ? '' : 's'}`;
 }
 
 /** Keys are the caller's own texts: a very long one would drown the sentence. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { examineJson } from './json-text.ts';
+import { assertExactIntegers, examineJson } from './json-text.ts';
 
 const isJson = (text: string) => {
   try {
@@ -72,4 +72,36 @@ describe('integers that JavaScript rounds', () => {
       expect(examineJson(`[${text}]`)).toEqual({ fault: undefined, roundedIntegers: [] });
     },
   );
+});
+
+describe('a body', () => {
+  const refusalOf = (text: string) => {
+    try {
+      assertExactIntegers(text);
+      return undefined;
+    } catch (error) {
+      return (error as { violations?: unknown }).violations;
+    }
+  };
+
+  test.each(['{"a": 1}', '{"a": 9007199254740991}', '{"a": "90071992547409930000"}', '[1e30]'])(
+    '%s loses nothing',
+    (text) => {
+      expect(refusalOf(text)).toBeUndefined();
+    },
+  );
+
+  test('is refused with the path of each integer that would be rounded', () => {
+    const sentence = 'is a whole number beyond 2^53, which would be rounded; send it as a text.';
+    expect(refusalOf('{"a": {"b": [9007199254740993]}, "c": -9007199254740993}')).toEqual([
+      { path: 'a.b[0]', message: `a.b[0] ${sentence}` },
+      { path: 'c', message: `c ${sentence}` },
+    ]);
+    expect(refusalOf('9007199254740993')).toEqual([{ path: '', message: `The body ${sentence}` }]);
+  });
+
+  test('names no more of them than a person reads', () => {
+    const { roundedIntegers } = examineJson(`[${Array(500).fill('9007199254740993').join()}]`);
+    expect(roundedIntegers).toHaveLength(100);
+  });
 });

@@ -92,6 +92,8 @@ describe('secrets in URLs', () => {
     ['see https://u:p@a/ and http://b?c d', 'see https://U@a/ and http://bQ d'],
     ['s3://a/b,https://u:p@c/d', 's3://a/b,https://U@c/d'],
     ['--url=https://proxy/https://u:p@host/?q', '--url=https://proxy/https://U@host/Q'],
+    ['HTTP://token@host/x', 'HTTP://U@host/x'],
+    ['see http://token@host/x', 'see http://U@host/x'],
     ['{"a":"https://h/?q","b":"x@y"}', '{"a":"https://h/Q","b":"x@y"}'],
   ])('%s', (text, expected) => {
     expect(replaceUrlSecrets(text, 'U@', 'Q')).toBe(expected);
@@ -103,6 +105,7 @@ describe('secrets in URLs', () => {
     'abfss://raw@account.dfs.core.windows.net/data/a.jsonl',
     'oci://bucket@namespace/x',
     'ssh://git@host/repository',
+    'https-like-name://git@host/repository',
     'user@host?query',
     'who? me@example.com',
     '',
@@ -177,6 +180,11 @@ describe('what holds a secret of the request', () => {
     'https://u:p@h/',
     { hub_token: 'x' },
     { a: { apiKey: 'x' } },
+    ['--epochs', '--hub_token=x'],
+    ['--hub_token', 'x'],
+    [['plain', 'https://h/?sig=1']],
+    [{ n: 1 }, 'wandb-123'],
+    { plain: 'x', late: 'hf_abcdef' },
   ])('%j does', (value) => {
     expect(holdsSecret(value)).toBe(true);
   });
@@ -190,6 +198,8 @@ describe('what holds a secret of the request', () => {
     { hub_token: '' },
     { token: 7 },
     [null, 1, true],
+    ['x', '--hub_token'],
+    [undefined, { plain: 'x' }, [], {}],
   ])('%j does not', (value) => {
     expect(holdsSecret(value)).toBe(false);
   });

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findMissingRequirement } from '@trainer/testbed';
+import { findMissingRequirement, until } from '@trainer/testbed';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { ServiceFixture } from '../cluster/service-fixture.ts';
 import { type RequestChanges, S3_PREFIX, TrainingBed } from './training-bed.ts';
-import { type Job, TrainingJobs } from './training-jobs.ts';
+import { ENDLESS, type Job, TrainingJobs } from './training-jobs.ts';
 
 const STEPS = 6;
 const missing = findMissingRequirement();
@@ -21,7 +21,7 @@ describe.skipIf(missing !== undefined)(title, { concurrent: true }, () => {
     bed = await TrainingBed.start(kubeconfigPath, ['nemo', 'meta'], { hasInitializers: true });
     const [first, second] = await Promise.all([
       bed.startService(kubeconfigPath, 'nemo'),
-      bed.startService(kubeconfigPath, 'meta'),
+      bed.startService(kubeconfigPath, 'meta', { TRAINER_STALLED_AFTER_SECONDS: '15' }),
     ]);
     services = [first, second];
     nemo = new TrainingJobs(bed, first, 'nemo');
@@ -104,5 +104,42 @@ describe.skipIf(missing !== undefined)(title, { concurrent: true }, () => {
     const differences = losses.map((loss, step) => Math.abs(loss - (others[step] ?? 0)));
     expect(Math.max(...differences), `${losses} and ${others}`).toBeLessThan(1e-4);
     expect(JSON.parse(await read(two, 'run.json')).plan.batch).toMatchObject({ processes: 2 });
+  });
+
+  it('two of which train together stalls while one stands still, and goes on with it', async () => {
+    const [, service] = services;
+    if (service === undefined) throw new Error('there is no service');
+    const job = await meta.submit({
+      ...ENDLESS,
+      resources: { gpus: 2 },
+      extra_parameters: { num_nodes: 2 },
+    });
+    const untilPhase = (phase: string) =>
+      until(
+        `it is ${phase}`,
+        async () => {
+          const { body } = await service.get(job.id);
+          expect(body.status, body.detail).toMatch(/submitted|running/);
+          const hasStepped = Number(body.progress?.metrics.step ?? 0) > 0;
+          return hasStepped && body.phase === phase;
+        },
+        { timeoutMs: 180_000 },
+      );
+    await untilPhase('training');
+    const pods = [...(await meta.podsOf(job)).keys()].sort();
+    expect(pods).toHaveLength(2);
+    const [first = '', second = ''] = pods;
+    const { namespace } = service.cluster;
+    await bed.node.pause(namespace, second, 'node');
+    await untilPhase('stalled');
+    const { body } = await service.get(job.id);
+    expect(body.phases.at(-1)).toMatchObject({ phase: 'stalled', owner: 'no step' });
+    // Where the one that waits for the other is.
+    await meta.untilSays(first, /most recent call first[\s\S]*trainer_runtime\/training/);
+    await bed.node.unpause(namespace, second, 'node');
+    await untilPhase('training');
+    await service.cancel(job.id);
+    await service.told(job.id, 'cancelled');
+    await service.untilNothingRuns(job.name);
   });
 });

@@ -108,6 +108,7 @@ export class TrainingBed {
   async startService(
     kubeconfigPath: string,
     backend: FleetOptions['backend'],
+    further: Record<string, string> = {},
   ): Promise<ServiceFixture> {
     const port = await findFreePort();
     const door = await ReportsDoor.open(this.node.hostIp, Number(port));
@@ -115,7 +116,7 @@ export class TrainingBed {
     const account = await InstalledAccount.create(kubeconfigPath, `${backend}-api`);
     const service = await ServiceFixture.start({
       ...{ kubeconfigPath, backend, account },
-      env: { ...env, TRAINER_REPORTS_PORT: port },
+      env: { ...env, TRAINER_REPORTS_PORT: port, ...further },
     });
     this.#doors.set(service.fleet, door);
     return service;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -79,13 +79,34 @@ export class ContainerProcess {
     }
   }
 
+  /** Sends a signal to every process there is now; SIGSTOP leaves the container standing still. */
+  async killAll(signal: NodeJS.Signals): Promise<void> {
+    const first = await this.#findFirst();
+    if (first === undefined) return;
+    for (const pid of [first, ...(await findDescendants(first))]) signalProcess(pid, signal);
+  }
+
   async #findFirst(): Promise<number | undefined> {
     const { pid } = this.#outer;
-    const file = `/proc/${pid}/task/${pid}/children`;
-    const children = await readFile(file, 'utf8').catch(() => '');
-    const first = children.trim().split(' ')[0];
-    return first ? Number(first) : undefined;
+    return pid === undefined ? undefined : (await findChildren(pid))[0];
   }
+}
+
+async function findDescendants(pid: number): Promise<number[]> {
+  const children = await findChildren(pid);
+  const below = await Promise.all(children.map(findDescendants));
+  return [...children, ...below.flat()];
+}
+
+/** A process may be started by any thread of its parent. */
+async function findChildren(pid: number): Promise<number[]> {
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  const texts = await Promise.all(
+    threads.map((thread) =>
+      readFile(`/proc/${pid}/task/${thread}/children`, 'utf8').catch(() => ''),
+    ),
+  );
+  return texts.flatMap((text) => text.split(' ').filter(Boolean).map(Number));
 }
 
 function signalProcess(pid: number, signal: NodeJS.Signals): void {

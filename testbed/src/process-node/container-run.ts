@@ -124,6 +124,10 @@ export class ContainerRun {
   kill(signal: NodeJS.Signals): Promise<void> {
     return this.#process.kill(signal);
   }
+
+  killAll(signal: NodeJS.Signals): Promise<void> {
+    return this.#process.killAll(signal);
+  }
 }
 
 const SYSTEM_VARIABLES = {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { buildHelper } from '../build.ts';
 import { kubeconfigOf } from '../certs.ts';
 import { connect, type Kube } from '../kube.ts';
+import type { ContainerRun } from './container-run.ts';
 import type { ImageTable } from './image-table.ts';
 import { KubeNodeApi } from './kube-node-api.ts';
 import { LogsServer } from './logs-server.ts';
@@ -96,9 +97,23 @@ export class ProcessNode {
     container: string,
     signal: NodeJS.Signals,
   ): Promise<void> {
+    await this.#requireRun(namespace, name, container).kill(signal);
+  }
+
+  /** Stops every process of a container where it is; it is running, to all who ask the API server. */
+  async pause(namespace: string, name: string, container: string): Promise<void> {
+    await this.#requireRun(namespace, name, container).killAll('SIGSTOP');
+  }
+
+  /** Ends a `pause`. */
+  async unpause(namespace: string, name: string, container: string): Promise<void> {
+    await this.#requireRun(namespace, name, container).killAll('SIGCONT');
+  }
+
+  #requireRun(namespace: string, name: string, container: string): ContainerRun {
     const run = this.#require(namespace, name).runsOf(container).at(-1);
     if (run === undefined) throw new Error(`${container} of ${name} does not run`);
-    await run.kill(signal);
+    return run;
   }
 
   /** Ends like a machine that loses its power: nothing is told, and the Node stays. */

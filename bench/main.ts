@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { measureDeliveryRate } from './delivery-rate.ts';
 import { measureFirstStep } from './first-step.ts';
 import { measureHttp } from './http-ratio.ts';
+import { measureList } from './list.ts';
 import { measureLiveCallbacks } from './live-callbacks.ts';
 import { measureLocal } from './local.ts';
 import { measureLogs } from './logs.ts';
@@ -54,6 +55,7 @@ const measurements: Record<string, () => Promise<string>> = {
     heapBytesPerJob = measured.heapBytesPerJob;
     return measured.report;
   },
+  list: () => measureList(quick ? { jobs: 1000, reads: 20 } : { jobs: 100_000, reads: 300 }),
   streams: () =>
     measureStreams(
       quick

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { startService } from './child.ts';
-import { toBody } from './example-request.ts';
-import { applyLoad } from './load.ts';
+import { fill } from './fill.ts';
 import { toMegabytes, toTable, toText } from './table.ts';
 
 export interface ManyJobs {
@@ -17,21 +16,8 @@ export async function measureManyJobs(options: {
   const { jobs, idleMs } = options;
   await using service = await startService();
   const empty = await service.usage({ collectGarbage: true });
-  const mock = { outcome: 'never', submitted_seconds: 0 };
-  let count = 0;
   const began = performance.now();
-  await applyLoad(service.url, {
-    connections: 16,
-    next: () => {
-      count += 1;
-      if (count > jobs) return undefined;
-      return {
-        method: 'POST',
-        path: '/train',
-        body: toBody(`job-${count}`, { extra_parameters: { mock } }),
-      };
-    },
-  });
+  await fill(service.url, jobs);
   const seconds = (performance.now() - began) / 1000;
   const full = await service.usage({ collectGarbage: true });
   await delay(idleMs);

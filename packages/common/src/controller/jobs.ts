@@ -12,6 +12,7 @@ import { type Actor, type JobEvent, SYSTEM } from '../jobs/job-event.ts';
 import { logProgress } from '../jobs/job-log.ts';
 import { toJobName } from '../jobs/job-name.ts';
 import {
+  isChangeOf,
   isRunOf,
   type JobView,
   type Observation,
@@ -28,6 +29,7 @@ import { type CallbackPatch, toCallbackChange } from './callback-change.ts';
 import { EndChange } from './end-change.ts';
 import { forgetJob } from './forget-job.ts';
 import type { JobChanges } from './job-changes.ts';
+import { JobIndex } from './job-index.ts';
 import { type JobPage, pickJobPage } from './job-list.ts';
 import type { LastWordsParts } from './last-words.ts';
 import {
@@ -70,9 +72,11 @@ export class Jobs {
   readonly #submitter: Submitter;
   readonly #firstTold = new LRUCache<string, number>({ max: MAX_FIRST_TOLD });
   readonly #endChange: EndChange;
+  readonly #index: JobIndex;
 
   constructor(parts: JobsParts) {
     this.#parts = parts;
+    this.#index = new JobIndex({ ...parts, look: (record) => this.#look(record) });
     this.#submitter = new Submitter(parts);
     this.#endChange = new EndChange(parts);
   }
@@ -108,7 +112,7 @@ export class Jobs {
   list(query: JobListQuery): JobPage & Pick<JobAnswer, 'staleSinceMs'> {
     const { store, clock } = this.#parts;
     if (store.notReadyReason() !== undefined) throw errors.clusterUnreachable();
-    const page = pickJobPage(this.views(), query);
+    const page = this.#pickPage(query);
     const behindMs = behindForMs(this.#parts);
     const isFresh = !isStale(behindMs) || !Number.isFinite(behindMs);
     return isFresh ? page : { ...page, staleSinceMs: clock.now() - behindMs };
@@ -147,7 +151,7 @@ export class Jobs {
   /** All jobs as they are known here, without any call. */
   *views(): Iterable<JobView> {
     for (const record of this.#parts.store.list()) {
-      yield withReportedProgress(this.#project(record), this.#parts.progressOf);
+      yield this.#look(record);
     }
   }
 
@@ -317,7 +321,7 @@ export class Jobs {
     const { store, clock } = this.#parts;
     const newest = store.getCached(record.name);
     const current = newest?.uid === record.uid ? withId(newest, record.id) : record;
-    const view = withReportedProgress(this.#project(current), this.#parts.progressOf);
+    const view = this.#look(current);
     const behindMs = behindForMs(this.#parts);
     const readResult = () => store.readAttachment(record, 'result').catch(undefinedIfUnreachable);
     if (!isStale(behindMs) || !Number.isFinite(behindMs)) {
@@ -328,19 +332,42 @@ export class Jobs {
     return { view, readPlan, readResult, staleSinceMs: clock.now() - behindMs };
   }
 
+  /** A page shows its jobs as they are now; one that has changed meanwhile may not belong there. */
+  #pickPage(query: JobListQuery): JobPage {
+    for (;;) {
+      const page = pickJobPage(this.#index.newestFirst(), query);
+      const views = page.views.map((view) => this.#index.refresh(view));
+      const isSame = views.every((view, place) => isListedAlike(view, page.views[place]));
+      if (isSame) return { ...page, views };
+    }
+  }
+
+  #look(record: JobRecord): JobView {
+    return withReportedProgress(this.#project(record), this.#parts.progressOf);
+  }
+
   /** What was seen but is not written yet keeps the time at which it was first answered. */
   #project(record: JobRecord): JobView {
     const { runner, clock } = this.#parts;
     const seen = runner.getCached(record.name);
     const nowMs = clock.now();
     const view = projectJob(record, seen, nowMs);
-    if (view.state === record.state) return view;
+    if (!isChangeOf(record, view.state)) return view;
     const key = `${record.uid} ${view.state.status} ${view.state.reason}`;
     const sinceMs = this.#firstTold.get(key);
     if (sinceMs !== undefined) return projectJob(record, seen, sinceMs);
     this.#firstTold.set(key, nowMs);
     return view;
   }
+}
+
+/** Whether what a list can be asked for is the same. */
+function isListedAlike({ record, state }: JobView, listed: JobView | undefined): boolean {
+  return (
+    state.status === listed?.state.status &&
+    state.reason === listed.state.reason &&
+    record.reported === listed.record.reported
+  );
 }
 
 /** Whether there is a training that takes orders and has something to save. */

@@ -8,19 +8,23 @@ from servers.refusing_s3 import run_refusing_s3
 from servers.versitygw import run_versitygw
 
 from trainer_runtime.reasons import RunError
-from trainer_runtime.storage import Places
+from trainer_runtime.storage import Places, publish_tree
 from trainer_runtime.storage.etag import part_bytes_for, possible_etag
 from trainer_runtime.storage.retry_policy import RetryPolicy
 
 ONCE = RetryPolicy(attempts=1, request_retries=0, first_pause_seconds=0.01)
 MIB = 1 << 20
+EXPIRED = (
+    "The keys for s3://b/x/model.bin have expired: submit it again with new keys, and with this "
+    "job's id as extra_parameters.resume_from it goes on from the last checkpoint."
+)
 
 
 @pytest.mark.parametrize(
     ("status", "code", "sentence", "exit_status"),
     [
-        (400, "ExpiredToken", "The keys for s3://b/x/model.bin have expired.", 6),
-        (400, "TokenRefreshRequired", "The keys for s3://b/x/model.bin have expired.", 6),
+        (400, "ExpiredToken", EXPIRED, 6),
+        (400, "TokenRefreshRequired", EXPIRED, 6),
         (400, "InvalidToken", "does not let these credentials write", 6),
         (403, "AccessDenied", "does not let these credentials write s3://b/x/model.bin", 6),
         (400, "AuthorizationHeaderMalformed", "is in another region; give its region", 6),
@@ -46,6 +50,20 @@ def test_answers_of_a_server(status: int, code: str, sentence: str, exit_status:
     assert (error.code, error.exit_status) == ("UPLOAD_FAILED", exit_status)
     for secret in ("AKIASECRET", "the-secret-itself", "session-token"):
         assert secret not in str(error)
+
+
+def test_expired_keys_are_told_although_head_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "adapter.bin").write_bytes(b"x")
+    with run_refusing_s3(400, "ExpiredToken") as endpoint:
+        environ = {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "A", "AWS_SESSION_TOKEN": "T"}
+        place = Places(
+            {**environ, "AWS_SECRET_ACCESS_KEY": "the-secret-itself"}, retry=ONCE
+        ).artifacts("s3://b/x")
+        with pytest.raises(RunError, match="have expired"):
+            place.stat("model.bin")
+        # Looks whether there is a manifest that it may not take away.
+        with pytest.raises(RunError, match="have expired"):
+            publish_tree(place, tmp_path, "checkpoint-3")
 
 
 def test_a_server_that_is_busy_is_waited_for() -> None:

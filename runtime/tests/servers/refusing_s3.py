@@ -20,7 +20,7 @@ def run_refusing_s3(status: int, code: str) -> Iterator[str]:
             if self.command != "HEAD":
                 self.wfile.write(body)
 
-        do_GET = do_HEAD = do_DELETE = do_PUT
+        do_GET = do_HEAD = do_DELETE = do_POST = do_PUT
 
         def log_message(self, *_: object) -> None:
             pass

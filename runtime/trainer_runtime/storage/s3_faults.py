@@ -35,7 +35,7 @@ def to_run_error(error: Exception, code: str, action: str, shown: str) -> RunErr
     word = match[1] if match else ""
     status = _find_status(text)
     if word in _EXPIRED:
-        return RunError(code, f"The keys for {shown} have expired.", status=6)
+        return RunError(code, f"The keys for {shown} have expired: {_renewal(code)}.", status=6)
     if word in _WRONG_REGION or "redirect" in text.lower():
         sentence = f"The bucket of {shown} is in another region; give its region in aws_region."
         return RunError(code, sentence, status=6)
@@ -56,6 +56,16 @@ def to_run_error(error: Exception, code: str, action: str, shown: str) -> RunErr
     why = word or f"HTTP {status}"
     sentence = f"The storage could not {action} {shown} ({why})."
     return RunError(code, sentence, may_come_back=True)
+
+
+def _renewal(code: str) -> str:
+    """What whoever posted the job can do once its keys have ended."""
+    if code != "UPLOAD_FAILED":
+        return "submit it again with new keys"
+    return (
+        "submit it again with new keys, and with this job's id as extra_parameters.resume_from "
+        "it goes on from the last checkpoint"
+    )
 
 
 def _find_status(text: str) -> int | None:

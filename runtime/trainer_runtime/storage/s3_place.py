@@ -178,7 +178,7 @@ class S3Place(Place):
         return self._try("read", path, lambda: self._store.get(key, options=options).bytes())
 
     def _head(self, path: str) -> Any:
-        from obstore.exceptions import NotFoundError
+        from obstore.exceptions import BaseError, NotFoundError
 
         key = self._key(path)
 
@@ -187,6 +187,10 @@ class S3Place(Place):
                 return self._store.head(key)
             except (NotFoundError, FileNotFoundError):
                 return None
+            except BaseError:
+                # An answer to HEAD has no body, so only GET tells that keys have expired.
+                self._store.get(key)
+                raise
 
         return self._try("read", path, head)
 

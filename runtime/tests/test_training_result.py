@@ -82,6 +82,20 @@ def test_it_succeeds(trained: tuple[JobRun, Path]) -> None:
     assert len(job.end.encode()) <= 1024
 
 
+def test_its_log_tells_the_stages_before_the_first_step(trained: tuple[JobRun, Path]) -> None:
+    log = trained[0].log
+    stages = [
+        "rows of shape messages",
+        "the base model's files are in ",
+        "trl is imported, with torch ",
+        "the base model is loaded",
+        " parameters with trl on cpu",
+    ]
+    places = [log.find(stage) for stage in stages]
+    assert -1 not in places, log
+    assert places == sorted(places)
+
+
 def test_plain_peft_loads_it_and_it_has_learnt(
     trained: tuple[JobRun, Path], chat_file: Path
 ) -> None:

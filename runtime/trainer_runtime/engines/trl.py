@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from trl import SFTConfig, SFTTrainer
+
 from trainer_runtime.run_description import RunDescription
 from trainer_runtime.training.arguments import trainer_arguments
 from trainer_runtime.training.load_model import load_model, load_tokenizer
@@ -54,8 +56,6 @@ def build_sft_trainer(
     adapter: Any,
 ) -> Any:
     """TRL's trainer over rows that are tokenised and labelled already."""
-    from trl import SFTConfig, SFTTrainer
-
     arguments = trainer_arguments(run.plan, Path(output), rows=len(rows), configuration=SFTConfig)
     return SFTTrainer(
         model=model,

@@ -218,6 +218,7 @@ class Run:
                 "The rows are conversations, and the model has no chat template: "
                 "choose its instruct version, or rows with prompt and completion.",
             )
+        self._log.say(f"the base model's files are in {model}")
         return model
 
     def _publish(

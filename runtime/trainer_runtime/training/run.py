@@ -61,6 +61,7 @@ class Training:
         self._engine: Engine = create_engine(run.plan.engine)
         _start_distributed(run.plan.device)
         self._recorder = Recorder(files, is_first=is_first_rank())
+        _say(f"{run.plan.engine} is imported, with torch {torch.__version__}")
 
     def run(self) -> dict[str, Any]:
         """Trains and saves; what the result says of it."""
@@ -68,6 +69,7 @@ class Training:
 
         set_seed(self._plan.seed)
         model, tokenizer = self._engine.load(self._run)
+        _say("the base model is loaded")
         rows, evaluation_rows = self._encode(model, tokenizer)
         warnings: list[str] = []
         trainer = self._engine.build_trainer(
@@ -166,11 +168,10 @@ class Training:
         self._recorder.facts(
             parameters=sum(p.numel() for p in parameters), trained_parameters=trained
         )
-        print(
+        _say(
             f"training {trained:,} of {sum(p.numel() for p in parameters):,} parameters with "
             f"{self._plan.engine} on {trainer.args.device}, {self._plan.precision}, "
-            f"{self._plan.batch}",
-            flush=True,
+            f"{self._plan.batch}"
         )
 
     def _check_memory(self, trainer: Any) -> None:
@@ -193,7 +194,7 @@ class Training:
             step = int(checkpoint.name.rpartition("-")[2])
             self._recorder.restore_metrics(checkpoint, step)
             callback.restore(checkpoint)
-            print(f"going on after step {step}", flush=True)
+            _say(f"going on after step {step}")
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except StopRequested:
@@ -252,6 +253,12 @@ def _start_distributed(device: str) -> None:
     torch.distributed.init_process_group(
         "nccl" if device == "gpu" else "gloo", timeout=timedelta(hours=2)
     )
+
+
+def _say(text: str) -> None:
+    """One line of the log, of the job and not of each rank; its time tells stages apart."""
+    if is_first_rank():
+        print(text, flush=True)
 
 
 def _device_name(device: str) -> str:

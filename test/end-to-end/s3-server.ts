@@ -5,6 +5,8 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { findFreePort } from '@trainer/common/testing';
+import { SessionDoor } from './session-door.ts';
 
 const run = promisify(execFile);
 const VERSION = 'v1.8.0';
@@ -17,19 +19,24 @@ export const S3_KEYS = {
   aws_region: 'us-east-1',
 };
 
+type SessionKeys = typeof S3_KEYS & { readonly aws_session_token: string };
+
 /** A real S3 server; its buckets are folders of this machine. */
 export class S3Server {
   readonly endpoint: string;
   readonly #folder: string;
   readonly #server: ChildProcess;
+  readonly #door: SessionDoor;
 
-  private constructor(endpoint: string, folder: string, server: ChildProcess) {
-    this.endpoint = endpoint;
+  private constructor(door: SessionDoor, folder: string, server: ChildProcess) {
+    this.endpoint = door.url;
+    this.#door = door;
     this.#folder = folder;
     this.#server = server;
   }
 
-  static async start(host: string, port: number): Promise<S3Server> {
+  static async start(host: string): Promise<S3Server> {
+    const port = Number(await findFreePort());
     const binary = await buildServer();
     const folder = await mkdtemp(join(tmpdir(), 's3-'));
     const places = ['buckets', 'accounts', 'meta'].map((name) => join(folder, name));
@@ -41,15 +48,12 @@ export class S3Server {
         ...['--port', `${host}:${port}`, '--region', S3_KEYS.aws_region, '--iam-dir', accounts],
         ...['--access', S3_KEYS.aws_access_key_id, '--secret', S3_KEYS.aws_secret_access_key],
         // Metadata beside the files: not every test machine's file system has extended attributes.
-        // Keys that are taken away are refused at once.
-        '--iam-cache-disable',
         ...['--quiet', 'posix', '--sidecar', meta, buckets],
       ],
       { stdio: 'ignore' },
     );
-    const endpoint = `http://${host}:${port}`;
-    await untilAnswers(endpoint, server);
-    return new S3Server(endpoint, folder, server);
+    await untilAnswers(`http://${host}:${port}`, server);
+    return new S3Server(await SessionDoor.open(host, port), folder, server);
   }
 
   /** The folder of a bucket, which is made if it is not there. */
@@ -59,19 +63,23 @@ export class S3Server {
     return folder;
   }
 
-  /** Keys of an account of their own, good until they are taken away. */
-  async giveKeys(name: string): Promise<typeof S3_KEYS> {
+  /** Keys of a session, which are good with their token alone, and until it ends. */
+  async beginSession(name: string): Promise<SessionKeys> {
     const aws_secret_access_key = `${name}-secret-key-0123456789`;
+    const aws_session_token = `${name}-session-token-0123456789`;
     const account = ['--access', name, '--secret', aws_secret_access_key, '--role', 'admin'];
     await this.#administer('create-user', ...account);
-    return { ...S3_KEYS, aws_access_key_id: name, aws_secret_access_key };
+    this.#door.begin(name, { secret: aws_secret_access_key, token: aws_session_token });
+    return { ...S3_KEYS, aws_access_key_id: name, aws_secret_access_key, aws_session_token };
   }
 
-  async takeKeys({ aws_access_key_id }: typeof S3_KEYS): Promise<void> {
-    await this.#administer('delete-user', '--access', aws_access_key_id);
+  /** From now on its keys have expired. */
+  endSession({ aws_access_key_id }: SessionKeys): void {
+    this.#door.end(aws_access_key_id);
   }
 
   async close(): Promise<void> {
+    await this.#door.close();
     this.#server.kill();
     await rm(this.#folder, { recursive: true, force: true });
   }

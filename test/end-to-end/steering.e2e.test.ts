@@ -78,13 +78,20 @@ describe.skipIf(missing !== undefined)(title, { concurrent: true }, () => {
   });
 
   it('whose keys end half way fails, and another job with new ones goes on from there', async () => {
-    const auth = await bed.storage.giveKeys('keys-that-end');
+    const auth = await bed.storage.beginSession('keys-that-end');
     const job = await jobs.submit({ artifacts: { auth }, tuning_parameters: { max_steps: 120 } });
+    const { body } = await service.get(job.id);
+    expect(body.metadata.warnings).toContainEqual(expect.stringMatching(/session keys without/));
     await jobs.untilCheckpoint(job);
-    await bed.storage.takeKeys(auth);
+    bed.storage.endSession(auth);
     const json = await jobs.untilFailed(job);
     expect(json.reason).toBe('UPLOAD_FAILED');
-    expect(JSON.stringify(json)).not.toContain(auth.aws_secret_access_key);
+    expect(json.detail).toMatch(
+      new RegExp(`keys for ${S3_PREFIX}/results/${job.id}\\S* have expired: submit it again with`),
+    );
+    const told = JSON.stringify([json, (await service.get(job.id)).body]);
+    expect(told).not.toContain(auth.aws_secret_access_key);
+    expect(told).not.toContain(auth.aws_session_token);
     await resume(job, 'failed');
   });
 

@@ -81,7 +81,7 @@ export class TrainingBed {
       if (!hasInitializers) continue;
       await kube.apply(withInitializers(runtime, `${runtime.metadata.name}-initialized`));
     }
-    const storage = await S3Server.start(node.hostIp, Number(await findFreePort()));
+    const storage = await S3Server.start(node.hostIp);
     const bucket = await storage.bucket(BUCKET);
     const model = join(bucket, 'model');
     const env = { ...process.env, PYTHONPATH: join(ROOT, 'runtime') };

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { LocalFixture } from '@trainer/common/testing';
+import { LocalFixture, runPlainScript } from '@trainer/common/testing';
 import { request } from 'undici';
 import { startService } from './child.ts';
 import { median, toTable, toText } from './table.ts';
@@ -29,7 +29,10 @@ export async function measureFirstStep(python: string, { runs }: { runs: number 
   await using service = await startService({ env: { ...fixture.env, TRAINER_LOCAL_CORES: '1' } });
   const pairs: { plain: number; posted: number }[] = [];
   for (let index = 0; index < runs; index += 1) {
-    const plain = await runPlain(python, fixture, model);
+    const times = await runPlainScript(python, fixture.folder, {
+      ...{ model, rows: join(model, 'rows.jsonl'), steps: STEPS, learningRate: 0.005 },
+    });
+    const plain = (times.firstStep - times.began) / 1000;
     const posted = await runPosted(service.url, fixture, model, index);
     pairs.push({ plain, posted });
   }
@@ -46,25 +49,6 @@ export async function measureFirstStep(python: string, { runs }: { runs: number 
       ],
     ],
   );
-}
-
-/** Seconds. */
-async function runPlain(python: string, fixture: LocalFixture, model: string): Promise<number> {
-  const out = join(fixture.folder, 'plain.json');
-  const settings = join(fixture.folder, 'settings.json');
-  await writeFile(
-    settings,
-    JSON.stringify({
-      ...{ model, rows: join(model, 'rows.jsonl'), out, method: 'lora', precision: 'fp32' },
-      ...{ cpu: true, steps: STEPS, micro: 8, accumulation: 1, length: 128, learning_rate: 0.005 },
-    }),
-  );
-  const beganMs = Date.now();
-  await run(python, [join(RUNTIME, 'plain_trl.py'), settings], {
-    env: { ...process.env, OMP_NUM_THREADS: '1', HF_HUB_OFFLINE: '1' },
-  });
-  const { steps } = JSON.parse(await readFile(out, 'utf8'));
-  return steps[0][1] - beganMs / 1000;
 }
 
 /** Seconds. */

@@ -3,8 +3,8 @@
     plain_trl.py SETTINGS.json
 
 Nothing of the runtime is in it. SETTINGS: {model, rows, out, method, precision, cpu, steps, micro,
-accumulation, length, learning_rate}; `out` gets {started, steps: [[step, seconds, tokens, loss]],
-peak_bytes}, times as UNIX seconds.
+accumulation, length, learning_rate}; `out` gets {started, imported, loaded, read, built,
+steps: [[step, seconds, tokens, loss]], peak_bytes}, times as UNIX seconds.
 """
 
 import json
@@ -24,6 +24,8 @@ from transformers import (  # noqa: E402
     TrainerCallback,
 )
 from trl import SFTConfig, SFTTrainer  # noqa: E402
+
+IMPORTED = time.time()
 
 
 class StepTimes(TrainerCallback):
@@ -57,11 +59,15 @@ def main():
         quantization_config=quantization,
         device_map=None if settings["cpu"] else {"": 0},
     )
+    tokenizer = AutoTokenizer.from_pretrained(settings["model"])
+    loaded = time.time()
+    rows = load_dataset("json", data_files=settings["rows"], split="train")
+    read = time.time()
     times = StepTimes()
     trainer = SFTTrainer(
         model=model,
-        processing_class=AutoTokenizer.from_pretrained(settings["model"]),
-        train_dataset=load_dataset("json", data_files=settings["rows"], split="train"),
+        processing_class=tokenizer,
+        train_dataset=rows,
         peft_config=None
         if is_full
         else LoraConfig(
@@ -91,11 +97,19 @@ def main():
         ),
         callbacks=[times],
     )
+    built = time.time()
     trainer.train()
     peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
-    Path(settings["out"]).write_text(
-        json.dumps({"started": STARTED, "steps": times.rows, "peak_bytes": peak})
-    )
+    told = {
+        "started": STARTED,
+        "imported": IMPORTED,
+        "loaded": loaded,
+        "read": read,
+        "built": built,
+        "steps": times.rows,
+        "peak_bytes": peak,
+    }
+    Path(settings["out"]).write_text(json.dumps(told))
 
 
 if __name__ == "__main__":

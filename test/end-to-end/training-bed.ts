@@ -37,6 +37,8 @@ export class TrainingBed {
   readonly storage: S3Server;
   /** Folder of the bucket. */
   readonly bucket: string;
+  /** What stands for the images has its packages. */
+  readonly python: string;
   readonly #kube: Kube;
   readonly #machine: ProcessNodeOptions;
   /** Where the trainings of a service report. */
@@ -48,7 +50,9 @@ export class TrainingBed {
     machine: ProcessNodeOptions,
     storage: S3Server,
     bucket: string,
+    python: string,
   ) {
+    this.python = python;
     this.#kube = kube;
     this.node = node;
     this.#machine = machine;
@@ -91,7 +95,7 @@ export class TrainingBed {
     });
     await copyFile(join(model, 'rows.jsonl'), join(bucket, 'rows.jsonl'));
     await rm(join(model, 'rows.jsonl'));
-    return new TrainingBed(kube, node, machine, storage, bucket);
+    return new TrainingBed(kube, node, machine, storage, bucket, python);
   }
 
   /** Another node, for jobs with `gpu_type: 'other'` alone. */

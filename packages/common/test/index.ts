@@ -6,6 +6,7 @@ export { FakeClock } from './fake-clock.ts';
 export { findFreePort } from './free-port.ts';
 export { default as guideExample } from './guide-example.json' with { type: 'json' };
 export { LocalFixture } from './local/local-fixture.ts';
+export { type PlainTimes, runPlainScript } from './plain-script.ts';
 export { type ReportBed, startReportBed } from './report-bed.ts';
 export {
   makeRequest,

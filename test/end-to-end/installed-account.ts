@@ -3,6 +3,8 @@ import { type ApiClient, createApiClient, TestCluster } from '@trainer/common/te
 import { Installation } from '../installation.ts';
 import { manifestFolderOf, readFolder } from '../manifests.ts';
 
+/** Beside that of the service. */
+const FOLDERS = ['k8s/base', 'k8s/components/kueue'];
 /** What says what a service may: its account, its rights, and what the cluster admits of it. */
 const KINDS = [
   ...['Namespace', 'ServiceAccount', 'Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
@@ -33,7 +35,7 @@ export class InstalledAccount {
 
   static async create(administrator: string, service: string): Promise<InstalledAccount> {
     const admin = await createApiClient({ kubeconfigPath: administrator });
-    const objects = await Promise.all(['k8s/base', manifestFolderOf(service)].map(readFolder));
+    const objects = await Promise.all(FOLDERS.concat(manifestFolderOf(service)).map(readFolder));
     const wanted = objects.flat().filter(({ kind }) => KINDS.includes(kind));
     const installation = new Installation(admin, wanted, randomUUID().slice(0, 6));
     await installation.apply();

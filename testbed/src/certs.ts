@@ -6,6 +6,9 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
+/** Whom other API servers believe who calls: the API server, on behalf of its clients. */
+export const FRONT_PROXY = 'front-proxy-client';
+
 /**
  * The controllers come in as the service accounts that their own manifests bind to roles,
  * so that RBAC holds for them as it does in a cluster.
@@ -19,6 +22,7 @@ const identities: Record<string, string> = {
     'system:serviceaccount:kubeflow-system:kubeflow-trainer-controller-manager/system:serviceaccounts',
   jobset: 'system:serviceaccount:jobset-system:jobset-controller-manager/system:serviceaccounts',
   'apiserver-kubelet': 'kube-apiserver-kubelet-client',
+  'front-proxy': FRONT_PROXY,
   'process-0': 'system:node:process-0/system:nodes',
   'process-1': 'system:node:process-1/system:nodes',
   kwok: 'system:serviceaccount:kube-system:kwok-controller/system:serviceaccounts',
@@ -26,7 +30,7 @@ const identities: Record<string, string> = {
 };
 
 /** Clients of others than the API server. */
-const certificateOnly = new Set(['etcd-client', 'apiserver-kubelet']);
+const certificateOnly = new Set(['etcd-client', 'apiserver-kubelet', 'front-proxy']);
 
 export interface Certs {
   file(name: string): string;
@@ -35,7 +39,7 @@ export interface Certs {
 
 export async function makeCerts(helper: string, dir: string): Promise<Certs> {
   // Kept over a restart on the same folder: service account tokens in etcd stay valid.
-  if (!existsSync(join(dir, 'process-1.crt'))) {
+  if (!existsSync(join(dir, 'front-proxy.crt'))) {
     const clients = Object.entries(identities).map(([name, user]) => `${name}=${user}`);
     await run(helper, ['certs', dir, ...clients]);
   }

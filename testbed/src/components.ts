@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import type { Binaries } from './build.ts';
-import { type Certs, kubeconfigOf } from './certs.ts';
+import { type Certs, FRONT_PROXY, kubeconfigOf } from './certs.ts';
 import type { ComponentSpec } from './component.ts';
 
 export interface Ports {
@@ -20,6 +20,7 @@ export interface Ports {
   kwok: number;
   kueueWebhook: number;
   kueueHealth: number;
+  kueueVisibility: number;
 }
 
 export interface Setting {
@@ -83,9 +84,14 @@ function apiserver(setting: Setting): ComponentSpec {
       `--etcd-certfile=${certs.file('etcd-client.crt')}`,
       `--etcd-keyfile=${certs.file('etcd-client.key')}`,
       `--client-ca-file=${certs.file('ca.crt')}`,
-      // No aggregated API server is here, but the other components complain without end when this is not set.
+      // For Kueue's own API server.
       `--requestheader-client-ca-file=${certs.file('ca.crt')}`,
-      '--requestheader-allowed-names=no-one',
+      `--requestheader-allowed-names=${FRONT_PROXY}`,
+      '--requestheader-username-headers=X-Remote-User',
+      '--requestheader-group-headers=X-Remote-Group',
+      '--requestheader-extra-headers-prefix=X-Remote-Extra-',
+      `--proxy-client-cert-file=${certs.file('front-proxy.crt')}`,
+      `--proxy-client-key-file=${certs.file('front-proxy.key')}`,
       ...serving(certs),
       '--service-account-issuer=https://kubernetes.default.svc',
       `--service-account-key-file=${certs.file('sa.pub')}`,
@@ -226,10 +232,11 @@ function kueue(setting: Setting): ComponentSpec {
     command: [
       binary(setting, 'kueue'),
       `--config=${join(dir, 'kueue.json')}`,
+      // Its API server asks whether a call is allowed by this one, and knows no KUBECONFIG.
+      `--kubeconfig=${kubeconfigOf(dir, 'kueue')}`,
       '--zap-log-level=info',
     ],
     cwd: dir,
-    env: { KUBECONFIG: kubeconfigOf(dir, 'kueue') },
     ready: probe(`http://127.0.0.1:${ports.kueueHealth}/readyz`),
   };
 }

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Setting } from './components.ts';
 import type { Kube, KubeObject } from './kube.ts';
-import { kueueCrds, kueueWebhooks } from './kueue.ts';
+import { kueueAuthReader, kueueCrds, kueueVisibility, kueueWebhooks } from './kueue.ts';
 import { crds, rbac, readObjects, webhooks } from './manifests.ts';
 import { nodes } from './nodes.ts';
 import { until } from './until.ts';
@@ -23,7 +23,8 @@ export async function install(kube: Kube, { binaries }: Setting): Promise<void> 
   await Promise.all(
     [...namespaces.map(namespace), ...definitions].map((object) => kube.apply(object)),
   );
-  await Promise.all((await rbac(binaries)).map((object) => kube.apply(object)));
+  const rights = [...(await rbac(binaries)), ...(await kueueAuthReader(binaries))];
+  await Promise.all(rights.map((object) => kube.apply(object)));
   await Promise.all(
     definitions.map((object) =>
       until(`${object.metadata.name} is served`, () => established(kube, object), patience),
@@ -41,6 +42,7 @@ export async function installControllers(
   const objects = [
     ...(await webhooks(binaries, trainer, jobset)),
     ...(await kueueWebhooks(binaries, kueue)),
+    ...(await kueueVisibility(binaries, ports.kueueVisibility)),
     ...nodes(),
   ];
   await Promise.all(objects.map((object) => kube.apply(object)));
@@ -62,6 +64,8 @@ export async function installWorkload(kube: Kube): Promise<void> {
     ),
   );
   await until('the queue is open', () => isOpen(kube), patience);
+  // Until then, the cluster's own controllers do not know all kinds that there are.
+  await until('the places in queues are served', () => tellsPlaces(kube), patience);
   await until('all nodes are ready', () => haveNodes(kube), patience);
   await until('the namespace has its service account', () =>
     kube
@@ -121,6 +125,11 @@ async function isOpen(kube: Kube): Promise<boolean> {
     metadata: { name: 'training', namespace: 'trainer-jobs' },
   });
   return hasCondition(status, 'Active');
+}
+
+async function tellsPlaces(kube: Kube): Promise<boolean> {
+  const path = '/apis/apiregistration.k8s.io/v1/apiservices/v1beta2.visibility.kueue.x-k8s.io';
+  return hasCondition((await kube.call<KubeObject>('GET', path)).status, 'Available');
 }
 
 function namespace(name: string): KubeObject {

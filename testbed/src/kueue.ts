@@ -44,6 +44,30 @@ export async function kueueWebhooks(
   return objects;
 }
 
+const visibilityFolder = 'config/components/visibility';
+
+/** With it, Kueue's own API server learns whom to believe who calls; it ends without. */
+export async function kueueAuthReader(binaries: Binaries): Promise<KubeObject[]> {
+  const file = join(sourceOf(binaries, 'kueue'), visibilityFolder, 'role_binding.yaml');
+  const bindings = await readObjects(file);
+  for (const subject of bindings.flatMap(({ subjects }) => subjects)) {
+    subject.name = `kueue-${subject.name}`;
+    subject.namespace = 'kueue-system';
+  }
+  return bindings;
+}
+
+/** Upstream's registration of that API server in the version that services read, on loopback. */
+export async function kueueVisibility(binaries: Binaries, port: number): Promise<KubeObject[]> {
+  const folder = join(sourceOf(binaries, 'kueue'), visibilityFolder);
+  const services = await readObjects(join(folder, 'service.yaml'));
+  for (const service of services)
+    service.spec = { type: 'ExternalName', externalName: '127.0.0.1' };
+  const registrations = await readObjects(join(folder, 'apiservice_v1beta2.yaml'));
+  for (const { spec } of registrations) spec.service.port = port;
+  return [...services, ...registrations];
+}
+
 interface Webhook {
   rules: { apiGroups: string[] }[];
 }

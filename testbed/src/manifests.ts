@@ -48,7 +48,11 @@ export async function rbac(binaries: Binaries): Promise<KubeObject[]> {
   const kwok = await readFolder(join(sourceOf(binaries, 'kwok'), 'kustomize/rbac'));
   const kueue = await pick(
     join(sourceOf(binaries, 'kueue'), 'config/components/rbac'),
-    [...own, 'manager_secrets_role.yaml', 'manager_secrets_role_binding.yaml'],
+    [
+      ...own,
+      ...['manager_secrets_role.yaml', 'manager_secrets_role_binding.yaml'],
+      ...['metrics_auth_role.yaml', 'metrics_auth_role_binding.yaml'],
+    ],
     'kueue-system',
     'kueue-',
   );

@@ -52,7 +52,11 @@ export const modules: readonly GoModule[] = [
     name: 'kueue',
     command: '.',
     upstream: ['sigs.k8s.io/kueue'],
-    ldflags: (version) => [`-X sigs.k8s.io/kueue/pkg/version.GitVersion=${version}`],
+    ldflags: (version) => [
+      `-X sigs.k8s.io/kueue/pkg/version.GitVersion=${version}`,
+      // Upstream's is the root's /visibility, which all test beds would share.
+      `-X sigs.k8s.io/kueue/pkg/visibility.certDir=${kueueCerts}`,
+    ],
     // Without certificate management of its own it wants a certificate for its metrics in this one
     // folder, even when it serves none. A relative path is looked for in the test bed's folder.
     patch: { file: 'cmd/kueue/main.go', from: '/etc/kueue/metrics/certs', to: kueueCerts },

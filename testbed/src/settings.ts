@@ -87,8 +87,7 @@ function kueueSettings({ dir, ports }: Setting) {
     },
     manageJobsWithoutQueueName: false,
     integrations: { frameworks: ['trainer.kubeflow.org/trainjob'] },
-    // Its server binds one fixed port on every interface.
-    featureGates: { VisibilityOnDemand: false },
+    visibilityServer: { bindAddress: '127.0.0.1', bindPort: ports.kueueVisibility },
   };
 }
 

@@ -32,6 +32,7 @@ const portNames = [
   'kwok',
   'kueueWebhook',
   'kueueHealth',
+  'kueueVisibility',
 ] as const satisfies readonly (keyof Ports)[];
 
 export class Testbed {

@@ -23,7 +23,7 @@ export function createLogger(
   const options = {
     level: logLevel,
     base: { service: `${backend}-api` },
-    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    timestamp: createTimestamp(),
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: {
       req: ({ method, url, ip }: LoggedRequest) => ({ method, path: url?.split('?')[0], ip }),
@@ -31,6 +31,20 @@ export function createLogger(
     },
   };
   return pino(options, destination);
+}
+
+/** Busy services write several lines in a millisecond, which then share the text of the time. */
+function createTimestamp(): () => string {
+  let lastMs = Number.NaN;
+  let text = '';
+  return () => {
+    const nowMs = Date.now();
+    if (nowMs !== lastMs) {
+      lastMs = nowMs;
+      text = `,"time":"${new Date(nowMs).toISOString()}"`;
+    }
+    return text;
+  };
 }
 
 /** Causes are logged by name only: what libraries put into their messages is not ours to judge. */

@@ -5,7 +5,8 @@ import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import type { Asking } from './job-log.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
-import { type TrainingResponses, writeTrainingResponse } from './training-response.ts';
+import type { TrainingResponses } from './training-response.ts';
+import { writeTrainingText } from './training-text.ts';
 
 export interface CancelJobParts extends Asking {
   readonly jobs: Jobs;
@@ -37,7 +38,7 @@ export function registerCancelJob(
       response: { 200: TrainingResponseSchema.describe('The job is cancelled, or had ended') },
       problems: [...JOB_PROBLEMS, 'PAYLOAD_TOO_LARGE'],
     },
-    serializerCompiler: () => writeTrainingResponse,
+    serializerCompiler: () => writeTrainingText,
     handler: async (request, reply) => {
       const { params, query } = request;
       const save = query.save === 'true';

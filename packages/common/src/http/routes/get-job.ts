@@ -6,7 +6,8 @@ import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import type { HeldRequests } from '../plugins/held-requests.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 import { readRevisionTag, writeRevisionTag } from './revision-tag.ts';
-import { type TrainingResponses, writeTrainingResponse } from './training-response.ts';
+import type { TrainingResponses } from './training-response.ts';
+import { writeTrainingText } from './training-text.ts';
 
 export interface GetJobParts {
   readonly jobs: Jobs;
@@ -44,7 +45,7 @@ export function registerGetJob(app: FastifyInstance, { jobs, responses, held }: 
       response: { 200: TrainingResponseSchema.describe('The latest state of the job') },
       problems: JOB_PROBLEMS,
     },
-    serializerCompiler: () => writeTrainingResponse,
+    serializerCompiler: () => writeTrainingText,
     handler: async ({ params: { job_id: jobId }, query, headers }, reply) => {
       const { wait, after = readRevisionTag(headers['if-none-match']) } = query;
       if (wait > 0 && after !== undefined) {

@@ -7,7 +7,8 @@ import { TrainingRequestSchema } from '../../requests/training-request.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import type { Asking } from './job-log.ts';
-import { type TrainingResponses, writeTrainingResponse } from './training-response.ts';
+import type { TrainingResponses } from './training-response.ts';
+import { writeTrainingText } from './training-text.ts';
 
 export interface SubmitJobParts extends Asking {
   readonly backend: BaseTrainerBackend;
@@ -41,7 +42,7 @@ export function registerSubmitJob(app: FastifyInstance, parts: SubmitJobParts): 
     },
     // The backend parses the body, since it reports all violations of schema and rules together.
     validatorCompiler: () => (body) => ({ value: body }),
-    serializerCompiler: () => writeTrainingResponse,
+    serializerCompiler: () => writeTrainingText,
     handler: async (request, reply) => {
       const submission = backend.prepare(request.body, config, furtherRules);
       const { isReplay, ...answer } = await jobs.submit(submission, actorOf(request));

@@ -1,78 +1,107 @@
-import fc from 'fast-check';
+import type { FastifyReply } from 'fastify';
 import { expect, test } from 'vitest';
-import { type TrainingResponse, TrainingResponseSchema } from '../../requests/training-response.ts';
-import { writeTrainingResponse } from './training-response.ts';
+import { makeConfig } from '../../../test/builders.ts';
+import { makeRecord } from '../../../test/make-record.ts';
+import type { JobAnswer } from '../../controller/jobs.ts';
+import type { JobRecord } from '../../jobs/job.ts';
+import type { Progress } from '../../requests/training-response.ts';
+import { TrainingResponses } from './training-response.ts';
+import { writeTrainingText } from './training-text.ts';
 
-const time = fc.option(
-  fc
-    .date({ noInvalidDate: true, min: new Date(0), max: new Date(4e12) })
-    .map((d) => d.toISOString()),
-);
-const number = fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => (n === 0 ? 0 : n));
-const answers: fc.Arbitrary<TrainingResponse> = fc.record({
-  job_id: fc.string(),
-  backend_job_id: fc.string(),
-  status: fc.constantFrom('submitted', 'running', 'succeeded', 'failed', 'cancelled'),
-  reason: fc.string(),
-  detail: fc.string({ unit: 'binary' }),
-  revision: fc.nat(),
-  progress: fc.option(
-    fc.record({
-      percentage: fc.option(fc.nat(100)),
-      estimated_remaining_seconds: fc.option(fc.nat()),
-      metrics: fc.dictionary(fc.stringMatching(/^[a-z]+$/), number),
-    }),
-  ),
-  phase: fc.constantFrom('queued', 'training', null),
-  phases: fc.array(
-    fc.record({
-      phase: fc.constantFrom('queued', 'training'),
-      owner: fc.constantFrom('queue', 'training'),
-      started_at: time.map((text) => text ?? '2026-01-01T00:00:00.000Z'),
-      ended_at: time,
-      message: fc.string(),
-    }),
-  ),
-  checkpoints: fc.array(fc.record({ step: fc.nat(), uri: fc.string(), saved_at: time })),
-  result: fc.option(fc.record({ model_uri: fc.string(), rows: fc.nat(), files: fc.jsonValue() })),
-  timestamps: fc.record({ created_at: time, updated_at: time, started_at: time, ended_at: time }),
-  dashboard_url: fc.option(fc.webUrl()),
-  links: fc.option(fc.record({ events: fc.webUrl(), logs: fc.webUrl(), metrics: fc.webUrl() }), {
-    nil: undefined,
-  }),
-  stale_since: fc.option(time, { nil: undefined }),
-  metadata: fc.record({
-    backend: fc.string(),
-    warnings: fc.array(fc.string()),
-    job_spec: fc.dictionary(fc.stringMatching(/^[a-z]+$/), fc.jsonValue()),
-  }),
+const PLAN = { plan: {}, echo: { kind: 'TrainJob' } } as never;
+const progressOf = (percentage: number): Progress => {
+  return { percentage, estimated_remaining_seconds: null, metrics: {} };
+};
+
+/** Answers about one job; what they read of its record is counted. */
+function createResponses({ isAtHand = true, whole = { steps: 7 } as object } = {}) {
+  const responses = new TrainingResponses(makeConfig());
+  const headers: Record<string, unknown> = {};
+  const reply = {
+    header(name: string, value: unknown) {
+      headers[name] = value;
+      return reply;
+    },
+  } as unknown as FastifyReply;
+  const reads = { plans: 0, results: 0 };
+  const describe = async (
+    record: JobRecord,
+    further: { progress?: Progress; detail?: string; staleSinceMs?: number } = {},
+  ) => {
+    const { progress, detail, staleSinceMs } = further;
+    const answer: JobAnswer = {
+      view: { record, state: record.state, progress },
+      readPlan: async () => {
+        reads.plans += 1;
+        return isAtHand ? PLAN : undefined;
+      },
+      readResult: async () => {
+        reads.results += 1;
+        return isAtHand ? (whole as never) : undefined;
+      },
+      staleSinceMs,
+    };
+    return JSON.parse(writeTrainingText(await responses.describe(answer, reply, detail)));
+  };
+  return { responses, describe, reads, headers };
+}
+
+test('of a job that has not changed only the progress is written anew', async () => {
+  const { describe, reads } = createResponses();
+  const record = makeRecord();
+  const first = await describe(record, { progress: progressOf(10) });
+  const second = await describe(record, { progress: progressOf(20) });
+  expect(second).toEqual({ ...first, progress: progressOf(20) });
+  expect(second.metadata.job_spec).toEqual({ kind: 'TrainJob' });
+  expect(reads.plans).toBe(1);
 });
-const write = (answer: TrainingResponse) =>
-  writeTrainingResponse({
-    ...answer,
-    metadata: JSON.stringify(answer.metadata),
-    phases: JSON.stringify(answer.phases),
+
+test('a job that has changed is described anew', async () => {
+  const { describe, headers } = createResponses();
+  const record = makeRecord();
+  const { detail } = await describe(record);
+  const state = { ...record.state, detail: `${detail}, and more` };
+  expect(await describe({ ...record, state })).toMatchObject({ detail: state.detail });
+  expect(await describe(record)).toMatchObject({ detail });
+  expect(headers.etag).toMatch(/^W\/"\d+"$/);
+});
+
+test('what is said once is not said again', async () => {
+  const { describe, headers } = createResponses();
+  const record = makeRecord();
+  const { detail } = await describe(record);
+  expect(await describe(record, { detail: 'for once' })).toMatchObject({ detail: 'for once' });
+  expect(await describe(record, { staleSinceMs: 1000 })).toMatchObject({
+    stale_since: '1970-01-01T00:00:01.000Z',
+    detail,
   });
-
-test('the text is the JSON of the answer, whatever it holds', () => {
-  fc.assert(
-    fc.property(answers, (answer) => {
-      const { metadata, ...summary } = answer;
-      const plain = JSON.parse(JSON.stringify({ ...summary, metadata }));
-      expect(JSON.parse(write(answer))).toEqual(plain);
-      expect(TrainingResponseSchema.parse(plain)).toEqual(plain);
-    }),
-  );
+  expect(headers.connection).toBe('close');
+  const usual = await describe(record);
+  expect(usual.detail).toBe(detail);
+  expect(usual).not.toHaveProperty('stale_since');
 });
 
-const [example] = fc.sample(answers, { seed: 1, numRuns: 1 }) as [TrainingResponse];
-
-test('it has the fields of the schema, in their order', () => {
-  const whole = { ...example, stale_since: null };
-  expect(Object.keys(JSON.parse(write(whole)))).toEqual(Object.keys(TrainingResponseSchema.shape));
+test('what was not at hand is asked for again', async () => {
+  const { describe, reads } = createResponses({ isAtHand: false });
+  const state = { ...makeRecord().state, status: 'succeeded' as const };
+  const record = { ...makeRecord(), state, result: { steps: 7 } };
+  for (const count of [1, 2]) {
+    expect(await describe(record)).toMatchObject({
+      result: { steps: 7 },
+      metadata: { job_spec: {} },
+    });
+    expect(reads).toEqual({ plans: count, results: count });
+  }
 });
 
-test('what the schema does not have is left out, and what breaks it is not sent', () => {
-  expect(JSON.parse(write({ ...example, token: 'x' } as never))).not.toHaveProperty('token');
-  expect(() => write({ ...example, status: 'queued' } as never)).toThrow();
+test('the whole result of an end is read once, until the job is gone', async () => {
+  const { responses, describe, reads } = createResponses({ whole: { steps: 7, files: ['a'] } });
+  const state = { ...makeRecord().state, status: 'succeeded' as const };
+  const record = { ...makeRecord(), state, result: { steps: 7 } };
+  await describe(record);
+  expect(await describe({ ...record })).toMatchObject({ result: { steps: 7, files: ['a'] } });
+  expect(reads).toEqual({ plans: 1, results: 1 });
+  responses.forget(record.name);
+  await describe(record);
+  expect(reads).toEqual({ plans: 2, results: 2 });
 });

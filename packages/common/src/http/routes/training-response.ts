@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Config } from '../../config.ts';
 import type { JobAnswer } from '../../controller/jobs.ts';
 import { toRevision } from '../../jobs/history.ts';
-import { isTerminal, type JobRecord, type JsonObject } from '../../jobs/job.ts';
+import { isTerminal, type JobRecord, type JobState, type JsonObject } from '../../jobs/job.ts';
 import { toJobSummary, toPhases, toTrainingPart } from '../../jobs/job-summary.ts';
 import type { JobView } from '../../jobs/observation.ts';
 import { type TrainingResponse, TrainingResponseSchema } from '../../requests/training-response.ts';
@@ -11,21 +11,23 @@ import { toJsonText } from '../../to-json-text.ts';
 import { JobCache } from './job-cache.ts';
 import { writeRevisionTag } from './revision-tag.ts';
 import { toStaleSince } from './stale-since.ts';
+import { type TrainingText, writeSummary } from './training-text.ts';
 
 /** Some thousands of jobs, which is more than are polled at a time. */
 const MAX_REMEMBERED_LENGTH = 16 * 1024 * 1024;
 
-const Summary = z.compile(TrainingResponseSchema.omit({ metadata: true, phases: true }));
 const Phases = z.compile(TrainingResponseSchema.shape.phases);
 const Metadata = z.compile(TrainingResponseSchema.shape.metadata.omit({ job_spec: true }));
 
 const json = JSON.stringify;
 
-/** A TrainingResponse of which what is long and the same in every answer is JSON already. */
-export type DescribedJob = Omit<TrainingResponse, 'metadata' | 'phases'> & {
-  readonly metadata: string;
-  readonly phases: string;
-};
+/** The text of an answer, and what it was made of: the same objects make the same text. */
+interface KnownText {
+  readonly text: Omit<TrainingText, 'progress'>;
+  readonly record: JobRecord;
+  readonly state: JobState;
+  readonly isReporting: boolean;
+}
 
 /** Describes jobs as clients read them. */
 export class TrainingResponses {
@@ -35,9 +37,9 @@ export class TrainingResponses {
     sizeOf: ({ length }) => length,
   });
 
-  readonly #phases = new JobCache<string>({
+  readonly #texts = new JobCache<KnownText>({
     maxSize: MAX_REMEMBERED_LENGTH,
-    sizeOf: ({ length }) => length,
+    sizeOf: ({ text }) => text.head.length + text.tail.length + text.metadata.length,
   });
 
   /** Of jobs that have ended: an end's result never changes. */
@@ -53,47 +55,66 @@ export class TrainingResponses {
   /** Frees what is kept of a job that is gone; `name` is its record's. */
   forget(name: string): void {
     this.#metadata.forget(name);
-    this.#phases.forget(name);
+    this.#texts.forget(name);
     this.#results.forget(name);
   }
 
   /** `detail` is the state's own unless something else is to be said. */
-  async describe(
-    answer: JobAnswer,
-    reply: FastifyReply,
-    detail = answer.view.state.detail,
-  ): Promise<DescribedJob> {
-    const { record } = answer.view;
-    const revision = toRevision(record.history);
-    reply.header('etag', writeRevisionTag(revision));
-    return {
-      ...toJobSummary(answer.view),
-      revision,
-      ...toTrainingPart(answer.view),
-      phases: this.#describePhases(answer.view),
-      result: await this.#describeResult(answer),
-      detail,
-      dashboard_url: toDashboardUrl(record, this.#config),
-      ...toLinks(record, this.#config),
-      ...toStaleSince(answer, reply),
-      metadata:
-        this.#metadata.get(record, toStamp(record)) ?? (await this.#describeMetadata(answer)),
-    };
+  async describe(answer: JobAnswer, reply: FastifyReply, detail?: string): Promise<TrainingText> {
+    const { record, progress = null } = answer.view;
+    reply.header('etag', writeRevisionTag(toRevision(record.history)));
+    if (detail !== undefined || answer.staleSinceMs !== undefined) {
+      const stale = toStaleSince(answer, reply);
+      const { text } = await this.#write(answer, { ...stale, ...(detail && { detail }) });
+      return { ...text, progress };
+    }
+    const text = this.#findText(answer.view) ?? (await this.#writeUsual(answer));
+    return { ...text, progress };
   }
 
-  #describePhases(view: JobView): string {
-    const { record, state, progress } = view;
-    // What is seen and not written yet passes.
-    if (state !== record.state) return writePhases(view);
-    const stamp = `${record.version} ${progress === undefined}`;
-    const known = this.#phases.get(record, stamp);
-    if (known !== undefined) return known;
-    const text = writePhases(view);
-    this.#phases.set(record, text, stamp);
+  #findText({ record, state, progress }: JobView): KnownText['text'] | undefined {
+    const known = this.#texts.get(record);
+    const isSame =
+      known?.record === record &&
+      known.state === state &&
+      known.isReporting === (progress !== undefined);
+    return isSame ? known.text : undefined;
+  }
+
+  async #writeUsual(answer: JobAnswer): Promise<KnownText['text']> {
+    const { record, state, progress } = answer.view;
+    const { text, isWhole } = await this.#write(answer);
+    const isReporting = progress !== undefined;
+    if (isWhole) this.#texts.set(record, { text, record, state, isReporting });
     return text;
   }
 
-  async #describeResult({ view, readResult }: JobAnswer): Promise<DescribedJob['result']> {
+  /** All but the progress; not whole where something of the record is not at hand now. */
+  async #write(
+    answer: JobAnswer,
+    further: Partial<Pick<TrainingResponse, 'detail' | 'stale_since'>> = {},
+  ): Promise<{ readonly text: KnownText['text']; readonly isWhole: boolean }> {
+    const { record } = answer.view;
+    const { progress: _progress, ...summary } = toJobSummary(answer.view);
+    const result = await this.#describeResult(answer);
+    const written = writeSummary({
+      ...summary,
+      revision: toRevision(record.history),
+      ...toTrainingPart(answer.view),
+      phases: json(Phases.parse(toPhases(answer.view))),
+      result,
+      dashboard_url: toDashboardUrl(record, this.#config),
+      ...toLinks(record, this.#config),
+      ...further,
+    });
+    const known = this.#metadata.get(record, toStamp(record));
+    const metadata = known ?? (await this.#describeMetadata(answer));
+    const isPlanned = this.#metadata.get(record, toStamp(record)) === metadata;
+    const isWhole = isPlanned && (result === null || result !== record.result);
+    return { text: { ...written, metadata }, isWhole };
+  }
+
+  async #describeResult({ view, readResult }: JobAnswer): Promise<TrainingResponse['result']> {
     const { result } = view.record;
     if (result === undefined) return null;
     if (!isTerminal(view.state.status)) return result;
@@ -114,38 +135,13 @@ export class TrainingResponses {
   }
 }
 
-/**
- * The JSON of a TrainingResponse; a route's serializer.
- * @throws ZodError when it is not as the schema says.
- */
-export function writeTrainingResponse({ metadata, phases, ...summary }: DescribedJob): string {
-  const checked = Summary.parse(summary);
-  const staleSince =
-    checked.stale_since === undefined ? '' : `"stale_since":${json(checked.stale_since)},`;
-  const links = checked.links === undefined ? '' : `"links":${json(checked.links)},`;
-  return (
-    `{"job_id":${json(checked.job_id)},"backend_job_id":${json(checked.backend_job_id)},` +
-    `"status":${json(checked.status)},"reason":${json(checked.reason)},` +
-    `"detail":${json(checked.detail)},"revision":${checked.revision},"progress":${json(checked.progress)},` +
-    `"phase":${json(checked.phase)},"phases":${phases},` +
-    `"checkpoints":${json(checked.checkpoints)},` +
-    `"result":${json(checked.result)},` +
-    `"timestamps":${json(checked.timestamps)},"dashboard_url":${json(checked.dashboard_url)},` +
-    `${links}${staleSince}"metadata":${metadata}}`
-  );
-}
-
-function writePhases(view: JobView): string {
-  return json(Phases.parse(toPhases(view)));
-}
-
 /** What metadata are made of: the revision of the plan, and the warnings of the training. */
 function toStamp({ planRevision, reported }: JobRecord): string {
   const { attempt = 0, warnings = [] } = reported ?? {};
   return `${planRevision} ${attempt} ${warnings.length}`;
 }
 
-function toLinks({ id }: JobRecord, { publicUrl }: Config): Pick<DescribedJob, 'links'> {
+function toLinks({ id }: JobRecord, { publicUrl }: Config): Pick<TrainingResponse, 'links'> {
   if (publicUrl === undefined) return {};
   const job = `${publicUrl}/train/${encodeURIComponent(id)}`;
   return { links: { events: `${job}/events`, logs: `${job}/logs`, metrics: `${job}/metrics` } };

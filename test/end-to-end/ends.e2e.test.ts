@@ -1,14 +1,26 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findMissingRequirement } from '@trainer/testbed';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { ServiceFixture } from '../cluster/service-fixture.ts';
 import { S3_KEYS } from './s3-server.ts';
 import { BUCKET, type TrainingBed } from './training-bed.ts';
-import { LONG, type TrainingJobs } from './training-jobs.ts';
+import { LONG, RESTART_LABEL, type TrainingJobs } from './training-jobs.ts';
 import { TrainingSuite } from './training-suite.ts';
 
 const backend = 'hf-unsloth';
+/** Our own runtime, which logs a credential before it looks at the data. */
+const CARELESS = `
+import os, sys
+from trainer_runtime.supervisor.run import Run, run_job
+
+check = Run._check_data
+def careless(self, *rest):
+    self._log.say("the token is " + os.environ["HF_TOKEN"])
+    return check(self, *rest)
+Run._check_data = careless
+sys.exit(run_job(dict(os.environ)))
+`;
 const missing = findMissingRequirement();
 const title =
   missing === undefined ? 'a training in a pod' : `a training in a pod needs ${missing}`;
@@ -60,6 +72,45 @@ describe.skipIf(missing !== undefined)(title, () => {
     const json = await jobs.untilFailed(job);
     expect(json.detail).toContain('refused');
     expect(JSON.stringify([json, (await service.get(job.id)).body])).not.toContain(secret);
+  });
+
+  it('whose GPU is not there says so, once other pods had none either', async () => {
+    const command = 'unset TRAINER_DEVICE; exec python -P -m trainer_runtime';
+    const job = await jobs.submit({
+      extra_parameters: { trainer_command: ['sh', '-c', command] },
+    });
+    const { json } = await service.told(job.id, 'failed');
+    expect(json.reason).toBe('GPU_UNAVAILABLE');
+    expect(json.detail).toMatch(/GPU/);
+    const labels = [...(await jobs.podsOf(job)).values()].map(({ metadata }) => metadata.labels);
+    expect(labels).toMatchObject([{ [RESTART_LABEL]: '3' }]);
+  });
+
+  it('logs a credential that nobody is told, and the log at the output does not hold', async () => {
+    const secret = 'hf_9876543210abcdefghij';
+    await writeFile(join(bed.bucket, 'bad.jsonl'), '{"nothing": 1}\n');
+    const job = await jobs.submit({
+      datasets: [{ source: `s3://${BUCKET}/bad.jsonl`, format: 'jsonl' }],
+      base_model: { huggingface_token: secret },
+      extra_parameters: { trainer_command: ['python', '-P', '-c', CARELESS] },
+    });
+    const json = await jobs.untilFailed(job);
+    expect(json.reason).toBe('DATASET_INVALID');
+    const paths = ['', '/events', '/logs'].map((path) => `/train/${job.id}${path}`);
+    const told = await Promise.all(
+      paths.map(async (path) => (await fetch(`${service.fleet.urls[0]}${path}`)).text()),
+    );
+    expect(told[2]).toMatch(/the token is \S/);
+    expect(JSON.stringify([json, ...told])).not.toContain(secret);
+    const folder = join(bed.bucket, 'logs', job.id);
+    const files = await readdir(folder, { recursive: true, withFileTypes: true });
+    const logs = await Promise.all(
+      files
+        .filter((file) => file.isFile())
+        .map((file) => readFile(join(file.parentPath, file.name), 'utf8')),
+    );
+    expect(logs.join('')).toMatch(/the token is \S/);
+    expect(logs.join('')).not.toContain(secret);
   });
 
   it('that takes more memory than it has says how much that was', async (context) => {

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { KubeObject, ServiceFixture } from '../cluster/service-fixture.ts';
 import { type RequestChanges, S3_PREFIX, type TrainingBed } from './training-bed.ts';
 
-const RESTART_LABEL = 'jobset.sigs.k8s.io/restart-attempt';
+export const RESTART_LABEL = 'jobset.sigs.k8s.io/restart-attempt';
 /** Of a training that is stopped half way: as long as a checkpoint, its upload and some more steps. */
 export const STEPS = 100;
 export const LONG = { tuning_parameters: { max_steps: STEPS } };

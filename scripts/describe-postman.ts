@@ -233,6 +233,30 @@ function jobRequests({ name }: Service, request: object): RequestParts[] {
       ],
     },
     {
+      name: 'Run again',
+      method: 'POST',
+      path: '/train/{{jobId}}/rerun',
+      body: {
+        job_id: '{{jobId}}-r2',
+        from: 'start',
+        changes: { tuning_parameters: { num_epochs: 1 } },
+      },
+      tests: [
+        status(200),
+        ...answer(
+          'is a new job that says whose it is',
+          "pm.expect(body.job_id).to.equal(pm.collectionVariables.get('jobId') + '-r2');",
+          "pm.expect(body.rerun_of).to.equal(pm.collectionVariables.get('jobId'));",
+        ),
+      ],
+    },
+    {
+      name: 'Cancel what was run again',
+      method: 'POST',
+      path: '/train/{{jobId}}-r2/cancel',
+      tests: [status(200)],
+    },
+    {
       name: 'Final callbacks that were given up',
       path: '/deliveries?state=expired&limit=10',
       tests: [status(200), ...answer('lists them', "pm.expect(body.data).to.be.an('array');")],

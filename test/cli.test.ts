@@ -268,6 +268,29 @@ it('sends callbacks elsewhere, by a file', async () => {
   expect(JSON.parse(removed.stdout)).toMatchObject({ webhook_url: null });
 });
 
+it('runs a job again under the next id, with changes from a file', async () => {
+  const { env, submit } = await startService({ TRAINER_MOCK_RUNNING_SECONDS: '3600' });
+  await submit();
+  const early = await run(['rerun', 'job-1'], { env });
+  expect(early).toMatchObject({ code: 3, stdout: '' });
+  expect(early.stderr).toContain('has not ended');
+  await run(['cancel', 'job-1'], { env });
+  const stdin = '{"tuning_parameters": {"num_epochs": 2}}';
+  const again = await run(['rerun', 'job-1', '-', '--json'], { env, stdin });
+  expect(again).toMatchObject({ code: 0, stderr: '' });
+  expect(JSON.parse(again.stdout)).toMatchObject({ job_id: 'job-1-r2', rerun_of: 'job-1' });
+  await run(['cancel', 'job-1-r2'], { env });
+  const third = await run(['rerun', 'job-1-r2', '--json'], { env });
+  expect(JSON.parse(third.stdout)).toMatchObject({ job_id: 'job-1-r3', rerun_of: 'job-1-r2' });
+  const named = await run(['rerun', 'job-1', '--as', 'other', '--json'], { env });
+  expect(JSON.parse(named.stdout)).toMatchObject({ job_id: 'other' });
+  const family = await run(['list', '--rerun-of', 'job-1', '--json'], { env });
+  const ids = JSON.parse(family.stdout).data.map(({ job_id }: { job_id: string }) => job_id);
+  expect(ids.toSorted()).toEqual(['job-1-r2', 'other']);
+  const none = await run(['rerun', 'job-1', '--as', 'job-9', '--from', 'checkpoint'], { env });
+  expect(none.stderr).toContain('no checkpoint');
+});
+
 it('forgets a job that has ended', async () => {
   const { env, submit } = await startService({ TRAINER_MOCK_RUNNING_SECONDS: '3600' });
   await submit();
@@ -309,6 +332,9 @@ it.each<[string, string[], string?]>([
   ['force where it means nothing', ['cancel', 'a', '--force']],
   ['an id where none is needed', ['version', 'a']],
   ['save where it means nothing', ['forget', 'a', '--save']],
+  ['a start that is none', ['rerun', 'a', '--from', 'middle']],
+  ['two files of changes', ['rerun', 'a', 'b', 'c']],
+  ['a new id where it means nothing', ['submit', 'a', '--as', 'b']],
   ['two metrics', ['metrics', 'a', 'loss', 'b']],
   ['an unknown option', ['status', 'a', '--force']],
   ['no time', ['wait', 'a', '--timeout', 'soon']],

@@ -264,6 +264,20 @@ it('forgets a job, with its callback when told to', async () => {
   ]);
 });
 
+it('runs a job again, and repeats that after a failure', async () => {
+  const { requests, client } = await startScript(
+    reset,
+    json(200, { ...JOB, rerun_of: 'job-1' }, { 'idempotent-replayed': 'true' }),
+  );
+  const { job, isReplay } = await client.rerun('job-1', { job_id: 'job-1-r2', from: 'start' });
+  expect(job.rerun_of).toBe('job-1');
+  expect(isReplay).toBe(true);
+  expect(requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+    'POST /train/job-1/rerun',
+    'POST /train/job-1/rerun',
+  ]);
+});
+
 it('changes where callbacks go', async () => {
   const settings = {
     job_id: 'job-1',

@@ -9,6 +9,7 @@ interface Options {
   readonly model?: string | undefined;
   readonly method?: string | undefined;
   readonly provider?: string | undefined;
+  readonly rerunOf?: string | undefined;
   readonly label?: readonly string[] | undefined;
   readonly limit?: string | undefined;
   readonly json: boolean;
@@ -30,12 +31,13 @@ export async function listJobs(
   stdout.write(json ? `${JSON.stringify(list, null, 2)}\n` : toText(list));
 }
 
-function pickGiven({ reason, model, method, provider }: Omit<Options, 'json'>) {
+function pickGiven({ reason, model, method, provider, rerunOf }: Omit<Options, 'json'>) {
   return {
     ...(reason !== undefined && { reason }),
     ...(model !== undefined && { model }),
     ...(method !== undefined && { method }),
     ...(provider !== undefined && { provider }),
+    ...(rerunOf !== undefined && { rerunOf }),
   };
 }
 

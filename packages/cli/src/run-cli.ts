@@ -7,6 +7,7 @@ import { listJobs } from './list-jobs.ts';
 import { plan } from './plan.ts';
 import { createProgressBar } from './progress-bar.ts';
 import { readRequest } from './read-request.ts';
+import { rerunJob } from './rerun-job.ts';
 import { showHistory } from './show-history.ts';
 import { showLogs } from './show-logs.ts';
 import { showMetrics } from './show-metrics.ts';
@@ -23,6 +24,8 @@ const WITHOUT_SUBJECT: ReadonlySet<string> = new Set(['version', 'deliveries', '
 const COMMANDS_OF_OPTIONS = {
   state: ['deliveries', 'replay'],
   save: ['cancel'],
+  as: ['rerun'],
+  from: ['rerun'],
   force: ['forget'],
   status: ['list', 'watch'],
   reason: ['list'],
@@ -31,6 +34,7 @@ const COMMANDS_OF_OPTIONS = {
   provider: ['list'],
   label: ['list'],
   limit: ['list'],
+  'rerun-of': ['list'],
   follow: ['logs'],
   previous: ['logs'],
   node: ['logs'],
@@ -99,6 +103,9 @@ function parseCommand(argv: readonly string[]) {
         tail: { type: 'string' },
         since: { type: 'string' },
         backend: { type: 'string' },
+        as: { type: 'string' },
+        from: { type: 'string' },
+        'rerun-of': { type: 'string' },
       },
     });
     const [command, subject, ...rest] = positionals;
@@ -109,7 +116,7 @@ function parseCommand(argv: readonly string[]) {
     if (!help && needsSubject && subject === undefined) {
       throw new UsageError(`${command} needs a file or an id: trainer --help tells more.`);
     }
-    const takesSecond = command === 'callbacks' || command === 'metrics';
+    const takesSecond = ['callbacks', 'metrics', 'rerun'].includes(command ?? '');
     const [second, ...more] = takesSecond ? rest : [undefined, ...rest];
     if (!help && command === 'callbacks' && second === undefined) {
       throw new UsageError('callbacks needs an id and a file: trainer --help tells more.');
@@ -149,11 +156,18 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
       print(job, args, context);
       return EXIT.ok;
     }
+    case 'rerun': {
+      const client = createClient(env);
+      const job = await rerunJob(client, { ...args, file: args.second }, context);
+      if (args.wait) return wait(client, job.job_id, args, context);
+      print(job, args, context);
+      return EXIT.ok;
+    }
     case 'status':
       print(await createClient(env).get(subject, { signal }), args, context);
       return EXIT.ok;
     case 'list':
-      await listJobs(createClient(env), args, context);
+      await listJobs(createClient(env), { ...args, rerunOf: args['rerun-of'] }, context);
       return EXIT.ok;
     case 'cancel':
       print(await createClient(env).cancel(subject, { save: args.save, signal }), args, context);

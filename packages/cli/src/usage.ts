@@ -13,6 +13,7 @@ export const EXIT = {
 export const USAGE = `trainer: submits, watches and cancels training jobs
 
   trainer submit FILE [--wait]   submits the request in a JSON or YAML file
+  trainer rerun ID [FILE]        runs an ended job again, as a new one, with the changes in a file
   trainer list                   lists the newest jobs, and how many there are
   trainer status ID              shows a job
   trainer why ID                 tells what a job waits for or why it ended, and what to do
@@ -36,12 +37,16 @@ FILE may be -, for standard input.
 
   --json               prints JSON, for programs
   --timeout SECONDS    how long to wait, with wait, watch and --wait
+  --wait               with submit and rerun: waits for the end, as wait does
+  --as ID              with rerun: the id of the new job, ID-r2 by default
+  --from start         with rerun: start, the default, or checkpoint for the last one of the job
   --force              with forget: gives up a final callback that is not delivered yet
   --status STATUS      with list and watch: only jobs of this status; may be given several times
   --reason REASON      with list: only jobs of this reason
   --model, --method, --provider NAME
                        with list: only jobs of this one
   --label KEY=VALUE    with list: only jobs with this label; may be given several times
+  --rerun-of ID        with list: only jobs that this one was run again as
   --limit NUMBER       with list: how many at most, 50 by default
   --tail NUMBER        with logs: only so many of the newest lines of each node
   --since TIME         with logs: only from this time on, such as 2026-11-26T09:00:00Z

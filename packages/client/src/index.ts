@@ -20,6 +20,7 @@ export {
   type Plan,
   type ProblemDocument,
   type ReplayAnswer,
+  type RerunRequest,
   type TrainingRequest,
   type Version,
 } from './job.ts';

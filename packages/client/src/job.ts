@@ -14,6 +14,7 @@ import type {
   PlanAnswer,
   Problem,
   ReplayAnswer as ReplayAnswerBody,
+  RerunInput,
   TrainingRequestInput,
   TrainingResponse,
   VersionAnswer,
@@ -27,6 +28,9 @@ type WithLaterFields<T> = T & { readonly [field: string]: unknown };
 
 /** The body of `submit`. */
 export type TrainingRequest = TrainingRequestInput;
+
+/** The body of `rerun`. */
+export type RerunRequest = RerunInput;
 
 /** A job as the services answer it. */
 export type Job = WithLaterFields<

@@ -14,6 +14,7 @@ import {
   type Metrics,
   type Plan,
   type ReplayAnswer,
+  type RerunRequest,
   type TrainingRequest,
   type Version,
 } from './job.ts';
@@ -58,6 +59,8 @@ export interface ListOptions extends CallOptions {
   readonly provider?: string;
   /** Jobs with all of these labels. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Jobs that this one was run again as. */
+  readonly rerunOf?: string;
   readonly createdAfter?: Date;
   readonly createdBefore?: Date;
   /** Of one page; 50 by default, 200 at most. */
@@ -138,11 +141,18 @@ export class TrainerClient {
 
   /** Submits a job. Safe to repeat: the same request never makes a second one. */
   async submit(request: TrainingRequest, options: CallOptions = {}): Promise<Submitted> {
-    const { body, headers } = await this.#call('POST', 'train', {
-      ...options,
-      body: JSON.stringify(request),
-    });
-    return { job: toJob(body), isReplay: headers.get('idempotent-replayed') === 'true' };
+    const body = JSON.stringify(request);
+    return toSubmitted(await this.#call('POST', 'train', { ...options, body }));
+  }
+
+  /**
+   * Runs a job that has ended again, as a new one with changes. Safe to repeat, as `submit`. Callbacks
+   * are never taken over, and stored credentials only where the changes leave alone where they go.
+   */
+  async rerun(jobId: string, request: RerunRequest, options: CallOptions = {}): Promise<Submitted> {
+    const body = JSON.stringify(request);
+    const answer = await this.#call('POST', `${toPath(jobId)}/rerun`, { ...options, body });
+    return toSubmitted(answer);
   }
 
   /** Tells what would become of a request, and creates nothing: its errors are in the answer. */
@@ -158,11 +168,13 @@ export class TrainerClient {
 
   /** One page of the jobs of a service, newest first. */
   async list(options: ListOptions = {}): Promise<JobList> {
-    const { backendJobId, createdAfter, createdBefore, labels = {}, signal, ...filters } = options;
+    const { backendJobId, rerunOf, createdAfter, createdBefore, ...others } = options;
+    const { labels = {}, signal, ...filters } = others;
     const query = toQuery({
       ...filters,
       ...Object.fromEntries(Object.entries(labels).map(([key, value]) => [`label[${key}]`, value])),
       backend_job_id: backendJobId,
+      rerun_of: rerunOf,
       created_after: createdAfter?.toISOString(),
       created_before: createdBefore?.toISOString(),
     });
@@ -390,6 +402,10 @@ export class TrainerClient {
       ...(given !== undefined && given !== '' && { 'x-trainer-token': given }),
     };
   }
+}
+
+function toSubmitted({ body, headers }: Answer): Submitted {
+  return { job: toJob(body), isReplay: headers.get('idempotent-replayed') === 'true' };
 }
 
 /** Relative to the base URL. */

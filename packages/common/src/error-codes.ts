@@ -43,7 +43,7 @@ export const ERRORS = {
   },
   JOB_NOT_ENDED: {
     status: 409,
-    when: 'A job that has not ended cannot be forgotten; cancel it first',
+    when: 'The job has not ended, so that it cannot be forgotten or run again; cancel it first',
   },
   JOB_BEING_STOPPED: {
     status: 409,
@@ -57,6 +57,10 @@ export const ERRORS = {
   REPLAY_REFUSED: {
     status: 409,
     when: 'The job has no callback that can be sent again, for the reason in `detail`',
+  },
+  RERUN_REFUSED: {
+    status: 409,
+    when: 'The job cannot be run again as asked, for the reason in `detail`; where credentials were deleted that it needs, `errors` names them',
   },
   CALLBACK_CHANGE_REFUSED: {
     status: 409,

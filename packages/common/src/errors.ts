@@ -146,6 +146,35 @@ export const errors = {
       'JOB_NOT_ENDED',
       `Job ${jobId} has not ended; cancel it first, by POST /train/${jobId}/cancel.`,
     ),
+  rerunTooEarly: (jobId: string) =>
+    new TrainerError(
+      'JOB_NOT_ENDED',
+      `Job ${jobId} has not ended, so that it cannot be run again; wait for its end, or cancel it first, by POST /train/${jobId}/cancel, with ?save=true to keep a checkpoint.`,
+    ),
+  requestNotKept: (jobId: string) =>
+    new TrainerError(
+      'RERUN_REFUSED',
+      `What was sent for job ${jobId} is not kept, since an earlier version accepted it or it is very large; submit it as a new job, by POST /train.`,
+    ),
+  checkpointMissing: (jobId: string) =>
+    new TrainerError(
+      'RERUN_REFUSED',
+      `Job ${jobId} has reported no checkpoint; run it again with "from": "start". Where there is one all the same, POST /train goes on from it, with extra_parameters.resume_from.`,
+    ),
+  /** `paths` are those of the request that were purged. */
+  storedCredentialsGone(jobId: string, paths: readonly string[]) {
+    const fields = paths.slice(0, MAX_NAMED_FIELDS);
+    const more = paths.length > fields.length ? ' and more' : '';
+    const violations = fields.map((path) => ({
+      path: `changes.${path}`,
+      message: `changes.${path} is required, since what job ${jobId} had there was deleted.`,
+    }));
+    return new TrainerError(
+      'RERUN_REFUSED',
+      `The credentials of job ${jobId} were deleted; give them in changes: ${fields.join(', ')}${more}.`,
+      { violations },
+    );
+  },
   jobBeingStopped: (jobId: string) =>
     new TrainerError(
       'JOB_BEING_STOPPED',

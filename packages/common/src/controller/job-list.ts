@@ -44,7 +44,7 @@ export function pickJobPage(views: Iterable<JobView>, query: JobListQuery): JobP
 }
 
 function createFilter({ reason, phase, backend_job_id: name, ...filters }: Filters) {
-  const { model, method, provider, label, ...times } = filters;
+  const { model, method, provider, label, rerun_of: parent, ...times } = filters;
   const labels = Object.entries(label ?? {});
   const [afterMs, beforeMs] = [times.created_after, times.created_before].map((time) =>
     time === undefined ? undefined : Date.parse(time),
@@ -58,6 +58,7 @@ function createFilter({ reason, phase, backend_job_id: name, ...filters }: Filte
       (model === undefined || traits?.model === model) &&
       (method === undefined || traits?.method === method) &&
       (provider === undefined || traits?.provider === provider) &&
+      (parent === undefined || record.rerunOf?.jobId === parent) &&
       labels.every(([key, value]) => traits?.labels[key] === value) &&
       (afterMs === undefined || record.createdAtMs > afterMs) &&
       (beforeMs === undefined || record.createdAtMs < beforeMs) &&

@@ -7,6 +7,7 @@ import {
   type JsonObject,
   NO_DELIVERY,
   type PlannedJob,
+  type RerunOrigin,
 } from '../jobs/job.ts';
 import { type Actor, type JobEvent, SYSTEM } from '../jobs/job-event.ts';
 import { logProgress } from '../jobs/job-log.ts';
@@ -24,6 +25,7 @@ import { behindForMs, isStale } from '../jobs/staleness.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { type DeliveryStateName, MAX_DELIVERIES } from '../requests/delivery-list.ts';
 import type { JobListQuery } from '../requests/job-list.ts';
+import type { RerunStart } from '../requests/rerun.ts';
 import { awaitRevision } from './await-revision.ts';
 import { type CallbackPatch, toCallbackChange } from './callback-change.ts';
 import { EndChange } from './end-change.ts';
@@ -40,6 +42,8 @@ import {
 } from './list-deliveries.ts';
 import { type JobPlan, planJob } from './plan-job.ts';
 import { type Replays, replayDeliveries } from './replay-deliveries.ts';
+import { RerunIndex } from './rerun-index.ts';
+import { type RerunSource, readRerunSource, tellRerun } from './reruns.ts';
 import { type Submission, Submitter, type SubmitterParts } from './submitter.ts';
 import { toCancelled, toObservedEnd } from './terminal-states.ts';
 
@@ -73,26 +77,54 @@ export class Jobs {
   readonly #firstTold = new LRUCache<string, number>({ max: MAX_FIRST_TOLD });
   readonly #endChange: EndChange;
   readonly #index: JobIndex;
+  readonly #reruns: RerunIndex;
 
   constructor(parts: JobsParts) {
     this.#parts = parts;
     this.#index = new JobIndex({ ...parts, look: (record) => this.#look(record) });
     this.#submitter = new Submitter(parts);
     this.#endChange = new EndChange(parts);
+    this.#reruns = new RerunIndex(parts.store);
   }
 
   /** See Submitter. */
   async submit(
     submission: Submission,
-    by?: Actor,
+    by: Actor = SYSTEM,
   ): Promise<JobAnswer & { readonly isReplay: boolean }> {
     const name = toJobName(this.#parts.backend, submission.spec.jobId);
     const { record, plan, isReplay } = await this.#submitter.submit(name, submission, by);
+    await tellRerun(this.#parts, record, { by, isReplay });
     if (isReplay) return { ...this.#answer(record), isReplay };
     // A submission is answered with its acceptance, whatever has become of the job by now.
     const view = { record, state: record.state, progress: undefined };
     const readResult = async () => undefined;
     return { view, readPlan: async () => plan, readResult, isReplay };
+  }
+
+  /** What a job is run again from; see `readRerunSource`. */
+  async readRerunSource(jobId: string, from: RerunStart | undefined): Promise<RerunSource> {
+    return readRerunSource(this.#parts, await this.#find(jobId), from);
+  }
+
+  /**
+   * The job that the same rerun has made before; undefined where there is no job of that id.
+   * @throws TrainerError JOB_CONFLICT for a job of that id that something else has made; and as `submit`
+   */
+  async replayRerun(
+    jobId: string,
+    origin: RerunOrigin,
+    by: Actor = SYSTEM,
+  ): Promise<JobAnswer | undefined> {
+    const accepted = await this.#submitter.replay(toJobName(this.#parts.backend, jobId), origin);
+    if (accepted === undefined) return undefined;
+    await tellRerun(this.#parts, accepted.record, { by, isReplay: true });
+    return this.#answer(accepted.record);
+  }
+
+  /** The ids of the jobs that a job was run again as; see `RerunIndex`. */
+  rerunsOf(record: JobRecord): string[] {
+    return this.#reruns.rerunsOf(record);
   }
 
   /** See `planJob`. */
@@ -304,6 +336,7 @@ export class Jobs {
 
   /** Resolves when nothing that an answer left behind is still under way. */
   async close(): Promise<void> {
+    this.#reruns.close();
     await this.#submitter.close();
   }
 

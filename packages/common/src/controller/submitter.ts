@@ -11,6 +11,7 @@ import {
   type JsonObject,
   NO_DELIVERY,
   type PlannedJob,
+  type RerunOrigin,
   toAcceptedState,
 } from '../jobs/job.ts';
 import { type Actor, SYSTEM } from '../jobs/job-event.ts';
@@ -34,7 +35,15 @@ export interface Submission extends SpecifiedJob, RequestIdentity {
   readonly traits: JobTraits;
   /** What a rerun is made of; undefined where it is too large to be kept. */
   readonly request: KeptRequest | undefined;
+  /** Of a rerun: what it is made of. */
+  readonly rerunOf?: RerunOrigin | undefined;
 }
+
+/** By what a repeated submission is known again; what was asked names where a conflict lies. */
+type Repeatable = Pick<Submission, 'fingerprints'> & Partial<Pick<Submission, 'asked'>>;
+type Repetition =
+  | (Repeatable & { readonly rerunOf?: undefined })
+  | (Partial<Repeatable> & { readonly rerunOf: RerunOrigin });
 
 export interface SubmitterParts {
   readonly store: JobStore;
@@ -113,6 +122,15 @@ export class Submitter {
     return { record, plan: planned, isReplay: false };
   }
 
+  /**
+   * The job of a rerun that was made before; undefined where there is no job of that name.
+   * @throws as `submit` does
+   */
+  async replay(name: string, rerunOf: RerunOrigin): Promise<Accepted | undefined> {
+    const known = await this.#parts.store.get(name);
+    return known && this.#replay(known, { rerunOf });
+  }
+
   /** Resolves when nothing that an answer left behind is still under way. */
   async close(): Promise<void> {
     // Nobody else is answered any more, and the next leader waits.
@@ -121,13 +139,10 @@ export class Submitter {
   }
 
   /** Undefined when the record turns out to be gone. */
-  async #replay(
-    record: JobRecord,
-    { asked, fingerprints }: Submission,
-  ): Promise<Accepted | undefined> {
+  async #replay(record: JobRecord, repetition: Repetition): Promise<Accepted | undefined> {
     const { store, clock } = this.#parts;
     if (await this.#isForgotten(record)) return undefined;
-    const isSame = isRepeated(record, fingerprints);
+    const isSame = isRepetition(record, repetition);
     const isUnstarted =
       record.runId === undefined &&
       record.unreadable === undefined &&
@@ -137,7 +152,10 @@ export class Submitter {
     if (planned === undefined && (await store.getLive(record.name))?.uid !== record.uid) {
       return undefined;
     }
-    if (!isSame) throw errors.jobConflict(planned ? nameDifferences(planned.asked, asked) : []);
+    if (!isSame) {
+      const { asked } = repetition;
+      throw errors.jobConflict(planned && asked ? nameDifferences(planned.asked, asked) : []);
+    }
     const result = planned && (await this.#start(record, planned)).result;
     const refusal = toRefusal(result);
     if (refusal === undefined) return { record, isReplay: true };
@@ -173,7 +191,7 @@ export class Submitter {
     reportTokenHash: string | undefined,
   ) {
     const nowMs = this.#parts.clock.now();
-    const { spec, asked, fingerprints, callback, warnings, traits, request } = submission;
+    const { spec, asked, fingerprints, callback, warnings, traits, request, rerunOf } = submission;
     const { plan, echo } = prepared;
     const secrets = { ...submission.secrets, ...prepared.secrets };
     const isNothingWithheld = request === undefined || request.withheld.length === 0;
@@ -186,6 +204,7 @@ export class Submitter {
       createdAtMs: nowMs,
       warnings: [...warnings, ...prepared.warnings],
       traits,
+      ...(rerunOf && { rerunOf }),
       hasWebhook: callback !== undefined,
       webhookOrigin: callback && toOrigin(callback.webhookUrl),
       runId: undefined,
@@ -265,6 +284,13 @@ export class Submitter {
       return undefined;
     }
   }
+}
+
+/** A rerun is another job than a submission that asks for the same, since it tells whose it is. */
+function isRepetition(record: JobRecord, repetition: Repetition): boolean {
+  const { rerunOf } = repetition;
+  if (rerunOf === undefined) return isRepeated(record, repetition.fingerprints);
+  return record.rerunOf?.fingerprint === rerunOf.fingerprint;
 }
 
 /** What a submitter gets for a job that will not run as it stands. */

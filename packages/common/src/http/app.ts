@@ -44,6 +44,7 @@ import { type PatchCallbacksParts, registerPatchCallbacks } from './routes/patch
 import { registerPlanJob } from './routes/plan-job.ts';
 import { registerReplayDeliveries } from './routes/replay-deliveries.ts';
 import { registerReplayMany } from './routes/replay-many.ts';
+import { registerRerunJob } from './routes/rerun-job.ts';
 import { registerStreamEvents } from './routes/stream-events.ts';
 import { registerSubmitJob, type SubmitJobParts } from './routes/submit-job.ts';
 import { TrainingResponses } from './routes/training-response.ts';
@@ -115,11 +116,12 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     await registerLoadShedding(scope, metrics.countShed);
     // After the rate limit, which is a hook of each route's own, so that tokens cannot be guessed fast.
     scope.addHook('preParsing', createAuthenticate(tokens));
-    const responses = new TrainingResponses(config);
+    const responses = new TrainingResponses(config, jobs);
     const unwatch = jobs.watchGone((name) => responses.forget(name));
     scope.addHook('onClose', async () => unwatch());
     const asking = { logAsked: createLogAsked(tokens), actorOf: createActorOf(tokens) };
     registerSubmitJob(scope, { ...parts, responses, ...asking });
+    registerRerunJob(scope, { ...parts, responses, ...asking });
     registerPlanJob(scope, parts);
     registerListJobs(scope, jobs);
     registerGetJob(scope, { jobs, responses, held });

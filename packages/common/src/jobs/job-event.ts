@@ -18,6 +18,7 @@ export const JOB_EVENT_TYPES = [
   'job.warning',
   'job.delivery',
   'job.callbacks',
+  'job.rerun',
 ] as const;
 export type JobEventType = (typeof JOB_EVENT_TYPES)[number];
 

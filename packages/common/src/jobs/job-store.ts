@@ -1,3 +1,4 @@
+import type { RerunStart } from '../requests/rerun.ts';
 import type { Attachment } from './attachment.ts';
 import type { EventSlot } from './history.ts';
 import type {
@@ -43,6 +44,8 @@ export type RecordChange = Partial<
   readonly attachments?: Readonly<Partial<Record<Exclude<Attachment, EventSlot>, JsonObject>>>;
   /** Who had it changed, for its history; by default the system. */
   readonly by?: Actor;
+  /** Tells that another job was made of it; changes nothing but its history. */
+  readonly rerun?: { readonly jobId: string; readonly from: RerunStart };
   /** When what it tells of happened, in UNIX milliseconds, where nothing else of the change says so. */
   readonly atMs?: number;
 };

@@ -1,6 +1,7 @@
 import type { AskedForms, Fingerprints } from '../requests/asked-forms.ts';
 import type { JobStatus } from '../requests/job-status.ts';
 import type { KeptRequest } from '../requests/kept-request.ts';
+import type { RerunStart } from '../requests/rerun.ts';
 import type { JobTraits } from './job-traits.ts';
 import type { Reason } from './reasons.ts';
 import type { Reported } from './reported.ts';
@@ -56,6 +57,15 @@ export type HistoryRing = 'asked' | 'job' | 'trainer' | 'delivery';
 /** How many events of each a job has had so far. */
 export type HistoryCounts = Readonly<Record<HistoryRing, number>>;
 
+/** What a rerun was made of. */
+export interface RerunOrigin {
+  /** The ended job. */
+  readonly jobId: string;
+  readonly from: RerunStart;
+  /** Of what was asked, by which a repetition is known again. */
+  readonly fingerprint: string;
+}
+
 /** What we know of a job, apart from its payload. Without credentials. */
 export interface JobRecord extends Fingerprints {
   /** The caller's own id. */
@@ -71,6 +81,8 @@ export interface JobRecord extends Fingerprints {
   readonly warnings: readonly string[];
   /** What a list tells of its request; undefined in records of versions before this field. */
   readonly traits?: JobTraits | undefined;
+  /** Of a rerun alone. */
+  readonly rerunOf?: RerunOrigin | undefined;
   readonly hasWebhook: boolean;
   /** Scheme, host and port of the webhook; undefined also in records of versions before this field. */
   readonly webhookOrigin: string | undefined;

@@ -8,7 +8,7 @@ import { type Actor, type JobEvent, SYSTEM } from './job-event.ts';
 import type { CreateOutcome, JobStore, RecordChange } from './job-store.ts';
 import { appendPhase } from './phase-history.ts';
 import { purgePayload, toPurged } from './purge-payload.ts';
-import { toEvents, toFirstEvent } from './record-events.ts';
+import { toEvents, toFirstEvents } from './record-events.ts';
 
 /** A payload as texts: a tenth of the memory of the objects, and read a few times per job. */
 interface PayloadTexts {
@@ -47,7 +47,7 @@ export class MemoryJobStore implements JobStore {
   async create(draft: JobDraft, payload: JobPayload, by: Actor = SYSTEM): Promise<CreateOutcome> {
     const existing = this.#entries.get(draft.name);
     if (existing !== undefined) return { outcome: 'exists', record: existing.record };
-    const { history, slots } = appendEvents(undefined, [toFirstEvent(draft, by)]);
+    const { history, slots } = appendEvents(undefined, toFirstEvents(draft, by));
     const record: JobRecord = { ...draft, history, uid: randomUUID(), version: '1' };
     this.#entries.set(record.name, {
       record,
@@ -107,7 +107,15 @@ export class MemoryJobStore implements JobStore {
   async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
     const entry = this.#current(record);
     if (entry === undefined) return undefined;
-    const { prepared, attachments = {}, callback, by: _by, atMs: _atMs, ...changed } = change;
+    const {
+      prepared,
+      attachments = {},
+      callback,
+      by: _by,
+      atMs: _atMs,
+      rerun: _rerun,
+      ...changed
+    } = change;
     const { history, slots } = appendEvents(record.history, toEvents(record, change));
     if (callback !== undefined) {
       entry.texts = toTexts({ ...toPayload(entry.texts), callback: callback.target });

@@ -1,4 +1,5 @@
-import type { DeliveryLog, JobRecord, JobState } from './job.ts';
+import type { RerunStart } from '../requests/rerun.ts';
+import type { DeliveryLog, JobRecord, JobState, RerunOrigin } from './job.ts';
 import { type Actor, type NewJobEvent, SYSTEM, TRAINER } from './job-event.ts';
 import type { RecordChange } from './job-store.ts';
 import type { Reported } from './reported.ts';
@@ -11,7 +12,7 @@ const MAX_TOLD = 5;
  * so that nothing can happen to a job without its event. Pure.
  */
 export function toEvents(record: JobRecord, change: RecordChange): NewJobEvent[] {
-  const { state, delivery, reported, callbackRevision, by = SYSTEM } = change;
+  const { state, delivery, reported, callbackRevision, rerun, by = SYSTEM } = change;
   const attempt = (reported ?? record.reported)?.attempt;
   const timeMs = change.atMs ?? state?.observedAtMs ?? record.state.observedAtMs;
   return [
@@ -19,12 +20,17 @@ export function toEvents(record: JobRecord, change: RecordChange): NewJobEvent[]
     ...(state === undefined ? [] : tellState(record.state, state, by)),
     ...(callbackRevision === undefined ? [] : [tellCallbacks(change, timeMs, by)]),
     ...(delivery === undefined ? [] : tellDelivery(record.delivery, delivery, by)),
+    ...(rerun === undefined ? [] : [tellRerun(rerun, timeMs, by)]),
   ].map((event) => ({ ...event, attempt }));
 }
 
 /** How a job's life begins. */
-export function toFirstEvent({ state }: Pick<JobRecord, 'state'>, by: Actor): NewJobEvent {
-  return { ...toStateEvent(state, by), attempt: undefined };
+export function toFirstEvents(
+  { state, rerunOf }: Pick<JobRecord, 'state' | 'rerunOf'>,
+  by: Actor,
+): NewJobEvent[] {
+  const told = rerunOf === undefined ? [] : [tellOrigin(rerunOf, state.observedAtMs, by)];
+  return [toStateEvent(state, by), ...told].map((event) => ({ ...event, attempt: undefined }));
 }
 
 type Told = Omit<NewJobEvent, 'attempt'>;
@@ -104,6 +110,33 @@ function tellCallbacks(
     ? `Callbacks go to ${webhookOrigin ?? 'another address'} from now on`
     : 'Callbacks go nowhere from now on';
   return { type: 'job.callbacks', timeMs, level: 'info', message, data: {}, actor: by };
+}
+
+const BEGINNINGS: Readonly<Record<RerunStart, string>> = {
+  checkpoint: 'from its last checkpoint on',
+  start: 'from the start',
+};
+
+function tellOrigin({ jobId, from }: RerunOrigin, timeMs: number, by: Actor): Told {
+  const message = `This is job ${jobId} again, ${BEGINNINGS[from]}`;
+  const data = { rerun_of: jobId, from };
+  return { type: 'job.rerun', timeMs, level: 'info', message, data, actor: by };
+}
+
+function tellRerun(
+  { jobId, from }: NonNullable<RecordChange['rerun']>,
+  timeMs: number,
+  by: Actor,
+): Told {
+  const message = `It is run again as job ${jobId}, ${BEGINNINGS[from]}`;
+  return {
+    type: 'job.rerun',
+    timeMs,
+    level: 'info',
+    message,
+    data: { job_id: jobId, from },
+    actor: by,
+  };
 }
 
 /** Attempts at the final event, and that somebody wants it sent again. */

@@ -21,6 +21,7 @@ export const HistoryEventSchema = z
         'job.warning',
         'job.delivery',
         'job.callbacks',
+        'job.rerun',
       ])
       .describe('Later versions may add some'),
     job_id: z.string().describe("The caller's own id of the job"),

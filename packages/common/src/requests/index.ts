@@ -31,6 +31,7 @@ export { type MetricsResponse, MetricsResponseSchema } from './metrics-response.
 export { parseTrainingRequest } from './parse-training-request.ts';
 export { type PlanAnswer, PlanSchema } from './plan.ts';
 export { type Problem, ProblemSchema } from './problem.ts';
+export type { RerunInput, RerunStart } from './rerun.ts';
 export {
   METHODS,
   PROVIDERS,

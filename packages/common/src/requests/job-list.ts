@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DELIVERY_STATES } from './delivery-list.ts';
 import { repeatable } from './field.ts';
-import { JOB_STATUSES, JobStatusSchema } from './job-status.ts';
+import { JOB_STATUSES, JobIdSchema, JobStatusSchema } from './job-status.ts';
 import { TrainingResponseSchema } from './training-response.ts';
 
 const fields = TrainingResponseSchema.shape;
@@ -34,6 +34,8 @@ export const JobRowSchema = z
     labels: ofRequest(z.record(z.string(), z.string())).describe(
       '`extra_parameters.job_labels`, the first 1 KiB of them',
     ),
+    rerun_of: fields.rerun_of,
+    reruns: fields.reruns,
   })
   .meta({ id: 'JobRow' });
 export type JobRow = z.output<typeof JobRowSchema>;
@@ -73,6 +75,7 @@ export const JobListQuerySchema = z.strictObject({
     style: 'deepObject',
     explode: true,
   }),
+  rerun_of: JobIdSchema.optional().describe('Jobs that this one was run again as'),
   created_after: time.optional().describe('Excluded itself'),
   created_before: time.optional().describe('Excluded itself'),
   limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(50),

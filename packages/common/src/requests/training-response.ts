@@ -87,6 +87,13 @@ export const TrainingResponseSchema = z
       .array(CheckpointSchema)
       .describe('The newest checkpoints that the training has reported, oldest first'),
     result: ResultSchema.nullable().describe('What came of it, as its training says'),
+    rerun_of: z
+      .string()
+      .nullable()
+      .describe('The ended job that it was made of, by a rerun; null for any other'),
+    reruns: z
+      .array(z.string())
+      .describe('The jobs that it was run again as, oldest first; the newest hundred'),
     timestamps: TimestampsSchema.describe('UTC; null for what has not happened'),
     dashboard_url: z
       .string()

@@ -168,7 +168,7 @@ it('a cursor leads on with the same labels alone, in whatever order', async () =
 });
 
 const NAMES =
-  'status, reason, phase, backend_job_id, model, method, provider, label, created_after, created_before, limit, cursor';
+  'status, reason, phase, backend_job_id, model, method, provider, label, rerun_of, created_after, created_before, limit, cursor';
 
 it.each([
   ['?status=paused', 'status[0] must be one of submitted, running, succeeded, failed, cancelled.'],

@@ -38,6 +38,8 @@ describe('POST /train', () => {
       ],
       checkpoints: [],
       result: null,
+      rerun_of: null,
+      reruns: [],
       timestamps: { created_at: ISO_TIME, updated_at: ISO_TIME, started_at: null, ended_at: null },
       dashboard_url: null,
       metadata: { backend: 'test', warnings: [], job_spec: expect.any(Object) },

@@ -2,6 +2,7 @@ import type { CallbackSettings } from '../../requests/callback-patch.ts';
 import type { DeliveriesResponse } from '../../requests/deliveries.ts';
 import type { DeliveryList, ReplayAnswer } from '../../requests/delivery-list.ts';
 import type { MetricsResponse } from '../../requests/metrics-response.ts';
+import type { RerunInput } from '../../requests/rerun.ts';
 import type { TrainingRequestInput } from '../../requests/training-request.ts';
 import type { CallbackEvent, TrainingResponse } from '../../requests/training-response.ts';
 import type { VersionAnswer } from '../../requests/version.ts';
@@ -113,6 +114,30 @@ const TRAINING = {
   message: 'Training',
 } as const;
 
+/** Reruns of an ended job. */
+export const EXAMPLE_RERUNS = {
+  'from-checkpoint': {
+    summary: 'It goes on from its last checkpoint, at another pace',
+    value: {
+      job_id: 'unique-train-id-r2',
+      from: 'checkpoint',
+      changes: { tuning_parameters: { learning_rate: 0.00002, num_epochs: 5 } },
+    },
+  },
+  'from-start': {
+    summary: 'Anew, with callbacks of its own',
+    value: {
+      job_id: 'unique-train-id-r3',
+      from: 'start',
+      changes: {
+        callbacks: {
+          webhook_url: 'https://studio.example.com/api/training/webhooks/unique-train-id-r3',
+        },
+      },
+    },
+  },
+} satisfies Record<string, { summary: string; value: RerunInput }>;
+
 /** One job as it is answered over its life. */
 export const EXAMPLE_RESPONSES = {
   submitted: {
@@ -128,6 +153,34 @@ export const EXAMPLE_RESPONSES = {
       phases: [{ ...QUEUED, ended_at: null, message: 'Job accepted for processing' }],
       checkpoints: [],
       result: null,
+      rerun_of: null,
+      reruns: [],
+      timestamps: {
+        created_at: CREATED,
+        updated_at: CREATED,
+        started_at: null,
+        ended_at: null,
+      },
+      dashboard_url: null,
+      metadata: METADATA,
+    },
+  },
+  rerun: {
+    summary: 'It was accepted, as a rerun of another',
+    value: {
+      ...JOB,
+      job_id: 'unique-train-id-r2',
+      status: 'submitted',
+      reason: 'ACCEPTED',
+      detail: 'Job accepted for processing',
+      revision: 2,
+      progress: null,
+      phase: 'queued',
+      phases: [{ ...QUEUED, ended_at: null, message: 'Job accepted for processing' }],
+      checkpoints: [],
+      result: null,
+      rerun_of: JOB.job_id,
+      reruns: [],
       timestamps: {
         created_at: CREATED,
         updated_at: CREATED,
@@ -155,6 +208,8 @@ export const EXAMPLE_RESPONSES = {
       phases: [QUEUED, { ...TRAINING, ended_at: null }],
       checkpoints: [CHECKPOINT],
       result: null,
+      rerun_of: null,
+      reruns: [],
       timestamps: { ...NOT_ENDED, updated_at: STARTED },
       dashboard_url: null,
       metadata: METADATA,
@@ -173,6 +228,8 @@ export const EXAMPLE_RESPONSES = {
       phases: [QUEUED, TRAINING],
       checkpoints: [CHECKPOINT],
       result: null,
+      rerun_of: null,
+      reruns: [],
       timestamps: { ...NOT_ENDED, updated_at: ENDED, ended_at: ENDED },
       dashboard_url: null,
       metadata: METADATA,

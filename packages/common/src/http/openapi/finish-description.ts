@@ -9,6 +9,7 @@ import {
   EXAMPLE_DELIVERY_LISTS,
   EXAMPLE_METRICS,
   EXAMPLE_REPLAYS,
+  EXAMPLE_RERUNS,
   EXAMPLE_RESPONSES,
   EXAMPLE_VERSIONS,
 } from './examples.ts';
@@ -72,6 +73,7 @@ type HeaderName = keyof typeof HEADERS;
 
 const EXAMPLES: Record<string, Record<string, unknown>> = {
   submitJob: { submitted: EXAMPLE_RESPONSES.submitted },
+  rerunJob: { submitted: EXAMPLE_RESPONSES.rerun },
   getJob: { running: EXAMPLE_RESPONSES.running },
   cancelJob: { cancelled: EXAMPLE_RESPONSES.cancelled },
   getDeliveries: EXAMPLE_DELIVERIES,
@@ -82,6 +84,8 @@ const EXAMPLES: Record<string, Record<string, unknown>> = {
   getVersion: EXAMPLE_VERSIONS,
   replayDeliveries: EXAMPLE_DELIVERIES,
 };
+
+const MAKES_JOB: ReadonlySet<string> = new Set(['submitJob', 'rerunJob']);
 
 const RESTRICTED = [
   ['ModelReference', 'provider', 'base_model.provider'],
@@ -124,6 +128,10 @@ function finishOperation(operation: Operation, backends: readonly BaseTrainerBac
     const examples = EXAMPLES[operationId];
     if (answer !== undefined && examples !== undefined) answer.examples = examples;
   }
+  if (operationId === 'rerunJob') {
+    const body = requestBody?.content['application/json'];
+    if (body !== undefined) body.examples = EXAMPLE_RERUNS;
+  }
   if (operationId !== 'submitJob' && operationId !== 'planJob') return;
   if (operationId === 'submitJob') operation.callbacks = CALLBACKS;
   const body = requestBody?.content['application/json'];
@@ -152,7 +160,7 @@ function headersOf(operationId: string, status: string): HeaderName[] {
   const isProblem = operationId !== 'getReadiness';
   return [
     'X-Request-Id',
-    ...(operationId === 'submitJob' && status === '200'
+    ...(MAKES_JOB.has(operationId) && status === '200'
       ? (['Location', 'Idempotent-Replayed'] as const)
       : []),
     ...(status === '401' ? (['WWW-Authenticate'] as const) : []),

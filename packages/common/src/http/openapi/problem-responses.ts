@@ -51,6 +51,7 @@ export const EXAMPLE_ERRORS: Readonly<Record<ErrorCode, TrainerError>> = {
   JOB_BEING_STOPPED: errors.jobBeingStopped('unique-train-id'),
   CALLBACK_UNDELIVERED: errors.callbackUndelivered('unique-train-id'),
   REPLAY_REFUSED: errors.nothingToReplay('unique-train-id'),
+  RERUN_REFUSED: errors.storedCredentialsGone('unique-train-id', ['base_model.huggingface_token']),
   CALLBACK_CHANGE_REFUSED: errors.callbackSettled('unique-train-id'),
   REPORT_OUTDATED: errors.reportOutdated(2),
   PAYLOAD_TOO_LARGE: errors.bodyTooLarge(),

@@ -13,7 +13,8 @@ export function registerValidation(app: FastifyInstance): void {
   app.setSerializerCompiler(compileSerializer);
 }
 
-const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
+/** What checks and converts one part of a request. */
+export const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
   const compiled = z.compile(schema);
   return (value: unknown) => {
     const result = compiled.safeParse(value);

@@ -1,3 +1,4 @@
+import type { Jobs } from '../../controller/jobs.ts';
 import { toDeliveryState } from '../../controller/list-deliveries.ts';
 import { toRevision } from '../../jobs/history.ts';
 import { toJobSummary, toTrainingPart } from '../../jobs/job-summary.ts';
@@ -5,7 +6,7 @@ import type { JobView } from '../../jobs/observation.ts';
 import type { JobRow } from '../../requests/job-list.ts';
 
 /** A job as lists show it. */
-export function toJobRow(view: JobView): JobRow {
+export function toJobRow(view: JobView, jobs: Pick<Jobs, 'rerunsOf'>): JobRow {
   const { phase } = toTrainingPart(view);
   const { traits } = view.record;
   return {
@@ -18,5 +19,7 @@ export function toJobRow(view: JobView): JobRow {
     provider: traits?.provider ?? null,
     gpus: traits?.gpus ?? null,
     labels: traits === undefined ? null : { ...traits.labels },
+    rerun_of: view.record.rerunOf?.jobId ?? null,
+    reruns: jobs.rerunsOf(view.record),
   };
 }

@@ -25,7 +25,7 @@ export function registerListJobs(app: FastifyInstance, jobs: Jobs): void {
     handler: async ({ query }, reply) => {
       const { views, nextCursor, counts, ...staleness } = jobs.list(query);
       return {
-        data: views.map(toJobRow),
+        data: views.map((view) => toJobRow(view, jobs)),
         has_more: nextCursor !== undefined,
         next_cursor: nextCursor ?? null,
         counts,

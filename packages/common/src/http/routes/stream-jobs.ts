@@ -8,7 +8,7 @@ import { toJobRow } from './job-row.ts';
 import type { ProgressSampler } from './progress-sampler.ts';
 
 export interface StreamJobsParts {
-  readonly jobs: Pick<Jobs, 'views'>;
+  readonly jobs: Pick<Jobs, 'views' | 'rerunsOf'>;
   readonly changes: ChangeLog;
   readonly texts: EventTexts;
   readonly sampler: ProgressSampler;
@@ -136,7 +136,7 @@ class JobsStream {
       if (this.#stream.isClosed) return;
       if (jobIds?.has(view.record.id) === false) continue;
       if (statuses?.has(view.state.status) === false) continue;
-      rows.push(toJobRow(view));
+      rows.push(toJobRow(view, this.#parts.jobs));
       if (rows.length === ROWS) await flush();
     }
     if (rows.length > 0) await flush();

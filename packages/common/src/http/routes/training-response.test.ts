@@ -15,7 +15,8 @@ const progressOf = (percentage: number): Progress => {
 
 /** Answers about one job; what they read of its record is counted. */
 function createResponses({ isAtHand = true, whole = { steps: 7 } as object } = {}) {
-  const responses = new TrainingResponses(makeConfig());
+  const reruns: string[] = [];
+  const responses = new TrainingResponses(makeConfig(), { rerunsOf: () => [...reruns] });
   const headers: Record<string, unknown> = {};
   const reply = {
     header(name: string, value: unknown) {
@@ -43,7 +44,7 @@ function createResponses({ isAtHand = true, whole = { steps: 7 } as object } = {
     };
     return JSON.parse(writeTrainingText(await responses.describe(answer, reply, detail)));
   };
-  return { responses, describe, reads, headers };
+  return { responses, describe, reads, headers, reruns };
 }
 
 test('of a job that has not changed only the progress is written anew', async () => {
@@ -64,6 +65,16 @@ test('a job that has changed is described anew', async () => {
   expect(await describe({ ...record, state })).toMatchObject({ detail: state.detail });
   expect(await describe(record)).toMatchObject({ detail });
   expect(headers.etag).toMatch(/^W\/"\d+"$/);
+});
+
+test('a rerun of a job shows though its own record has not changed', async () => {
+  const { describe, reruns } = createResponses();
+  const record = makeRecord();
+  expect(await describe(record)).toMatchObject({ rerun_of: null, reruns: [] });
+  reruns.push('again');
+  expect(await describe(record)).toMatchObject({ reruns: ['again'] });
+  reruns[0] = 'and-again';
+  expect(await describe(record)).toMatchObject({ reruns: ['and-again'] });
 });
 
 test('what is said once is not said again', async () => {

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { Config } from '../../config.ts';
-import type { JobAnswer } from '../../controller/jobs.ts';
+import type { JobAnswer, Jobs } from '../../controller/jobs.ts';
 import { toRevision } from '../../jobs/history.ts';
 import { isTerminal, type JobRecord, type JobState, type JsonObject } from '../../jobs/job.ts';
 import { toJobSummary, toPhases, toTrainingPart } from '../../jobs/job-summary.ts';
@@ -27,11 +27,13 @@ interface KnownText {
   readonly record: JobRecord;
   readonly state: JobState;
   readonly isReporting: boolean;
+  readonly reruns: readonly string[];
 }
 
 /** Describes jobs as clients read them. */
 export class TrainingResponses {
   readonly #config: Config;
+  readonly #jobs: Pick<Jobs, 'rerunsOf'>;
   readonly #metadata = new JobCache<string>({
     maxSize: MAX_REMEMBERED_LENGTH,
     sizeOf: ({ length }) => length,
@@ -48,8 +50,9 @@ export class TrainingResponses {
     sizeOf: (result) => json(result).length,
   });
 
-  constructor(config: Config) {
+  constructor(config: Config, jobs: Pick<Jobs, 'rerunsOf'>) {
     this.#config = config;
+    this.#jobs = jobs;
   }
 
   /** Frees what is kept of a job that is gone; `name` is its record's. */
@@ -77,15 +80,16 @@ export class TrainingResponses {
     const isSame =
       known?.record === record &&
       known.state === state &&
-      known.isReporting === (progress !== undefined);
+      known.isReporting === (progress !== undefined) &&
+      isSameList(known.reruns, this.#jobs.rerunsOf(record));
     return isSame ? known.text : undefined;
   }
 
   async #writeUsual(answer: JobAnswer): Promise<KnownText['text']> {
     const { record, state, progress } = answer.view;
-    const { text, isWhole } = await this.#write(answer);
+    const { text, isWhole, reruns } = await this.#write(answer);
     const isReporting = progress !== undefined;
-    if (isWhole) this.#texts.set(record, { text, record, state, isReporting });
+    if (isWhole) this.#texts.set(record, { text, record, state, isReporting, reruns });
     return text;
   }
 
@@ -93,16 +97,19 @@ export class TrainingResponses {
   async #write(
     answer: JobAnswer,
     further: Partial<Pick<TrainingResponse, 'detail' | 'stale_since'>> = {},
-  ): Promise<{ readonly text: KnownText['text']; readonly isWhole: boolean }> {
+  ): Promise<Pick<KnownText, 'text' | 'reruns'> & { readonly isWhole: boolean }> {
     const { record } = answer.view;
     const { progress: _progress, ...summary } = toJobSummary(answer.view);
     const result = await this.#describeResult(answer);
+    const reruns = this.#jobs.rerunsOf(record);
     const written = writeSummary({
       ...summary,
       revision: toRevision(record.history),
       ...toTrainingPart(answer.view),
       phases: json(Phases.parse(toPhases(answer.view))),
       result,
+      rerun_of: record.rerunOf?.jobId ?? null,
+      reruns,
       dashboard_url: toDashboardUrl(record, this.#config),
       ...toLinks(record, this.#config),
       ...further,
@@ -111,7 +118,7 @@ export class TrainingResponses {
     const metadata = known ?? (await this.#describeMetadata(answer));
     const isPlanned = this.#metadata.get(record, toStamp(record)) === metadata;
     const isWhole = isPlanned && (result === null || result !== record.result);
-    return { text: { ...written, metadata }, isWhole };
+    return { text: { ...written, metadata }, isWhole, reruns };
   }
 
   async #describeResult({ view, readResult }: JobAnswer): Promise<TrainingResponse['result']> {
@@ -133,6 +140,10 @@ export class TrainingResponses {
     if (planned !== undefined) this.#metadata.set(view.record, text, toStamp(view.record));
     return text;
   }
+}
+
+function isSameList(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((item, index) => item === other[index]);
 }
 
 /** What metadata are made of: the revision of the plan, and the warnings of the training. */

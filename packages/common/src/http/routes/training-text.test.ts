@@ -35,6 +35,8 @@ const answers: fc.Arbitrary<TrainingResponse> = fc.record({
   ),
   checkpoints: fc.array(fc.record({ step: fc.nat(), uri: fc.string(), saved_at: time })),
   result: fc.option(fc.record({ model_uri: fc.string(), rows: fc.nat(), files: fc.jsonValue() })),
+  rerun_of: fc.option(fc.string()),
+  reruns: fc.array(fc.string()),
   timestamps: fc.record({ created_at: time, updated_at: time, started_at: time, ended_at: time }),
   dashboard_url: fc.option(fc.webUrl()),
   links: fc.option(fc.record({ events: fc.webUrl(), logs: fc.webUrl(), metrics: fc.webUrl() }), {

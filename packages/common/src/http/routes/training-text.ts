@@ -44,6 +44,7 @@ export function writeSummary({
       `,"phase":${json(checked.phase)},"phases":${phases},` +
       `"checkpoints":${json(checked.checkpoints)},` +
       `"result":${json(checked.result)},` +
+      `"rerun_of":${json(checked.rerun_of)},"reruns":${json(checked.reruns)},` +
       `"timestamps":${json(checked.timestamps)},"dashboard_url":${json(checked.dashboard_url)},` +
       `${links}${staleSince}"metadata":`,
   };

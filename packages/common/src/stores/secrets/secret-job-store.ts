@@ -9,7 +9,7 @@ import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob } from '..
 import { type Actor, type JobEvent, SYSTEM } from '../../jobs/job-event.ts';
 import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
 import { appendPhase } from '../../jobs/phase-history.ts';
-import { toEvents, toFirstEvent } from '../../jobs/record-events.ts';
+import { toEvents, toFirstEvents } from '../../jobs/record-events.ts';
 import { type ApiClient, ApiError, type ApiRequest } from '../../kubernetes/api-client.ts';
 import { toClusterFailure } from '../../kubernetes/cluster-failure.ts';
 import { Informer } from '../../kubernetes/informer.ts';
@@ -124,7 +124,7 @@ export class SecretJobStore implements JobStore {
 
   async create(draft: JobDraft, payload: JobPayload, by: Actor = SYSTEM): Promise<CreateOutcome> {
     const { asked, plan, echo } = payload;
-    const { history, slots } = appendEvents(undefined, [toFirstEvent(draft, by)]);
+    const { history, slots } = appendEvents(undefined, toFirstEvents(draft, by));
     const body = {
       apiVersion: 'v1',
       kind: 'Secret',

@@ -24,6 +24,7 @@ import type { CachedObject } from '../../kubernetes/object-store.ts';
 import { JOB_STATUSES } from '../../requests/job-status.ts';
 import { OWN_PREFIX } from '../../requests/kubernetes-names.ts';
 import { REPORTED_PHASES } from '../../requests/report.ts';
+import { RERUN_STARTS } from '../../requests/rerun.ts';
 import {
   MAX_ITEM_BYTES,
   shortenDetail,
@@ -51,6 +52,7 @@ const FINGERPRINT_2 = `${OWN_PREFIX}fingerprint-2`;
 const CREATED_AT = `${OWN_PREFIX}created-at`;
 const WARNINGS = `${OWN_PREFIX}warnings`;
 const TRAITS = `${OWN_PREFIX}traits`;
+const RERUN_OF = `${OWN_PREFIX}rerun-of`;
 const WEBHOOK = `${OWN_PREFIX}webhook`;
 const WEBHOOK_ORIGIN = `${OWN_PREFIX}webhook-origin`;
 const CALLBACK_REVISION = `${OWN_PREFIX}callback-revision`;
@@ -122,6 +124,11 @@ const TraitsSchema = z.object({
   gpus: z.number(),
   labels: z.record(z.string(), z.string()),
 });
+const RerunOfSchema = z.object({
+  jobId: z.string(),
+  from: z.enum(RERUN_STARTS),
+  fingerprint: z.string(),
+});
 const RevisionSchema = z.number().int().min(0);
 
 export function toLabels({ backend, id }: Pick<JobDraft, 'backend' | 'id'>) {
@@ -138,6 +145,7 @@ export function toAnnotations(draft: JobDraft): Record<string, string> {
     [CREATED_AT]: String(draft.createdAtMs),
     [REPORT_TOKEN]: draft.reportTokenHash ?? null,
     ...(draft.traits && { [TRAITS]: JSON.stringify(draft.traits) }),
+    ...(draft.rerunOf && { [RERUN_OF]: JSON.stringify(draft.rerunOf) }),
     ...(draft.history && toHistoryAnnotation(draft.history)),
     ...toPhasesAnnotation(draft.phases),
     ...toAnnotationPatch(draft, draft),
@@ -168,7 +176,7 @@ export function toPurgeAnnotations(record: JobRecord): AnnotationPatch {
 /** The annotations that a change of `current` sets or removes. */
 export function toAnnotationPatch(
   change: RecordChange,
-  current: Pick<JobRecord, 'planRevision' | 'traits'>,
+  current: Pick<JobRecord, 'planRevision' | 'traits' | 'rerunOf'>,
 ): AnnotationPatch {
   const { state, delivery, warnings, prepared, areCredentialsGone, reported, result, stopAtMs } =
     change;
@@ -259,6 +267,7 @@ export function parseRecord(
     ...(annotations[CREDENTIALS] === 'none' && { hasNoCredentials: true }),
     webhookAuth: toWebhookAuth(annotations[WEBHOOK_AUTH], hasWebhook),
     ...toTraits(annotations[TRAITS]),
+    ...toRerunOf(annotations[RERUN_OF]),
     ...toReports(annotations),
     ...toHistory(annotations[HISTORY]),
     ...(annotations[PHASES] !== undefined && { phases: annotations[PHASES] }),
@@ -284,14 +293,20 @@ function toCallbackRevision(text: string | undefined): Pick<JobRecord, 'callback
   return text === undefined ? {} : { callbackRevision: parseJson(RevisionSchema, text) ?? 0 };
 }
 
-function toBesides({ traits }: Pick<JobRecord, 'traits'>): string {
-  return traits === undefined ? '' : TRAITS + JSON.stringify(traits);
+function toBesides({ traits, rerunOf }: Pick<JobRecord, 'traits' | 'rerunOf'>): string {
+  const listed = traits === undefined ? '' : TRAITS + JSON.stringify(traits);
+  return rerunOf === undefined ? listed : listed + RERUN_OF + JSON.stringify(rerunOf);
 }
 
 /** Nothing is decided by them, so that unreadable ones are as those of an earlier version. */
 function toTraits(text: string | undefined): Pick<JobRecord, 'traits'> {
   const traits = parseJson(TraitsSchema, text);
   return traits === undefined ? {} : { traits };
+}
+
+function toRerunOf(text: string | undefined): Pick<JobRecord, 'rerunOf'> {
+  const rerunOf = parseJson(RerunOfSchema, text);
+  return rerunOf === undefined ? {} : { rerunOf };
 }
 
 /** A history that cannot be counted begins anew. */

@@ -15,7 +15,7 @@ import { type Actor, type JobEvent, SYSTEM } from '../../jobs/job-event.ts';
 import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
 import { appendPhase } from '../../jobs/phase-history.ts';
 import { purgePayload, toPurged } from '../../jobs/purge-payload.ts';
-import { toEvents, toFirstEvent } from '../../jobs/record-events.ts';
+import { toEvents, toFirstEvents } from '../../jobs/record-events.ts';
 import { parsePrivateJson } from '../../private-json.ts';
 import type { KeptRequest } from '../../requests/kept-request.ts';
 import type { Database, Row } from './database.ts';
@@ -61,7 +61,7 @@ export class SqliteJobStore implements JobStore {
   }
 
   async create(draft: JobDraft, payload: JobPayload, by: Actor = SYSTEM): Promise<CreateOutcome> {
-    const { history, slots } = appendEvents(undefined, [toFirstEvent(draft, by)]);
+    const { history, slots } = appendEvents(undefined, toFirstEvents(draft, by));
     const record: JobRecord = { ...draft, history, uid: randomUUID(), version: '1' };
     const { asked, plan, echo, callback, secrets, request } = payload;
     const existing = await this.#database.write(() => {
@@ -144,7 +144,15 @@ export class SqliteJobStore implements JobStore {
   }
 
   async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
-    const { prepared, attachments = {}, callback, by: _by, atMs: _atMs, ...changed } = change;
+    const {
+      prepared,
+      attachments = {},
+      callback,
+      by: _by,
+      atMs: _atMs,
+      rerun: _rerun,
+      ...changed
+    } = change;
     const planRevision = record.planRevision + (prepared === undefined ? 0 : 1);
     const { history, slots } = appendEvents(record.history, toEvents(record, change));
     const phases = appendPhase(record, change);

@@ -1,0 +1,33 @@
+import type { Job, RerunRequest, TrainerClient } from '@trainer/client';
+import type { CliContext } from './cli-context.ts';
+import { readRequest } from './read-request.ts';
+import { UsageError } from './usage.ts';
+
+interface Options {
+  /** The ended job. */
+  readonly subject: string;
+  /** Of the changes; a file, since arguments can be seen by other users. */
+  readonly file?: string | undefined;
+  readonly as?: string | undefined;
+  readonly from?: string | undefined;
+}
+
+/** Runs an ended job again, as a new one. */
+export async function rerunJob(
+  client: TrainerClient,
+  { subject, file, as = nextId(subject), from = 'start' }: Options,
+  { signal, stdin }: Pick<CliContext, 'signal' | 'stdin'>,
+): Promise<Job> {
+  if (from !== 'start' && from !== 'checkpoint') {
+    throw new UsageError('--from must be start or checkpoint.');
+  }
+  const changes = file === undefined ? undefined : await readRequest(file, stdin);
+  const request = { job_id: as, from, ...(changes !== undefined && { changes }) } as RerunRequest;
+  return (await client.rerun(subject, request, { signal })).job;
+}
+
+/** `a` is followed by `a-r2`, and that by `a-r3`. */
+export function nextId(id: string): string {
+  const [, stem = id, number = '1'] = /^(.+)-r(\d{1,9})$/.exec(id) ?? [];
+  return `${stem}-r${Number(number) + 1}`;
+}

@@ -49,6 +49,8 @@ export interface KubeObject extends Named {
     readonly labels?: Readonly<Record<string, string>>;
     readonly ownerReferences?: readonly { readonly uid: string }[];
   };
+  /** Of a Secret: base64 by key. */
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 export interface Answer<T = TrainingResponse> {
@@ -139,15 +141,25 @@ export class ServiceFixture {
   }
 
   submit(body: Json, replica = 0): Promise<Answer> {
-    return this.#call('/train', replica, body);
+    return this.#call('POST', '/train', replica, body);
   }
 
   get<T = TrainingResponse>(id: string, replica = 0): Promise<Answer<T>> {
-    return this.#call(`/train/${id}`, replica);
+    return this.#call('GET', `/train/${id}`, replica);
   }
 
   cancel(id: string, replica = 0, { save = false } = {}): Promise<Answer> {
-    return this.#call(`/train/${id}/cancel${save ? '?save=true' : ''}`, replica, {});
+    return this.#call('POST', `/train/${id}/cancel${save ? '?save=true' : ''}`, replica, {});
+  }
+
+  /** Changes where callbacks go, by a merge patch; the answer is what holds then, or a problem. */
+  changeCallbacks(id: string, patch: Json, replica = 0): Promise<Answer<Json>> {
+    return this.#call('PATCH', `/train/${id}/callbacks`, replica, patch);
+  }
+
+  /** Forgets a job; the body is a problem, or empty. */
+  forget(id: string, replica = 0, { force = false } = {}): Promise<Answer<Json>> {
+    return this.#call('DELETE', `/train/${id}${force ? '?force=true' : ''}`, replica);
   }
 
   /** The oldest callback that tells of the status and that no earlier call returned. */
@@ -224,16 +236,17 @@ export class ServiceFixture {
     await rm(this.#logDir, { recursive: true, force: true });
   }
 
-  async #call<T>(path: string, replica: number, body?: Json): Promise<Answer<T>> {
+  async #call<T>(method: string, path: string, replica: number, body?: Json): Promise<Answer<T>> {
     const response = await fetch(`${this.fleet.urls[replica]}${path}`, {
-      method: body === undefined ? 'GET' : 'POST',
+      method,
       ...(body !== undefined && {
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
       }),
     });
     const { status, headers } = response;
-    return { status, headers, body: (await response.json()) as T };
+    const text = await response.text();
+    return { status, headers, body: (text === '' ? {} : JSON.parse(text)) as T };
   }
 }
 

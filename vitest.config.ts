@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['packages', 'services', 'scripts', 'test', 'testbed'].map(
+    include: ['packages', 'services', 'scripts', 'test', 'testbed', 'chaos'].map(
       (folder) => `${folder}/**/*.test.ts`,
     ),
     exclude: [

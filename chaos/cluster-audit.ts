@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiClient, ApiError } from '@trainer/common/testing/cluster';
 import { credentialKeys, type SecretData } from '@trainer/common/testing/internals';
+import { followCollection } from './follow-collection.ts';
+import { RecordAudit, type SeenRecord } from './record-audit.ts';
 
 interface Seen {
   readonly metadata: {
@@ -19,9 +21,13 @@ interface Seen {
   readonly spec?: { readonly holderIdentity?: string };
 }
 
+const CORE_API = '/api/v1';
 export const TRAINER_API = '/apis/trainer.kubeflow.org/v1alpha1';
 const JOBSET_NAME = 'jobset.sigs.k8s.io/jobset-name';
 const JOBSET_UID = 'jobset.sigs.k8s.io/jobset-uid';
+const LEASE_API = '/apis/coordination.k8s.io/v1';
+/** How long a run may take to vanish that somebody started while its job was forgotten. */
+const VANISHING_MS = 15_000;
 
 /** Watches the cluster from outside, through an administrator's eyes, for the whole of a run. */
 export class ClusterAudit {
@@ -32,6 +38,9 @@ export class ClusterAudit {
   /** uids of TrainJobs by the uid of the record that owns them. */
   readonly #trainJobs = new Map<string, Set<string>>();
   readonly #names = new Map<string, string>();
+  /** When the first TrainJob of a record was deleted that had not ended, UNIX milliseconds. */
+  readonly #stoppedAtMs = new Map<string, number>();
+  readonly records: RecordAudit;
   /** uids of pods that run, by the JobSet they belong to, by TrainJob name. */
   readonly #alive = new Map<string, Map<string, Set<string>>>();
   readonly #overlaps = new Set<string>();
@@ -40,20 +49,15 @@ export class ClusterAudit {
   readonly #takeoversMs: number[] = [];
   #leader: string | undefined;
 
-  constructor(client: ApiClient, namespace: string) {
+  constructor(client: ApiClient, namespace: string, backend: string) {
     this.#client = client;
     this.#namespace = namespace;
+    this.records = new RecordAudit(backend);
     this.#watches = [
-      this.#follow(TRAINER_API, 'trainjobs', (seen) => {
-        const owner = seen.metadata.ownerReferences?.[0]?.uid ?? '';
-        this.#trainJobs.set(
-          owner,
-          (this.#trainJobs.get(owner) ?? new Set()).add(seen.metadata.uid),
-        );
-        this.#names.set(owner, seen.metadata.name);
-      }),
-      this.#follow('/api/v1', 'pods', (seen, isGone) => this.#notePod(seen, isGone)),
-      this.#follow('/apis/coordination.k8s.io/v1', 'leases', ({ spec }) => {
+      this.#follow<SeenRecord & Seen>(CORE_API, 'secrets', (seen) => this.records.note(seen)),
+      this.#follow(TRAINER_API, 'trainjobs', (seen, isGone) => this.#noteTrainJob(seen, isGone)),
+      this.#follow(CORE_API, 'pods', (seen, isGone) => this.#notePod(seen, isGone)),
+      this.#follow(LEASE_API, 'leases', ({ spec }) => {
         if (!spec?.holderIdentity || spec.holderIdentity === this.#leader) return;
         this.#leader = spec.holderIdentity;
         this.#takeoversMs.push(Date.now());
@@ -83,6 +87,32 @@ export class ClusterAudit {
     return this.#takeoversMs;
   }
 
+  /** Names of jobs whose run was stopped while it had the time to save a checkpoint. */
+  stoppedWhileSaving(): readonly string[] {
+    return [...this.#stoppedAtMs].flatMap(([owner, atMs]) => {
+      const record = this.records.get(owner);
+      return record?.stopAtMs !== undefined && atMs < record.stopAtMs ? record.name : [];
+    });
+  }
+
+  /** What is left of a job that was forgotten; its run has a moment to vanish. */
+  async listLeft(name: string): Promise<readonly string[]> {
+    const secret = await this.#read(CORE_API, 'secrets', name);
+    const leases = await this.list(LEASE_API, 'leases');
+    const untilMs = Date.now() + VANISHING_MS;
+    let isThere = true;
+    while (isThere && Date.now() < untilMs) {
+      const trainJob = await this.#read(TRAINER_API, 'trainjobs', name);
+      isThere = trainJob !== undefined && trainJob.metadata.deletionTimestamp === undefined;
+      if (isThere) await sleep(200);
+    }
+    return [
+      ...(secret === undefined ? [] : ['its record']),
+      ...(isThere ? ['its TrainJob'] : []),
+      ...(JSON.stringify(leases).includes(name) ? ['a Lease that names it'] : []),
+    ];
+  }
+
   async list(apiPath: string, resource: string): Promise<readonly Seen[]> {
     const path = `${apiPath}/namespaces/${this.#namespace}/${resource}`;
     const { items } = await this.#client.call<{ items: Seen[] | null }>({ method: 'GET', path });
@@ -97,6 +127,15 @@ export class ClusterAudit {
   async close(): Promise<void> {
     this.#abort.abort();
     await Promise.all([...this.#watches, ...this.#looks]);
+  }
+
+  #noteTrainJob(seen: Seen, isGone: boolean): void {
+    const { uid, name, ownerReferences, deletionTimestamp } = seen.metadata;
+    const owner = ownerReferences?.[0]?.uid ?? '';
+    this.#trainJobs.set(owner, (this.#trainJobs.get(owner) ?? new Set()).add(uid));
+    this.#names.set(owner, name);
+    const isStopped = (isGone || deletionTimestamp !== undefined) && !isOver(seen);
+    if (isStopped && !this.#stoppedAtMs.has(owner)) this.#stoppedAtMs.set(owner, Date.now());
   }
 
   #notePod({ metadata, status }: Seen, isGone: boolean): void {
@@ -119,14 +158,11 @@ export class ClusterAudit {
 
   /** The record is read first: what it lacks then it must not lack while its TrainJob goes on. */
   async #lookForCredentials(name: string): Promise<void> {
-    const secret = await this.#read('/api/v1', 'secrets', name);
+    const secret = await this.#read(CORE_API, 'secrets', name);
     if (secret !== undefined && credentialKeys(secret.data ?? {}).length > 0) return;
     const trainJob = await this.#read(TRAINER_API, 'trainjobs', name);
     if (trainJob === undefined || trainJob.metadata.deletionTimestamp !== undefined) return;
-    const isOver = trainJob.status?.conditions?.some(
-      ({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True',
-    );
-    if (!isOver) this.#bare.add(name);
+    if (!isOver(trainJob)) this.#bare.add(name);
   }
 
   async #read(apiPath: string, resource: string, name: string): Promise<Seen | undefined> {
@@ -143,26 +179,19 @@ export class ClusterAudit {
     return `${apiPath}/namespaces/${this.#namespace}/${resource}/${name}`;
   }
 
-  async #follow(
+  #follow<T extends Seen>(
     apiPath: string,
     resource: string,
-    note: (seen: Seen, isGone: boolean) => void,
+    note: (seen: T, isGone: boolean) => void,
   ): Promise<void> {
-    const { signal } = this.#abort;
     const path = `${apiPath}/namespaces/${this.#namespace}/${resource}`;
-    let resourceVersion: string | undefined;
-    while (!signal.aborted) {
-      try {
-        const query = { resourceVersion, allowWatchBookmarks: true };
-        const watch = await this.#client.watch<Seen>({ method: 'GET', path, query, signal });
-        for await (const { type, object } of watch) {
-          resourceVersion = object.metadata.resourceVersion;
-          if (type !== 'BOOKMARK') note(object, type === 'DELETED');
-        }
-      } catch {
-        resourceVersion = undefined;
-        await sleep(200, undefined, { signal }).catch(() => {});
-      }
-    }
+    return followCollection(this.#client, path, note, this.#abort.signal);
   }
+}
+
+function isOver({ status }: Seen): boolean {
+  return (status?.conditions ?? []).some(
+    (condition) =>
+      (condition.type === 'Complete' || condition.type === 'Failed') && condition.status === 'True',
+  );
 }

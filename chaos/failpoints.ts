@@ -10,11 +10,13 @@ const STEPS = [
   'latch-refusal',
   'note',
   'write',
+  'redirect',
   'cancel',
   'latch',
   'stop',
   'post',
   'delivery',
+  'purge',
   'forget',
   'delete',
 ] as const;
@@ -46,7 +48,10 @@ export const PRELUDES: Partial<Record<Failpoint, Failpoint>> = {
  * Stands between a service and everything that it writes to or sends with; `isArmed` is asked at
  * each failpoint, and when it says so the process ends there and then, as by `kill -9`.
  */
-export function createFailpoints(isArmed: (failpoint: Failpoint) => boolean): Decorate {
+export function createFailpoints(
+  isArmed: (failpoint: Failpoint) => boolean,
+  recordTtlMs: number,
+): Decorate {
   const pass = async (failpoint: Failpoint) => {
     if (!isArmed(failpoint)) return;
     process.kill(process.pid, 'SIGKILL');
@@ -60,7 +65,7 @@ export function createFailpoints(isArmed: (failpoint: Failpoint) => boolean): De
     return result;
   };
   return {
-    platform: (platform) => decoratePlatform(platform, around),
+    platform: (platform) => decoratePlatform(platform, around, recordTtlMs),
     webhookClient: (client) => ({
       post: (post) => around('post', () => client.post(post)),
       close: () => client.close(),
@@ -71,6 +76,7 @@ export function createFailpoints(isArmed: (failpoint: Failpoint) => boolean): De
 function decoratePlatform(
   platform: Platform,
   around: <T>(step: Step, work: () => Promise<T>) => Promise<T>,
+  recordTtlMs: number,
 ): Platform {
   const { store, runner } = platform;
   return {
@@ -78,11 +84,9 @@ function decoratePlatform(
     store: override(store, {
       create: (draft, payload) => around('create', () => store.create(draft, payload)),
       update: (record, change) => around(toStep(change), () => store.update(record, change)),
-      purgeCredentials: (record) => around('forget', () => store.purgeCredentials(record)),
+      purgeCredentials: (record) => around('purge', () => store.purgeCredentials(record)),
       delete: (record) =>
-        around(record.state.endedAtMs === undefined ? 'refuse' : 'delete', () =>
-          store.delete(record),
-        ),
+        around(toDeletion(record.state.endedAtMs, recordTtlMs), () => store.delete(record)),
     }),
     runner: override(runner, {
       start: (record, plan, readSecrets) =>
@@ -92,8 +96,15 @@ function decoratePlatform(
   };
 }
 
-function toStep({ runId, state, delivery }: RecordChange): Step {
+/** What has not expired yet was asked to be forgotten. */
+function toDeletion(endedAtMs: number | undefined, recordTtlMs: number): Step {
+  if (endedAtMs === undefined) return 'refuse';
+  return Date.now() < endedAtMs + recordTtlMs ? 'forget' : 'delete';
+}
+
+function toStep({ runId, state, delivery, callbackRevision }: RecordChange): Step {
   if (runId !== undefined) return 'note';
+  if (callbackRevision !== undefined) return 'redirect';
   if (delivery !== undefined) return 'delivery';
   if (state?.reason === 'CANCELLED_BY_REQUEST') return 'cancel';
   if (state?.reason === 'SUBMISSION_REFUSED') return 'latch-refusal';

@@ -10,6 +10,8 @@ import { ClusterAudit, TRAINER_API } from './cluster-audit.ts';
 import { FAILPOINTS, type Failpoint, PRELUDES } from './failpoints.ts';
 import { Fleet } from './fleet.ts';
 import { Receivers } from './receivers.ts';
+import { RetryingClient } from './retrying-client.ts';
+import { describeSteered } from './steering-verdict.ts';
 import { findOrphans, judge, type Verdict } from './verdict.ts';
 import { Workload } from './workload.ts';
 
@@ -34,10 +36,11 @@ const cluster = await TestCluster.create(kubeconfig ?? testbed?.kubeconfigPath ?
 const logDir = await mkdtemp(join(tmpdir(), 'chaos-'));
 const receivers = await Receivers.start();
 const replicas = Array.from({ length: Number(values.replicas) });
+const BACKEND = 'hf-unsloth';
 const fleet = new Fleet({
   kubeconfigs: await Promise.all(replicas.map(() => cluster.createAccount())),
   logDir,
-  backend: 'hf-unsloth',
+  backend: BACKEND,
   env: {
     PORT: '0',
     LOG_LEVEL: 'info',
@@ -46,10 +49,15 @@ const fleet = new Fleet({
     TRAINER_CALLBACK_INTERVAL_SECONDS: '5',
     TRAINER_TRAINJOB_TTL_SECONDS: '5',
     TRAINER_JOB_TTL_SECONDS: '10',
+    // So that runs have time to save a checkpoint, though these do not report.
+    TRAINER_REPORTS_PORT: '0',
+    TRAINER_REPORTS_URL: 'http://127.0.0.1:1',
+    TRAINER_GRACE_SECONDS: '3',
   },
 });
-const audit = new ClusterAudit(cluster.admin, cluster.namespace);
-const workload = new Workload(fleet, receivers);
+const audit = new ClusterAudit(cluster.admin, cluster.namespace, BACKEND);
+const client = new RetryingClient(fleet);
+const workload = new Workload({ client, receivers, audit, paceMs: 4000 });
 const deletedByUs = new Set<string>();
 const hits = new Map<Failpoint, number>();
 let randomKills = 0;
@@ -138,6 +146,7 @@ function report({ jobs, refusals, repeats, ...faults }: Verdict): void {
   );
   console.log(`kills: ${countKills()} (${randomKills} at random moments)`);
   console.log(`jobs: ${jobs}; refused submissions: ${refusals}; repeated ends: ${repeats}`);
+  console.log(describeSteered(workload.accepted));
   for (const [name, list] of Object.entries({
     ...faults,
     replicasCrashed: fleet.crashed,

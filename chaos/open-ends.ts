@@ -13,7 +13,9 @@ export function createEndWitness(tell: (message: EndMessage) => void): Decorate 
     platform: (platform) => {
       const update: typeof platform.store.update = async (record, change) => {
         const updated = await platform.store.update(record, change);
-        if (updated !== undefined && change.delivery !== undefined) tell({ noted: record.name });
+        // A change of where it goes notes no attempt.
+        const isNote = change.delivery !== undefined && change.callbackRevision === undefined;
+        if (updated !== undefined && isNote) tell({ noted: record.name });
         return updated;
       };
       return { ...platform, store: override(platform.store, { update }) };

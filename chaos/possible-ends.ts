@@ -1,5 +1,5 @@
+import type { AcceptedJob, Plan } from './job.ts';
 import type { SeenEnd } from './receivers.ts';
-import type { AcceptedJob, Plan } from './workload.ts';
 
 type End = Pick<SeenEnd, 'status' | 'reason'>;
 

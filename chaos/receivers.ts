@@ -39,7 +39,7 @@ const UNHURRIED_MS = 3000;
 
 export type BehaviourName = keyof typeof BEHAVIOURS | 'down';
 
-/** One terminal event as it arrived, with what it was answered. */
+/** One terminal event as it arrived at an address, with what it was answered. */
 export interface SeenEnd {
   readonly status: string;
   readonly reason: string;
@@ -49,22 +49,39 @@ export interface SeenEnd {
   readonly atMs: number;
 }
 
-/** Receivers of callbacks that misbehave, and what of every job's end has reached them. */
+/** What has come to one address. */
+interface Heard {
+  readonly ends: SeenEnd[];
+  /** When updates were left without an answer, UNIX milliseconds. */
+  readonly cutOffsMs: number[];
+  readonly authorizations: Set<string | undefined>;
+  lastAtMs: number;
+  /** What a receiver shows of a job that writes down whatever it accepts last. */
+  lastStatus: string | undefined;
+}
+
+const HOOK = '/hook/';
+
+/** The address in the path of a webhook of ours. */
+export function toAddress(path: string): string {
+  return path.slice(path.indexOf(HOOK) + HOOK.length);
+}
+
+/** Receivers of callbacks that misbehave, each with any number of addresses, and what has come to these. */
 export class Receivers {
   readonly #receivers = new Map<BehaviourName, WebhookReceiver>();
-  readonly #ends = new Map<string, SeenEnd[]>();
+  readonly #heard = new Map<string, Heard>();
   readonly #attempts = new Map<string, number>();
-  readonly #heardOf = new Set<string>();
-  readonly #cutOffsMs = new Map<string, number[]>();
-  readonly #lastStatuses = new Map<string, string>();
   #isDown = true;
 
-  static async start(): Promise<Receivers> {
+  /** Those with these names; by default all. */
+  static async start(names?: readonly BehaviourName[]): Promise<Receivers> {
     const receivers = new Receivers();
-    for (const [name, behave] of Object.entries<Behaviour>(BEHAVIOURS)) {
+    const down = () => (receivers.#isDown ? 'reset' : 200);
+    for (const [name, behave] of Object.entries<Behaviour>({ ...BEHAVIOURS, down })) {
+      if (names?.includes(name as BehaviourName) === false) continue;
       await receivers.#add(name as BehaviourName, behave);
     }
-    await receivers.#add('down', () => (receivers.#isDown ? 'reset' : 200));
     return receivers;
   }
 
@@ -72,8 +89,8 @@ export class Receivers {
     return [...this.#receivers.keys()];
   }
 
-  urlFor(behaviour: BehaviourName, jobId: string): string {
-    return `${this.#receivers.get(behaviour)?.url}/${jobId}`;
+  urlFor(behaviour: BehaviourName, address: string): string {
+    return `${this.#receivers.get(behaviour)?.url}/${address}`;
   }
 
   /** The receiver that was down all along is up from now on. */
@@ -81,23 +98,14 @@ export class Receivers {
     this.#isDown = false;
   }
 
-  endsOf(jobId: string): readonly SeenEnd[] {
-    return this.#ends.get(jobId) ?? [];
+  /** All that have come to these addresses. */
+  endsAt(...addresses: readonly string[]): readonly SeenEnd[] {
+    return addresses.flatMap((address) => this.heardAt(address)?.ends ?? []);
   }
 
-  /** Whether anything at all was told of a job. */
-  hasHeardOf(jobId: string): boolean {
-    return this.#heardOf.has(jobId);
-  }
-
-  /** When updates of a job were left without an answer, UNIX milliseconds. */
-  cutOffsMs(jobId: string): readonly number[] {
-    return this.#cutOffsMs.get(jobId) ?? [];
-  }
-
-  /** What a receiver shows of a job that writes down whatever it accepts last. */
-  lastStatusOf(jobId: string): string | undefined {
-    return this.#lastStatuses.get(jobId);
+  /** Undefined where nothing has come to. */
+  heardAt(address: string): Heard | undefined {
+    return this.#heard.get(address);
   }
 
   async close(): Promise<void> {
@@ -106,31 +114,37 @@ export class Receivers {
 
   async #add(name: BehaviourName, behave: Behaviour): Promise<void> {
     const answers = async (received: Received) => {
-      const webhookId = String(received.headers['webhook-id']);
-      const count = (this.#attempts.get(webhookId) ?? 0) + 1;
-      this.#attempts.set(webhookId, count);
-      const jobId = String(received.json.job_id);
+      const address = toAddress(received.path);
+      const key = `${address} ${received.headers['webhook-id']}`;
+      const count = (this.#attempts.get(key) ?? 0) + 1;
+      this.#attempts.set(key, count);
       const status = String(received.json.status);
-      this.#heardOf.add(jobId);
       const answer = behave(count, received);
-      if (isEnd(status)) this.#noteEnd(received, webhookId, answer);
-      else if (typeof answer === 'string') {
-        this.#cutOffsMs.set(jobId, [...this.cutOffsMs(jobId), received.receivedAtMs]);
-      }
+      const heard = this.#note(address, received);
+      if (isEnd(status)) heard.ends.push(toSeenEnd(received, answer));
+      else if (typeof answer === 'string') heard.cutOffsMs.push(received.receivedAtMs);
       if (name === 'unhurried' && !isEnd(status)) await sleep(UNHURRIED_MS);
-      if (answer === 200) this.#lastStatuses.set(jobId, status);
+      if (answer === 200) heard.lastStatus = status;
       return answer;
     };
     this.#receivers.set(name, await startWebhookReceiver({ answers }));
   }
 
-  #noteEnd({ json, body, receivedAtMs: atMs }: Received, webhookId: string, answer: Answer): void {
-    const jobId = String(json.job_id);
-    const ends = this.#ends.get(jobId) ?? [];
-    this.#ends.set(jobId, ends);
-    const { status, reason } = json;
-    ends.push({ status: String(status), reason: String(reason), webhookId, body, answer, atMs });
+  #note(address: string, { headers, receivedAtMs }: Received): Heard {
+    const heard = this.#heard.get(address) ?? {
+      ...{ ends: [], cutOffsMs: [], authorizations: new Set() },
+      ...{ lastAtMs: receivedAtMs, lastStatus: undefined },
+    };
+    heard.authorizations.add(headers.authorization);
+    heard.lastAtMs = receivedAtMs;
+    this.#heard.set(address, heard);
+    return heard;
   }
+}
+
+function toSeenEnd({ json, body, headers, receivedAtMs: atMs }: Received, answer: Answer): SeenEnd {
+  const [status, reason] = [String(json.status), String(json.reason)];
+  return { status, reason, webhookId: String(headers['webhook-id']), body, answer, atMs };
 }
 
 export function isEnd(status: unknown): boolean {

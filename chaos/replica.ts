@@ -27,7 +27,7 @@ const service = await createService({
       const isArmed = armed.includes(failpoint);
       if (isArmed) tell({ dyingAt: failpoint });
       return isArmed;
-    }),
+    }, config.jobTtlMs),
     createEndWitness((message) => tell(message)),
   ),
 });

@@ -9,6 +9,14 @@ export interface Answered {
   readonly isFirst: boolean;
 }
 
+export interface Call {
+  readonly method: 'POST' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly body?: object;
+  /** How long it is left alone before it is repeated for the first time. */
+  readonly patienceMs?: number;
+}
+
 const GIVE_UP_MS = 120_000;
 const CALL_TIMEOUT_MS = 15_000;
 const PAUSE_MS = 200;
@@ -17,20 +25,17 @@ const FORGETTING_MS = 5000;
 
 /** Asks whichever replica is alive, until it knows what it asked for. */
 export class RetryingClient {
-  readonly #fleet: Fleet;
+  readonly #fleet: Pick<Fleet, 'urls'>;
 
-  constructor(fleet: Fleet) {
+  constructor(fleet: Pick<Fleet, 'urls'>) {
     this.#fleet = fleet;
   }
 
-  /**
-   * Repeats a POST, for the first time after `patienceMs`, until someone answers it; undefined when
-   * nobody ever does.
-   */
-  async insist(path: string, body?: object, patienceMs = PAUSE_MS): Promise<Answered | undefined> {
+  /** Repeats a call until someone answers it; undefined when nobody ever does. */
+  async insist({ patienceMs = PAUSE_MS, ...call }: Call): Promise<Answered | undefined> {
     const endsAtMs = Date.now() + GIVE_UP_MS;
     for (let isFirst = true; Date.now() < endsAtMs; isFirst = false) {
-      const answer = await this.#call('POST', path, body);
+      const answer = await this.#call(call.method, call.path, call.body);
       if (answer !== undefined && answer.status < 500) return { ...answer, isFirst };
       await sleep(isFirst ? patienceMs : PAUSE_MS);
     }
@@ -64,7 +69,9 @@ export class RetryingClient {
           body: JSON.stringify(body),
         }),
       });
-      return { status: response.status, body: (await response.json()) as Answered['body'] };
+      const text = await response.text();
+      const answered = text === '' ? {} : JSON.parse(text);
+      return { status: response.status, body: answered as Answered['body'] };
     } catch {
       // It died before the end of its answer, which is then none.
       return undefined;

@@ -1,16 +1,18 @@
 import { type ClusterAudit, TRAINER_API } from './cluster-audit.ts';
 import type { Fleet } from './fleet.ts';
+import { type AcceptedJob, addressesOf, lastPlaces, mayBeDropped, type RefusedJob } from './job.ts';
 import { isPossibleEnd } from './possible-ends.ts';
 import { isEnd, type Receivers, type SeenEnd } from './receivers.ts';
-import type { AcceptedJob, RefusedJob, Workload } from './workload.ts';
+import { judgeSteering, SEEN_LATE_MS, type SteeringVerdict } from './steering-verdict.ts';
+import type { Workload } from './workload.ts';
 
-export interface Verdict {
+export interface Verdict extends SteeringVerdict {
   readonly jobs: number;
   /** Submissions that were refused, and so are no jobs. */
   readonly refusals: number;
   /** Jobs whose end no receiver accepted. */
   readonly lost: readonly string[];
-  /** Accepted ends beyond the first of a job. */
+  /** Accepted ends beyond the first of a job at one address. */
   readonly repeats: number;
   /**
    * Jobs with more of those than processes died between sending the end and recording that, and
@@ -37,23 +39,25 @@ export interface Verdict {
 /** How long an attempt may take, and how long after a cut the end is repeated; see docs/CALLBACKS.md. */
 const ATTEMPT_MS = 15_000;
 const REPEAT_AFTER_MS = 15_000;
-/** How late a watch may tell, or a receiver read. */
-const SEEN_LATE_MS = 2000;
 
 /** Judges a run by what receivers and cluster saw, not by what the service says of itself. */
 export async function judge(
-  { accepted: jobs, refused, unanswered }: Pick<Workload, 'accepted' | 'refused' | 'unanswered'>,
+  workload: Pick<Workload, 'accepted' | 'refused' | 'unanswered' | 'steering'>,
   cutShort: Fleet['cutShort'],
   deletedByUs: ReadonlySet<string>,
   receivers: Receivers,
   audit: ClusterAudit,
 ): Promise<Verdict> {
-  const repeatsOf = ({ id }: AcceptedJob) =>
-    Math.max(0, receivers.endsOf(id).filter(({ answer }) => answer === 200).length - 1);
+  const { accepted: jobs, refused, unanswered } = workload;
+  const endsOf = (job: AcceptedJob | RefusedJob) => receivers.endsAt(...addressesOf(job));
+  const repeatsOf = (job: AcceptedJob) =>
+    addressesOf(job)
+      .map((address) => receivers.endsAt(address).filter(({ answer }) => answer === 200).length)
+      .reduce((sum, accepted) => sum + Math.max(0, accepted - 1), 0);
   const findWrongEnd = (job: AcceptedJob | RefusedJob) => {
     const isDeletedByUs = 'name' in job && deletedByUs.has(job.name);
     const isWrong = (end: SeenEnd) => !isPossibleEnd(job, isDeletedByUs, end);
-    const wrong = receivers.endsOf(job.id).find(isWrong);
+    const wrong = endsOf(job).find(isWrong);
     if (wrong === undefined) return [];
     const cancel = 'cancel' in job ? job.cancel : undefined;
     const asked = cancel && ` and a cancel answered with ${cancel.answeredWith ?? 'nothing'}`;
@@ -62,7 +66,7 @@ export async function judge(
   return {
     jobs: jobs.length,
     refusals: refused.length,
-    lost: jobs.filter((job) => !isTold(job, receivers)).map(({ id }) => id),
+    lost: jobs.filter((job) => !isTold(job, receivers) && !mayBeDropped(job)).map(({ id }) => id),
     repeats: jobs.reduce((sum, job) => sum + repeatsOf(job), 0),
     repeatedForNothing: jobs
       .filter((job) => {
@@ -70,28 +74,26 @@ export async function judge(
         return repeatsOf(job) > (cutShort.get(job.name) ?? 0) + (hasCut ? 1 : 0);
       })
       .map(({ id }) => id),
-    notEndedLast: jobs
-      .filter((job) => isTold(job, receivers) && job.behaviour !== 'gone')
-      .filter(({ id }) => !isEnd(receivers.lastStatusOf(id)))
-      .map(({ id }) => id),
+    notEndedLast: jobs.filter((job) => !isEndedLast(job, receivers)).map(({ id }) => id),
     contradicting: jobs
-      .filter(({ id }) => {
-        const ends = receivers.endsOf(id);
+      .filter((job) => {
+        const ends = endsOf(job);
         return new Set(ends.map((end) => `${end.status} ${end.webhookId} ${end.body}`)).size > 1;
       })
       .map(({ id }) => id),
     // A refusal may come after an attempt that died over a record of its own, which others end.
     wronglyEnded: [...jobs, ...refused].flatMap(findWrongEnd),
     refusedButKept: refused
-      .filter(
-        ({ id, isCertain, isStillKnown }) =>
-          isStillKnown || (isCertain && receivers.hasHeardOf(id)),
-      )
+      .filter(({ isCertain, isStillKnown, ...job }) => {
+        const isHeardOf = addressesOf(job).some((address) => receivers.heardAt(address));
+        return isStillKnown || (isCertain && isHeardOf);
+      })
       .map(({ id }) => id),
     unanswered,
     createdTwice: audit.createdTwice().filter((name) => !deletedByUs.has(name)),
     aliveTwice: audit.aliveTwice(),
     withoutCredentials: audit.ranWithoutCredentials(),
+    ...judgeSteering(workload, deletedByUs, receivers, audit),
     orphans: await findOrphans(audit),
   };
 }
@@ -100,21 +102,36 @@ export async function judge(
  * Whether an attempt at a job's end came so soon after a takeover, or after an update that was left
  * without an answer, that what was cut off then might still be written after it.
  */
-function hasCutBeforeEnd({ id }: AcceptedJob, receivers: Receivers, audit: ClusterAudit): boolean {
+function hasCutBeforeEnd(job: AcceptedJob, receivers: Receivers, audit: ClusterAudit): boolean {
+  const addresses = addressesOf(job);
+  const ends = receivers.endsAt(...addresses);
   const isSoonAfter = (startedAtMs: number, withinMs: number) =>
-    receivers.endsOf(id).some(({ atMs }) => {
+    ends.some(({ atMs }) => {
       return atMs > startedAtMs - SEEN_LATE_MS && atMs < startedAtMs + withinMs + SEEN_LATE_MS;
     });
+  const cutOffsMs = addresses.flatMap((address) => receivers.heardAt(address)?.cutOffsMs ?? []);
   return (
     audit.takeoversMs().some((atMs) => isSoonAfter(atMs, REPEAT_AFTER_MS)) ||
-    receivers.cutOffsMs(id).some((atMs) => isSoonAfter(atMs, ATTEMPT_MS + REPEAT_AFTER_MS))
+    cutOffsMs.some((atMs) => isSoonAfter(atMs, ATTEMPT_MS + REPEAT_AFTER_MS))
   );
 }
 
-/** Whether the end of a job has reached its receiver, or was refused by it for good. */
-function isTold({ id, behaviour }: AcceptedJob, receivers: Receivers): boolean {
-  const wanted = behaviour === 'gone' ? 410 : 200;
-  return receivers.endsOf(id).some(({ answer }) => answer === wanted);
+/** Whether the end of a job has reached where it was to go last, or was refused there for good. */
+export function isTold(job: AcceptedJob, receivers: Receivers): boolean {
+  return lastPlaces(job).some(({ address, behaviour }) => {
+    const wanted = behaviour === 'gone' ? 410 : 200;
+    return (
+      address === undefined || receivers.endsAt(address).some(({ answer }) => answer === wanted)
+    );
+  });
+}
+
+/** Whether a receiver that writes down what it accepts last shows the end, where it has accepted one. */
+function isEndedLast(job: AcceptedJob, receivers: Receivers): boolean {
+  return addressesOf(job).every((address) => {
+    const isAccepted = receivers.endsAt(address).some(({ answer }) => answer === 200);
+    return !isAccepted || isEnd(receivers.heardAt(address)?.lastStatus);
+  });
 }
 
 /** What is left once every record has expired. */

@@ -1,54 +1,44 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TrainingRequestInput } from '@trainer/common';
-import type { Fleet } from './fleet.ts';
-import type { BehaviourName, Receivers } from './receivers.ts';
-import { type Answered, RetryingClient } from './retrying-client.ts';
-
-/** What a job is made to come to; `refused` by the cluster, as its runtime does not exist. */
-export type Plan = 'succeeded' | 'failed' | 'never' | 'refused';
-
-interface PlannedJob {
-  readonly id: string;
-  readonly behaviour: BehaviourName;
-  readonly plan: Plan;
-}
-
-/** A job that a replica accepted. */
-export interface AcceptedJob extends PlannedJob {
-  readonly name: string;
-  /** Present when a cancel was asked for, answered or not: who died over it may have done it. */
-  readonly cancel: { answeredWith?: unknown } | undefined;
-}
-
-/** A submission that was answered with the cluster's refusal. */
-export interface RefusedJob extends PlannedJob {
-  /** Whether its record can be the only one: an earlier attempt may have died and left another. */
-  readonly isCertain: boolean;
-  readonly isStillKnown: boolean;
-}
+import type { AcceptedJob, Plan, PlannedJob, RefusedJob } from './job.ts';
+import type { Answered, RetryingClient } from './retrying-client.ts';
+import { Steering, type SteeringParts } from './steering.ts';
 
 const OUTCOMES = ['succeeded', 'succeeded', 'failed', 'never'] as const;
 /** Has no factor in common with the number of receivers, so that each gets its share of them. */
 const REFUSED_EVERY = 9;
 /** Leaves a record whose submitter died to the leader first, and comes back before it can expire. */
 const REFUSED_PATIENCE_MS = 12_000;
+/** One job in so many that end by themselves is cancelled; and of all, one has its callbacks changed, … */
+const CANCELLED_IN = 4;
+const REDIRECTED_IN = 3;
+/** … one is forgotten, and of those one has its id used again. */
+const FORGOTTEN_IN = 3;
+const REUSED_IN = 2;
+const AUTHORIZATION = 'Bearer chaos';
 
-/** Submits jobs of every kind, and cancels some of them. */
+/** Submits jobs of every kind, and has some of them cancelled, forgotten and called elsewhere. */
 export class Workload {
   readonly #client: RetryingClient;
-  readonly #receivers: Receivers;
+  readonly #receivers: SteeringParts['receivers'];
   readonly #runId = `chaos-${Date.now().toString(36)}`;
   readonly #aside = new Set<Promise<unknown>>();
+  readonly steering: Steering;
   readonly accepted: AcceptedJob[] = [];
   readonly refused: RefusedJob[] = [];
-  /** Submissions and cancels that nobody ever answered. */
-  readonly unanswered: string[] = [];
+  readonly #unanswered: string[] = [];
   #count = 0;
 
-  constructor(fleet: Fleet, receivers: Receivers) {
-    this.#client = new RetryingClient(fleet);
-    this.#receivers = receivers;
+  constructor(parts: SteeringParts) {
+    this.#client = parts.client;
+    this.#receivers = parts.receivers;
+    this.steering = new Steering(parts);
+  }
+
+  /** Calls that nobody ever answered, by the id of their job. */
+  get unanswered(): readonly string[] {
+    return [...this.#unanswered, ...this.steering.unanswered];
   }
 
   /** Submits one job after the other until `signal` aborts. */
@@ -56,26 +46,42 @@ export class Workload {
     while (!signal.aborted) {
       this.#count += 1;
       if (this.#count % REFUSED_EVERY === 0) this.#doAside(this.#submitRefused());
-      else await this.#submit();
+      else await this.#submit(signal);
       await sleep(pauseMs);
     }
-    await Promise.all(this.#aside);
+    while (this.#aside.size > 0) await Promise.all(this.#aside);
   }
 
-  async #submit(): Promise<void> {
+  async #submit(signal: AbortSignal): Promise<void> {
     const planned = this.#plan(OUTCOMES[randomInt(OUTCOMES.length)] ?? 'succeeded');
-    const answer = await this.#client.insist('/train', this.#toRequest(planned));
-    const cancel = planned.plan === 'never' || randomInt(4) === 0 ? {} : undefined;
-    const job = this.#accept(planned, cancel, answer);
-    if (job?.cancel !== undefined) this.#doAside(this.#cancelLater(job.id, job.cancel));
+    const job = this.#accept(planned, await this.#post(planned));
+    if (job !== undefined) this.#doAside(this.#steer(job, signal));
+  }
+
+  /** All at once, as they come from people who do not know of each other. */
+  async #steer(job: AcceptedJob, signal: AbortSignal): Promise<void> {
+    const isCancelled = job.plan === 'never' || randomInt(CANCELLED_IN) === 0;
+    await Promise.all([
+      isCancelled && this.steering.cancel(job),
+      randomInt(REDIRECTED_IN) === 0 && this.steering.redirect(job),
+      randomInt(FORGOTTEN_IN) === 0 && this.steering.forget(job, signal),
+    ]);
+    if (job.forgetting?.acknowledgedAtMs === undefined || randomInt(REUSED_IN) > 0) return;
+    const planned = this.#plan('succeeded', job.id);
+    const answer = await this.#post(planned);
+    // Then the forgotten one stands in the way.
+    if (answer?.status === 409) {
+      this.steering.keptThoughForgotten.push(`${job.id}: ${JSON.stringify(answer.body)}`);
+    } else {
+      this.#accept(planned, answer);
+    }
   }
 
   async #submitRefused(): Promise<void> {
     const planned = this.#plan('refused');
-    const request = this.#toRequest(planned);
-    const answer = await this.#client.insist('/train', request, REFUSED_PATIENCE_MS);
+    const answer = await this.#post(planned, REFUSED_PATIENCE_MS);
     if (answer?.body.code !== 'SUBMISSION_REFUSED') {
-      this.#accept(planned, undefined, answer);
+      this.#accept(planned, answer);
       return;
     }
     const isCertain = answer.isFirst;
@@ -83,36 +89,34 @@ export class Workload {
     this.refused.push({ ...planned, isCertain, isStillKnown });
   }
 
-  async #cancelLater(id: string, cancel: NonNullable<AcceptedJob['cancel']>): Promise<void> {
-    await sleep(randomInt(4000));
-    const answer = await this.#client.insist(`/train/${id}/cancel`);
-    // An expired job cannot be cancelled any more.
-    if (answer?.status === 404) return;
-    if (this.#isAnswered(id, answer)) cancel.answeredWith = answer.body.status;
+  #post(planned: PlannedJob, patienceMs?: number): Promise<Answered | undefined> {
+    const body = this.#toRequest(planned);
+    return this.#client.insist({
+      ...{ method: 'POST', path: '/train', body },
+      ...(patienceMs !== undefined && { patienceMs }),
+    });
   }
 
-  #plan(plan: Plan): PlannedJob {
+  #plan(plan: Plan, usedId?: string): PlannedJob {
     const { behaviours } = this.#receivers;
     const behaviour = behaviours[this.#count % behaviours.length] ?? 'well';
-    return { id: `${this.#runId}-${this.#count}`, behaviour, plan };
+    const id = usedId ?? `${this.#runId}-${this.#count}`;
+    const address = usedId === undefined ? id : `${id}-again`;
+    const heldAtMs = Date.now();
+    return { id, plan, places: [{ address, behaviour, authorization: AUTHORIZATION, heldAtMs }] };
   }
 
-  #accept(
-    planned: PlannedJob,
-    cancel: AcceptedJob['cancel'],
-    answer: Answered | undefined,
-  ): AcceptedJob | undefined {
-    if (!this.#isAnswered(planned.id, answer)) return undefined;
-    const job = { ...planned, name: String(answer.body.backend_job_id), cancel };
+  #accept(planned: PlannedJob, answer: Answered | undefined): AcceptedJob | undefined {
+    if (answer === undefined) {
+      this.#unanswered.push(planned.id);
+      return undefined;
+    }
+    // Any other refusal is a fault of ours.
+    if (answer.status !== 200) throw new Error(`${planned.id}: ${JSON.stringify(answer.body)}`);
+    const name = String(answer.body.backend_job_id);
+    const job = { ...planned, name, cancel: undefined, forgetting: undefined };
     this.accepted.push(job);
     return job;
-  }
-
-  #isAnswered(id: string, answer: Answered | undefined): answer is Answered {
-    if (answer === undefined) this.unanswered.push(id);
-    // Any other refusal is a fault of ours.
-    else if (answer.status !== 200) throw new Error(`${id}: ${JSON.stringify(answer.body)}`);
-    return answer !== undefined;
   }
 
   #doAside(work: Promise<unknown>): void {
@@ -120,14 +124,15 @@ export class Workload {
     this.#aside.add(task);
   }
 
-  #toRequest({ id, behaviour, plan }: PlannedJob): TrainingRequestInput {
-    const webhookUrl = this.#receivers.urlFor(behaviour, id);
+  #toRequest({ id, places: [place], plan }: PlannedJob): TrainingRequestInput {
+    const { behaviour = 'well', address = '' } = place ?? {};
+    const webhookUrl = this.#receivers.urlFor(behaviour, address);
     return {
       job_id: id,
       base_model: { provider: 'custom', model_name: 'chaos', huggingface_token: 'hf_chaos_token' },
       datasets: [{ source: 's3://bucket/data.jsonl', format: 'jsonl' }],
       artifacts: { log_uri: 's3://bucket/logs/', output_uri: 's3://bucket/out/' },
-      callbacks: { webhook_url: webhookUrl, auth_header: 'Bearer chaos' },
+      callbacks: { webhook_url: webhookUrl, auth_header: AUTHORIZATION },
       extra_parameters:
         plan === 'refused'
           ? { runtime_ref: { name: 'absent-runtime' } }

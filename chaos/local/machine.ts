@@ -15,8 +15,9 @@ export class Machine {
     this.#backend = backend;
   }
 
-  get url(): string | undefined {
-    return this.#service?.url;
+  /** That of the service, while it is alive. */
+  get urls(): readonly string[] {
+    return this.#service === undefined ? [] : [this.#service.url];
   }
 
   /** Starts the service unless it runs. */

@@ -6,6 +6,7 @@ export { createSigner } from '../src/callbacks/signature.ts';
 export { systemClock } from '../src/clock.ts';
 export { ERRORS } from '../src/error-codes.ts';
 export { exampleRequests } from '../src/http/openapi/describe-services.ts';
+export { parseEvents } from '../src/jobs/history.ts';
 export { type JobDraft, NO_DELIVERY } from '../src/jobs/job.ts';
 export { toJobName } from '../src/jobs/job-name.ts';
 export type { JobStore, RecordChange } from '../src/jobs/job-store.ts';
@@ -16,4 +17,9 @@ export { createApiClient } from '../src/kubernetes/http-client.ts';
 export { LEASE_SECONDS } from '../src/kubernetes/lease-state.ts';
 export { PodLogs } from '../src/runners/kubeflow/logs/pod-logs.ts';
 export { CLOSE_TIMEOUT_MS } from '../src/service/start-service.ts';
-export { credentialKeys, type SecretData } from '../src/stores/secrets/secret-payload.ts';
+export {
+  credentialKeys,
+  parseEventSlots,
+  type SecretData,
+} from '../src/stores/secrets/secret-payload.ts';
+export { parseRecord } from '../src/stores/secrets/secret-record.ts';

@@ -1,0 +1,132 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ClusterAudit } from './cluster-audit.ts';
+import type { AcceptedJob, Place } from './job.ts';
+import type { Receivers } from './receivers.ts';
+import type { Answered, RetryingClient } from './retrying-client.ts';
+
+export interface SteeringParts {
+  readonly client: RetryingClient;
+  readonly receivers: Receivers;
+  readonly audit: Pick<ClusterAudit, 'listLeft'>;
+  /** How long at most there is from one thing that is done to a job to the next. */
+  readonly paceMs: number;
+}
+
+/** One change in so many takes the webhook away, and one in so many brings an `auth_header`. */
+const NOWHERE_IN = 6;
+const AUTH_IN = 2;
+/** So that a history keeps all that was asked for. */
+const MAX_CHANGES = 2;
+const FORGET_PAUSE_MS = 400;
+const FORGET_PATIENCE_MS = 20_000;
+/** Answers to a DELETE whose time has not come. */
+const NOT_YET: readonly unknown[] = ['JOB_NOT_ENDED', 'JOB_BEING_STOPPED', 'CALLBACK_UNDELIVERED'];
+
+/** Cancels jobs, changes where their callbacks go, and has them forgotten. */
+export class Steering {
+  readonly #parts: SteeringParts;
+  /** Calls that nobody ever answered, by the id of their job. */
+  readonly unanswered: string[] = [];
+  /** What was left of jobs when their forgetting was acknowledged. */
+  readonly keptThoughForgotten: string[] = [];
+  #count = 0;
+
+  constructor(parts: SteeringParts) {
+    this.#parts = parts;
+  }
+
+  /** Cancels a job, half of them with the order to save a checkpoint first. */
+  async cancel(job: AcceptedJob): Promise<void> {
+    const cancel: AcceptedJob['cancel'] = {};
+    job.cancel = cancel;
+    await sleep(randomInt(this.#parts.paceMs));
+    const save = randomInt(2) === 0 ? '?save=true' : '';
+    const answer = await this.#insist(job, 'POST', `/cancel${save}`);
+    // An expired job cannot be cancelled any more.
+    if (answer === undefined || answer.status === 404) return;
+    if (answer.status !== 200) throw new Error(`${job.id}: ${JSON.stringify(answer.body)}`);
+    cancel.answeredWith = answer.body.status;
+  }
+
+  /** Has the callbacks of a job go elsewhere, and perhaps elsewhere again. */
+  async redirect(job: AcceptedJob): Promise<void> {
+    for (let change = randomInt(MAX_CHANGES); change < MAX_CHANGES; change += 1) {
+      await sleep(randomInt(this.#parts.paceMs));
+      const place = this.#choosePlace(job);
+      const answer = await this.#insist(job, 'PATCH', '/callbacks', this.#toPatch(place));
+      const isHeld = answer?.status === 200;
+      if (isHeld) job.places.push({ ...place, heldAtMs: Date.now() });
+      else if (!answer?.isFirst) job.places.push(place);
+      if (isHeld) continue;
+      const isTooLate = answer?.status === 404 || answer?.body.code === 'CALLBACK_CHANGE_REFUSED';
+      if (answer === undefined || isTooLate) return;
+      throw new Error(`${job.id}: ${JSON.stringify(answer.body)}`);
+    }
+  }
+
+  /** Asks for a job to be forgotten until it is, or until that takes too long. */
+  async forget(job: AcceptedJob, signal: AbortSignal): Promise<void> {
+    await sleep(randomInt(2 * this.#parts.paceMs));
+    const isForced = randomInt(3) === 0;
+    const forgetting = { isForced, mayBeDone: false, acknowledgedAtMs: undefined };
+    job.forgetting = forgetting;
+    const untilMs = Date.now() + FORGET_PATIENCE_MS;
+    while (Date.now() < untilMs && !signal.aborted) {
+      const answer = await this.#insist(job, 'DELETE', isForced ? '?force=true' : '');
+      forgetting.mayBeDone ||= !answer?.isFirst;
+      if (answer?.status === 204) {
+        job.forgetting = { ...forgetting, acknowledgedAtMs: Date.now() };
+        await this.#lookFor(job);
+        return;
+      }
+      if (answer === undefined || answer.status === 404) return;
+      if (!NOT_YET.includes(answer.body.code)) {
+        throw new Error(`${job.id}: ${JSON.stringify(answer.body)}`);
+      }
+      await sleep(FORGET_PAUSE_MS);
+    }
+  }
+
+  async #lookFor({ id, name }: AcceptedJob): Promise<void> {
+    const { audit, client } = this.#parts;
+    const left = await audit.listLeft(name);
+    const isKnown = await client.isStillKnown(id);
+    this.keptThoughForgotten.push(
+      ...left.map((object) => `${id}: ${object}`),
+      ...(isKnown ? [`${id}: still known`] : []),
+    );
+  }
+
+  #choosePlace({ places }: AcceptedJob): Place {
+    const { behaviours } = this.#parts.receivers;
+    this.#count += 1;
+    const behaviour = behaviours[this.#count % behaviours.length] ?? 'well';
+    const address = `${places[0]?.address}.${this.#count}`;
+    // From nowhere to nowhere is no change, of which no history tells.
+    const wasNowhere = places.some((place) => place.address === undefined);
+    if (randomInt(NOWHERE_IN) === 0 && !wasNowhere) {
+      return { address: undefined, behaviour, authorization: undefined, heldAtMs: undefined };
+    }
+    const authorization = randomInt(AUTH_IN) === 0 ? `Bearer ${address}` : undefined;
+    return { address, behaviour, authorization, heldAtMs: undefined };
+  }
+
+  #toPatch({ address, behaviour, authorization }: Place): object {
+    if (address === undefined) return { webhook_url: null };
+    const webhook_url = this.#parts.receivers.urlFor(behaviour, address);
+    return { webhook_url, ...(authorization !== undefined && { auth_header: authorization }) };
+  }
+
+  async #insist(
+    { id }: AcceptedJob,
+    method: 'POST' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: object,
+  ): Promise<Answered | undefined> {
+    const call = { method, path: `/train/${id}${path}`, ...(body && { body }) };
+    const answer = await this.#parts.client.insist(call);
+    if (answer === undefined) this.unanswered.push(id);
+    return answer;
+  }
+}

@@ -173,6 +173,32 @@ export function describeJobStore(name: string, make: () => Promise<StoreUnderTes
       expect(await store.readEvents({ ...record, uid: 'another' })).toStrictEqual([]);
     });
 
+    it('keeps of a rerun whose it is, and has both histories tell of it', async () => {
+      const ops = { type: 'token', name: 'ops' } as const;
+      const parent = await create();
+      const rerunOf = { jobId: id, from: 'checkpoint', fingerprint: 'f'.repeat(43) } as const;
+      const draft = makeDraft(`${id}-r2`, { rerunOf });
+      const created = await store.create(draft, makePayload(), ops);
+      if (created.outcome !== 'created') throw new Error(created.outcome);
+      expect(created.record.rerunOf).toStrictEqual(rerunOf);
+      expect(await replica.getLive(draft.name)).toStrictEqual(created.record);
+      expect(await replica.readEvents(created.record)).toMatchObject([
+        { id: 1, type: 'job.state', actor: ops },
+        { id: 2, type: 'job.rerun', data: { rerun_of: id, from: 'checkpoint' }, actor: ops },
+      ]);
+      const told = await store.update(parent, {
+        by: ops,
+        rerun: { jobId: draft.id, from: 'checkpoint' },
+      });
+      const history = { ...FIRST, asked: 1 };
+      expect(told).toStrictEqual({ ...parent, history, version: told?.version });
+      expect(await replica.getLive(parent.name)).toStrictEqual(told);
+      expect(await replica.readEvents(parent)).toMatchObject([
+        { id: 1, type: 'job.state' },
+        { id: 2, type: 'job.rerun', data: { job_id: draft.id, from: 'checkpoint' }, actor: ops },
+      ]);
+    });
+
     it('answers a second creation with the first record', async () => {
       const record = await create();
       const other = makeDraft(id, { fingerprint: 'b'.repeat(43) });

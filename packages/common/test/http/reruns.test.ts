@@ -192,7 +192,7 @@ describe.each(['memory', 'secrets'] as const)('POST /train/{job_id}/rerun, recor
     const body = (huggingface_token: string) => ({
       job_id: 'repeated-r2',
       from: 'start',
-      changes: { base_model: { huggingface_token }, ...(CREDENTIALS.datasets && {}) },
+      changes: { base_model: { huggingface_token } },
     });
     const first = await rerun('repeated', body(token));
     expect(first.status, first.text).toBe(200);
@@ -333,7 +333,10 @@ describe.each(['memory', 'secrets'] as const)('POST /train/{job_id}/rerun, recor
     ['an address of weights', { base_model: { weights_url: 'https://mine.example/w' } }],
     ['a config of peft', { customization: { peft: { config: { token: 'x' } } } }],
     ['another dataset', { datasets: [{ source: 's3://mine/data.jsonl' }] }],
-    ['streaming', { datasets: [{ source: 's3://bucket/data.jsonl', streaming: true }] }],
+    [
+      'streaming',
+      { datasets: [{ source: 's3://bucket/data.jsonl', format: 'jsonl', streaming: true }] },
+    ],
     [
       'one dataset more',
       { datasets: [{ source: 's3://bucket/data.jsonl' }, { source: 's3://m/d.csv' }] },
@@ -462,8 +465,9 @@ describe.each(['memory', 'secrets'] as const)('POST /train/{job_id}/rerun, recor
     await submitEnded('reborn');
     await rerun('reborn', { job_id: 'reborn-r2', from: 'start' });
     await bed.service.request('/train/reborn', { method: 'DELETE', headers: asOps });
-    // A moment of the clock, so that one is later than the other.
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    const { created_at } = (await get('/train/reborn-r2')).timestamps;
+    // Two jobs of one moment could not be told apart; asking takes longer than that.
+    while (Date.now() <= Date.parse(created_at)) await get('/train/reborn-r2');
     await submit('reborn', NEVER);
     expect((await get('/train/reborn')).reruns).toEqual([]);
     expect((await get('/train/reborn-r2')).rerun_of).toBe('reborn');

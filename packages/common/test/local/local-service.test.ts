@@ -315,6 +315,43 @@ test('a run gets the credentials of its request in its environment, and nothing 
   }
 });
 
+test('runs a job again with its credentials and from its checkpoint, also after a restart', async () => {
+  const base_model = {
+    provider: 'meta',
+    model_name: 'org/name',
+    huggingface_token: 'hf_canary_token',
+  };
+  const uri = `file://${fixture.root}/results/first/checkpoints/checkpoint-3`;
+  const checkpoints = [{ step: 3, uri, time: 1 }];
+  const report = { phase: 'saving', step: 3, percentage: 1, checkpoints };
+  const first = await submitAndRun('first', { waits: true, report }, { base_model });
+  await service.getUntil('first', ({ checkpoints }) => checkpoints.length === 1);
+  fixture.release(first.runId);
+  await until('first', 'succeeded');
+  await service.close();
+  service = await start();
+  const { status, body, text } = await service.post('/train/first/rerun', {
+    job_id: 'second',
+    from: 'checkpoint',
+    changes: { tuning_parameters: { num_epochs: 2 } },
+  });
+  expect(status, text).toBe(200);
+  expect(body).toMatchObject({ status: 'submitted', rerun_of: 'first' });
+  await until('second', 'running');
+  const runId = fixture.findRun(body.backend_job_id);
+  await service.getUntil('second', ({ progress }) => progress?.percentage === 1);
+  const environment = fixture.readRunFile(runId, 'work/environment.json');
+  expect(environment).toMatchObject({ HF_TOKEN: 'hf_canary_token', TRAINING_JOB_ID: 'second' });
+  const { extra_parameters, tuning_parameters } = JSON.parse(
+    (environment as Record<string, string>).TRAINING_REQUEST_JSON ?? '',
+  );
+  expect(extra_parameters.resume_from).toBe('first');
+  expect(tuning_parameters.num_epochs).toBe(2);
+  fixture.release(runId);
+  await until('second', 'succeeded');
+  expect((await service.request('/train/first')).body.reruns).toEqual(['second']);
+});
+
 test('forgets credentials and folder when a run expires', async () => {
   await service.close();
   service = await start({ TRAINER_TRAINJOB_TTL_SECONDS: '0.2' });

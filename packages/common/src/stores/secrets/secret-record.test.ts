@@ -182,6 +182,7 @@ describe('a record in annotations', () => {
             gpus: 100_000,
             labels: { label: 'v'.repeat(1024 - 12) },
           },
+          rerunOf: { jobId: 'j'.repeat(128), from: 'checkpoint', fingerprint: 'f'.repeat(43) },
           result: { model_uri: 'm'.repeat(MAX_COMPACT_BYTES - 16) },
           phases: Array.from({ length: 16 }, () => 'downloading/initializer/mif2x0k1').join(';'),
           reported: {
@@ -222,6 +223,20 @@ describe('a record in annotations', () => {
     const record = toRecord(toStored(job, odd), TEST_BACKEND);
     expect(record).not.toHaveProperty('traits');
     expect(record).not.toHaveProperty('unreadable');
+  });
+
+  it('is no rerun where an earlier version wrote it, or what cannot be read', () => {
+    const rerunOf = { jobId: 'job', from: 'start', fingerprint: 'f'.repeat(43) } as const;
+    const job = makeDraft('job-r2', { rerunOf });
+    const { 'trainer.deepfinery/rerun-of': written, ...earlier } = toAnnotations(job);
+    expect(JSON.parse(written ?? '')).toEqual(rerunOf);
+    expect(toRecord(toStored(job), TEST_BACKEND)?.rerunOf).toEqual(rerunOf);
+    const odd = { ...earlier, 'trainer.deepfinery/rerun-of': '{"jobId":7}' };
+    for (const annotations of [earlier, odd]) {
+      const record = toRecord(toStored(job, annotations), TEST_BACKEND);
+      expect(record).not.toHaveProperty('rerunOf');
+      expect(record).not.toHaveProperty('unreadable');
+    }
   });
 
   it('comes back without the origin of its webhook where an earlier version wrote it', () => {

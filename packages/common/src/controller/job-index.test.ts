@@ -30,7 +30,7 @@ function createIndex() {
       recordChanges.emit(name);
     },
     runChanges,
-    names: () => index.newestFirst().map(({ record }) => record.name),
+    names: () => index.newestFirst().map(({ name }) => name),
     /** What was looked at since the last call. */
     takeLooked: () => looked.splice(0),
   };
@@ -70,7 +70,7 @@ test('a job can be looked at out of turn', () => {
   put('a');
   names();
   takeLooked();
-  const [view] = index.newestFirst();
-  expect(view && index.refresh(view)).toBe(index.newestFirst()[0]);
+  const [job] = index.newestFirst();
+  expect(job && index.refresh(job)).toBe(index.newestFirst()[0]);
   expect(takeLooked()).toEqual(['a']);
 });

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import { errors } from '../errors.ts';
-import { toTrainingPart } from '../jobs/job-summary.ts';
-import type { JobView } from '../jobs/observation.ts';
+import type { JobTraits } from '../jobs/job-traits.ts';
 import type { JobListQuery } from '../requests/job-list.ts';
 import { JOB_STATUSES, type JobStatus } from '../requests/job-status.ts';
+import type { IndexedJob } from './job-index.ts';
 import { comparePlaces, type Place, readCursor, writeCursor } from './list-place.ts';
 
 type Filters = Omit<JobListQuery, 'limit' | 'cursor'>;
 
 export interface JobPage {
-  readonly views: readonly JobView[];
+  readonly jobs: readonly IndexedJob[];
   readonly nextCursor: string | undefined;
   readonly counts: Readonly<Record<JobStatus, number>>;
 }
@@ -19,7 +19,7 @@ export interface JobPage {
  * than a page.
  * @throws TrainerError INVALID_REQUEST for a cursor that belongs to other filters.
  */
-export function pickJobPage(views: Iterable<JobView>, query: JobListQuery): JobPage {
+export function pickJobPage(jobs: Iterable<IndexedJob>, query: JobListQuery): JobPage {
   const { limit, cursor, ...filters } = query;
   const key = toFilterKey(filters);
   const after = cursor === undefined ? undefined : parseCursor(cursor, key);
@@ -29,47 +29,65 @@ export function pickJobPage(views: Iterable<JobView>, query: JobListQuery): JobP
     JobStatus,
     number
   >;
-  const page: JobView[] = [];
+  const page: IndexedJob[] = [];
   let hasMore = false;
-  for (const view of views) {
-    if (!isWanted(view)) continue;
-    counts[view.state.status] += 1;
-    if (statuses?.has(view.state.status) === false) continue;
-    if (after !== undefined && comparePlaces(toPlace(view), after) <= 0) continue;
-    hasMore = insert(page, view, limit) || hasMore;
+  for (const job of jobs) {
+    if (!isWanted(job)) continue;
+    counts[job.status] += 1;
+    if (statuses?.has(job.status) === false) continue;
+    if (after !== undefined && comparePlaces(toPlace(job), after) <= 0) continue;
+    hasMore = insert(page, job, limit) || hasMore;
   }
   const last = page.at(-1);
   const nextCursor = hasMore && last ? writeCursor(toPlace(last), key) : undefined;
-  return { views: page, nextCursor, counts };
+  return { jobs: page, nextCursor, counts };
 }
 
 function createFilter({ reason, phase, backend_job_id: name, ...filters }: Filters) {
   const { model, method, provider, label, rerun_of: parent, ...times } = filters;
-  const labels = Object.entries(label ?? {});
+  const hasTraits = createTraitsFilter({ model, method, provider, label });
   const [afterMs, beforeMs] = [times.created_after, times.created_before].map((time) =>
     time === undefined ? undefined : Date.parse(time),
   );
-  return (view: JobView): boolean => {
-    const { record, state } = view;
-    const { traits } = record;
-    return (
-      (reason === undefined || state.reason === reason) &&
-      (name === undefined || record.name === name) &&
-      (model === undefined || traits?.model === model) &&
-      (method === undefined || traits?.method === method) &&
-      (provider === undefined || traits?.provider === provider) &&
-      (parent === undefined || record.rerunOf?.jobId === parent) &&
-      labels.every(([key, value]) => traits?.labels[key] === value) &&
-      (afterMs === undefined || record.createdAtMs > afterMs) &&
-      (beforeMs === undefined || record.createdAtMs < beforeMs) &&
-      (phase === undefined || toTrainingPart(view).phase === phase)
-    );
+  return (job: IndexedJob): boolean =>
+    (reason === undefined || job.reason === reason) &&
+    (name === undefined || job.name === name) &&
+    (parent === undefined || job.rerunOf === parent) &&
+    (afterMs === undefined || job.atMs > afterMs) &&
+    (beforeMs === undefined || job.atMs < beforeMs) &&
+    (phase === undefined || job.phase === phase) &&
+    hasTraits(job.traits);
+}
+
+/** Looks at traits that many jobs share but once. */
+function createTraitsFilter({
+  model,
+  method,
+  provider,
+  label = {},
+}: Pick<Filters, 'model' | 'method' | 'provider' | 'label'>) {
+  const labels = Object.entries(label);
+  if ([model, method, provider, ...labels].every((wanted) => wanted === undefined)) {
+    return () => true;
+  }
+  const known = new Map<JobTraits | undefined, boolean>();
+  return (traits: JobTraits | undefined): boolean => {
+    let isWanted = known.get(traits);
+    if (isWanted === undefined) {
+      isWanted =
+        (model === undefined || traits?.model === model) &&
+        (method === undefined || traits?.method === method) &&
+        (provider === undefined || traits?.provider === provider) &&
+        labels.every(([key, value]) => traits?.labels[key] === value);
+      known.set(traits, isWanted);
+    }
+    return isWanted;
   };
 }
 
 /** Whether that left out a job, the new one or the oldest of the page. */
-function insert(page: JobView[], view: JobView, limit: number): boolean {
-  const place = toPlace(view);
+function insert(page: IndexedJob[], job: IndexedJob, limit: number): boolean {
+  const place = toPlace(job);
   const last = page.at(-1);
   if (page.length === limit && last && comparePlaces(place, toPlace(last)) > 0) return true;
   let [low, high] = [0, page.length];
@@ -79,14 +97,14 @@ function insert(page: JobView[], view: JobView, limit: number): boolean {
     if (other && comparePlaces(toPlace(other), place) < 0) low = middle + 1;
     else high = middle;
   }
-  page.splice(low, 0, view);
+  page.splice(low, 0, job);
   if (page.length <= limit) return false;
   page.pop();
   return true;
 }
 
-function toPlace({ record }: JobView): Place {
-  return { atMs: record.createdAtMs, name: record.id };
+function toPlace({ atMs, id }: IndexedJob): Place {
+  return { atMs, name: id };
 }
 
 function toFilterKey({ label = {}, ...filters }: Filters): string {

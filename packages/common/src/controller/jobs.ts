@@ -31,7 +31,7 @@ import { type CallbackPatch, toCallbackChange } from './callback-change.ts';
 import { EndChange } from './end-change.ts';
 import { forgetJob } from './forget-job.ts';
 import type { JobChanges } from './job-changes.ts';
-import { JobIndex } from './job-index.ts';
+import { type IndexedJob, JobIndex } from './job-index.ts';
 import { type JobPage, pickJobPage } from './job-list.ts';
 import type { LastWordsParts } from './last-words.ts';
 import {
@@ -55,6 +55,11 @@ export interface JobAnswer {
   readonly readResult: () => Promise<JsonObject | undefined>;
   /** Since when it may lack changes, in UNIX milliseconds; undefined while it is fresh. */
   readonly staleSinceMs?: number | undefined;
+}
+
+/** A page of the list of jobs. */
+export interface JobListPage extends Omit<JobPage, 'jobs'>, Pick<JobAnswer, 'staleSinceMs'> {
+  readonly views: readonly JobView[];
 }
 
 export interface JobsParts extends SubmitterParts, LastWordsParts {
@@ -141,7 +146,7 @@ export class Jobs {
    * A page of the jobs that match, from what is at hand: no call to store or runner.
    * @throws TrainerError INVALID_REQUEST, CLUSTER_UNAVAILABLE before the first list
    */
-  list(query: JobListQuery): JobPage & Pick<JobAnswer, 'staleSinceMs'> {
+  list(query: JobListQuery): JobListPage {
     const { store, clock } = this.#parts;
     if (store.notReadyReason() !== undefined) throw errors.clusterUnreachable();
     const page = this.#pickPage(query);
@@ -366,12 +371,12 @@ export class Jobs {
   }
 
   /** A page shows its jobs as they are now; one that has changed meanwhile may not belong there. */
-  #pickPage(query: JobListQuery): JobPage {
+  #pickPage(query: JobListQuery): Omit<JobListPage, 'staleSinceMs'> {
     for (;;) {
-      const page = pickJobPage(this.#index.newestFirst(), query);
-      const views = page.views.map((view) => this.#index.refresh(view));
-      const isSame = views.every((view, place) => isListedAlike(view, page.views[place]));
-      if (isSame) return { ...page, views };
+      const { jobs, ...page } = pickJobPage(this.#index.newestFirst(), query);
+      const current = jobs.map((job) => this.#index.refresh(job));
+      const isSame = current.every((job, place) => isListedAlike(job, jobs[place]));
+      if (isSame) return { ...page, views: current.map(({ view }) => view) };
     }
   }
 
@@ -394,13 +399,10 @@ export class Jobs {
   }
 }
 
-/** Whether what a list can be asked for is the same. */
-function isListedAlike({ record, state }: JobView, listed: JobView | undefined): boolean {
-  return (
-    state.status === listed?.state.status &&
-    state.reason === listed.state.reason &&
-    record.reported === listed.record.reported
-  );
+/** Whether what changes of what a list can be asked for is the same. */
+function isListedAlike(job: IndexedJob, listed: IndexedJob | undefined): boolean {
+  const { status, reason, phase } = job;
+  return status === listed?.status && reason === listed.reason && phase === listed.phase;
 }
 
 /** Whether there is a training that takes orders and has something to save. */

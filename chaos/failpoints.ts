@@ -17,6 +17,7 @@ const STEPS = [
   'post',
   'delivery',
   'purge',
+  'rerun',
   'forget',
   'delete',
 ] as const;
@@ -102,9 +103,10 @@ function toDeletion(endedAtMs: number | undefined, recordTtlMs: number): Step {
   return Date.now() < endedAtMs + recordTtlMs ? 'forget' : 'delete';
 }
 
-function toStep({ runId, state, delivery, callbackRevision }: RecordChange): Step {
+function toStep({ runId, state, delivery, callbackRevision, rerun }: RecordChange): Step {
   if (runId !== undefined) return 'note';
   if (callbackRevision !== undefined) return 'redirect';
+  if (rerun !== undefined) return 'rerun';
   if (delivery !== undefined) return 'delivery';
   if (state?.reason === 'CANCELLED_BY_REQUEST') return 'cancel';
   if (state?.reason === 'SUBMISSION_REFUSED') return 'latch-refusal';

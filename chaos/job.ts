@@ -35,6 +35,8 @@ export interface AcceptedJob extends PlannedJob {
   /** Present when a cancel was asked for, answered or not: who died over it may have done it. */
   cancel: { answeredWith?: unknown } | undefined;
   forgetting: Forgetting | undefined;
+  /** The id of the job that it is run again of. */
+  readonly rerunOf?: string;
 }
 
 /** A submission that was answered with the cluster's refusal. */

@@ -26,6 +26,8 @@ export interface RecordLife {
   readonly address: string | undefined;
   /** By the API server's clock, in whole seconds, as UNIX milliseconds. */
   readonly createdAtMs: number;
+  /** The id of the job that it says it is run again of. */
+  readonly rerunOf: string | undefined;
   /** Until when its run may save a checkpoint, UNIX milliseconds. */
   stopAtMs: number | undefined;
   /** What was asked of it, in its order. */
@@ -73,9 +75,9 @@ export class RecordAudit {
   note({ metadata, data = {} }: SeenRecord): void {
     const record = parseRecord({ metadata }, this.#backend)?.record;
     if (record === undefined) return;
-    const { uid, name, state, stopAtMs } = record;
+    const { uid, name, state, stopAtMs, rerunOf } = record;
     const life: Life = this.#lives.get(uid) ?? {
-      ...{ uid, name, address: readAddress(data), stopAtMs },
+      ...{ uid, name, address: readAddress(data), stopAtMs, rerunOf: rerunOf?.jobId },
       createdAtMs: Date.parse(metadata.creationTimestamp ?? ''),
       ...{ end: undefined, texts: new Map(), asked: [] },
     };

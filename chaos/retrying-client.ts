@@ -49,11 +49,16 @@ export class RetryingClient {
   async isStillKnown(jobId: string): Promise<boolean> {
     const endsAtMs = Date.now() + FORGETTING_MS;
     for (;;) {
-      const answer = await this.#call('GET', `/train/${jobId}`);
+      const answer = await this.read(jobId);
       if (answer?.status === 404) return false;
       if (Date.now() >= endsAtMs) return answer?.status === 200;
       await sleep(PAUSE_MS);
     }
+  }
+
+  /** What is told of a job; undefined where nobody answers. */
+  read(jobId: string): Promise<Omit<Answered, 'isFirst'> | undefined> {
+    return this.#call('GET', `/train/${jobId}`);
   }
 
   async #call(method: string, path: string, body?: object) {

@@ -15,6 +15,8 @@ export interface SteeringVerdict {
   readonly unlatched: readonly string[];
   /** Jobs whose history lost or changed what was asked for, or tells of more or less than was done. */
   readonly historyWrong: readonly string[];
+  /** Reruns that are not there exactly once, or are not what they and the jobs before them tell. */
+  readonly familyWrong: readonly string[];
   /** Jobs whose run was stopped before the time was over that it had to save a checkpoint. */
   readonly stoppedWhileSaving: readonly string[];
 }
@@ -52,6 +54,15 @@ export function judgeSteering(
         return wrong === undefined ? [] : [`${job.id}: ${wrong}`];
       }),
     ],
+    familyWrong: [
+      ...steering.familyWrong,
+      ...jobs
+        .filter((job) => {
+          const parents = livesOf(job).map((life) => life.rerunOf);
+          return job.rerunOf !== undefined && parents.join() !== job.rerunOf;
+        })
+        .map((job) => `${job.id}: ${livesOf(job).length} records`),
+    ],
     stoppedWhileSaving: audit.stoppedWhileSaving().filter((name) => !deletedByUs.has(name)),
   };
 }
@@ -62,7 +73,8 @@ export function describeSteered(jobs: readonly AcceptedJob[]): string {
   const redirected = jobs.flatMap(({ places }) => places.slice(1)).filter(isHeld).length;
   const forgotten = jobs.filter(({ forgetting }) => forgetting?.acknowledgedAtMs !== undefined);
   const used = jobs.length - new Set(jobs.map(({ id }) => id)).size;
-  return `cancelled: ${cancelled}; called elsewhere: ${redirected}; forgotten: ${forgotten.length}; ids used again: ${used}`;
+  const reruns = jobs.filter(({ rerunOf }) => rerunOf !== undefined).length;
+  return `cancelled: ${cancelled}; called elsewhere: ${redirected}; forgotten: ${forgotten.length}; ids used again: ${used}; run again: ${reruns}`;
 }
 
 /** From when on nothing may be seen of a job any more. */
@@ -105,6 +117,8 @@ export function findWrongHistory(
   if (told < held || told > changes.length) {
     return `${told} changes of callbacks told, of ${held} to ${changes.length}`;
   }
+  const reruns = count('job.rerun');
+  if (reruns > 1) return `${reruns} reruns told`;
   const cancels = count('job.state', 'cancelled');
   const isOurs = cancel?.answeredWith === 'cancelled' && !isDeletedByUs;
   if (cancels > (cancel === undefined ? 0 : 1) || (isOurs && cancels === 0)) {

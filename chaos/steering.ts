@@ -20,16 +20,24 @@ const AUTH_IN = 2;
 const MAX_CHANGES = 2;
 const FORGET_PAUSE_MS = 400;
 const FORGET_PATIENCE_MS = 20_000;
+const RERUN_PATIENCE_MS = 10_000;
+const RERUN_PAUSE_MS = 300;
+/** Of answers about a rerun, so many may be older than it. */
+const FAMILY_LOOKS = 30;
+/** Answers to a rerun for which it is too late: the credentials are gone, or the job is. */
+const TOO_LATE: readonly unknown[] = ['RERUN_REFUSED', 'JOB_NOT_FOUND'];
 /** Answers to a DELETE whose time has not come. */
 const NOT_YET: readonly unknown[] = ['JOB_NOT_ENDED', 'JOB_BEING_STOPPED', 'CALLBACK_UNDELIVERED'];
 
-/** Cancels jobs, changes where their callbacks go, and has them forgotten. */
+/** Cancels jobs, changes where their callbacks go, runs them again, and has them forgotten. */
 export class Steering {
   readonly #parts: SteeringParts;
   /** Calls that nobody ever answered, by the id of their job. */
   readonly unanswered: string[] = [];
   /** What was left of jobs when their forgetting was acknowledged. */
   readonly keptThoughForgotten: string[] = [];
+  /** Reruns of which the job before them, or they themselves, told otherwise. */
+  readonly familyWrong: string[] = [];
   #count = 0;
 
   constructor(parts: SteeringParts) {
@@ -86,6 +94,54 @@ export class Steering {
       }
       await sleep(FORGET_PAUSE_MS);
     }
+  }
+
+  /** Runs a job again, from the start, once it has ended; undefined where nothing came of that. */
+  async rerun(job: AcceptedJob, signal: AbortSignal): Promise<AcceptedJob | undefined> {
+    await sleep(randomInt(this.#parts.paceMs));
+    const id = `${job.id}-r`;
+    const [first] = job.places;
+    const place = { ...first, behaviour: first?.behaviour ?? 'well', address: id } as Place;
+    const { webhook_url, auth_header } = this.#toPatch(place) as Record<string, string>;
+    const changes = { callbacks: { webhook_url, auth_header } };
+    const untilMs = Date.now() + RERUN_PATIENCE_MS;
+    while (Date.now() < untilMs && !signal.aborted) {
+      const body = { job_id: id, from: 'start', changes };
+      const answer = await this.#insist(job, 'POST', '/rerun', body);
+      if (answer === undefined || TOO_LATE.includes(answer.body.code)) return undefined;
+      if (answer.status === 200) {
+        const name = String(answer.body.backend_job_id);
+        const places = [{ ...place, heldAtMs: Date.now() }];
+        const { plan } = job;
+        const child = { id, name, plan, places, cancel: undefined, forgetting: undefined };
+        await this.#lookForFamily(job, child);
+        return { ...child, rerunOf: job.id };
+      }
+      if (answer.body.code !== 'JOB_NOT_ENDED') {
+        throw new Error(`${id}: ${JSON.stringify(answer.body)}`);
+      }
+      await sleep(RERUN_PAUSE_MS);
+    }
+    return undefined;
+  }
+
+  /** Each replica learns of the other's writes by a watch, which may take a moment. */
+  async #lookForFamily(parent: AcceptedJob, child: AcceptedJob): Promise<void> {
+    const { client } = this.#parts;
+    let told = '';
+    for (let looks = 0; looks < FAMILY_LOOKS; await sleep(RERUN_PAUSE_MS)) {
+      const [before, after] = [await client.read(parent.id), await client.read(child.id)];
+      if (before === undefined || after === undefined) continue;
+      looks += 1;
+      // By then one of them may have expired, or be forgotten.
+      if (before.status === 404 || after.status === 404) return;
+      const { reruns } = before.body;
+      const { rerun_of } = after.body;
+      const isTold = Array.isArray(reruns) && reruns.includes(child.id);
+      if (isTold && rerun_of === parent.id) return;
+      told = `${child.id}: rerun_of ${rerun_of}, reruns ${reruns}`;
+    }
+    this.familyWrong.push(told);
   }
 
   async #lookFor({ id, name }: AcceptedJob): Promise<void> {

@@ -16,9 +16,10 @@ const REDIRECTED_IN = 3;
 /** … one is forgotten, and of those one has its id used again. */
 const FORGOTTEN_IN = 3;
 const REUSED_IN = 2;
+const RERUN_IN = 4;
 const AUTHORIZATION = 'Bearer chaos';
 
-/** Submits jobs of every kind, and has some of them cancelled, forgotten and called elsewhere. */
+/** Submits jobs of every kind, and has some of them cancelled, called elsewhere, run again and forgotten. */
 export class Workload {
   readonly #client: RetryingClient;
   readonly #receivers: SteeringParts['receivers'];
@@ -65,6 +66,7 @@ export class Workload {
       isCancelled && this.steering.cancel(job),
       randomInt(REDIRECTED_IN) === 0 && this.steering.redirect(job),
       randomInt(FORGOTTEN_IN) === 0 && this.steering.forget(job, signal),
+      randomInt(RERUN_IN) === 0 && this.#rerun(job, signal),
     ]);
     if (job.forgetting?.acknowledgedAtMs === undefined || randomInt(REUSED_IN) > 0) return;
     const planned = this.#plan('succeeded', job.id);
@@ -75,6 +77,14 @@ export class Workload {
     } else {
       this.#accept(planned, answer);
     }
+  }
+
+  async #rerun(job: AcceptedJob, signal: AbortSignal): Promise<void> {
+    const child = await this.steering.rerun(job, signal);
+    if (child === undefined) return;
+    this.accepted.push(child);
+    // One that never ends by itself would never be told of.
+    if (child.plan === 'never') await this.steering.cancel(child);
   }
 
   async #submitRefused(): Promise<void> {

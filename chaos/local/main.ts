@@ -16,8 +16,8 @@ import { judge } from './verdict.ts';
 import { LocalWorkload } from './workload.ts';
 
 /*
- * Kills every part of the local runner while jobs come in, are cancelled, forgotten and called
- * elsewhere, and then counts what was lost, run twice, left over or told wrongly. The trainer is a
+ * Kills every part of the local runner while jobs come in, are cancelled, called elsewhere,
+ * run again and forgotten, and then counts what was lost, run twice, left over or told wrongly. The trainer is a
  * stand-in that trains nothing.
  */
 const { values } = parseArgs({ options: { kills: { type: 'string', default: '100' } } });
@@ -59,6 +59,7 @@ await settle();
 const verdict = await judge({
   ...{ accepted, receivers, fixture, starts, touched: faults.touched },
   ...{ keptThoughForgotten: steering.keptThoughForgotten, unanswered: steering.unanswered },
+  familyWrong: steering.familyWrong,
   url: machine.urls[0] ?? '',
 });
 report();

@@ -10,6 +10,8 @@ import type { LocalWorkloadParts } from './workload.ts';
 export interface Evidence extends Pick<LocalWorkloadParts, 'receivers' | 'fixture' | 'starts'> {
   readonly accepted: readonly AcceptedJob[];
   readonly keptThoughForgotten: readonly string[];
+  /** Reruns of which the job before them, or they themselves, told otherwise. */
+  readonly familyWrong: readonly string[];
   /** Calls that nobody ever answered, by the id of their job. */
   readonly unanswered: readonly string[];
   /** Names of jobs whose run may have another end than was asked for. */
@@ -50,6 +52,7 @@ export async function judge(evidence: Evidence): Promise<Record<string, readonly
     keptThoughForgotten: evidence.keptThoughForgotten,
     cameBack: await findKnown(evidence),
     historyWrong: await findWrongHistories(evidence),
+    familyWrong: evidence.familyWrong,
     unanswered: evidence.unanswered,
     leftOver: listLeftOver(fixture.stateDir),
   };

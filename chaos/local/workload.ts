@@ -6,6 +6,7 @@ import { Steering, type SteeringParts } from '../steering.ts';
 const PLANS = ['succeeded', 'succeeded', 'failed', 'never'] as const;
 const REDIRECTED_IN = 3;
 const FORGOTTEN_IN = 4;
+const RERUN_IN = 4;
 const AUTHORIZATION = 'Bearer chaos';
 
 export interface LocalWorkloadParts extends SteeringParts {
@@ -14,7 +15,7 @@ export interface LocalWorkloadParts extends SteeringParts {
   readonly starts: string;
 }
 
-/** Submits jobs to the service of one machine, and has some of them cancelled, forgotten and called elsewhere. */
+/** Submits jobs to the service of one machine, and has some cancelled, called elsewhere, run again and forgotten. */
 export class LocalWorkload {
   readonly #parts: LocalWorkloadParts;
   readonly #aside = new Set<Promise<unknown>>();
@@ -56,12 +57,21 @@ export class LocalWorkload {
 
   async #steer(job: AcceptedJob): Promise<void> {
     const { steering } = this;
+    const { signal } = new AbortController();
     await Promise.all([
       // One that never ends by itself would hold its cores for ever.
       job.plan === 'never' && steering.cancel(job),
       randomInt(REDIRECTED_IN) === 0 && steering.redirect(job),
-      randomInt(FORGOTTEN_IN) === 0 && steering.forget(job, new AbortController().signal),
+      randomInt(FORGOTTEN_IN) === 0 && steering.forget(job, signal),
+      randomInt(RERUN_IN) === 0 && this.#rerun(job, signal),
     ]);
+  }
+
+  async #rerun(job: AcceptedJob, signal: AbortSignal): Promise<void> {
+    const child = await this.steering.rerun(job, signal);
+    if (child === undefined) return;
+    this.accepted.push(child);
+    if (child.plan === 'never') await this.steering.cancel(child);
   }
 
   #toBody({ id, plan, places: [place] }: PlannedJob): object {

@@ -26,6 +26,8 @@ export const TRAINER_API = '/apis/trainer.kubeflow.org/v1alpha1';
 const JOBSET_NAME = 'jobset.sigs.k8s.io/jobset-name';
 const JOBSET_UID = 'jobset.sigs.k8s.io/jobset-uid';
 const LEASE_API = '/apis/coordination.k8s.io/v1';
+/** A machine where so much dies and starts may leave the API server waiting for its disk. */
+const PATIENCE_MS = 60_000;
 /** How long a run may take to vanish that somebody started while its job was forgotten. */
 const VANISHING_MS = 15_000;
 
@@ -115,13 +117,13 @@ export class ClusterAudit {
 
   async list(apiPath: string, resource: string): Promise<readonly Seen[]> {
     const path = `${apiPath}/namespaces/${this.#namespace}/${resource}`;
-    const { items } = await this.#client.call<{ items: Seen[] | null }>({ method: 'GET', path });
+    const { items } = await this.#call<{ items: Seen[] | null }>('GET', path);
     return items ?? [];
   }
 
   async deleteTrainJob(name: string): Promise<void> {
     const path = this.#pathOf(TRAINER_API, 'trainjobs', name);
-    await this.#client.call({ method: 'DELETE', path }).catch(() => {});
+    await this.#call('DELETE', path).catch(() => {});
   }
 
   async close(): Promise<void> {
@@ -168,11 +170,15 @@ export class ClusterAudit {
   async #read(apiPath: string, resource: string, name: string): Promise<Seen | undefined> {
     const path = this.#pathOf(apiPath, resource, name);
     try {
-      return await this.#client.call<Seen>({ method: 'GET', path });
+      return await this.#call<Seen>('GET', path);
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return undefined;
       throw error;
     }
+  }
+
+  #call<T>(method: 'GET' | 'DELETE', path: string): Promise<T> {
+    return this.#client.call<T>({ method, path, timeoutMs: PATIENCE_MS });
   }
 
   #pathOf(apiPath: string, resource: string, name: string): string {

@@ -23,7 +23,7 @@ export function registerListJobs(app: FastifyInstance, jobs: Jobs): void {
       request.query = foldLabels(request.query);
     },
     handler: async ({ query }, reply) => {
-      const { views, nextCursor, counts, ...staleness } = jobs.list(query);
+      const { views, nextCursor, counts, ...staleness } = await jobs.list(query);
       return {
         data: views.map((view) => toJobRow(view, jobs)),
         has_more: nextCursor !== undefined,

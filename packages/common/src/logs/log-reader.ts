@@ -93,13 +93,13 @@ export class LogReader {
   /** What is kept of the run that is asked for. */
   async #findTail(
     record: JobRecord,
-    { attempt, node = 0 }: LogQuery,
+    { attempt, previous, node = 0 }: LogQuery,
   ): Promise<LogTail | undefined> {
-    if (attempt === undefined || node !== 0 || record.reportTokenHash === undefined) {
-      return undefined;
-    }
-    const kept = await this.#parts.store.readAttachment(record, 'log-tails');
-    return parseLogTails(kept).find((tail) => tail.attempt === attempt);
+    const isAsked = attempt !== undefined || previous;
+    if (!isAsked || node !== 0 || record.reportTokenHash === undefined) return undefined;
+    const kept = parseLogTails(await this.#parts.store.readAttachment(record, 'log-tails'));
+    // The newest is that of the run that failed last.
+    return attempt === undefined ? kept.at(-1) : kept.find((tail) => tail.attempt === attempt);
   }
 
   /** What cuts a reading off is said as its last word. */

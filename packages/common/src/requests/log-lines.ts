@@ -99,7 +99,7 @@ export const LogQuerySchema = z.strictObject({
     .optional()
     .describe('Only this run of the job, from 1 on'),
   previous: flag.describe(
-    '`true`: what the container before the present one has written, before it crashed',
+    '`true`: what the container before the present one has written, before it crashed; where it is gone, the end of the run that failed last, as it was kept',
   ),
 });
 export type LogQueryNames = z.output<typeof LogQuerySchema>;

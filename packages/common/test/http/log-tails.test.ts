@@ -70,6 +70,22 @@ test('the end of a run that another has followed is kept, masked, and shown as s
   expect(wordsOf(await read(''))).toEqual(['LOG_READ']);
 });
 
+test('what crashed is shown by its kept end once its container is gone', async () => {
+  await submit({ submitted_seconds: 0, outcome: 'never' });
+  expect(wordsOf(await read('?previous=true'))).toEqual(['LOG_READ']);
+  await report(1, 'first crash\n');
+  await report(2, `second crash, token=${SECRET}\n`);
+  await report(3, 'runs\n');
+  const items = await read('?previous=true');
+  expect(wordsOf(items)).toEqual(['second crash, token=[redacted]', 'POD_GONE']);
+  expect(items[0]).toMatchObject({ attempt: 2, tail: true });
+  expect(wordsOf(await read('?previous=true&attempt=1'))).toEqual(['first crash', 'POD_GONE']);
+  expect(wordsOf(await read('?previous=true&node=1'))).toEqual(['LOG_READ']);
+  const line = { node: 0, attempt: 2, time: undefined, isPartial: false, position: '1' };
+  left = [{ ...line, text: 'all of it' }, { end: 'LOG_READ' }];
+  expect(wordsOf(await read('?previous=true'))).toEqual(['all of it', 'LOG_READ']);
+});
+
 test('the log itself comes first, as long as it is there', async () => {
   await submit({ submitted_seconds: 0, outcome: 'never' });
   await report(1, 'the end\n');

@@ -124,6 +124,31 @@ describe('a cursor', () => {
     expect(toTold(log.after(log.cursorAt(2)))).toEqual(['b 0-1', 'c 0-1']);
   });
 
+  it('tells what went meanwhile, and not what came again before it', () => {
+    replica.take('a', 10, 1);
+    replica.take('b', 20, 1);
+    const cursor = log.cursorAt(log.next);
+    replica.forget('a');
+    expect(toTold(log.after(cursor))).toEqual(['a 1-1 gone']);
+    replica.take('a', 30, 1, { uid: 'again' });
+    expect(toTold(log.after(cursor))).toEqual(['a 1-1 gone', 'a 0-1']);
+    expect(log.after(log.cursorAt(log.next))).toEqual([]);
+  });
+
+  it('is not known where what went meanwhile left no trace', () => {
+    replica.take('a', 10, 1);
+    replica.take('b', 20, 1);
+    const cursor = log.cursorAt(log.next);
+    const later = new Replica();
+    later.take('b', 20, 1);
+    later.seen = '25';
+    const opened = later.toLog();
+    opened.open();
+    expect(opened.after(cursor)).toBeUndefined();
+    later.take('b', 30, 2);
+    expect(toTold(opened.after(opened.cursorAt(opened.next)))).toEqual([]);
+  });
+
   it('is not known once what came after it is not kept', () => {
     const short = replica.toLog(2);
     replica.take('a', 1, 1);

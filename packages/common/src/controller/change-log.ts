@@ -45,6 +45,8 @@ export class ChangeLog {
   /** The newest position of those that are not kept any more. */
   #dropped = 0n;
   #count = 0n;
+  /** What went before then left no trace here. */
+  #openedAt = 0n;
 
   constructor(store: ChangeSource, maxChanges = MAX_CHANGES) {
     this.#store = store;
@@ -56,6 +58,7 @@ export class ChangeLog {
   /** Takes what is there already for known; once the store is open. */
   open(): void {
     for (const record of this.#store.list()) this.#known.set(record.name, record);
+    if (this.#epoch === SHARED) this.#openedAt = this.#seenUpTo();
   }
 
   /** The number that the next change will have. */
@@ -77,7 +80,9 @@ export class ChangeLog {
   cursorAt(index: number): string {
     const told = this.#changes[index - this.#first - 1]?.highest ?? this.#dropped;
     // An answer to a write of ours may be here before older changes of others.
-    const ahead = this.#changes.slice(index - this.#first).map(({ position }) => position - 1n);
+    const ahead = this.#changes
+      .slice(index - this.#first)
+      .map((change) => (this.#sharesPlace(change) ? change.position : change.position - 1n));
     let position = told;
     for (const limit of [this.#seenUpTo(), ...ahead]) if (limit < position) position = limit;
     return Buffer.from(`${this.#epoch} ${position}`).toString('base64url');
@@ -89,13 +94,22 @@ export class ChangeLog {
     const [, epoch, digits = ''] = /^(\w{7,8}) (\d{1,30})$/.exec(text) ?? [];
     if (epoch !== this.#epoch) return undefined;
     const position = BigInt(digits);
-    if (position < this.#dropped || position > this.#seenUpTo()) return undefined;
-    return this.#changes.filter((change) => change.position > position);
+    const isTooOld = position < this.#dropped || position < this.#openedAt;
+    if (isTooOld || position > this.#seenUpTo()) return undefined;
+    return this.#changes.filter(
+      (change) =>
+        change.position > position || (change.position === position && this.#sharesPlace(change)),
+    );
   }
 
   close(): void {
     this.#unwatch();
     this.#emitter.clear();
+  }
+
+  /** A record that went has the place of the change before it, and is told rather twice than never. */
+  #sharesPlace({ isGone }: Change): boolean {
+    return isGone && this.#epoch === SHARED;
   }
 
   #seenUpTo(): bigint {

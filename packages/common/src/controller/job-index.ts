@@ -1,4 +1,3 @@
-import { setImmediate as giveWay } from 'node:timers/promises';
 import type { JobRecord } from '../jobs/job.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import type { JobStore } from '../jobs/job-store.ts';
@@ -32,8 +31,6 @@ export interface IndexedJob {
   readonly traits: JobTraits | undefined;
 }
 
-/** Jobs that are looked at before others have their turn, some milliseconds. */
-const SLICE = 1000;
 /** Of all jobs there are, mostly far fewer differ in these. */
 const MAX_TRAITS = 10_000;
 
@@ -48,26 +45,21 @@ export class JobIndex {
   /** Records and runs that were told of since they were looked at. */
   readonly #changed = new Set<string>();
   readonly #traits = new RecentCache<JobTraits>({ maxSize: MAX_TRAITS });
-  #filling: Promise<void> | undefined;
+  #isFilled = false;
 
   constructor(parts: JobIndexParts) {
     this.#parts = parts;
     const note = (name: string) => {
-      if (this.#filling !== undefined) this.#changed.add(name);
+      if (this.#isFilled) this.#changed.add(name);
     };
     parts.store.watch(note);
     parts.runner.watch(note);
   }
 
-  /** Resolves once every job has been looked at; the first time that may take a while. */
-  ready(): Promise<void> {
-    this.#filling ??= this.#fill();
-    return this.#filling;
-  }
-
-  /** All jobs, once they are ready; mostly the newest come first. Their progress is of some moment before. */
+  /** All jobs; mostly the newest come first. Their progress is of some moment before. */
   newestFirst(): readonly IndexedJob[] {
-    this.#followChanges();
+    if (this.#isFilled) this.#followChanges();
+    else this.#fill();
     return [...this.#jobs.values()].reverse();
   }
 
@@ -97,13 +89,9 @@ export class JobIndex {
     return traits && this.#traits.memo(JSON.stringify(traits), () => traits);
   }
 
-  async #fill(): Promise<void> {
-    let count = 0;
-    for (const record of this.#parts.store.list()) {
-      this.#put(record);
-      count += 1;
-      if (count % SLICE === 0) await giveWay();
-    }
+  #fill(): void {
+    this.#isFilled = true;
+    for (const record of this.#parts.store.list()) this.#put(record);
   }
 
   #followChanges(): void {

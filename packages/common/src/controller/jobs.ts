@@ -146,10 +146,9 @@ export class Jobs {
    * A page of the jobs that match, from what is at hand: no call to store or runner.
    * @throws TrainerError INVALID_REQUEST, CLUSTER_UNAVAILABLE before the first list
    */
-  async list(query: JobListQuery): Promise<JobListPage> {
+  list(query: JobListQuery): JobListPage {
     const { store, clock } = this.#parts;
     if (store.notReadyReason() !== undefined) throw errors.clusterUnreachable();
-    await this.#index.ready();
     const page = this.#pickPage(query);
     const behindMs = behindForMs(this.#parts);
     const isFresh = !isStale(behindMs) || !Number.isFinite(behindMs);

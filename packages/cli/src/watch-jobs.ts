@@ -57,9 +57,9 @@ function toText(followed: Followed): string | undefined {
   return lines.length === 0 ? undefined : lines.join('\n');
 }
 
-/** Progress is for programs: of several jobs at once it would be all that is seen. */
+/** What passes is for programs: of several jobs at once it would be all that is seen. */
 function toLine({ type, time, job_id: jobId, message, data }: FollowedEvent): string | undefined {
-  if (type === 'job.progress') return undefined;
+  if (type === 'job.progress' || type === 'job.metrics') return undefined;
   const what = type === 'job.state' ? data.status : type.replace(/^job\./, '');
   return printable(`${time}  ${jobId}  ${what}: ${message}`);
 }

@@ -69,7 +69,9 @@ export type History = WithLaterFields<
 export type FollowedEvent = WithLaterFields<
   Omit<HistoryAnswer['data'][number], 'id' | 'type'> & {
     readonly id?: number;
-    readonly type: OrLater<HistoryAnswer['data'][number]['type'] | 'job.progress' | 'job.gone'>;
+    readonly type: OrLater<
+      HistoryAnswer['data'][number]['type'] | 'job.progress' | 'job.metrics' | 'job.gone'
+    >;
   }
 >;
 

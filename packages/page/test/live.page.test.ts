@@ -96,6 +96,18 @@ it('reads a job again when something has happened to it, and not in between', as
   await page.locator('.state-row .status', { hasText: 'Cancelled' }).waitFor();
 });
 
+it('draws what a training measures as it tells of it', async () => {
+  await using service = await startService();
+  await submit(service, 'measuring', { submitted_seconds: 0, running_seconds: 60 });
+  await using opened = await open(`${service.url}/#/jobs/meta/measuring`);
+  const { page } = opened;
+  await untilLive(page);
+  const plot = page.getByRole('img', { name: /^Loss: from/ });
+  await plot.waitFor();
+  const drawn = await plot.getAttribute('aria-label');
+  await expect.poll(() => plot.getAttribute('aria-label'), { timeout: 20_000 }).not.toBe(drawn);
+});
+
 it('says that a service is away, and goes on when it is back', async () => {
   const PORT = await findFreePort();
   const first = await startService({ PORT });

@@ -107,6 +107,12 @@ describe('a stream and time', () => {
       id: undefined,
       data: { type: 'job.progress', job_id: 'timed', actor: { type: 'trainer' } },
     });
+    const metrics = await stream.next(({ event }) => event === 'job.metrics');
+    expect(metrics).toMatchObject({
+      id: undefined,
+      data: { job_id: 'timed', data: { metrics: { loss: expect.any(Number) } } },
+    });
+    expect(metrics?.data.data).toEqual({ metrics: progress?.data.data.metrics });
     clock.stall(50_000);
     await clock.advance(2000);
     const next = await stream.next(({ event }) => event === 'job.progress');

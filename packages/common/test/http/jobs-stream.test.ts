@@ -138,6 +138,9 @@ it('tells the progress of running jobs once for all that moved meanwhile', async
   await stream.next(({ event }) => event === 'job.progress');
   await clock.advance(2000);
   const first = await stream.next(({ event }) => event === 'job.progress');
+  const metrics = await stream.next(({ event }) => event === 'job.metrics');
+  expect(metrics?.data).toMatchObject({ job_id: 'timed', type: 'job.metrics' });
+  expect(metrics?.data.data.metrics).toEqual(first?.data.data.metrics);
   clock.stall(50_000);
   await clock.advance(2000);
   const next = await stream.next(({ event }) => event === 'job.progress');

@@ -39,7 +39,7 @@ export function JobView({ service, jobId }: JobViewProps) {
             {`${jobId}: ${toWords(job.status)}`}
           </p>
           <TimeBar job={job} />
-          <Measurements service={service} job={job} />
+          <Measurements service={service} job={job} feeds={feeds} />
           <Result job={job} />
           <Checkpoints job={job} />
           <Deliveries service={service} job={job} />

@@ -1,4 +1,5 @@
 import type { Job } from '@trainer/client';
+import type { EventFeeds } from '../api/event-feeds.ts';
 import type { TrainerService } from '../api/trainer-service.ts';
 import { formatCount } from '../format/number.ts';
 import { toWords } from '../format/words.ts';
@@ -11,6 +12,7 @@ import { useMetrics } from './use-metrics.ts';
 interface MeasurementsProps {
   readonly service: TrainerService;
   readonly job: Job;
+  readonly feeds: EventFeeds;
 }
 
 interface SeriesProps {
@@ -20,8 +22,8 @@ interface SeriesProps {
 }
 
 /** What a training measured: its loss, and the rest for whoever opens it. */
-export function Measurements({ service, job }: MeasurementsProps) {
-  const metrics = useMetrics(service, job);
+export function Measurements({ service, job, feeds }: MeasurementsProps) {
+  const metrics = useMetrics(service, job, feeds);
   if (metrics === undefined) return null;
   const { loss, ...others } = metrics.series;
   if (Object.keys(metrics.series).length === 0) return null;

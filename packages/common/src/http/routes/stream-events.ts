@@ -10,7 +10,7 @@ import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { STREAM_TYPE } from '../plugins/event-stream.ts';
 import type { OpenStreams } from '../plugins/open-streams.ts';
 import { EventTexts } from './event-texts.ts';
-import { ProgressSampler } from './progress-sampler.ts';
+import { PassingSampler } from './passing-sampler.ts';
 import { streamJobs } from './stream-jobs.ts';
 
 const MAX_JOB_IDS = 200;
@@ -41,7 +41,7 @@ export interface StreamEventsParts {
 export function registerStreamEvents(app: FastifyInstance, parts: StreamEventsParts): void {
   const { jobs, feed, streams, clock } = parts;
   const texts = new EventTexts(jobs, feed, clock);
-  const sampler = new ProgressSampler(jobs, clock);
+  const sampler = new PassingSampler(jobs, clock);
   app.get<{ Querystring: z.output<typeof Query> }>('/events', {
     schema: {
       tags: ['jobs'],

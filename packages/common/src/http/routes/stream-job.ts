@@ -5,7 +5,7 @@ import { TrainerError } from '../../errors.ts';
 import type { JobView } from '../../jobs/observation.ts';
 import { type EventStream, toEventText } from '../plugins/event-stream.ts';
 import { toHistoryEvent } from './history-response.ts';
-import { toProgressEvent } from './progress-event.ts';
+import { toPassingEvents } from './passing-events.ts';
 
 export interface StreamJobParts {
   readonly jobs: Pick<Jobs, 'get'>;
@@ -21,7 +21,7 @@ export async function streamJob(
 ): Promise<void> {
   const unwatch = feed.watch(followed.name, () => stream.wake());
   let told = after;
-  let progress = '';
+  const said = new Map<string, string>();
   try {
     for (;;) {
       await stream.ready();
@@ -40,10 +40,11 @@ export async function streamJob(
         stream.write(toEventText({ event: 'stream.end', data: { reason: 'JOB_ENDED' } }));
         return;
       }
-      const said = JSON.stringify(view.progress ?? null);
-      const event = said === progress ? undefined : toProgressEvent(view, clock.now());
-      progress = said;
-      if (event !== undefined) stream.write(toEventText({ event: event.type, data: event }));
+      for (const event of toPassingEvents(view)) {
+        if (said.get(event.type) === event.said) continue;
+        said.set(event.type, event.said);
+        stream.write(toEventText({ event: event.type, data: event.toData(clock.now()) }));
+      }
     }
   } finally {
     unwatch();

@@ -5,13 +5,13 @@ import type { JobStatus } from '../../requests/job-status.ts';
 import { type EventStream, toEventText } from '../plugins/event-stream.ts';
 import type { EventTexts } from './event-texts.ts';
 import { toJobRow } from './job-row.ts';
-import type { ProgressSampler } from './progress-sampler.ts';
+import type { PassingSampler } from './passing-sampler.ts';
 
 export interface StreamJobsParts {
   readonly jobs: Pick<Jobs, 'views' | 'rerunsOf'>;
   readonly changes: ChangeLog;
   readonly texts: EventTexts;
-  readonly sampler: ProgressSampler;
+  readonly sampler: PassingSampler;
   readonly clock: Clock;
 }
 
@@ -66,7 +66,7 @@ class JobsStream {
     while (!this.#stream.isClosed) {
       await this.#stream.ready();
       await this.#tellNews();
-      this.#tellProgress();
+      this.#tellPassing();
     }
   }
 
@@ -142,7 +142,7 @@ class JobsStream {
     if (rows.length > 0) await flush();
   }
 
-  #tellProgress(): void {
+  #tellPassing(): void {
     if (this.#stream.isBlocked) return;
     const { jobIds, statuses } = this.#followed;
     if (statuses?.has('running') === false) return;

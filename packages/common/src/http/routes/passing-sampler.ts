@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Jobs } from '../../controller/jobs.ts';
 import { toEventText } from '../plugins/event-stream.ts';
-import { toProgressEvent } from './progress-event.ts';
+import { toPassingEvents } from './passing-events.ts';
 
 const SAMPLE_MS = 2000;
 /** Looking takes no more than a twentieth of the time, however many jobs there are. */
@@ -15,8 +15,8 @@ interface Sample {
   readonly round: number;
 }
 
-/** The progress of all running jobs, looked at once for all who follow them. */
-export class ProgressSampler {
+/** What all running jobs say that passes, looked at once for all who follow them. */
+export class PassingSampler {
   readonly #jobs: Pick<Jobs, 'views'>;
   readonly #clock: Clock;
   #samples = new Map<string, Sample>();
@@ -44,17 +44,18 @@ export class ProgressSampler {
     this.#round += 1;
     const samples = new Map<string, Sample>();
     for (const view of this.#jobs.views()) {
-      const { record, state, progress } = view;
-      if (state.status !== 'running' || progress === undefined) continue;
-      const said = JSON.stringify(progress);
-      const known = this.#samples.get(record.uid);
-      if (known?.said === said) {
-        samples.set(record.uid, known);
-        continue;
+      const { record, state } = view;
+      if (state.status !== 'running') continue;
+      for (const { type, said, toData } of toPassingEvents(view)) {
+        const key = `${record.uid} ${type}`;
+        const known = this.#samples.get(key);
+        if (known?.said === said) {
+          samples.set(key, known);
+          continue;
+        }
+        const text = toEventText({ event: type, data: toData(this.#clock.now()) });
+        samples.set(key, { jobId: record.id, said, text, round: this.#round });
       }
-      const data = toProgressEvent(view, this.#clock.now());
-      const text = toEventText({ event: 'job.progress', data });
-      samples.set(record.uid, { jobId: record.id, said, text, round: this.#round });
     }
     this.#samples = samples;
     const tookMs = this.#clock.monotonic() - beganAtMs;

@@ -20,6 +20,7 @@ import { registerLoadShedding } from './plugins/load-shedding.ts';
 import { registerNotFound } from './plugins/not-found.ts';
 import { OpenStreams } from './plugins/open-streams.ts';
 import { registerRateLimit } from './plugins/rate-limit.ts';
+import { registerReaderMetrics } from './plugins/reader-metrics.ts';
 import { RequestLog } from './plugins/request-log.ts';
 import { registerRequestMetrics } from './plugins/request-metrics.ts';
 import type { Tokens } from './plugins/tokens.ts';
@@ -107,6 +108,11 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
 
   const held = new HeldRequests(app);
   const streams = new OpenStreams(app, parts);
+  registerReaderMetrics(metrics.registry, () => ({
+    ...streams.counts,
+    logs: parts.logs.readerCount,
+    poll: held.count,
+  }));
   registerGetHealth(app);
   registerGetReadiness(app, parts);
   registerGetMetrics(app, metrics);

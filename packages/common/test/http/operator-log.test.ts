@@ -127,3 +127,53 @@ it('says at the start what runs, where, and what is not as by default', async ()
   expect(JSON.stringify(line)).not.toMatch(/one,two|whsec_|AAAA/);
   await service.close();
 });
+
+it('has one line for each reader who leaves, and counts those who read', async () => {
+  const { service, find, ask } = await startLogged({ TRAINER_MOCK_SUBMITTED_SECONDS: '3600' });
+  await ask('POST', '/train', 'one', makeRequest({ job_id: 'read' }));
+  const reads = [
+    ['/events', 'text/event-stream', 'jobs'],
+    ['/train/read/events', 'text/event-stream', 'job'],
+    ['/train/read/logs?follow=true', 'application/x-ndjson', 'logs'],
+    ['/train/read?wait=50&after=1', 'application/json', 'poll'],
+  ] as const;
+  const countsOf = async () =>
+    Object.fromEntries(
+      [
+        ...(await service.request('/metrics')).text.matchAll(
+          /^trainer_open_streams\{kind="(\w+)".*\} (\d+)$/gm,
+        ),
+      ].map(([, kind, count]) => [kind, Number(count)]),
+    );
+  const NONE = { job: 0, jobs: 0, logs: 0, poll: 0 };
+  for (const [path, accept, kind] of reads) {
+    expect(await countsOf()).toEqual(NONE);
+    const leaving = new AbortController();
+    const answer = fetch(`${service.url}${path}`, {
+      headers: { accept, 'x-trainer-token': 'two', 'x-request-id': `reads-${kind}` },
+      signal: leaving.signal,
+    }).catch(() => undefined);
+    await vi.waitFor(async () => expect(await countsOf()).toEqual({ ...NONE, [kind]: 1 }));
+    if (kind !== 'poll') await answer;
+    leaving.abort();
+    await until(() =>
+      expect(find('reader left')).toHaveLength(1 + reads.findIndex(([, , k]) => k === kind)),
+    );
+    await vi.waitFor(async () => expect(await countsOf()).toEqual(NONE));
+  }
+  expect(find('reader left')).toEqual(
+    reads.map(([, , kind]) =>
+      expect.objectContaining({
+        ...(kind !== 'jobs' && { job_id: 'read' }),
+        request_id: `reads-${kind}`,
+        status: kind === 'poll' ? 499 : 200,
+        duration_ms: expect.any(Number),
+      }),
+    ),
+  );
+  const answered = find('request answered').filter(({ request_id: id }) =>
+    String(id).startsWith('reads-'),
+  );
+  expect(answered).toEqual([]);
+  await service.close();
+});

@@ -1,4 +1,5 @@
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { logLeaving } from './log-leaving.ts';
 
 /** Requests that are answered late on purpose: they end when their client leaves or the service closes. */
 export class HeldRequests {
@@ -10,8 +11,18 @@ export class HeldRequests {
     });
   }
 
+  /** How many wait now. */
+  get count(): number {
+    return this.#held.size;
+  }
+
   /** Runs `work` with a signal that says when nobody waits for its outcome any more. */
-  async hold<T>(reply: FastifyReply, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async hold<T>(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    logLeaving(request, reply);
     const controller = new AbortController();
     const leave = () => controller.abort();
     this.#held.add(controller);

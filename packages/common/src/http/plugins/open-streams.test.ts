@@ -26,7 +26,7 @@ beforeEach(async () => {
   turns = 0;
   const streams = new OpenStreams(app, { clock, tokens, maxStreams: 1, random: () => 1 });
   app.get('/', async (request, reply) => {
-    await streams.run(request, reply, async (stream) => {
+    const follow = async (stream: EventStream) => {
       const { resolve } = ended;
       opened.resolve(stream);
       while (!stream.isClosed) {
@@ -35,7 +35,8 @@ beforeEach(async () => {
         turned.resolve();
       }
       resolve();
-    });
+    };
+    await streams.run(request, reply, { kind: 'job', follow });
   });
   await app.listen();
 });

@@ -3,11 +3,20 @@ import type { Clock } from '../../clock.ts';
 import { errors } from '../../errors.ts';
 import { readToken } from './auth.ts';
 import { EventStream } from './event-stream.ts';
+import { logLeaving } from './log-leaving.ts';
 import type { Tokens } from './tokens.ts';
 
 /** Some kilobytes each, and a socket. */
 const MAX_STREAMS = 5000;
 const TICK_MS = 2000;
+
+/** Of the events of one job, or of many. */
+export type StreamKind = 'job' | 'jobs';
+
+export interface StreamWork {
+  readonly kind: StreamKind;
+  readonly follow: (stream: EventStream) => Promise<void>;
+}
 
 export interface OpenStreamsParts {
   readonly clock: Clock;
@@ -20,6 +29,7 @@ export interface OpenStreamsParts {
 export class OpenStreams {
   readonly #parts: OpenStreamsParts;
   readonly #open = new Map<EventStream, FastifyRequest>();
+  readonly #counts = { job: 0, jobs: 0 };
   #cancelTick: (() => void) | undefined;
   #isClosing = false;
 
@@ -32,6 +42,11 @@ export class OpenStreams {
     });
   }
 
+  /** How many are open of one job, and of many. */
+  get counts(): Readonly<Record<StreamKind, number>> {
+    return this.#counts;
+  }
+
   /** @throws TrainerError OVERLOADED where no further one may be opened. */
   assertRoom(): void {
     const { maxStreams = MAX_STREAMS } = this.#parts;
@@ -42,12 +57,14 @@ export class OpenStreams {
   async run(
     request: FastifyRequest,
     reply: FastifyReply,
-    follow: (stream: EventStream) => Promise<void>,
+    { kind, follow }: StreamWork,
   ): Promise<void> {
     this.assertRoom();
     const { clock, random = Math.random } = this.#parts;
     const stream = new EventStream(reply, { nowMs: clock.monotonic(), random });
     this.#open.set(stream, request);
+    this.#counts[kind] += 1;
+    logLeaving(request, reply);
     this.#cancelTick ??= clock.schedule(TICK_MS, () => this.#tick());
     try {
       await follow(stream);
@@ -57,6 +74,7 @@ export class OpenStreams {
     } finally {
       stream.close();
       this.#open.delete(stream);
+      this.#counts[kind] -= 1;
     }
   }
 

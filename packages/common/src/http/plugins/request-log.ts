@@ -14,16 +14,21 @@ export class RequestLog extends LogController {
     request: FastifyRequest,
     reply: FastifyReply,
   ): void {
-    const jobId = toJobId(request);
-    const line = {
-      req: request,
-      ...(jobId !== undefined && { job_id: jobId }),
-      status: reply.statusCode,
-      duration_ms: Math.round(reply.elapsedTime * 1000) / 1000,
-    };
+    const line = toLogLine(request, reply);
     if (error) reply.log.error({ ...line, err: error }, 'request aborted');
     else reply.log.info(line, 'request answered');
   }
+}
+
+/** What the access log says of a request. */
+export function toLogLine(request: FastifyRequest, reply: FastifyReply) {
+  const jobId = toJobId(request);
+  return {
+    req: request,
+    ...(jobId !== undefined && { job_id: jobId }),
+    status: reply.statusCode,
+    duration_ms: Math.round(reply.elapsedTime * 1000) / 1000,
+  };
 }
 
 /** The job that a request is about, by its path or by what it submits; other texts are no ids. */

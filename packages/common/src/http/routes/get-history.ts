@@ -59,7 +59,10 @@ export function registerGetHistory(
       if (after === revision && feed.isOver(record)) return reply.code(204).send();
       // What cannot be read now is a problem document, not a stream that ends at once.
       await feed.readEvents(record, after);
-      await streams.run(request, reply, (stream) => streamJob(parts, view, { stream, after }));
+      await streams.run(request, reply, {
+        kind: 'job',
+        follow: (stream) => streamJob(parts, view, { stream, after }),
+      });
       return undefined;
     },
   });

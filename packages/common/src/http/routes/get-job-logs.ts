@@ -12,6 +12,7 @@ import {
   parseCursor,
 } from '../../requests/log-lines.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
+import { logLeaving } from '../plugins/log-leaving.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 import { chooseLogForm, END_ID, writeLog } from './log-forms.ts';
 
@@ -52,13 +53,15 @@ export function registerGetJobLogs(app: FastifyInstance, parts: GetJobLogsParts)
       },
       problems: [...JOB_PROBLEMS, 'TOO_MANY_READERS'],
     },
-    handler: async ({ method, params, query, headers }, reply) => {
+    handler: async (request, reply) => {
+      const { method, params, query, headers } = request;
       const { record } = (await jobs.get(params.job_id)).view;
       const lastId = headers['last-event-id'];
       if (lastId === END_ID) return reply.code(204).send();
       const form = chooseLogForm(headers.accept);
       reply.headers(HEADERS).type(form.contentType);
       if (method === 'HEAD') return reply.send();
+      logLeaving(request, reply);
       const wanted = toLogQuery(query, lastId);
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());

@@ -46,11 +46,13 @@ export function registerGetJob(app: FastifyInstance, { jobs, responses, held }: 
       problems: JOB_PROBLEMS,
     },
     serializerCompiler: () => writeTrainingText,
-    handler: async ({ params: { job_id: jobId }, query, headers }, reply) => {
+    handler: async (request, reply) => {
+      const { query, headers } = request;
+      const { job_id: jobId } = request.params;
       const { wait, after = readRevisionTag(headers['if-none-match']) } = query;
       if (wait > 0 && after !== undefined) {
         const timeoutMs = wait * 1000 * (1 - JITTER * Math.random());
-        const hasNews = await held.hold(reply, (signal) =>
+        const hasNews = await held.hold(request, reply, (signal) =>
           jobs.awaitRevision(jobId, { after, timeoutMs, signal }),
         );
         if (!hasNews) return reply.code(304).header('etag', writeRevisionTag(after)).send();

@@ -64,9 +64,10 @@ export function registerStreamEvents(app: FastifyInstance, parts: StreamEventsPa
         jobIds: query.job_id && new Set(query.job_id),
         statuses: query.status && new Set(query.status),
       };
-      await streams.run(request, reply, (stream) =>
-        streamJobs({ ...parts, texts, sampler }, followed, { stream, cursor }),
-      );
+      await streams.run(request, reply, {
+        kind: 'jobs',
+        follow: (stream) => streamJobs({ ...parts, texts, sampler }, followed, { stream, cursor }),
+      });
       return reply;
     },
   });

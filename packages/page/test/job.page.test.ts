@@ -220,6 +220,31 @@ it('shows a waiting job, which the keyboard alone cancels', async () => {
   expect((await service.request('/train/patient')).body.status).toBe('cancelled');
 });
 
+it('runs an ended job again as a new one, and both say so', async () => {
+  await using service = await startService();
+  await submit(service, 'again', { outcome: 'failed' });
+  await using opened = await openPage(browser, addressOf(service.url, 'again'));
+  const { page, faults } = opened;
+  await untilStatus(page, 'Failed');
+  await page.getByRole('button', { name: 'Run again…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Run again again?' });
+  await dialog.waitFor();
+  expect(await findViolations(page)).toEqual([]);
+  const id = dialog.getByLabel('Id of the new job');
+  expect(await id.inputValue()).toBe('again-r2');
+  expect(await dialog.getByRole('button', { name: /checkpoint/ }).isDisabled()).toBe(true);
+  await id.fill('again');
+  await dialog.getByRole('button', { name: 'From the start' }).click();
+  await expect.poll(() => dialog.getByRole('alert').textContent()).not.toBe('');
+  await id.fill('again-r2');
+  await dialog.getByRole('button', { name: 'From the start' }).click();
+  await page.getByRole('heading', { name: 'again-r2' }).waitFor();
+  expect((await service.request('/train/again-r2')).body.rerun_of).toBe('again');
+  await page.getByRole('link', { name: 'again', exact: true }).click();
+  await page.getByRole('link', { name: 'again-r2', exact: true }).waitFor();
+  expect(faults).toEqual([]);
+});
+
 it('rides out that a service goes away and comes back', async () => {
   const PORT = await findFreePort();
   const first = await startService({ PORT });

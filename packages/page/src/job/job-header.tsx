@@ -7,8 +7,10 @@ import { Icon } from '../parts/icon.tsx';
 import { Progress } from '../parts/progress.tsx';
 import { Status } from '../parts/status.tsx';
 import { Time } from '../parts/time.tsx';
+import { toJobHash } from '../route.ts';
 import { CancelButton } from './cancel-button.tsx';
 import { isEnded } from './is-ended.ts';
+import { RerunButton } from './rerun-button.tsx';
 
 interface JobHeaderProps {
   readonly service: TrainerService;
@@ -26,7 +28,11 @@ export function JobHeader({ service, job, onChange }: JobHeaderProps) {
           <span class="id">{job_id}</span>
           <CopyButton text={job_id} what="the job's id" />
         </h1>
-        {!isEnded(job) && <CancelButton service={service} jobId={job_id} onChange={onChange} />}
+        {isEnded(job) ? (
+          <RerunButton service={service} job={job} />
+        ) : (
+          <CancelButton service={service} jobId={job_id} onChange={onChange} />
+        )}
       </div>
       <div class="state-row">
         <Status status={status} />
@@ -60,9 +66,23 @@ export function JobHeader({ service, job, onChange }: JobHeaderProps) {
             'Started',
             timestamps.started_at && <Time key="started" value={timestamps.started_at} />,
           ],
+          ['Run again from', job.rerun_of && <JobLink key="of" of={job.rerun_of} in={service} />],
+          [
+            'Run again as',
+            job.reruns?.length > 0 &&
+              job.reruns.map((id) => <JobLink key={id} of={id} in={service} />),
+          ],
           ['Ended', timestamps.ended_at && <Time key="ended" value={timestamps.ended_at} />],
         ]}
       />
     </header>
+  );
+}
+
+function JobLink({ of, in: service }: { readonly of: string; readonly in: TrainerService }) {
+  return (
+    <a class="id" href={toJobHash(service.name, of)}>
+      {of}{' '}
+    </a>
   );
 }

@@ -4,6 +4,7 @@ import { createTestClient, type TestClient } from '../start-test-service.ts';
 
 /** A service that can be killed without taking the test along. */
 export interface ServiceProcess extends TestClient, AsyncDisposable {
+  readonly url: string;
   /** Ends it by SIGKILL; resolves once it is gone. */
   kill(): Promise<void>;
 }
@@ -16,7 +17,7 @@ export async function startServiceProcess(
   const child = fork(program, [JSON.stringify(env)]);
   const kill = () => killChild(child);
   const url = await untilListening(child);
-  return { ...createTestClient(url), kill, [Symbol.asyncDispose]: kill };
+  return { ...createTestClient(url), url, kill, [Symbol.asyncDispose]: kill };
 }
 
 function untilListening(child: ChildProcess): Promise<string> {

@@ -226,6 +226,7 @@ it('runs an ended job again as a new one, and both say so', async () => {
   await using opened = await openPage(browser, addressOf(service.url, 'again'));
   const { page, faults } = opened;
   await untilStatus(page, 'Failed');
+  expect(await page.getByText(/^Run again (as|from)$/).count()).toBe(0);
   await page.getByRole('button', { name: 'Run again…' }).click();
   const dialog = page.getByRole('dialog', { name: 'Run again again?' });
   await dialog.waitFor();

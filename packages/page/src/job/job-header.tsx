@@ -69,8 +69,9 @@ export function JobHeader({ service, job, onChange }: JobHeaderProps) {
           ['Run again from', job.rerun_of && <JobLink key="of" of={job.rerun_of} in={service} />],
           [
             'Run again as',
-            job.reruns?.length > 0 &&
-              job.reruns.map((id) => <JobLink key={id} of={id} in={service} />),
+            job.reruns?.length > 0
+              ? job.reruns.map((id) => <JobLink key={id} of={id} in={service} />)
+              : undefined,
           ],
           ['Ended', timestamps.ended_at && <Time key="ended" value={timestamps.ended_at} />],
         ]}

@@ -27,13 +27,18 @@ export function useMetrics(
   });
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let readAtMs = 0;
     const unwatch = feeds.watch({
       onEvents: (_, events) => {
         if (!events.some(({ type }) => type === 'job.metrics')) return;
-        timer ??= setTimeout(() => {
-          timer = undefined;
-          void refresh();
-        }, LIVE_MS);
+        timer ??= setTimeout(
+          () => {
+            timer = undefined;
+            readAtMs = Date.now();
+            void refresh();
+          },
+          Math.max(0, readAtMs + LIVE_MS - Date.now()),
+        );
       },
     });
     return () => {

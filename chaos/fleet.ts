@@ -46,6 +46,13 @@ export class Fleet {
     return [...this.#replicas.values()].map(({ url }) => url);
   }
 
+  /** Of the replica that `kill` knows by that number, while it is alive. */
+  urlOf(index: number): string {
+    const replica = this.#replicas.get(index);
+    if (replica === undefined) throw new Error(`replica ${index} is not alive`);
+    return replica.url;
+  }
+
   /** Starts whatever replica is not alive and resolves when all listen. */
   async fill(): Promise<void> {
     const indexes = this.#options.kubeconfigs.keys();

@@ -5,6 +5,7 @@ export { eventually } from './eventually.ts';
 export { FakeClock } from './fake-clock.ts';
 export { findFreePort } from './free-port.ts';
 export { default as guideExample } from './guide-example.json' with { type: 'json' };
+export { type OpenedStream, openStream, type WireEvent } from './http/read-stream.ts';
 export { LocalFixture } from './local/local-fixture.ts';
 export { type PlainTimes, runPlainScript } from './plain-script.ts';
 export { type ReportBed, startReportBed } from './report-bed.ts';

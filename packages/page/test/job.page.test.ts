@@ -71,6 +71,8 @@ it('shows a job from its submission to its end', async () => {
     .getByText(/step|training/i)
     .first()
     .waitFor();
+  await page.getByText('Request with defaults', { exact: true }).click();
+  await page.getByText('"max_sequence_length": ').waitFor();
   await page.getByText('TrainJob', { exact: true }).click();
   await page.getByText('"kind": "TrainJob"').waitFor();
   expect(await findViolations(page)).toEqual([]);

@@ -66,6 +66,7 @@ async function measure(child: Child, options: StreamsOptions): Promise<string> {
       ['change to reader, p99', toMs(steady.p99Ms), '< 250 ms'],
       ['CPU', `${toText(cpuMs / 10 / seconds)} % of a core`, ''],
       ['memory of a reader', `${toText(perReader / 1024, 1)} KB`, ''],
+      ['RSS with the jobs alone', toMegabytes(before.rssBytes), ''],
       ['RSS', toMegabytes(steadyEnd.rssBytes), '< 300 MB'],
       [`all come back and are told ${toText(replayed.count)} events`, toMs(replayMs), ''],
       [`p99 beside ${idleReaders} that never read`, toMs(beside.p99Ms), '< 250 ms'],

@@ -59,13 +59,16 @@ function toRing({ type, actor }: NewJobEvent): Ring {
 /** As JSON of bounded size; what is too long loses its data first. */
 function toKept(event: JobEvent): JsonObject {
   const message = toOneLine(event.message, MAX_MESSAGE_LENGTH);
-  const shorter = [
-    { ...event, message },
-    { ...event, message, data: {} },
-    { ...event, message: toOneLine(message, SHORT_MESSAGE_LENGTH), data: {} },
-  ];
-  const fitting = shorter.find((each) => jsonBytes(each) <= MAX_EVENT_BYTES);
-  return fitting ?? { ...event, message: '', data: {} };
+  const whole = { ...event, message };
+  if (fits(whole)) return whole;
+  const bare = { ...event, message, data: {} };
+  if (fits(bare)) return bare;
+  const short = { ...bare, message: toOneLine(message, SHORT_MESSAGE_LENGTH) };
+  return fits(short) ? short : { ...bare, message: '' };
+}
+
+function fits(event: JsonObject): boolean {
+  return jsonBytes(event) <= MAX_EVENT_BYTES;
 }
 
 const ActorSchema = z.union([

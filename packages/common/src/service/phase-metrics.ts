@@ -58,7 +58,9 @@ export class PhaseMetrics {
     const known = this.#known.get(name);
     const isEnded = record === undefined || isTerminal(record.state.status);
     const isKnown = known !== undefined && known.uid === record?.uid;
-    if (isKnown && !isEnded && known.phases === record.phases) return;
+    const isUnchanged = isKnown && !isEnded && known.phases === record.phases;
+    // Of one that has ended, what comes after is told of no phase.
+    if (isUnchanged || (isEnded && !isKnown)) return;
     const spans = record === undefined ? [] : toPhaseSpans(record);
     if (isKnown) this.#count(spans.filter(({ startedAtMs }) => startedAtMs >= known.sinceMs));
     if (isEnded) this.#known.delete(name);

@@ -1,4 +1,4 @@
-import type { Job, RerunRequest, TrainerClient } from '@trainer/client';
+import { type Job, type RerunRequest, type TrainerClient, toNextId } from '@trainer/client';
 import type { CliContext } from './cli-context.ts';
 import { readRequest } from './read-request.ts';
 import { UsageError } from './usage.ts';
@@ -15,7 +15,7 @@ interface Options {
 /** Runs an ended job again, as a new one. */
 export async function rerunJob(
   client: TrainerClient,
-  { subject, file, as = nextId(subject), from = 'start' }: Options,
+  { subject, file, as = toNextId(subject), from = 'start' }: Options,
   { signal, stdin }: Pick<CliContext, 'signal' | 'stdin'>,
 ): Promise<Job> {
   if (from !== 'start' && from !== 'checkpoint') {
@@ -24,10 +24,4 @@ export async function rerunJob(
   const changes = file === undefined ? undefined : await readRequest(file, stdin);
   const request = { job_id: as, from, ...(changes !== undefined && { changes }) } as RerunRequest;
   return (await client.rerun(subject, request, { signal })).job;
-}
-
-/** `a` is followed by `a-r2`, and that by `a-r3`. */
-export function nextId(id: string): string {
-  const [, stem = id, number = '1'] = /^(.+)-r(\d{1,9})$/.exec(id) ?? [];
-  return `${stem}-r${Number(number) + 1}`;
 }

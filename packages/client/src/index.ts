@@ -24,6 +24,7 @@ export {
   type TrainingRequest,
   type Version,
 } from './job.ts';
+export { toNextId } from './next-id.ts';
 export type { LogItem } from './read-log.ts';
 export {
   type ClientErrorCode,

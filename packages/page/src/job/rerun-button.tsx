@@ -1,9 +1,9 @@
 import type { Job } from '@trainer/client';
+import { toNextId } from '@trainer/client/next-id';
 import { useId, useRef, useState } from 'preact/hooks';
 import { ServiceError } from '../api/service-error.ts';
 import { type TrainerService, toJobPath } from '../api/trainer-service.ts';
 import { toJobHash } from '../route.ts';
-import { toNextId } from './next-id.ts';
 
 interface RerunButtonProps {
   readonly service: TrainerService;

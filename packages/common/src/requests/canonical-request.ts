@@ -3,13 +3,12 @@ import { toJsonText } from '../to-json-text.ts';
 import { isCredentialName } from './credential-names.ts';
 import { withoutCredentialWords } from './credential-words.ts';
 import { isFirstFormCredential } from './first-canonical-form.ts';
+import { asRecord, isRecord, type Json } from './is-record.ts';
 import { mayHoldSecret, toObjectAddresses, toSaltedDigest } from './object-address.ts';
 import { REQUEST_FORMAT } from './parse-training-request.ts';
 import type { SchemaShape } from './schema-shape.ts';
 import type { TrainingRequest } from './training-request.ts';
 import { toOwnNames } from './tuning-names.ts';
-
-type Json = Readonly<Record<string, unknown>>;
 
 export interface Asked {
   readonly form: Json;
@@ -185,12 +184,4 @@ function toCanonicalText(text: string, shape: SchemaShape | undefined, walk: Wal
   if (!isNone && !mayHoldSecret(text)) return text;
   walk.isFirstForm = false;
   return isNone ? undefined : toObjectAddresses(text, walk.salt);
-}
-
-function asRecord(value: unknown): Json {
-  return isRecord(value) ? value : {};
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

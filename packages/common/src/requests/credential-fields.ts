@@ -1,7 +1,6 @@
 import type { CredentialMark } from './credential-mark.ts';
+import { isRecord, type Json } from './is-record.ts';
 import type { SchemaShape } from './schema-shape.ts';
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** Where a schema's credentials are: its shape without all that holds none. */
 export interface CredentialFields {
@@ -92,8 +91,4 @@ export function collectCredentials(
   }
   for (const [key, inner] of fields.inside) collectCredentials(given[key], inner, found);
   return found;
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,6 @@
 import { RecentCache } from '../recent-cache.ts';
+import { asRecord, isRecord, type Json } from './is-record.ts';
 import type { TrainingRequest } from './training-request.ts';
-
-type Json = Readonly<Record<string, unknown>>;
 
 /*
  * The form of the first release, whose replicas compare its fingerprint and no other. Nothing here
@@ -96,12 +95,4 @@ function withoutUrlSecrets(text: string): string {
   return text
     .replace(/(:\/\/)([^\s/?#"]*@)?/g, '$1')
     .replace(/(:\/\/[^\s?#"]*)(\?[^\s#"]*)?/g, '$1');
-}
-
-function asRecord(value: unknown): Json {
-  return isRecord(value) ? value : {};
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,12 +1,11 @@
 import { REDACTED } from './credentials.ts';
 import { toPath } from './format-issue.ts';
+import { isRecord, type Json } from './is-record.ts';
 import type { JsonPath, KeptRequest } from './kept-request.ts';
 import { mergePatch } from './merge-patch.ts';
 import { mayHoldSecret, toObjectAddresses } from './object-address.ts';
 import type { RequestFormat } from './parse-training-request.ts';
 import { nameTouched } from './take-over.ts';
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** Stands where the kept request withheld its value of that number. */
 class Withheld {
@@ -90,7 +89,7 @@ function keepAuth(before: unknown, given: unknown, { values }: KeptRequest): unk
   if (!Array.isArray(before) || !Array.isArray(given) || before === given) return undefined;
   return given.map((dataset: unknown, index) => {
     const old = before[index];
-    if (!isRecord(dataset) || !isRecord(old)) return dataset;
+    if (!isSection(dataset) || !isSection(old)) return dataset;
     const [source, known] = [dataset.source, reveal(old.source, values)];
     if (typeof source !== 'string' || typeof known !== 'string') return dataset;
     if (toObjectAddresses(source, '') !== toObjectAddresses(known, '')) return dataset;
@@ -105,14 +104,14 @@ function keepAuth(before: unknown, given: unknown, { values }: KeptRequest): unk
 
 function setResumeFrom(extras: unknown, resumeFrom: string | undefined): Json {
   // What is no section is refused as it is.
-  if (extras !== undefined && extras !== null && !isRecord(extras)) return {};
+  if (extras !== undefined && extras !== null && !isSection(extras)) return {};
   const { resume_from: _resumeFrom, ...rest } = extras ?? {};
   if (resumeFrom !== undefined) return { extra_parameters: { ...rest, resume_from: resumeFrom } };
   return extras == null ? {} : { extra_parameters: rest };
 }
 
 function outputOf({ artifacts }: Json): unknown {
-  return isRecord(artifacts) ? artifacts.output_uri : undefined;
+  return isSection(artifacts) ? artifacts.output_uri : undefined;
 }
 
 function findPaths(
@@ -138,11 +137,7 @@ function reveal(value: unknown, values: readonly unknown[] | undefined): unknown
   );
 }
 
-function isRecord(value: unknown): value is Json {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !(value instanceof Withheld)
-  );
+/** Whether a value is a part of the request; what stands for a withheld one is none. */
+function isSection(value: unknown): value is Json {
+  return isRecord(value) && !(value instanceof Withheld);
 }

@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import type { Violation } from '../errors.ts';
 import { toViolation } from './format-issue.ts';
+import { isRecord, type Json } from './is-record.ts';
 import { JobIdSchema } from './job-status.ts';
 import { assertPlainObject } from './json-shape.ts';
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** Where a rerun begins: with the last checkpoint of the job before it, or anew. */
 export const RERUN_STARTS = ['checkpoint', 'start'] as const;
@@ -69,8 +68,4 @@ export function parseRerun(body: unknown, parentId: string): ParsedRerun {
 
 function violation(path: string, rule: string): Violation {
   return { path, message: `${path} ${rule}.` };
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,4 @@
-type Json = Readonly<Record<string, unknown>>;
+import { asRecord, type Json } from './is-record.ts';
 
 /**
  * Where two requests differ in what a checkpoint is made of, as paths of the request; from their
@@ -44,10 +44,4 @@ function toSorted(value: unknown): unknown {
 
 function withoutQuery(url: unknown): unknown {
   return typeof url === 'string' ? url.split('?', 1)[0] : url;
-}
-
-function asRecord(value: unknown): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Json)
-    : {};
 }

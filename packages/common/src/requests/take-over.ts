@@ -1,7 +1,6 @@
 import { findDifferences, toAsked } from './canonical-request.ts';
+import { asRecord, type Json } from './is-record.ts';
 import type { RequestFormat } from './parse-training-request.ts';
-
-type Json = Readonly<Record<string, unknown>>;
 
 /**
  * Where a patched request differs from the kept one in what decides where stored credentials go, as
@@ -41,10 +40,4 @@ function toDestinations(
 function withoutSplit(dataset: unknown): unknown {
   const { split: _split, ...rest } = asRecord(dataset);
   return rest;
-}
-
-function asRecord(value: unknown): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Json)
-    : {};
 }

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Emitter } from '../emitter.ts';
 import { toJsonText } from '../to-json-text.ts';
+import { applyChange } from './apply-change.ts';
 import type { Attachment } from './attachment.ts';
 import { appendEvents, isEventSlot, parseEvents } from './history.ts';
 import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob } from './job.ts';
 import { type Actor, type JobEvent, SYSTEM } from './job-event.ts';
 import type { CreateOutcome, JobStore, RecordChange } from './job-store.ts';
-import { appendPhase } from './phase-history.ts';
 import { purgePayload, toPurged } from './purge-payload.ts';
-import { toEvents, toFirstEvents } from './record-events.ts';
+import { toFirstEvents } from './record-events.ts';
 
 /** A payload as texts: a tenth of the memory of the objects, and read a few times per job. */
 interface PayloadTexts {
@@ -107,31 +107,17 @@ export class MemoryJobStore implements JobStore {
   async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
     const entry = this.#current(record);
     if (entry === undefined) return undefined;
-    const {
-      prepared,
-      attachments = {},
-      callback,
-      by: _by,
-      atMs: _atMs,
-      rerun: _rerun,
-      ...changed
-    } = change;
-    const { history, slots } = appendEvents(record.history, toEvents(record, change));
+    const { prepared, callback } = change;
+    const { fields, attachments } = applyChange(record, change);
     if (callback !== undefined) {
       entry.texts = toTexts({ ...toPayload(entry.texts), callback: callback.target });
     }
-    for (const [name, text] of toAttachmentTexts({ ...attachments, ...slots })) {
-      entry.attachments.set(name, text);
-    }
-    let { planRevision } = entry.record;
+    for (const [name, text] of toAttachmentTexts(attachments)) entry.attachments.set(name, text);
     if (prepared !== undefined) {
-      planRevision += 1;
       entry.texts = toTexts({ ...toPayload(entry.texts), ...prepared });
     }
     const version = String(Number(record.version) + 1);
-    const phases = appendPhase(record, change);
-    const rest = { planRevision, history, ...(phases !== undefined && { phases }), version };
-    entry.record = { ...entry.record, ...changed, ...rest };
+    entry.record = { ...entry.record, ...fields, version };
     this.#announce(record.name);
     return entry.record;
   }

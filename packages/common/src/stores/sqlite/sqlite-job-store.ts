@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Emitter } from '../../emitter.ts';
+import { applyChange } from '../../jobs/apply-change.ts';
 import type { Attachment } from '../../jobs/attachment.ts';
 import { appendEvents, parseEvents } from '../../jobs/history.ts';
 import type {
@@ -13,9 +14,8 @@ import type {
 } from '../../jobs/job.ts';
 import { type Actor, type JobEvent, SYSTEM } from '../../jobs/job-event.ts';
 import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
-import { appendPhase } from '../../jobs/phase-history.ts';
 import { purgePayload, toPurged } from '../../jobs/purge-payload.ts';
-import { toEvents, toFirstEvents } from '../../jobs/record-events.ts';
+import { toFirstEvents } from '../../jobs/record-events.ts';
 import { parsePrivateJson } from '../../private-json.ts';
 import type { KeptRequest } from '../../requests/kept-request.ts';
 import type { Database, Row } from './database.ts';
@@ -144,23 +144,12 @@ export class SqliteJobStore implements JobStore {
   }
 
   async update(record: JobRecord, change: RecordChange): Promise<JobRecord | undefined> {
-    const {
-      prepared,
-      attachments = {},
-      callback,
-      by: _by,
-      atMs: _atMs,
-      rerun: _rerun,
-      ...changed
-    } = change;
-    const planRevision = record.planRevision + (prepared === undefined ? 0 : 1);
-    const { history, slots } = appendEvents(record.history, toEvents(record, change));
-    const phases = appendPhase(record, change);
-    const rest = { planRevision, history, ...(phases !== undefined && { phases }) };
-    return this.#change(record, { ...changed, ...rest }, () => {
+    const { prepared, callback } = change;
+    const { fields, attachments } = applyChange(record, change);
+    return this.#change(record, fields, () => {
       if (prepared !== undefined) this.#writePlan(record.uid, prepared);
       if (callback !== undefined) this.#writeCallback(record.uid, callback.target);
-      this.#writeAttachments(record.uid, { ...attachments, ...slots });
+      this.#writeAttachments(record.uid, attachments);
     });
   }
 

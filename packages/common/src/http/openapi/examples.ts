@@ -138,58 +138,35 @@ export const EXAMPLE_RERUNS = {
   },
 } satisfies Record<string, { summary: string; value: RerunInput }>;
 
+const ACCEPTED = {
+  ...JOB,
+  status: 'submitted',
+  reason: 'ACCEPTED',
+  detail: 'Job accepted for processing',
+  revision: 1,
+  progress: null,
+  phase: 'queued',
+  phases: [{ ...QUEUED, ended_at: null, message: 'Job accepted for processing' }],
+  checkpoints: [],
+  result: null,
+  rerun_of: null,
+  reruns: [],
+  timestamps: {
+    created_at: CREATED,
+    updated_at: CREATED,
+    started_at: null,
+    ended_at: null,
+  },
+  dashboard_url: null,
+  metadata: METADATA,
+} satisfies TrainingResponse;
+
 /** One job as it is answered over its life. */
 export const EXAMPLE_RESPONSES = {
-  submitted: {
-    summary: 'It was accepted',
-    value: {
-      ...JOB,
-      status: 'submitted',
-      reason: 'ACCEPTED',
-      detail: 'Job accepted for processing',
-      revision: 1,
-      progress: null,
-      phase: 'queued',
-      phases: [{ ...QUEUED, ended_at: null, message: 'Job accepted for processing' }],
-      checkpoints: [],
-      result: null,
-      rerun_of: null,
-      reruns: [],
-      timestamps: {
-        created_at: CREATED,
-        updated_at: CREATED,
-        started_at: null,
-        ended_at: null,
-      },
-      dashboard_url: null,
-      metadata: METADATA,
-    },
-  },
+  submitted: { summary: 'It was accepted', value: ACCEPTED },
   rerun: {
     summary: 'It was accepted, as a rerun of another',
-    value: {
-      ...JOB,
-      job_id: 'unique-train-id-r2',
-      status: 'submitted',
-      reason: 'ACCEPTED',
-      detail: 'Job accepted for processing',
-      revision: 2,
-      progress: null,
-      phase: 'queued',
-      phases: [{ ...QUEUED, ended_at: null, message: 'Job accepted for processing' }],
-      checkpoints: [],
-      result: null,
-      rerun_of: JOB.job_id,
-      reruns: [],
-      timestamps: {
-        created_at: CREATED,
-        updated_at: CREATED,
-        started_at: null,
-        ended_at: null,
-      },
-      dashboard_url: null,
-      metadata: METADATA,
-    },
+    value: { ...ACCEPTED, job_id: 'unique-train-id-r2', revision: 2, rerun_of: JOB.job_id },
   },
   running: {
     summary: 'It runs, and its trainer reports progress',

@@ -7,7 +7,7 @@ import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { compileValidator } from '../plugins/validation.ts';
 import { type JobParams, Params } from './job-params.ts';
-import type { SubmitJobParts } from './submit-job.ts';
+import { type SubmitJobParts, writeAcceptance } from './submit-job.ts';
 import { writeTrainingText } from './training-text.ts';
 
 /** `POST /train/{job_id}/rerun`. */
@@ -58,17 +58,15 @@ export function registerRerunJob(app: FastifyInstance, parts: SubmitJobParts): v
       const origin = toOrigin(parentId, asked);
       const replayed = origin && asked.jobId && (await jobs.replayRerun(asked.jobId, origin, by));
       if (replayed) {
-        reply.header('location', `/train/${replayed.view.record.id}`);
-        reply.header('idempotent-replayed', 'true');
+        writeAcceptance(reply, replayed, true);
         return responses.describe(replayed, reply);
       }
       const source = await jobs.readRerunSource(parentId, asked.from);
       const submission = prepareRerun(parts, source, asked, origin);
       const { isReplay, ...answer } = await jobs.submit(submission, by);
       const { record } = answer.view;
-      reply.header('location', `/train/${record.id}`);
-      if (isReplay) reply.header('idempotent-replayed', 'true');
-      else logAsked(request, 'job accepted', record, { rerun_of: parentId });
+      if (!isReplay) logAsked(request, 'job accepted', record, { rerun_of: parentId });
+      writeAcceptance(reply, answer, isReplay);
       return responses.describe(answer, reply);
     },
   });

@@ -1,8 +1,8 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { BaseTrainerBackend } from '../../backends/base-trainer-backend.ts';
 import type { Rule } from '../../backends/rules.ts';
 import type { Config } from '../../config.ts';
-import type { Jobs } from '../../controller/jobs.ts';
+import type { JobAnswer, Jobs } from '../../controller/jobs.ts';
 import { TrainingRequestSchema } from '../../requests/training-request.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
@@ -16,6 +16,12 @@ export interface SubmitJobParts extends Asking {
   readonly jobs: Jobs;
   readonly config: Config;
   readonly responses: TrainingResponses;
+}
+
+/** Says where an accepted job is, and whether it was there before. */
+export function writeAcceptance(reply: FastifyReply, { view }: JobAnswer, isReplay: boolean): void {
+  reply.header('location', `/train/${view.record.id}`);
+  if (isReplay) reply.header('idempotent-replayed', 'true');
 }
 
 /** `POST /train`. */
@@ -46,9 +52,8 @@ export function registerSubmitJob(app: FastifyInstance, parts: SubmitJobParts): 
     handler: async (request, reply) => {
       const submission = backend.prepare(request.body, config, furtherRules);
       const { isReplay, ...answer } = await jobs.submit(submission, actorOf(request));
-      reply.header('location', `/train/${answer.view.record.id}`);
       if (!isReplay) logAsked(request, 'job accepted', answer.view.record);
-      if (isReplay) reply.header('idempotent-replayed', 'true');
+      writeAcceptance(reply, answer, isReplay);
       return responses.describe(answer, reply);
     },
   });

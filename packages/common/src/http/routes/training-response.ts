@@ -114,9 +114,7 @@ export class TrainingResponses {
       ...toLinks(record, this.#config),
       ...further,
     });
-    const known = this.#metadata.get(record, toStamp(record));
-    const metadata = known ?? (await this.#describeMetadata(answer));
-    const isPlanned = this.#metadata.get(record, toStamp(record)) === metadata;
+    const { metadata, isPlanned } = await this.#describeMetadata(answer);
     const isWhole = isPlanned && (result === null || result !== record.result);
     return { text: { ...written, metadata }, isWhole, reruns };
   }
@@ -130,15 +128,22 @@ export class TrainingResponses {
     return whole ?? result;
   }
 
-  async #describeMetadata({ view, readPlan }: JobAnswer): Promise<string> {
+  /** Without the plan, where that is not at hand now. */
+  async #describeMetadata({
+    view,
+    readPlan,
+  }: JobAnswer): Promise<{ readonly metadata: string; readonly isPlanned: boolean }> {
+    const stamp = toStamp(view.record);
+    const known = this.#metadata.get(view.record, stamp);
+    if (known !== undefined) return { metadata: known, isPlanned: true };
     const { backend, warnings: own, reported } = view.record;
     const warnings = [...own, ...(reported?.warnings ?? [])];
     const planned = await readPlan();
     const checked = Metadata.parse({ backend, warnings });
     const jobSpec = planned === undefined ? '{}' : toJsonText(planned.echo);
-    const text = `{"backend":${json(checked.backend)},"warnings":${json(checked.warnings)},"job_spec":${jobSpec}}`;
-    if (planned !== undefined) this.#metadata.set(view.record, text, toStamp(view.record));
-    return text;
+    const metadata = `{"backend":${json(checked.backend)},"warnings":${json(checked.warnings)},"job_spec":${jobSpec}}`;
+    if (planned !== undefined) this.#metadata.set(view.record, metadata, stamp);
+    return { metadata, isPlanned: planned !== undefined };
   }
 }
 

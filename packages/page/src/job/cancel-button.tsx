@@ -1,6 +1,6 @@
-import { useId, useRef, useState } from 'preact/hooks';
-import { ServiceError } from '../api/service-error.ts';
+import { useId } from 'preact/hooks';
 import { type TrainerService, toJobPath } from '../api/trainer-service.ts';
+import { useAskingDialog } from '../parts/use-asking-dialog.ts';
 
 interface CancelButtonProps {
   readonly service: TrainerService;
@@ -10,28 +10,17 @@ interface CancelButtonProps {
 
 /** Cancels a job once that is confirmed, with a checkpoint where the training takes orders. */
 export function CancelButton({ service, jobId, onChange }: CancelButtonProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const [isBusy, setBusy] = useState(false);
-  const [failure, setFailure] = useState('');
+  const { dialog, isBusy, failure, ask, open, close } = useAskingDialog();
   const titleId = useId();
-  const cancel = async (save: boolean) => {
-    setBusy(true);
-    setFailure('');
-    try {
+  const cancel = (save: boolean) =>
+    ask(async () => {
       const path = toJobPath(jobId, save ? '/cancel?save=true' : '/cancel');
       await service.ask(path, { method: 'POST' });
-      dialog.current?.close();
-      await onChange();
-    } catch (error) {
-      if (!(error instanceof ServiceError)) throw error;
-      setFailure(error.message);
-    } finally {
-      setBusy(false);
-    }
-  };
+      return onChange;
+    });
   return (
     <>
-      <button type="button" class="danger" onClick={() => dialog.current?.showModal()}>
+      <button type="button" class="danger" onClick={open}>
         Cancel job…
       </button>
       <dialog ref={dialog} aria-labelledby={titleId}>
@@ -45,7 +34,7 @@ export function CancelButton({ service, jobId, onChange }: CancelButtonProps) {
           {failure}
         </p>
         <div class="actions">
-          <button type="button" onClick={() => dialog.current?.close()}>
+          <button type="button" onClick={close}>
             Keep it
           </button>
           <button type="button" disabled={isBusy} onClick={() => void cancel(true)}>

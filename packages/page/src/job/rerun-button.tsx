@@ -1,8 +1,8 @@
 import type { Job } from '@trainer/client';
 import { toNextId } from '@trainer/client/next-id';
-import { useId, useRef, useState } from 'preact/hooks';
-import { ServiceError } from '../api/service-error.ts';
+import { useId, useRef } from 'preact/hooks';
 import { type TrainerService, toJobPath } from '../api/trainer-service.ts';
+import { useAskingDialog } from '../parts/use-asking-dialog.ts';
 import { toJobHash } from '../route.ts';
 
 interface RerunButtonProps {
@@ -12,31 +12,23 @@ interface RerunButtonProps {
 
 /** Runs an ended job again as a new one, which is shown then; nobody is called back about that one. */
 export function RerunButton({ service, job }: RerunButtonProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
+  const { dialog, isBusy, failure, ask, open, close } = useAskingDialog();
   const field = useRef<HTMLInputElement>(null);
-  const [isBusy, setBusy] = useState(false);
-  const [failure, setFailure] = useState('');
   const [titleId, fieldId] = [useId(), useId()];
   const rerun = async (from: 'checkpoint' | 'start') => {
     if (field.current?.reportValidity() === false) return;
-    setBusy(true);
-    setFailure('');
-    try {
+    await ask(async () => {
       const path = toJobPath(job.job_id, '/rerun');
       const body = { job_id: field.current?.value ?? '', from };
       const child = await service.ask<Job>(path, { method: 'POST', body });
-      dialog.current?.close();
-      location.hash = toJobHash(service.name, child.job_id);
-    } catch (error) {
-      if (!(error instanceof ServiceError)) throw error;
-      setFailure(error.message);
-    } finally {
-      setBusy(false);
-    }
+      return () => {
+        location.hash = toJobHash(service.name, child.job_id);
+      };
+    });
   };
   return (
     <>
-      <button type="button" onClick={() => dialog.current?.showModal()}>
+      <button type="button" onClick={open}>
         Run again…
       </button>
       <dialog ref={dialog} aria-labelledby={titleId}>
@@ -51,7 +43,7 @@ export function RerunButton({ service, job }: RerunButtonProps) {
           {failure}
         </p>
         <div class="actions">
-          <button type="button" onClick={() => dialog.current?.close()}>
+          <button type="button" onClick={close}>
             Not now
           </button>
           <button

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { type Config, parseConfig } from '../src/config.ts';
 import { type BackendTraits, buildJobSpec, type SpecifiedJob } from '../src/jobs/job-spec.ts';
 import type { Observation } from '../src/jobs/observation.ts';
+import { REQUEST_CREDENTIALS } from '../src/requests/credential-names.ts';
+import { createSecretTest } from '../src/requests/credentials.ts';
 import { parseTrainingRequest } from '../src/requests/parse-training-request.ts';
 import type { TrainingRequest } from '../src/requests/training-request.ts';
 import {
@@ -59,7 +61,9 @@ export function specify(
   { env = {}, traits = {} }: SpecOptions = {},
 ): SpecifiedJob {
   const backend = { name: 'meta', command: undefined, env: {}, ...traits };
-  return buildJobSpec(parseValid(makeBody(changes)), backend, makeConfig(env));
+  const request = parseValid(makeBody(changes));
+  const fields = REQUEST_CREDENTIALS;
+  return buildJobSpec(request, backend, makeConfig(env), fields, createSecretTest(request));
 }
 
 /** The TrainJob of a valid body, in the namespace `jobs` of a cluster that can do everything else. */

@@ -6,6 +6,7 @@ import { type BackendTraits, buildJobSpec } from '../jobs/job-spec.ts';
 import { toJobTraits } from '../jobs/job-traits.ts';
 import { identifyRequest } from '../requests/asked-forms.ts';
 import { describeBatch } from '../requests/batch-split.ts';
+import { createSecretTest } from '../requests/credentials.ts';
 import { keepRequest } from '../requests/kept-request.ts';
 import {
   createRequestFormat,
@@ -52,6 +53,7 @@ export abstract class BaseTrainerBackend {
 
   readonly #siblings: readonly BaseTrainerBackend[];
   #format: RequestFormat | undefined;
+  #known: readonly ExtraParameter[] | undefined;
 
   /** `siblings` are the other services' backends: their extra parameters are checked here, too. */
   constructor(siblings: readonly BaseTrainerBackend[] = []) {
@@ -110,7 +112,8 @@ export abstract class BaseTrainerBackend {
     const variables = this.#parameters().map(({ toVariables }) => toVariables?.(request));
     const env = Object.assign({}, ...variables, this.env(request));
     const traits = { name: this.name, command: this.command(request), env };
-    const { traits: listed, warnings: unlisted } = toJobTraits(request, credentials);
+    const holdsSecret = createSecretTest(request, { fields: credentials });
+    const { traits: listed, warnings: unlisted } = toJobTraits(request, holdsSecret);
     const warnings = [
       ...parsed.warnings,
       ...this.warnings(request),
@@ -123,12 +126,12 @@ export abstract class BaseTrainerBackend {
     return {
       ...accepted,
       toSubmission: () => ({
-        ...buildJobSpec(request, traits, config, credentials),
+        ...buildJobSpec(request, traits, config, credentials, holdsSecret),
         ...identifyRequest(parsed.body, request, format),
         callback: toCallbackTarget(request),
         warnings,
         traits: listed,
-        request: keepRequest(parsed.body, request, format),
+        request: keepRequest(parsed.body, format.shape, holdsSecret),
       }),
     };
   }
@@ -139,8 +142,13 @@ export abstract class BaseTrainerBackend {
     return createRequestFormat(withExtraParameters(Object.fromEntries(schemas)));
   }
 
-  /** Its own and those of its siblings, in an order that is the same for all of them. */
   #parameters(): readonly ExtraParameter[] {
+    this.#known ??= this.#collectParameters();
+    return this.#known;
+  }
+
+  /** Its own and those of its siblings, in an order that is the same for all of them. */
+  #collectParameters(): readonly ExtraParameter[] {
     const backends = [...this.#siblings, this];
     const byName = new Map(
       backends.flatMap(({ extraParameters }) => extraParameters.map((each) => [each.name, each])),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { jsonBytes } from '../json-bytes.ts';
+import { toJsonText } from '../to-json-text.ts';
 import type { HistoryCounts, JsonObject, HistoryRing as Ring } from './job.ts';
 import { EVENT_LEVELS, JOB_EVENT_TYPES, type JobEvent, type NewJobEvent } from './job-event.ts';
 import { toOneLine } from './outside-text.ts';
@@ -68,7 +68,7 @@ function toKept(event: JobEvent): JsonObject {
 }
 
 function fits(event: JsonObject): boolean {
-  return jsonBytes(event) <= MAX_EVENT_BYTES;
+  return Buffer.byteLength(toJsonText(event)) <= MAX_EVENT_BYTES;
 }
 
 const ActorSchema = z.union([

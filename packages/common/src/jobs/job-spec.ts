@@ -1,7 +1,6 @@
 import type { Config } from '../config.ts';
 import type { CredentialFields } from '../requests/credential-fields.ts';
-import { REQUEST_CREDENTIALS } from '../requests/credential-names.ts';
-import { createSecretTest, withoutCredentials } from '../requests/credentials.ts';
+import { type SecretTest, withoutCredentials } from '../requests/credentials.ts';
 import type { ExtraParameters, MockScript } from '../requests/extra-parameters.ts';
 import type { SecretVariable } from '../requests/trainer-variables.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
@@ -84,14 +83,14 @@ export function buildJobSpec(
   request: TrainingRequest,
   backend: BackendTraits,
   config: Pick<Config, 'defaultContainerImage' | 's3Endpoint' | 's3Region'>,
-  credentials: CredentialFields | undefined = REQUEST_CREDENTIALS,
+  credentials: CredentialFields | undefined,
+  holdsSecret: SecretTest,
 ): SpecifiedJob {
   // A plan shows what it holds, so it is made of what may be seen.
   const visible = withoutCredentials(request, credentials);
   const { resources, extra_parameters: extra } = visible;
   const { cpus, memory_gb, max_duration_minutes } = resources;
   const gpus = resources.gpus / extra.num_nodes;
-  const holdsSecret = createSecretTest(request, { fields: credentials });
   const { secrets, ...environment } = buildJobEnvironment(request, visible, holdsSecret, {
     backend: backend.name,
     env: backend.env,
@@ -136,10 +135,7 @@ function toSecretVariables(
   );
 }
 
-function toSources(
-  request: TrainingRequest,
-  holdsSecret: (value: unknown) => boolean,
-): JobSpec['sources'] {
+function toSources(request: TrainingRequest, holdsSecret: SecretTest): JobSpec['sources'] {
   const { datasets, extra_parameters } = request;
   const [first, ...further] = datasets;
   const visible = (uri: string | undefined) => (holdsSecret(uri) ? undefined : uri);

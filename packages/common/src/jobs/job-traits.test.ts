@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest';
 import { type Changes, makeBody, parseValid } from '../../test/builders.ts';
-import { REQUEST_CREDENTIALS } from '../requests/credential-names.ts';
+import { createSecretTest } from '../requests/credentials.ts';
 import { toJobTraits } from './job-traits.ts';
 
-const traitsOf = (changes: Changes) =>
-  toJobTraits(parseValid(makeBody(changes)), REQUEST_CREDENTIALS);
+const traitsOf = (changes: Changes) => {
+  const request = parseValid(makeBody(changes));
+  return toJobTraits(request, createSecretTest(request));
+};
 
 it('tells what a list shows of a request, defaults included', () => {
   const { traits, warnings } = traitsOf({

@@ -1,6 +1,5 @@
 import { jsonBytes } from '../json-bytes.ts';
-import type { CredentialFields } from '../requests/credential-fields.ts';
-import { createSecretTest, REDACTED } from '../requests/credentials.ts';
+import { REDACTED, type SecretTest } from '../requests/credentials.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
 
 /** What a list tells of a job's request. Small, since every replica holds that of every job, and without credentials. */
@@ -19,12 +18,11 @@ const MAX_LABELS_BYTES = 1024;
 /** The traits of a request, with a sentence where they tell less than it does. Pure. */
 export function toJobTraits(
   request: TrainingRequest,
-  fields: CredentialFields | undefined,
+  holdsSecret: SecretTest,
 ): { readonly traits: JobTraits; readonly warnings: readonly string[] } {
   const { base_model, customization, resources, extra_parameters } = request;
   const given = Object.entries(extra_parameters.job_labels ?? {});
   const labels = takeFitting(given);
-  const holdsSecret = createSecretTest(request, { fields });
   const model = holdsSecret(base_model.model_name) ? REDACTED : base_model.model_name;
   const isWhole = jsonBytes(model) <= MAX_MODEL_BYTES;
   return {

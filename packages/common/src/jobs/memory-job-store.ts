@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Emitter } from '../emitter.ts';
+import { writeKept } from '../requests/kept-request.ts';
 import { toJsonText } from '../to-json-text.ts';
 import { applyChange } from './apply-change.ts';
 import type { Attachment } from './attachment.ts';
@@ -16,6 +17,8 @@ interface PayloadTexts {
   readonly first: string;
   readonly second: string | undefined;
   readonly echo: string;
+  /** The kept request without what it withholds. */
+  readonly request: string | undefined;
   readonly rest: string;
 }
 
@@ -155,19 +158,22 @@ export class MemoryJobStore implements JobStore {
 }
 
 function toAttachmentTexts(values: Readonly<Record<string, JsonObject>>): [string, string][] {
-  return Object.entries(values).map(([name, value]) => [name, JSON.stringify(value)]);
+  return Object.entries(values).map(([name, value]) => [name, toJsonText(value)]);
 }
 
-function toTexts({ asked, echo, ...rest }: JobPayload): PayloadTexts {
+function toTexts({ asked, echo, request, ...rest }: JobPayload): PayloadTexts {
   return {
     first: toJsonText(asked.first),
     second: asked.second && toJsonText(asked.second),
     echo: toJsonText(echo),
-    rest: JSON.stringify(rest),
+    request: request && writeKept(request),
+    rest: JSON.stringify({ ...rest, values: request?.values }),
   };
 }
 
-function toPayload({ first, second, echo, rest }: PayloadTexts): JobPayload {
+function toPayload({ first, second, echo, request, rest }: PayloadTexts): JobPayload {
   const asked = { first: JSON.parse(first), second: second && JSON.parse(second) };
-  return { ...JSON.parse(rest), asked, echo: JSON.parse(echo) };
+  const { values, ...others } = JSON.parse(rest);
+  const kept = request && { ...JSON.parse(request), ...(values && { values }) };
+  return { ...others, asked, echo: JSON.parse(echo), ...(kept && { request: kept }) };
 }

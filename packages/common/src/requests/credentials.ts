@@ -62,6 +62,9 @@ export function withoutCredentials(
   return dropCredentials(rest, fields) as VisibleRequest;
 }
 
+/** Whether a text, or anything in a list or an object, may be secret. */
+export type SecretTest = (value: unknown) => boolean;
+
 /**
  * Makes a test for "holds something secret": a URL with user info or query, a text under a name
  * that secrets have, or a credential that the request carries elsewhere. Of its environment only
@@ -76,7 +79,7 @@ export function createSecretTest(
     readonly counts?: (variable: string) => boolean;
     readonly fields?: CredentialFields | undefined;
   } = {},
-): (value: unknown) => boolean {
+): SecretTest {
   const known = collectCredentials(request, fields)
     .filter(({ mark, variable }) => !mark.isWord && (variable === undefined || counts(variable)))
     .map(({ text }) => text)

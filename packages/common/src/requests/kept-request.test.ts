@@ -2,15 +2,21 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Body, makeBody } from '../../test/builders.ts';
 import { objectPaths, withMarkedField } from '../../test/with-marked-field.ts';
+import { createSecretTest } from './credentials.ts';
 import { type KeptRequest, keepRequest } from './kept-request.ts';
 import { createRequestFormat, REQUEST_FORMAT } from './parse-training-request.ts';
-import { TrainingRequestSchema } from './training-request.ts';
+import { type TrainingRequest, TrainingRequestSchema } from './training-request.ts';
+
+function keepFor(request: TrainingRequest, body: Body, format = REQUEST_FORMAT) {
+  const { shape, credentials: fields } = format;
+  return keepRequest(body, shape, createSecretTest(request, { fields }));
+}
 
 function keep(changes: Body = {}, format = REQUEST_FORMAT): KeptRequest {
   const body = makeBody(changes);
   const { request, violations } = format.parse(body);
   expect(violations).toEqual([]);
-  const kept = request && keepRequest(body, request, format);
+  const kept = request && keepFor(request, body, format);
   if (kept === undefined) throw new Error('not kept');
   return kept;
 }
@@ -87,5 +93,5 @@ test('a marked field is never in the body, wherever the schema has it', () => {
 test('a request that is larger than any with its defaults may be is not kept', () => {
   const body = makeBody({ unknown: 'x'.repeat(97 * 1024) });
   const { request } = REQUEST_FORMAT.parse(body);
-  expect(request && keepRequest(body, request)).toBeUndefined();
+  expect(request && keepFor(request, body)).toBeUndefined();
 });

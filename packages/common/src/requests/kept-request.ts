@@ -1,10 +1,9 @@
 import { jsonBytes } from '../json-bytes.ts';
+import { toJsonText } from '../to-json-text.ts';
 import { isCredentialName } from './credential-names.ts';
 import { isCredentialWord } from './credential-words.ts';
-import { createSecretTest, REDACTED } from './credentials.ts';
-import { REQUEST_FORMAT, type RequestFormat } from './parse-training-request.ts';
+import { REDACTED, type SecretTest } from './credentials.ts';
 import type { SchemaShape } from './schema-shape.ts';
-import type { TrainingRequest } from './training-request.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 export type JsonPath = readonly (string | number)[];
@@ -24,79 +23,96 @@ const MAX_KEPT_BYTES = 96 * 1024;
 
 /**
  * Takes out of a body what may be secret: marked fields, texts under names that secrets have, URLs
- * with user info or a query, and whatever repeats one of these. `request` is the same, parsed.
- * Undefined where it is too large to be kept beside the plan.
+ * with user info or a query, and whatever repeats one of these, as `holdsSecret` says of texts.
+ * Undefined where it is too large to be kept beside the plan. The body itself is not changed.
  */
 export function keepRequest(
   { callbacks: _callbacks, ...body }: Json,
-  request: TrainingRequest,
-  { shape, credentials }: Pick<RequestFormat, 'shape' | 'credentials'> = REQUEST_FORMAT,
+  shape: SchemaShape,
+  holdsSecret: SecretTest,
 ): KeptRequest | undefined {
-  if (jsonBytes(body) > MAX_KEPT_BYTES) return undefined;
-  const isSecret = createSecretTest(request, { fields: credentials });
-  const withheld: JsonPath[] = [];
-  const values: unknown[] = [];
-  const kept = withhold(body, shape, [], {
-    isSecret,
-    take: (value, path) => {
-      withheld.push(path);
-      values.push(value);
-      return REDACTED;
-    },
-  });
-  return { body: kept as Json, withheld, values };
+  const withholding = new Withholding(holdsSecret);
+  const { withheld, values } = withholding;
+  const kept = { body: withholding.withhold(body, shape) as Json, withheld, values };
+  const bytes = Buffer.byteLength(writeKept(kept)) + jsonBytes(values);
+  return bytes > MAX_KEPT_BYTES ? undefined : kept;
 }
 
-interface Withholding {
-  readonly isSecret: (text: string) => boolean;
-  /** Returns what stands in its place. */
-  readonly take: (value: unknown, path: JsonPath) => unknown;
+/** The JSON of a kept request without the values that it withholds, which stores keep apart. */
+export function writeKept({ body, withheld }: KeptRequest): string {
+  return `{"body":${toJsonText(body)},"withheld":${JSON.stringify(withheld)}}`;
 }
 
 /**
- * A copy of `value` in which `take` stands in for all that may be secret: by its mark, by its name,
- * as a word of a command line, or by `isSecret`.
+ * One way through a body. What holds nothing secret is not copied, as nearly all, and a place is
+ * written down only where something is taken.
  */
-export function withhold(
-  value: unknown,
-  shape: SchemaShape | undefined,
-  path: JsonPath,
-  how: Withholding,
-): unknown {
-  if (typeof value === 'string') return how.isSecret(value) ? how.take(value, path) : value;
-  if (Array.isArray(value)) {
-    return value.map((item, index) => {
-      const place = [...path, index];
-      const isWord = typeof item === 'string' && isCredentialWord(item, value[index - 1]);
-      return isWord ? how.take(item, place) : withhold(item, shape?.element, place, how);
+class Withholding {
+  readonly withheld: JsonPath[] = [];
+  readonly values: unknown[] = [];
+  readonly #holdsSecret: SecretTest;
+  /** Where it is now. */
+  readonly #path: (string | number)[] = [];
+
+  constructor(holdsSecret: SecretTest) {
+    this.#holdsSecret = holdsSecret;
+  }
+
+  /** `value` with a mark for all that may be secret: by its mark, by its name, as a word of a command line, or as what repeats such. */
+  withhold(value: unknown, shape: SchemaShape | undefined): unknown {
+    if (typeof value === 'string') return this.#holdsSecret(value) ? this.#take(value) : value;
+    if (Array.isArray(value)) {
+      return this.#map(value, (item, index) =>
+        typeof item === 'string' && isCredentialWord(item, value[Number(index) - 1])
+          ? this.#take(item)
+          : this.withhold(item, shape?.element),
+      );
+    }
+    if (!isObject(value)) return value;
+    return this.#map(value, (child, key) => {
+      const known = shape?.fields.get(String(key));
+      if (known?.credential !== undefined) return this.#withholdMarked(child);
+      const isNamed = typeof child === 'string' && child !== '' && isCredentialName(String(key));
+      return isNamed ? this.#take(child) : this.withhold(child, known);
     });
   }
-  if (typeof value !== 'object' || value === null) return value;
-  return mapFields(value, (child, key) => {
-    const known = shape?.fields.get(key);
-    const place = [...path, key];
-    if (known?.credential !== undefined) return withholdMarked(child, place, how);
-    const isNamed = typeof child === 'string' && child !== '' && isCredentialName(key);
-    return isNamed ? how.take(child, place) : withhold(child, known, place, how);
-  });
-}
 
-/** The names of variables stay, in a map and in a list, and what refers to another Secret. */
-function withholdMarked(value: unknown, path: JsonPath, how: Withholding): unknown {
-  if (value === null || value === '') return value;
-  if (typeof value !== 'object') return how.take(value, path);
-  if (Array.isArray(value)) {
-    return value.map((item, index) => withholdMarked(item, [...path, index], how));
+  /** The names of variables stay, in a map and in a list, and what refers to another Secret. */
+  #withholdMarked(value: unknown): unknown {
+    if (value === null || value === '') return value;
+    if (!isObject(value)) return this.#take(value);
+    if (Array.isArray(value)) return this.#map(value, (item) => this.#withholdMarked(item));
+    const isListed = typeof this.#path.at(-1) === 'number';
+    return this.#map(value, (child, key) => {
+      const isKept = isListed ? key === 'name' || key === 'valueFrom' : isObject(child);
+      return isKept || child === null || child === '' ? child : this.#take(child);
+    });
   }
-  const isListed = typeof path.at(-1) === 'number';
-  return mapFields(value, (child, key) => {
-    const isReference = typeof child === 'object' && child !== null;
-    const isKept = isListed ? key === 'name' || key === 'valueFrom' : isReference;
-    if (isKept || child === null || child === '') return child;
-    return how.take(child, [...path, key]);
-  });
+
+  #take(value: unknown): string {
+    this.withheld.push([...this.#path]);
+    this.values.push(value);
+    return REDACTED;
+  }
+
+  /** The list or object with what `map` makes of its members, itself where that is the same. */
+  #map(whole: object, map: (child: unknown, key: string | number) => unknown): object {
+    let copy: Record<string | number, unknown> | undefined;
+    const isList = Array.isArray(whole);
+    for (const name of Object.keys(whole)) {
+      const key = isList ? Number(name) : name;
+      const child = (whole as Json)[name];
+      this.#path.push(key);
+      const mapped = map(child, key);
+      this.#path.pop();
+      if (mapped === child) continue;
+      copy ??= (isList ? [...whole] : { ...whole }) as Record<string | number, unknown>;
+      copy[key] = mapped;
+    }
+    return copy ?? whole;
+  }
 }
 
-function mapFields(value: object, map: (child: unknown, key: string) => unknown): Json {
-  return Object.fromEntries(Object.entries(value).map(([key, child]) => [key, map(child, key)]));
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

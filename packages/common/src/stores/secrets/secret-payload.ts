@@ -9,7 +9,7 @@ import type {
   RunnerPlan,
 } from '../../jobs/job.ts';
 import { purgePayload } from '../../jobs/purge-payload.ts';
-import type { KeptRequest } from '../../requests/kept-request.ts';
+import { type KeptRequest, writeKept } from '../../requests/kept-request.ts';
 import { toJsonText } from '../../to-json-text.ts';
 
 /** The type of our Secrets: distinguishes them from others, in `kubectl get secrets` too. */
@@ -69,10 +69,10 @@ export function toPlanData(planned: RunnerPlan, codec: PlanCodec): SecretData {
 }
 
 /** The part of a record's data that holds these attachments. */
-export function toAttachmentData(attachments: Readonly<Partial<Record<Attachment, JsonObject>>>) {
+export function toAttachmentData(attachments: Readonly<Record<string, JsonObject>>) {
   return encodeTexts(
     Object.fromEntries(
-      Object.entries(attachments).map(([name, value]) => [toKey(name), JSON.stringify(value)]),
+      Object.entries(attachments).map(([name, value]) => [toKey(name), toJsonText(value)]),
     ),
   );
 }
@@ -147,9 +147,10 @@ function toKeptRequest(data: SecretData): KeptRequest | undefined {
   return { body, withheld, ...(values.length === withheld.length && { values }) };
 }
 
-function toRequestTexts({ body, withheld, values = [] }: KeptRequest): Record<string, string> {
+function toRequestTexts(request: KeptRequest): Record<string, string> {
+  const { values = [] } = request;
   return {
-    [REQUEST]: JSON.stringify({ body, withheld }),
+    [REQUEST]: writeKept(request),
     ...(values.length > 0 && { [REQUEST_CREDENTIALS]: JSON.stringify(values) }),
   };
 }

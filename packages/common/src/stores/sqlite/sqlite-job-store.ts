@@ -17,7 +17,8 @@ import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store
 import { purgePayload, toPurged } from '../../jobs/purge-payload.ts';
 import { toFirstEvents } from '../../jobs/record-events.ts';
 import { parsePrivateJson } from '../../private-json.ts';
-import type { KeptRequest } from '../../requests/kept-request.ts';
+import { type KeptRequest, writeKept } from '../../requests/kept-request.ts';
+import { toJsonText } from '../../to-json-text.ts';
 import type { Database, Row } from './database.ts';
 import { readRecord, writeRecord } from './record-text.ts';
 
@@ -219,7 +220,7 @@ export class SqliteJobStore implements JobStore {
     for (const [name, value] of Object.entries(values)) {
       this.#database.run(
         'INSERT OR REPLACE INTO attachments (uid, name, content) VALUES (?, ?, ?)',
-        ...[uid, name, JSON.stringify(value)],
+        ...[uid, name, toJsonText(value)],
       );
     }
   }
@@ -278,8 +279,8 @@ function toCallback(row: Row): CallbackTarget | undefined {
 
 function toRequestColumns(request: KeptRequest | undefined): (string | null)[] {
   if (request === undefined) return [null, null];
-  const { body, withheld, values } = request;
-  return [JSON.stringify({ body, withheld }), values === undefined ? null : JSON.stringify(values)];
+  const { values } = request;
+  return [writeKept(request), values === undefined ? null : JSON.stringify(values)];
 }
 
 /** Without what it withheld, where that is purged or cannot be read. */

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { toJsonText } from '../to-json-text.ts';
-import type { HistoryCounts, JsonObject, HistoryRing as Ring } from './job.ts';
+import type { HistoryCounts, HistoryRing as Ring } from './job.ts';
 import { EVENT_LEVELS, JOB_EVENT_TYPES, type JobEvent, type NewJobEvent } from './job-event.ts';
 import { toOneLine } from './outside-text.ts';
 
@@ -28,16 +27,19 @@ export function toRevision(counts: HistoryCounts | undefined): number {
   return RINGS.reduce((sum, ring) => sum + (counts?.[ring] ?? 0), 0);
 }
 
-/** The counts after these events, and which slots they take. Pure: an older event of a slot is not looked at. */
+/**
+ * The counts after these events, and which slots they take, each as JSON. Pure: an older event of a
+ * slot is not looked at.
+ */
 export function appendEvents(
   counts: HistoryCounts | undefined,
   events: readonly NewJobEvent[],
-): { readonly history: HistoryCounts; readonly slots: Readonly<Record<EventSlot, JsonObject>> } {
+): { readonly history: HistoryCounts; readonly slots: Readonly<Record<EventSlot, string>> } {
   const next = { ...NO_EVENTS, ...counts };
-  const slots: Record<EventSlot, JsonObject> = {};
+  const slots: Record<EventSlot, string> = {};
   for (const event of events) {
     const ring = toRing(event);
-    slots[`event-${ring}-${next[ring] % RING_SIZES[ring]}`] = toKept({
+    slots[`event-${ring}-${next[ring] % RING_SIZES[ring]}`] = writeEvent({
       ...event,
       id: toRevision(next) + 1,
     });
@@ -57,18 +59,18 @@ function toRing({ type, actor }: NewJobEvent): Ring {
 }
 
 /** As JSON of bounded size; what is too long loses its data first. */
-function toKept(event: JobEvent): JsonObject {
+function writeEvent(event: JobEvent): string {
   const message = toOneLine(event.message, MAX_MESSAGE_LENGTH);
-  const whole = { ...event, message };
+  const whole = JSON.stringify({ ...event, message });
   if (fits(whole)) return whole;
   const bare = { ...event, message, data: {} };
-  if (fits(bare)) return bare;
   const short = { ...bare, message: toOneLine(message, SHORT_MESSAGE_LENGTH) };
-  return fits(short) ? short : { ...bare, message: '' };
+  const text = [bare, short].map((less) => JSON.stringify(less)).find(fits);
+  return text ?? JSON.stringify({ ...bare, message: '' });
 }
 
-function fits(event: JsonObject): boolean {
-  return Buffer.byteLength(toJsonText(event)) <= MAX_EVENT_BYTES;
+function fits(text: string): boolean {
+  return Buffer.byteLength(text) <= MAX_EVENT_BYTES;
 }
 
 const ActorSchema = z.union([

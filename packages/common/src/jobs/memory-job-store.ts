@@ -55,7 +55,7 @@ export class MemoryJobStore implements JobStore {
     this.#entries.set(record.name, {
       record,
       texts: toTexts(payload),
-      attachments: new Map(toAttachmentTexts(slots)),
+      attachments: new Map(Object.entries(slots)),
     });
     this.#announce(record.name);
     return { outcome: 'created', record };
@@ -115,7 +115,7 @@ export class MemoryJobStore implements JobStore {
     if (callback !== undefined) {
       entry.texts = toTexts({ ...toPayload(entry.texts), callback: callback.target });
     }
-    for (const [name, text] of toAttachmentTexts(attachments)) entry.attachments.set(name, text);
+    for (const [name, text] of Object.entries(attachments)) entry.attachments.set(name, text);
     if (prepared !== undefined) {
       entry.texts = toTexts({ ...toPayload(entry.texts), ...prepared });
     }
@@ -155,10 +155,6 @@ export class MemoryJobStore implements JobStore {
   #announce(name: string): void {
     this.#changes.emit(name);
   }
-}
-
-function toAttachmentTexts(values: Readonly<Record<string, JsonObject>>): [string, string][] {
-  return Object.entries(values).map(([name, value]) => [name, toJsonText(value)]);
 }
 
 function toTexts({ asked, echo, request, ...rest }: JobPayload): PayloadTexts {

@@ -27,10 +27,10 @@ const RADIX = 36;
  * The phases of a record after a change, as the short text that it keeps: `queued/queue/mif2x0k1;…`,
  * when each began. Undefined where the phase stays. Pure.
  */
-export function appendPhase(
-  record: PhasedRecord,
-  { state = record.state, reported = record.reported, atMs }: RecordChange,
-): string | undefined {
+export function appendPhase(record: PhasedRecord, change: RecordChange): string | undefined {
+  // Most changes, such as a delivery, are of neither.
+  if (change.state === undefined && change.reported === undefined) return undefined;
+  const { state = record.state, reported = record.reported, atMs } = change;
   const isMissed = record.state.startedAtMs === undefined && state.startedAtMs !== undefined;
   // Nobody may have looked between a start and an end.
   const current = toCurrentPhase(state, reported) ?? (isMissed ? TRAINING : undefined);

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Random } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
 import { errors } from '../../errors.ts';
-import type { Attachment } from '../../jobs/attachment.ts';
+import { type Attachment, writeAttachments } from '../../jobs/attachment.ts';
 import { appendEvents, parseEvents } from '../../jobs/history.ts';
 import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob } from '../../jobs/job.ts';
 import { type Actor, type JobEvent, SYSTEM } from '../../jobs/job-event.ts';
@@ -214,8 +214,7 @@ export class SecretJobStore implements JobStore {
     const data = {
       ...(prepared && toPlanData(prepared, this.#parts.planCodec)),
       ...(callback && toCallbackData(callback.target)),
-      ...(attachments && toAttachmentData(attachments)),
-      ...toAttachmentData(slots),
+      ...toAttachmentData({ ...(attachments && writeAttachments(attachments)), ...slots }),
     };
     const hasData = Object.keys(data).length > 0;
     return this.#patch(record, { metadata: { annotations }, ...(hasData && { data }) });

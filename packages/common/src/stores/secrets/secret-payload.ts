@@ -68,12 +68,10 @@ export function toPlanData(planned: RunnerPlan, codec: PlanCodec): SecretData {
   return encodeTexts(codec.encode(planned));
 }
 
-/** The part of a record's data that holds these attachments. */
-export function toAttachmentData(attachments: Readonly<Record<string, JsonObject>>) {
+/** The part of a record's data that holds these attachments, given as JSON. */
+export function toAttachmentData(texts: Readonly<Record<string, string>>): SecretData {
   return encodeTexts(
-    Object.fromEntries(
-      Object.entries(attachments).map(([name, value]) => [toKey(name), toJsonText(value)]),
-    ),
+    Object.fromEntries(Object.entries(texts).map(([name, text]) => [toKey(name), text])),
   );
 }
 

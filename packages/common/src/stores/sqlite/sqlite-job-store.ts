@@ -18,7 +18,6 @@ import { purgePayload, toPurged } from '../../jobs/purge-payload.ts';
 import { toFirstEvents } from '../../jobs/record-events.ts';
 import { parsePrivateJson } from '../../private-json.ts';
 import { type KeptRequest, writeKept } from '../../requests/kept-request.ts';
-import { toJsonText } from '../../to-json-text.ts';
 import type { Database, Row } from './database.ts';
 import { readRecord, writeRecord } from './record-text.ts';
 
@@ -216,11 +215,11 @@ export class SqliteJobStore implements JobStore {
     return updated;
   }
 
-  #writeAttachments(uid: string, values: Readonly<Record<string, JsonObject>>): void {
-    for (const [name, value] of Object.entries(values)) {
+  #writeAttachments(uid: string, texts: Readonly<Record<string, string>>): void {
+    for (const [name, text] of Object.entries(texts)) {
       this.#database.run(
         'INSERT OR REPLACE INTO attachments (uid, name, content) VALUES (?, ?, ?)',
-        ...[uid, name, toJsonText(value)],
+        ...[uid, name, text],
       );
     }
   }

@@ -1,92 +1,59 @@
-import { LRUCache } from 'lru-cache';
-import { errors, isLogged, TrainerError } from '../errors.ts';
-import {
-  type CallbackTarget,
-  isTerminal,
-  type JobRecord,
-  type JsonObject,
-  NO_DELIVERY,
-  type PlannedJob,
-  type RerunOrigin,
-} from '../jobs/job.ts';
+import { errors } from '../errors.ts';
+import type { JobRecord, RerunOrigin } from '../jobs/job.ts';
 import { type Actor, type JobEvent, SYSTEM } from '../jobs/job-event.ts';
-import { logProgress } from '../jobs/job-log.ts';
 import { toJobName } from '../jobs/job-name.ts';
-import {
-  isChangeOf,
-  isRunOf,
-  type JobView,
-  type Observation,
-  projectJob,
-  type ReadProgress,
-  withReportedProgress,
-} from '../jobs/observation.ts';
-import { behindForMs, isStale } from '../jobs/staleness.ts';
-import { updateRecord } from '../jobs/update-record.ts';
-import { type DeliveryStateName, MAX_DELIVERIES } from '../requests/delivery-list.ts';
+import type { JobView } from '../jobs/observation.ts';
+import type { DeliveryStateName } from '../requests/delivery-list.ts';
 import type { JobListQuery } from '../requests/job-list.ts';
 import type { RerunStart } from '../requests/rerun.ts';
 import { awaitRevision } from './await-revision.ts';
-import { type CallbackPatch, toCallbackChange } from './callback-change.ts';
+import { type CancelJobParts, type CancelOutcome, cancelJob } from './cancel-job.ts';
+import { type CallbackPatch, changeCallback } from './change-callback.ts';
 import { EndChange } from './end-change.ts';
 import { forgetJob } from './forget-job.ts';
 import type { JobChanges } from './job-changes.ts';
 import { type IndexedJob, JobIndex } from './job-index.ts';
 import { type JobPage, pickJobPage } from './job-list.ts';
-import type { LastWordsParts } from './last-words.ts';
-import {
-  type DeliveryFilter,
-  type DeliveryPage,
-  listDeliveries,
-  toDeliveryState,
-} from './list-deliveries.ts';
+import { type JobAnswer, JobViews, type JobViewsParts } from './job-views.ts';
+import { type DeliveryFilter, type DeliveryPage, listDeliveries } from './list-deliveries.ts';
 import { type JobPlan, planJob } from './plan-job.ts';
-import { type Replays, replayDeliveries } from './replay-deliveries.ts';
+import {
+  type ReplayParts,
+  type Replays,
+  replayDeliveries,
+  replayDelivery,
+  replayState,
+} from './replay-deliveries.ts';
 import { RerunIndex } from './rerun-index.ts';
 import { type RerunSource, readRerunSource, tellRerun } from './reruns.ts';
 import { type Submission, Submitter, type SubmitterParts } from './submitter.ts';
-import { toCancelled, toObservedEnd } from './terminal-states.ts';
-
-export interface JobAnswer {
-  readonly view: JobView;
-  /** What was asked and made of it; undefined once the record was deleted meanwhile. */
-  readonly readPlan: () => Promise<PlannedJob | undefined>;
-  /** The whole result; undefined where there is none, or where it is not at hand now. */
-  readonly readResult: () => Promise<JsonObject | undefined>;
-  /** Since when it may lack changes, in UNIX milliseconds; undefined while it is fresh. */
-  readonly staleSinceMs?: number | undefined;
-}
 
 /** A page of the list of jobs. */
 export interface JobListPage extends Omit<JobPage, 'jobs'>, Pick<JobAnswer, 'staleSinceMs'> {
   readonly views: readonly JobView[];
 }
 
-export interface JobsParts extends SubmitterParts, LastWordsParts {
+export interface JobsParts
+  extends SubmitterParts,
+    JobViewsParts,
+    Omit<CancelJobParts, 'endChange'> {
   /** Tells of changes of one record at least. */
   readonly changes: Pick<JobChanges, 'watch'>;
-  readonly backend: string;
-  /** How long a run may take to save a checkpoint. */
-  readonly graceMs: number;
-  /** What trainings report of their progress to this process. */
-  readonly progressOf?: ReadProgress | undefined;
 }
-
-/** Of states that are seen but not written, which the leader does within moments. */
-const MAX_FIRST_TOLD = 10_000;
 
 /** What callers can do with one backend's jobs. The controller does all the rest. */
 export class Jobs {
   readonly #parts: JobsParts;
   readonly #submitter: Submitter;
-  readonly #firstTold = new LRUCache<string, number>({ max: MAX_FIRST_TOLD });
+  readonly #views: JobViews;
   readonly #endChange: EndChange;
   readonly #index: JobIndex;
   readonly #reruns: RerunIndex;
 
   constructor(parts: JobsParts) {
     this.#parts = parts;
-    this.#index = new JobIndex({ ...parts, look: (record) => this.#look(record) });
+    this.#views = new JobViews(parts);
+    this.#index = new JobIndex({ ...parts, look: (record) => this.#views.look(record) });
     this.#submitter = new Submitter(parts);
     this.#endChange = new EndChange(parts);
     this.#reruns = new RerunIndex(parts.store);
@@ -100,7 +67,7 @@ export class Jobs {
     const name = toJobName(this.#parts.backend, submission.spec.jobId);
     const { record, plan, isReplay } = await this.#submitter.submit(name, submission, by);
     await tellRerun(this.#parts, record, { by, isReplay });
-    if (isReplay) return { ...this.#answer(record), isReplay };
+    if (isReplay) return { ...this.#views.answer(record), isReplay };
     // A submission is answered with its acceptance, whatever has become of the job by now.
     const view = { record, state: record.state, progress: undefined };
     const readResult = async () => undefined;
@@ -109,7 +76,7 @@ export class Jobs {
 
   /** What a job is run again from; see `readRerunSource`. */
   async readRerunSource(jobId: string, from: RerunStart | undefined): Promise<RerunSource> {
-    return readRerunSource(this.#parts, await this.#find(jobId), from);
+    return readRerunSource(this.#parts, await this.#views.find(jobId), from);
   }
 
   /**
@@ -124,7 +91,7 @@ export class Jobs {
     const accepted = await this.#submitter.replay(toJobName(this.#parts.backend, jobId), origin);
     if (accepted === undefined) return undefined;
     await tellRerun(this.#parts, accepted.record, { by, isReplay: true });
-    return this.#answer(accepted.record);
+    return this.#views.answer(accepted.record);
   }
 
   /** The ids of the jobs that a job was run again as; see `RerunIndex`. */
@@ -139,7 +106,7 @@ export class Jobs {
 
   /** @throws TrainerError JOB_NOT_FOUND, CLUSTER_UNAVAILABLE */
   async get(jobId: string): Promise<JobAnswer> {
-    return this.#answer(await this.#find(jobId));
+    return this.#views.answer(await this.#views.find(jobId));
   }
 
   /**
@@ -147,12 +114,11 @@ export class Jobs {
    * @throws TrainerError INVALID_REQUEST, CLUSTER_UNAVAILABLE before the first list
    */
   list(query: JobListQuery): JobListPage {
-    const { store, clock } = this.#parts;
+    const { store } = this.#parts;
     if (store.notReadyReason() !== undefined) throw errors.clusterUnreachable();
     const page = this.#pickPage(query);
-    const behindMs = behindForMs(this.#parts);
-    const isFresh = !isStale(behindMs) || !Number.isFinite(behindMs);
-    return isFresh ? page : { ...page, staleSinceMs: clock.now() - behindMs };
+    const staleSinceMs = this.#views.staleSinceMs();
+    return staleSinceMs === undefined ? page : { ...page, staleSinceMs };
   }
 
   /** What is kept of a job's history, oldest first. */
@@ -169,7 +135,7 @@ export class Jobs {
     jobId: string,
     wanted: { readonly after: number; readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<boolean> {
-    return awaitRevision(this.#parts, await this.#find(jobId), wanted);
+    return awaitRevision(this.#parts, await this.#views.find(jobId), wanted);
   }
 
   /** Calls `listener` with the name of every record that is gone; returns how to stop that. */
@@ -188,67 +154,26 @@ export class Jobs {
   /** All jobs as they are known here, without any call. */
   *views(): Iterable<JobView> {
     for (const record of this.#parts.store.list()) {
-      yield this.#look(record);
+      yield this.#views.look(record);
     }
   }
 
-  /**
-   * Ends a job for good; `detail` says what came of it. One that has ended keeps its end, also when
-   * only a live look shows that. With `save`, a training that reports is ordered to save a checkpoint
-   * first, for which its run has a while.
-   * @throws TrainerError JOB_NOT_FOUND, CLUSTER_UNAVAILABLE
-   */
+  /** Ends a job for good; see `cancelJob`. */
   async cancel(
     jobId: string,
     { save = false, by = SYSTEM }: { readonly save?: boolean; readonly by?: Actor } = {},
-  ): Promise<JobAnswer & { readonly detail: string; readonly isCancelled: boolean }> {
-    const { store, runner, clock, logger, graceMs } = this.#parts;
-    let isOurs = false;
-    /** The record that this call ends; undefined where it has ended before. */
-    let before: JobRecord | undefined;
-    const record = await updateRecord(store, await this.#find(jobId), async (current) => {
-      isOurs = false;
-      before = undefined;
-      if (isTerminal(current.state.status)) return undefined;
-      before = current;
-      const seen = await runner.observe(current.name);
-      const hasEnded = isRunOf(current, seen) && isTerminal(seen.status);
-      isOurs = !hasEnded;
-      const nowMs = clock.now();
-      return {
-        ...(hasEnded
-          ? await this.#endChange.toChange(current, toObservedEnd(current, seen, nowMs), seen)
-          : {
-              by,
-              state: toCancelled(current, seen, nowMs),
-              ...(save && canSave(current, seen) && { stopAtMs: nowMs + graceMs }),
-            }),
-        // Written anew, it can be read again, so that the end is sent.
-        ...(current.unreadable?.includes('delivery') && { delivery: current.delivery }),
-      };
+  ): Promise<JobAnswer & Pick<CancelOutcome, 'detail' | 'isCancelled'>> {
+    const parts = { ...this.#parts, endChange: this.#endChange };
+    const { record, ...outcome } = await cancelJob(parts, await this.#views.find(jobId), {
+      save,
+      by,
     });
-    if (record === undefined) throw errors.jobNotFound(jobId);
-    if (isOurs && record.stopAtMs === undefined) {
-      // The controller repeats this until nothing runs, so a failure here loses nothing.
-      await runner.stop(record).catch((error: unknown) => {
-        logger[isLogged(error) ? 'debug' : 'warn'](
-          { job: record.name, err: error },
-          'stop failed, controller will retry',
-        );
-      });
-    }
-    const detail = isOurs ? record.state.detail : `Job already ${record.state.status}`;
-    if (before !== undefined && !isOurs) logProgress(logger, before, record);
-    return { ...this.#answer(record), detail, isCancelled: isOurs };
+    return { ...this.#views.answer(record), ...outcome };
   }
 
-  /**
-   * Has the newest callback of a job sent again, also one that was settled.
-   * @throws TrainerError REPLAY_REFUSED when the job has no webhook, or when what it is called with
-   *   was deleted; and as `get` does.
-   */
+  /** Has the newest callback of a job sent again; see `replayDelivery`. */
   async replayCallback(jobId: string, by: Actor = SYSTEM): Promise<JobRecord> {
-    return this.#replay(jobId, by, () => true);
+    return (await replayDelivery(this.#replayParts(), jobId, by)).record;
   }
 
   /** One page of the final callbacks that are known here; see `listDeliveries`. */
@@ -256,85 +181,32 @@ export class Jobs {
     return listDeliveries(this.#parts.store.list(), filter);
   }
 
-  /**
-   * Has the callbacks of these jobs sent again, or the oldest thousand of one state; what has left that
-   * state meanwhile is left alone. See `replayDeliveries`.
-   */
+  /** Has the callbacks of these jobs sent again, or of one state; see `replayDeliveries`, `replayState`. */
   async replayCallbacks({
     state,
-    jobIds,
+    jobIds = [],
     by = SYSTEM,
   }: {
     readonly state?: DeliveryStateName | undefined;
     readonly jobIds?: readonly string[] | undefined;
     readonly by?: Actor;
   }): Promise<Replays & { readonly hasMore: boolean }> {
-    if (state === undefined) {
-      const replays = await replayDeliveries(jobIds ?? [], (jobId) =>
-        this.replayCallback(jobId, by),
-      );
-      return { ...replays, hasMore: false };
-    }
-    const { records } = this.listDeliveries({ states: [state], limit: Number.POSITIVE_INFINITY });
-    const oldest = records.toReversed().slice(0, MAX_DELIVERIES);
-    const isStill = (record: JobRecord) => toDeliveryState(record) === state;
-    const replays = await replayDeliveries(
-      oldest.map(({ id }) => id),
-      async (jobId) => {
-        let isOurs = false;
-        const record = await this.#replay(jobId, by, (current) => {
-          isOurs = isStill(current);
-          return isOurs;
-        });
-        return isOurs ? record : undefined;
-      },
-    );
-    return { ...replays, hasMore: records.length > oldest.length };
+    if (state !== undefined) return replayState(this.#replayParts(), state, by);
+    return { ...(await replayDeliveries(this.#replayParts(), jobIds, by)), hasMore: false };
   }
 
-  async #replay(
-    jobId: string,
-    by: Actor,
-    isWanted: (current: JobRecord) => boolean,
-  ): Promise<JobRecord> {
-    const { store, clock } = this.#parts;
-    const record = await updateRecord(store, await this.#find(jobId), (current) => {
-      if (!isWanted(current)) return undefined;
-      if (!current.hasWebhook) throw errors.nothingToReplay(jobId);
-      if (current.webhookAuth === 'gone') throw errors.webhookAuthGone(jobId);
-      const { attempts } = current.delivery;
-      return { by, delivery: { ...NO_DELIVERY, attempts, replayedAtMs: clock.now() } };
-    });
-    if (record === undefined) throw errors.jobNotFound(jobId);
-    return record;
+  #replayParts(): ReplayParts {
+    return { ...this.#parts, find: (jobId) => this.#views.find(jobId) };
   }
 
-  /**
-   * Changes where the callbacks of a job go; resolves with where that is then.
-   * @throws TrainerError CALLBACK_CHANGE_REFUSED once the final callback is settled; INVALID_REQUEST for
-   *   a patch that leaves no webhook to what it sets; and as `get` does.
-   */
-  async changeCallback(
-    jobId: string,
-    patch: CallbackPatch,
-    by: Actor = SYSTEM,
-  ): Promise<{ readonly record: JobRecord; readonly target: CallbackTarget | undefined }> {
-    const { store, clock } = this.#parts;
-    let wanted: CallbackTarget | undefined;
-    const record = await updateRecord(store, await this.#find(jobId), async (current) => {
-      const payload = await store.readPayload(current);
-      if (payload === undefined) throw errors.jobNotFound(jobId);
-      const change = toCallbackChange(current, payload.callback, patch, clock.now());
-      wanted = change === undefined ? payload.callback : change.callback?.target;
-      return change && { ...change, by, atMs: clock.now() };
-    });
-    if (record === undefined) throw errors.jobNotFound(jobId);
-    return { record, target: wanted };
+  /** Changes where the callbacks of a job go; see `changeCallback`. */
+  async changeCallback(jobId: string, patch: CallbackPatch, by: Actor = SYSTEM) {
+    return changeCallback(this.#parts, await this.#views.find(jobId), patch, by);
   }
 
   /** Forgets an ended job for good; see `forgetJob`. */
   async forget(jobId: string, options: { readonly dropsCallback: boolean }): Promise<JobRecord> {
-    const record = await this.#find(jobId);
+    const record = await this.#views.find(jobId);
     await forgetJob(this.#parts, record, options);
     return record;
   }
@@ -343,31 +215,6 @@ export class Jobs {
   async close(): Promise<void> {
     this.#reruns.close();
     await this.#submitter.close();
-  }
-
-  async #find(jobId: string): Promise<JobRecord> {
-    const { store, backend } = this.#parts;
-    const record = await store.get(toJobName(backend, jobId));
-    if (record === undefined) {
-      throw isStale(store.behindForMs()) ? errors.clusterUnreachable() : errors.jobNotFound(jobId);
-    }
-    // The id is a part of the record, which may be what cannot be read of it.
-    return withId(record, jobId);
-  }
-
-  #answer(record: JobRecord): JobAnswer {
-    const { store, clock } = this.#parts;
-    const newest = store.getCached(record.name);
-    const current = newest?.uid === record.uid ? withId(newest, record.id) : record;
-    const view = this.#look(current);
-    const behindMs = behindForMs(this.#parts);
-    const readResult = () => store.readAttachment(record, 'result').catch(undefinedIfUnreachable);
-    if (!isStale(behindMs) || !Number.isFinite(behindMs)) {
-      return { view, readPlan: () => store.readPlan(record), readResult };
-    }
-    // The state is worth more than what was submitted, which may not be at hand now.
-    const readPlan = () => store.readPlan(record).catch(undefinedIfUnreachable);
-    return { view, readPlan, readResult, staleSinceMs: clock.now() - behindMs };
   }
 
   /** A page shows its jobs as they are now; one that has changed meanwhile may not belong there. */
@@ -379,42 +226,10 @@ export class Jobs {
       if (isSame) return { ...page, views: current.map(({ view }) => view) };
     }
   }
-
-  #look(record: JobRecord): JobView {
-    return withReportedProgress(this.#project(record), this.#parts.progressOf);
-  }
-
-  /** What was seen but is not written yet keeps the time at which it was first answered. */
-  #project(record: JobRecord): JobView {
-    const { runner, clock } = this.#parts;
-    const seen = runner.getCached(record.name);
-    const nowMs = clock.now();
-    const view = projectJob(record, seen, nowMs);
-    if (!isChangeOf(record, view.state)) return view;
-    const key = `${record.uid} ${view.state.status} ${view.state.reason}`;
-    const sinceMs = this.#firstTold.get(key);
-    if (sinceMs !== undefined) return projectJob(record, seen, sinceMs);
-    this.#firstTold.set(key, nowMs);
-    return view;
-  }
 }
 
 /** Whether what changes of what a list can be asked for is the same. */
 function isListedAlike(job: IndexedJob, listed: IndexedJob | undefined): boolean {
   const { status, reason, phase } = job;
   return status === listed?.status && reason === listed.reason && phase === listed.phase;
-}
-
-/** Whether there is a training that takes orders and has something to save. */
-function canSave(record: JobRecord, seen: Observation): boolean {
-  if (record.reportTokenHash === undefined || !isRunOf(record, seen)) return false;
-  return !seen.isStopping && (seen.startedAtMs ?? record.state.startedAtMs) !== undefined;
-}
-
-function withId(record: JobRecord, id: string): JobRecord {
-  return record.id === id ? record : { ...record, id };
-}
-
-function undefinedIfUnreachable(error: unknown): undefined {
-  if (!(error instanceof TrainerError && error.code === 'CLUSTER_UNAVAILABLE')) throw error;
 }

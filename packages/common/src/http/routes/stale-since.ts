@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import type { JobAnswer } from '../../controller/jobs.ts';
+import type { JobAnswer } from '../../controller/job-views.ts';
 import { toIsoTime } from '../../jobs/job-summary.ts';
 
 /**

@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify';
 import { expect, test } from 'vitest';
 import { makeConfig } from '../../../test/builders.ts';
 import { makeRecord } from '../../../test/make-record.ts';
-import type { JobAnswer } from '../../controller/jobs.ts';
+import type { JobAnswer } from '../../controller/job-views.ts';
 import type { JobRecord } from '../../jobs/job.ts';
 import type { Progress } from '../../requests/training-response.ts';
 import { TrainingResponses } from './training-response.ts';

@@ -1,7 +1,8 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { Config } from '../../config.ts';
-import type { JobAnswer, Jobs } from '../../controller/jobs.ts';
+import type { JobAnswer } from '../../controller/job-views.ts';
+import type { Jobs } from '../../controller/jobs.ts';
 import { toRevision } from '../../jobs/history.ts';
 import { isTerminal, type JobRecord, type JobState, type JsonObject } from '../../jobs/job.ts';
 import { toJobSummary, toPhases, toTrainingPart } from '../../jobs/job-summary.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { makeRecord } from '../../test/make-record.ts';
 import { type CallbackTarget, type JobRecord, NO_DELIVERY } from '../jobs/job.ts';
-import { type CallbackPatch, toCallbackChange } from './callback-change.ts';
+import { type CallbackPatch, toCallbackChange } from './change-callback.ts';
 
 const NOW = 1_700_000_000_000;
 const TARGET: CallbackTarget = {

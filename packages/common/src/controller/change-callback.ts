@@ -1,12 +1,37 @@
 import { toOrigin } from '../callbacks/origin-limiter.ts';
+import type { Clock } from '../clock.ts';
 import { errors } from '../errors.ts';
 import { type CallbackTarget, isTerminal, type JobRecord, NO_DELIVERY } from '../jobs/job.ts';
-import type { RecordChange } from '../jobs/job-store.ts';
+import type { Actor } from '../jobs/job-event.ts';
+import type { JobStore, RecordChange } from '../jobs/job-store.ts';
+import { updateRecord } from '../jobs/update-record.ts';
 
 /** A merge patch of where callbacks go: what is not there stays, null takes a part away. */
 export type CallbackPatch = {
   readonly [Part in keyof CallbackTarget]?: CallbackTarget[Part] | null | undefined;
 };
+
+/**
+ * Changes where the callbacks of a job go; resolves with where that is then.
+ * @throws TrainerError as `toCallbackChange` does; JOB_NOT_FOUND, CLUSTER_UNAVAILABLE
+ */
+export async function changeCallback(
+  { store, clock }: { readonly store: JobStore; readonly clock: Clock },
+  found: JobRecord,
+  patch: CallbackPatch,
+  by: Actor,
+): Promise<{ readonly record: JobRecord; readonly target: CallbackTarget | undefined }> {
+  let target: CallbackTarget | undefined;
+  const record = await updateRecord(store, found, async (current) => {
+    const payload = await store.readPayload(current);
+    if (payload === undefined) throw errors.jobNotFound(found.id);
+    const change = toCallbackChange(current, payload.callback, patch, clock.now());
+    target = change === undefined ? payload.callback : change.callback?.target;
+    return change && { ...change, by, atMs: clock.now() };
+  });
+  if (record === undefined) throw errors.jobNotFound(found.id);
+  return { record, target };
+}
 
 /**
  * What becomes of a record when its callback is changed; undefined when all is as wanted already. A

@@ -5,13 +5,12 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from servers.loopback import Handler, serve
 
 pytest.importorskip("huggingface_hub")
 
@@ -59,7 +58,7 @@ class ModelHub:
 def hub() -> Iterator[ModelHub]:
     shared = ModelHub()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Hub(Handler):
         def do_GET(self) -> None:
             shared.tokens.append(self.headers.get("Authorization"))
             path = self.path.partition("?")[0]
@@ -92,23 +91,9 @@ def hub() -> Iterator[ModelHub]:
 
         do_HEAD = do_GET
 
-        def answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    shared.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield shared
-    server.shutdown()
-    server.server_close()
+    with serve(Hub) as port:
+        shared.url = f"http://127.0.0.1:{port}"
+        yield shared
 
 
 def find(

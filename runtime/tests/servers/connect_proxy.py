@@ -1,28 +1,28 @@
 """A proxy that knows CONNECT alone, as https needs it."""
 
 import contextlib
-import http.server
 import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from .loopback import Handler, serve
 
 
 @dataclass
 class ConnectProxy:
     """`names` maps what is asked for (`host:port`) to where it goes; `asked` is what was asked."""
 
-    port: int
+    port: int = 0
     names: dict[str, tuple[str, int]] = field(default_factory=dict)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
 
 
 @contextlib.contextmanager
 def run_connect_proxy() -> Iterator[ConnectProxy]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
-    shared = ConnectProxy(int(server.server_address[1]))
+    shared = ConnectProxy()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Proxy(Handler):
         def do_CONNECT(self) -> None:
             shared.asked.append((self.path, self.headers.get("Proxy-Authorization")))
             with socket.create_connection(shared.names[self.path]) as target:
@@ -34,18 +34,8 @@ def run_connect_proxy() -> Iterator[ConnectProxy]:
                 back.join()
             self.close_connection = True
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server.RequestHandlerClass = Handler
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serve(Proxy) as shared.port:
         yield shared
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

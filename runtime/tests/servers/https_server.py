@@ -2,10 +2,7 @@
 
 import contextlib
 import datetime
-import http.server
 import ipaddress
-import ssl
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from .loopback import Handler, serve
+
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -22,8 +21,8 @@ Answer = tuple[int, dict[str, str], bytes]
 class HttpsServer:
     """`answers` maps a path to (status, headers, body) or to a callable that gives one."""
 
-    port: int
     certificate: Path
+    port: int = 0
     answers: dict[str, Answer | Callable[[], Answer]] = field(default_factory=dict)
     #: (method, path, headers) of every request.
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
@@ -37,42 +36,23 @@ class HttpsServer:
 @contextlib.contextmanager
 def run_https_server(folder: Path) -> Iterator[HttpsServer]:
     certificate = make_certificate(folder)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
-    shared = HttpsServer(int(server.server_address[1]), certificate)
+    shared = HttpsServer(certificate)
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Answering(Handler):
         def do_GET(self) -> None:
             shared.requests.append((self.command, self.path, dict(self.headers)))
             found = shared.answers.get(self.path, (404, {}, b""))
             status, headers, body = found() if callable(found) else found
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            if self.command == "HEAD":
-                return
-            if shared.cuts and body:
+            length = {"Content-Length": str(len(body))}
+            if self.command != "HEAD" and shared.cuts and body:
                 body = body[: shared.cuts.pop(0)]
-            self.wfile.write(body)
+            self.answer(status, body, {**length, **headers})
             self.close_connection = True
 
         do_HEAD = do_GET
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server.RequestHandlerClass = Handler
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem", folder / "key.pem")
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serve(Answering, folder) as shared.port:
         yield shared
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def make_certificate(folder: Path) -> Path:

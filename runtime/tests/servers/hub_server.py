@@ -2,15 +2,14 @@
 
 import contextlib
 import hashlib
-import http.server
 import json
 import re
-import ssl
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
+
+from .loopback import Handler, serve
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -19,7 +18,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class HubServer:
     """`repos` maps a dataset's name to its files; `private` ones want `token`, `gated` refuse."""
 
-    port: int
+    port: int = 0
     repos: dict[str, dict[str, bytes]] = field(default_factory=dict)
     private: set[str] = field(default_factory=set)
     gated: set[str] = field(default_factory=set)
@@ -35,26 +34,20 @@ class HubServer:
 @contextlib.contextmanager
 def run_hub_server(certificate: Path | None = None) -> Iterator[HubServer]:
     """`certificate` is a folder with what `make_certificate` wrote, for a hub by https."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
-    shared = HubServer(int(server.server_address[1]))
+    shared = HubServer()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Hub(Handler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             path = unquote(self.path.partition("?")[0])
             shared.paths.append(f"{self.command} {path}")
-            status, headers, body = self._answer(path)
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(body)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+            status, headers, body = self._find(path)
+            self.answer(status, body, headers)
 
         do_HEAD = do_GET
 
-        def _answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        def _find(self, path: str) -> tuple[int, dict[str, str], bytes]:
             if shared.status is not None:
                 return shared.status, {}, b"secret words"
             info = re.fullmatch(r"/api/datasets/(.+?)(/revision/(.+))?", path)
@@ -80,22 +73,8 @@ def run_hub_server(certificate: Path | None = None) -> Iterator[HubServer]:
             etag = hashlib.sha1(body, usedforsecurity=False).hexdigest()
             return 200, {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT}, body
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server.RequestHandlerClass = Handler
-    if certificate is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate / "server.pem", certificate / "key.pem")
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serve(Hub, certificate) as shared.port:
         yield shared
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _info(repo: str, files: dict[str, bytes]) -> bytes:

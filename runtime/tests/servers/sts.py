@@ -1,10 +1,10 @@
 """AWS STS as moto plays it, with the S3 of moto beside it, and one that refuses."""
 
 import contextlib
-import http.server
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from .loopback import Handler, serve
 
 
 @contextlib.contextmanager
@@ -24,7 +24,7 @@ def run_moto() -> Iterator[int]:
 class RefusingSts:
     """Answers every request with `status` and the error `code`; `bodies` are what was asked."""
 
-    port: int
+    port: int = 0
     status: int = 403
     code: str = "AccessDenied"
     bodies: list[str] = field(default_factory=list)
@@ -36,29 +36,13 @@ class RefusingSts:
 
 @contextlib.contextmanager
 def run_refusing_sts() -> Iterator[RefusingSts]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
-    shared = RefusingSts(int(server.server_address[1]))
+    shared = RefusingSts()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Refusing(Handler):
         def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length", 0))
-            shared.bodies.append(self.rfile.read(length).decode())
+            shared.bodies.append(self.read_body().decode())
             error = f"<Error><Code>{shared.code}</Code><Message>key AKIASECRET</Message></Error>"
-            body = f"<ErrorResponse>{error}</ErrorResponse>".encode()
-            self.send_response(shared.status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(shared.status, f"<ErrorResponse>{error}</ErrorResponse>".encode())
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server.RequestHandlerClass = Handler
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serve(Refusing) as shared.port:
         yield shared
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

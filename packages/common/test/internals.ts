@@ -17,9 +17,9 @@ export { createApiClient } from '../src/kubernetes/http-client.ts';
 export { LEASE_SECONDS } from '../src/kubernetes/lease-state.ts';
 export { PodLogs } from '../src/runners/kubeflow/logs/pod-logs.ts';
 export { CLOSE_TIMEOUT_MS } from '../src/service/start-service.ts';
+export { parseRecord } from '../src/stores/secrets/parse-record.ts';
 export {
   credentialKeys,
   parseEventSlots,
   type SecretData,
 } from '../src/stores/secrets/secret-payload.ts';
-export { parseRecord } from '../src/stores/secrets/secret-record.ts';

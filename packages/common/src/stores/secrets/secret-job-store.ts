@@ -16,6 +16,15 @@ import { Informer } from '../../kubernetes/informer.ts';
 import { BACKEND_LABEL } from '../../kubernetes/labels.ts';
 import { quotaSentence } from '../../kubernetes/server-sentence.ts';
 import { FreshReads } from './fresh-reads.ts';
+import { parseRecord, type SecretMetadata } from './parse-record.ts';
+import {
+  toAnnotationPatch,
+  toAnnotations,
+  toHistoryAnnotation,
+  toLabels,
+  toPhasesAnnotation,
+  toPurgeAnnotations,
+} from './record-annotations.ts';
 import {
   type ParsedData,
   type PlanCodec,
@@ -30,16 +39,6 @@ import {
   toPlanData,
   toPurgeData,
 } from './secret-payload.ts';
-import {
-  parseRecord,
-  type SecretMetadata,
-  toAnnotationPatch,
-  toAnnotations,
-  toHistoryAnnotation,
-  toLabels,
-  toPhasesAnnotation,
-  toPurgeAnnotations,
-} from './secret-record.ts';
 
 export interface SecretJobStoreParts {
   readonly client: ApiClient;

@@ -15,14 +15,9 @@ import type { Reported } from '../../jobs/reported.ts';
 import { MAX_COMPACT_BYTES } from '../../jobs/result.ts';
 import { JOB_STATUSES } from '../../requests/job-status.ts';
 import { REPORTED_PHASES } from '../../requests/report.ts';
+import { parseRecord, type SecretMetadata } from './parse-record.ts';
+import { toAnnotationPatch, toAnnotations, toLabels } from './record-annotations.ts';
 import { credentialKeys, parseData, type SecretData, toData } from './secret-payload.ts';
-import {
-  parseRecord,
-  type SecretMetadata,
-  toAnnotationPatch,
-  toAnnotations,
-  toLabels,
-} from './secret-record.ts';
 
 const toRecord = (secret: SecretMetadata, backend: string) => parseRecord(secret, backend)?.record;
 

@@ -61,15 +61,32 @@ describe('a history', () => {
     expect(events.at(-1)).toMatchObject({ id: 301, message: 'waits 49' });
   });
 
+  it('keeps who submitted and who cancelled, however often a job is run again or replayed', () => {
+    const asked = (message: string, changes: Partial<NewJobEvent>) =>
+      eventOf(message, { actor: OPS, ...changes });
+    const submitted = asked('submitted', { data: { status: 'submitted' } });
+    const cancelled = asked('cancelled', { data: { status: 'cancelled' } });
+    const later = Array.from({ length: 40 }, (_, n) =>
+      asked(`later ${n}`, { type: n % 2 ? 'job.rerun' : 'job.delivery' }),
+    );
+    const { events } = keep([submitted, cancelled, ...later]);
+    expect(events.map(({ id, message }) => [id, message])).toEqual([
+      [1, 'submitted'],
+      [2, 'cancelled'],
+      ...[34, 35, 36, 37, 38, 39].map((n) => [n + 3, `later ${n}`]),
+    ]);
+  });
+
   it('takes 32 KiB at most, whatever it is told', () => {
-    const data = { uri: `s3://${'x'.repeat(5000)}` };
+    const uri = `s3://${'x'.repeat(5000)}`;
     const actors: Actor[] = [OPS, SYSTEM, TRAINER];
     const { events, bytes } = keep(
       Array.from({ length: 300 }, (_, n) =>
         eventOf('\u0001"日'.repeat(500), {
-          data,
+          data: { status: n === 0 ? 'submitted' : 'cancelled', uri },
           actor: actors[n % 3] ?? SYSTEM,
-          type: n % 2 ? 'job.delivery' : 'job.state',
+          // A caller changes the state twice.
+          type: n % 2 || (n > 6 && n % 3 === 0) ? 'job.delivery' : 'job.state',
         }),
       ),
     );

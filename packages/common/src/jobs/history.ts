@@ -5,22 +5,23 @@ import { toOneLine } from './outside-text.ts';
 
 /**
  * A history has rings, each of so many events, so that what one side says often pushes out nothing of
- * the others: who asked for something stays, however often a training warns or a webhook fails.
+ * the others: who asked for something stays, however often a training warns or a webhook fails. Two
+ * more events have places of their own: who submitted a job and who cancelled it, once each.
  */
-const RING_SIZES = { asked: 8, job: 18, trainer: 10, delivery: 6 } as const satisfies Readonly<
+const RING_SIZES = { asked: 6, job: 18, trainer: 10, delivery: 6 } as const satisfies Readonly<
   Record<Ring, number>
 >;
 const RINGS = Object.keys(RING_SIZES) as Ring[];
 
-/** With all rings full, 32 KiB. */
+/** With all rings full and both of those, 32 KiB. */
 const MAX_EVENT_BYTES = 768;
 const MAX_MESSAGE_LENGTH = 240;
 const SHORT_MESSAGE_LENGTH = 60;
 
 const NO_EVENTS: HistoryCounts = { asked: 0, job: 0, trainer: 0, delivery: 0 };
 
-/** Where one event is kept beside a record: its ring and its place in it. */
-export type EventSlot = `event-${Ring}-${number}`;
+/** Where one event is kept beside a record: its ring, and its place in it or the state that was asked for. */
+export type EventSlot = `event-${Ring}-${string}`;
 
 /** The number of the newest event; 0 where there is none. */
 export function toRevision(counts: HistoryCounts | undefined): number {
@@ -39,10 +40,7 @@ export function appendEvents(
   const slots: Record<EventSlot, string> = {};
   for (const event of events) {
     const ring = toRing(event);
-    slots[`event-${ring}-${next[ring] % RING_SIZES[ring]}`] = writeEvent({
-      ...event,
-      id: toRevision(next) + 1,
-    });
+    slots[toSlot(event, ring, next[ring])] = writeEvent({ ...event, id: toRevision(next) + 1 });
     next[ring] += 1;
   }
   return { history: next, slots };
@@ -50,6 +48,12 @@ export function appendEvents(
 
 export function isEventSlot(name: string): name is EventSlot {
   return name.startsWith('event-');
+}
+
+/** No number of reruns, replays or changed callbacks pushes out who submitted or cancelled. */
+function toSlot({ type, data }: NewJobEvent, ring: Ring, count: number): EventSlot {
+  if (ring === 'asked' && type === 'job.state') return `event-asked-${String(data.status)}`;
+  return `event-${ring}-${count % RING_SIZES[ring]}`;
 }
 
 function toRing({ type, actor }: NewJobEvent): Ring {

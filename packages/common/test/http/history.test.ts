@@ -65,6 +65,19 @@ describe('GET /train/{job_id}/events', () => {
     expect((await get('/train/told')).body.revision).toBe(5);
   });
 
+  it('still tells who cancelled after the job was run again many times', async () => {
+    await submit('popular');
+    await service.post('/train/popular/cancel', undefined, asOps);
+    for (let n = 0; n < 10; n += 1) {
+      const rerun = { job_id: `popular-${n}`, from: 'start' };
+      expect((await service.post('/train/popular/rerun', rerun, asStudio)).status).toBe(200);
+    }
+    const { body } = await get('/train/popular/events');
+    const ofOps = (body.data as Event[]).filter(({ actor }) => actor.name === 'ops');
+    expect(ofOps.map(({ id, data }) => [id, data.status])).toEqual([[2, 'cancelled']]);
+    expect((body.data as Event[]).at(-1)?.data.job_id).toBe('popular-9');
+  });
+
   it('names nobody where nobody needs a token', async () => {
     await using open = await startTestService();
     await open.post('/train', makeRequest({ job_id: 'open', ...NEVER }));

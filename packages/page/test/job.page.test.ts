@@ -248,6 +248,59 @@ it('runs an ended job again as a new one, and both say so', async () => {
   expect(faults).toEqual([]);
 });
 
+it('runs an ended job again with changes, and says all that is wrong with them', async () => {
+  const receiver = await startWebhookReceiver();
+  onTestFinished(() => receiver.close());
+  await using service = await startService();
+  await submit(service, 'tuned', { outcome: 'failed' });
+  await using opened = await openPage(browser, addressOf(service.url, 'tuned'));
+  const { page, faults } = opened;
+  await untilStatus(page, 'Failed');
+  const reruns: string[] = [];
+  page.on('request', (request) => {
+    if (request.url().endsWith('/rerun')) reruns.push(request.url());
+  });
+  // By the keyboard alone.
+  await page.getByRole('button', { name: 'Run again…' }).press('Enter');
+  const dialog = page.getByRole('dialog', { name: 'Run tuned again?' });
+  await dialog.getByLabel('Id of the new job').press('Tab');
+  const changes = dialog.getByLabel('Changes, if any');
+  const focused = () => page.evaluate<string>('document.activeElement.tagName');
+  const start = dialog.getByRole('button', { name: 'From the start' });
+  const alert = dialog.getByRole('alert');
+  expect([await focused(), await changes.inputValue()]).toEqual(['TEXTAREA', '']);
+
+  await page.keyboard.type('{learning_rate: 1e-4}');
+  await start.press('Enter');
+  const example = '{"tuning_parameters": {"learning_rate": 1e-4}}';
+  await alert.getByText(`The changes must be a JSON object, such as ${example}.`).waitFor();
+  expect(await focused()).toBe('TEXTAREA');
+  expect(await changes.getAttribute('aria-invalid')).toBe('true');
+  expect(reruns).toEqual([]);
+  expect(await findViolations(page)).toEqual([]);
+
+  await changes.fill('{"tuning_parameters": {"learning_rate": -1}, "resources": {"gpus": -2}}');
+  await start.press('Enter');
+  await alert.locator('p').nth(1).waitFor();
+  const told = await alert.locator('p').allTextContents();
+  expect(told).toEqual([
+    expect.stringContaining('resources.gpus'),
+    expect.stringContaining('tuning_parameters.learning_rate'),
+  ]);
+  expect(await changes.getAttribute('aria-invalid')).toBe('true');
+  expect(await dialog.getByLabel('Id of the new job').getAttribute('aria-invalid')).toBe('false');
+  expect(await findViolations(page)).toEqual([]);
+
+  const callbacks = { webhook_url: receiver.url };
+  await changes.fill(JSON.stringify({ tuning_parameters: { learning_rate: 1e-4 }, callbacks }));
+  await start.press('Enter');
+  await page.getByRole('heading', { name: 'tuned-r2' }).waitFor();
+  await receiver.next(({ json }) => json.job_id === 'tuned-r2');
+  await page.getByText('Request with defaults', { exact: true }).click();
+  await page.getByText('"learning_rate": 0.0001').waitFor();
+  expect(faults).toEqual([]);
+});
+
 it('rides out that a service goes away and comes back', async () => {
   const PORT = await findFreePort();
   const first = await startService({ PORT });

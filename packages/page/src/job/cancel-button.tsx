@@ -1,6 +1,7 @@
 import { useId } from 'preact/hooks';
 import { type TrainerService, toJobPath } from '../api/trainer-service.ts';
 import { useAskingDialog } from '../parts/use-asking-dialog.ts';
+import { Violations } from '../parts/violations.tsx';
 
 interface CancelButtonProps {
   readonly service: TrainerService;
@@ -10,7 +11,7 @@ interface CancelButtonProps {
 
 /** Cancels a job once that is confirmed, with a checkpoint where the training takes orders. */
 export function CancelButton({ service, jobId, onChange }: CancelButtonProps) {
-  const { dialog, isBusy, failure, ask, open, close } = useAskingDialog();
+  const { dialog, isBusy, violations, ask, open, close } = useAskingDialog();
   const titleId = useId();
   const cancel = (save: boolean) =>
     ask(async () => {
@@ -30,9 +31,7 @@ export function CancelButton({ service, jobId, onChange }: CancelButtonProps) {
           With a checkpoint, the training is asked to save one before it is ended. It appears among
           the checkpoints of this job.
         </p>
-        <p class="bad" role="alert">
-          {failure}
-        </p>
+        <Violations of={violations} />
         <div class="actions">
           <button type="button" onClick={close}>
             Keep it

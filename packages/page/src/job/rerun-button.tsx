@@ -4,22 +4,31 @@ import { useId, useRef } from 'preact/hooks';
 import { type TrainerService, toJobPath } from '../api/trainer-service.ts';
 import { useAskingDialog } from '../parts/use-asking-dialog.ts';
 import { toJobHash } from '../route.ts';
+import { parseChanges } from './rerun-changes.ts';
+import { RerunFields } from './rerun-fields.tsx';
 
 interface RerunButtonProps {
   readonly service: TrainerService;
   readonly job: Job;
 }
 
-/** Runs an ended job again as a new one, which is shown then; nobody is called back about that one. */
+/** Runs an ended job again as a new one, as it was or with changes; that one is shown then. */
 export function RerunButton({ service, job }: RerunButtonProps) {
-  const { dialog, isBusy, failure, ask, open, close } = useAskingDialog();
-  const field = useRef<HTMLInputElement>(null);
-  const [titleId, fieldId] = [useId(), useId()];
+  const { dialog, isBusy, violations, ask, refuse, open, close } = useAskingDialog();
+  const id = useRef<HTMLInputElement>(null);
+  const changes = useRef<HTMLTextAreaElement>(null);
+  const titleId = useId();
   const rerun = async (from: 'checkpoint' | 'start') => {
-    if (field.current?.reportValidity() === false) return;
+    if (id.current?.reportValidity() === false) return;
+    const parsed = parseChanges(changes.current?.value ?? '');
+    if ('violation' in parsed) {
+      refuse(parsed.violation);
+      changes.current?.focus();
+      return;
+    }
     await ask(async () => {
       const path = toJobPath(job.job_id, '/rerun');
-      const body = { job_id: field.current?.value ?? '', from };
+      const body = { job_id: id.current?.value ?? '', from, ...parsed };
       const child = await service.ask<Job>(path, { method: 'POST', body });
       return () => {
         location.hash = toJobHash(service.name, child.job_id);
@@ -34,14 +43,7 @@ export function RerunButton({ service, job }: RerunButtonProps) {
       <dialog ref={dialog} aria-labelledby={titleId}>
         <h2 id={titleId}>Run {job.job_id} again?</h2>
         <p>A new job is made of the same request. This one stays as it is.</p>
-        <p>
-          <label for={fieldId}>Id of the new job</label>{' '}
-          <input id={fieldId} ref={field} defaultValue={toNextId(job.job_id)} required />
-        </p>
-        <p class="muted">Callbacks are not taken over: nobody is told about the new job.</p>
-        <p class="bad" role="alert">
-          {failure}
-        </p>
+        <RerunFields proposedId={toNextId(job.job_id)} {...{ id, changes, violations }} />
         <div class="actions">
           <button type="button" onClick={close}>
             Not now

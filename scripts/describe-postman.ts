@@ -172,6 +172,19 @@ function jobRequests({ name }: Service, request: object): RequestParts[] {
       ],
     },
     {
+      name: 'What was asked for',
+      path: '/train/{{jobId}}/request',
+      tests: [
+        status(200),
+        ...answer(
+          'is what was submitted, without credentials',
+          "pm.expect(body.request.job_id).to.equal(pm.variables.get('jobId'));",
+          "pm.expect(body.resolved_request).to.have.property('customization');",
+          "pm.expect(body.credentials).to.be.oneOf(['none', 'kept']);",
+        ),
+      ],
+    },
+    {
       name: 'List',
       path: '/train?limit=200',
       tests: [

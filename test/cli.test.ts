@@ -90,6 +90,34 @@ it('has a checkpoint saved before a job is ended', async () => {
   ]);
 });
 
+it('prints the request of a job, and says what of it is withheld', async () => {
+  const { env, submit } = await startService();
+  const base_model = {
+    ...{ provider: 'meta', model_name: 'meta-llama/Llama-2-7b' },
+    huggingface_token: 'hf_0123456789',
+  };
+  await submit({ base_model, unknown: 'x'.repeat(97 * 1024) });
+  const missing = await run(['request', 'job-1'], { env });
+  expect([missing.code, missing.stdout]).toEqual([3, '']);
+  expect(missing.stderr).toBe('The request of job-1 is not kept.\n');
+  await submit({ job_id: 'job-2', base_model });
+  const { code, stdout, stderr } = await run(['request', 'job-2'], { env });
+  expect(code).toBe(0);
+  const shown = { ...base_model, huggingface_token: '[redacted]' };
+  expect(JSON.parse(stdout)).toMatchObject({ job_id: 'job-2', base_model: shown });
+  expect(stderr).toMatch(/^Withheld, .*: base_model\.huggingface_token\n$/);
+  const resolved = await run(['request', 'job-1', '--resolved'], { env });
+  expect(JSON.parse(resolved.stdout)).toMatchObject({ tuning_parameters: { num_epochs: 3 } });
+  expect([resolved.code, resolved.stderr]).toEqual([0, '']);
+  const json = await run(['request', 'job-2', '--json'], { env });
+  expect(JSON.parse(json.stdout)).toMatchObject({ job_id: 'job-2', credentials: 'kept' });
+  const wrong = await run(['status', 'job-2', '--resolved'], { env });
+  expect([wrong.code, wrong.stderr]).toEqual([
+    2,
+    '--resolved goes with request only: trainer --help tells more.\n',
+  ]);
+});
+
 it('draws a metric over the steps, and prints the newest value of each', async () => {
   const { env, submit } = await startService();
   await submit({ extra_parameters: { mock: { submitted_seconds: 0, running_seconds: 0.01 } } });

@@ -82,6 +82,16 @@ it('cancels a job', async () => {
   expect((await waiting).status).toBe('cancelled');
 });
 
+it('shows what a job was asked for', async () => {
+  const { client } = await startService();
+  await client.submit(REQUEST);
+  expect(await client.request('job-1')).toMatchObject({
+    request: { job_id: 'job-1' },
+    credentials: 'none',
+    resolved_request: { tuning_parameters: { num_epochs: 3 } },
+  });
+});
+
 it('shows what a job measured, cut as asked', async () => {
   const { client } = await startService();
   const mock = { submitted_seconds: 0, running_seconds: 0.01 };

@@ -99,6 +99,21 @@ describe.each(SERVICES)('$backend on a real control plane', ({ backend, base_mod
     expect(await service.list(TRAINER_API, 'trainjobs')).not.toContain(request.job_id);
   });
 
+  it('tells what a job was asked for, as its container reads it', async () => {
+    const tuning_parameters = { note: 'costs $5, $(HOME) and $$' };
+    const { callbacks: _callbacks, ...request } = await service.request({
+      ...{ base_model, tuning_parameters },
+      extra_parameters: { trainer_args: ['--testbed-outcome=never'] },
+    });
+    await service.submit(request);
+    const { body } = await service.askedFor(request.job_id);
+    expect(body.request).toMatchObject({ job_id: request.job_id, tuning_parameters });
+    expect(body.resolved_request).toMatchObject({ job_id: request.job_id, tuning_parameters });
+    expect(body.withheld).toContain('base_model.huggingface_token');
+    expect(JSON.stringify(body)).not.toContain('hf_launchpad_token');
+    await service.cancel(request.job_id);
+  });
+
   it('answers a repeated submission with the job, and a different one with a conflict', async () => {
     const request = await play('--testbed-outcome=never');
     await service.submit(request);

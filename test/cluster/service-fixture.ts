@@ -148,6 +148,11 @@ export class ServiceFixture {
     return this.#call('GET', `/train/${id}`, replica);
   }
 
+  /** What a job was asked for. */
+  askedFor(id: string, replica = 0): Promise<Answer<Json>> {
+    return this.#call('GET', `/train/${id}/request`, replica);
+  }
+
   cancel(id: string, replica = 0, { save = false } = {}): Promise<Answer> {
     return this.#call('POST', `/train/${id}/cancel${save ? '?save=true' : ''}`, replica, {});
   }

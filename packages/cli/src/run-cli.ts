@@ -11,6 +11,7 @@ import { rerunJob } from './rerun-job.ts';
 import { showHistory } from './show-history.ts';
 import { showLogs } from './show-logs.ts';
 import { showMetrics } from './show-metrics.ts';
+import { showRequest } from './show-request.ts';
 import { showVersion } from './show-version.ts';
 import { showWhy } from './show-why.ts';
 import { printable, toTable } from './table.ts';
@@ -27,6 +28,7 @@ const COMMANDS_OF_OPTIONS = {
   as: ['rerun'],
   from: ['rerun'],
   force: ['forget'],
+  resolved: ['request'],
   status: ['list', 'watch'],
   reason: ['list'],
   model: ['list'],
@@ -87,6 +89,7 @@ function parseCommand(argv: readonly string[]) {
         save: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
         force: { type: 'boolean', default: false },
+        resolved: { type: 'boolean', default: false },
         timeout: { type: 'string' },
         state: { type: 'string' },
         status: { type: 'string', multiple: true },
@@ -188,6 +191,8 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
     case 'events':
       await showHistory(createClient(env), { ...args, jobId: subject }, context);
       return EXIT.ok;
+    case 'request':
+      return showRequest(createClient(env), { ...args, jobId: subject }, context);
     case 'why':
       await showWhy(createClient(env), { ...args, jobId: subject }, context);
       return EXIT.ok;

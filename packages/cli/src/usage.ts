@@ -16,6 +16,7 @@ export const USAGE = `trainer: submits, watches and cancels training jobs
   trainer rerun ID [FILE]        runs an ended job again, as a new one, with the changes in a file
   trainer list                   lists the newest jobs, and how many there are
   trainer status ID              shows a job
+  trainer request ID             prints the request of a job, without credentials
   trainer why ID                 tells what a job waits for or why it ended, and what to do
   trainer wait ID                waits until a job has ended, with a progress bar
   trainer watch [ID…]            prints what happens to jobs: to these, until all have ended, or to all
@@ -40,6 +41,7 @@ FILE may be -, for standard input.
   --wait               with submit and rerun: waits for the end, as wait does
   --as ID              with rerun: the id of the new job, ID-r2 by default
   --from start         with rerun: start, the default, or checkpoint for the last one of the job
+  --resolved           with request: as the training reads it, with all defaults
   --force              with forget: gives up a final callback that is not delivered yet
   --status STATUS      with list and watch: only jobs of this status; may be given several times
   --reason REASON      with list: only jobs of this reason
@@ -64,10 +66,9 @@ TRAINER_LOCAL_PYTHON   check: a Python that has the packages of runtime/; else t
                        \`npm start -- --runner local\` makes
 
 Exit codes: 0 done (with wait and watch: the jobs succeeded), 1 a job failed or was cancelled, 2 wrong
-usage or an unreadable file, 3 refused (with logs: the log is
-gone; with plan: the request
-has errors; with check: the data cannot be trained on), 4 the service,
-or the data's storage, cannot be reached or is in trouble, 5 --timeout is over, 130 interrupted.
+usage or an unreadable file, 3 refused (with logs: the log is gone; with request: it is not kept; with
+plan: the request has errors; with check: the data cannot be trained on), 4 the service, or the data's
+storage, cannot be reached or is in trouble, 5 --timeout is over, 130 interrupted.
 `;
 
 /** What the user must do otherwise; one sentence. */

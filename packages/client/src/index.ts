@@ -13,6 +13,7 @@ export {
   type Job,
   type JobEvent,
   type JobList,
+  type JobRequest,
   type LogEnd,
   type LogLine,
   type Metrics,

@@ -6,6 +6,7 @@ import type {
   DeliveryStateName,
   History as HistoryAnswer,
   JobList as JobListAnswer,
+  JobRequest as JobRequestAnswer,
   JobStatus,
   LogEndAnswer,
   LogEndReason,
@@ -53,6 +54,9 @@ export type JobEvent = WithLaterFields<
 
 /** What a job measured while it trained. */
 export type Metrics = WithLaterFields<MetricsResponse>;
+
+/** What a job was asked for, without credentials. */
+export type JobRequest = WithLaterFields<JobRequestAnswer>;
 
 /** What happened to a job, and who had it done. */
 export type History = WithLaterFields<

@@ -11,6 +11,7 @@ import {
   isEnded,
   type Job,
   type JobList,
+  type JobRequest,
   type Metrics,
   type Plan,
   type ReplayAnswer,
@@ -290,6 +291,12 @@ export class TrainerClient {
       }
       await pause.wait(signal, retryAfterMs);
     }
+  }
+
+  /** What a job was asked for: as it was sent, and with its defaults; both without credentials. */
+  async request(jobId: string, options: CallOptions = {}): Promise<JobRequest> {
+    const { body } = await this.#call('GET', `${toPath(jobId)}/request`, options);
+    return body as unknown as JobRequest;
   }
 
   /** What a job measured while it trained; no series where nothing was. */

@@ -73,6 +73,9 @@ it('shows a job from its submission to its end', async () => {
     .waitFor();
   await page.getByText('Request with defaults', { exact: true }).click();
   await page.getByText('"max_sequence_length": ').waitFor();
+  await page.getByText('Request', { exact: true }).click();
+  const sent = page.getByRole('region', { name: 'Request', exact: true });
+  expect(JSON.parse((await sent.textContent()) ?? '')).toMatchObject({ job_id: 'tickets:v1' });
   await page.getByText('TrainJob', { exact: true }).click();
   await page.getByText('"kind": "TrainJob"').waitFor();
   expect(await findViolations(page)).toEqual([]);

@@ -17,6 +17,7 @@ import { type JobPage, pickJobPage } from './job-list.ts';
 import { type JobAnswer, JobViews, type JobViewsParts } from './job-views.ts';
 import { type DeliveryFilter, type DeliveryPage, listDeliveries } from './list-deliveries.ts';
 import { type JobPlan, planJob } from './plan-job.ts';
+import { type AskedRequest, readRequest } from './read-request.ts';
 import {
   type ReplayParts,
   type Replays,
@@ -72,6 +73,11 @@ export class Jobs {
     const view = { record, state: record.state, progress: undefined };
     const readResult = async () => undefined;
     return { view, readPlan: async () => plan, readResult, isReplay };
+  }
+
+  /** What a job was asked for; see `readRequest`. */
+  async readRequest(jobId: string): Promise<AskedRequest> {
+    return readRequest(this.#parts, await this.#views.find(jobId));
   }
 
   /** What a job is run again from; see `readRerunSource`. */

@@ -33,6 +33,7 @@ import { registerGetHistory } from './routes/get-history.ts';
 import { registerGetJob } from './routes/get-job.ts';
 import { type GetJobLogsParts, registerGetJobLogs } from './routes/get-job-logs.ts';
 import { type GetJobMetricsParts, registerGetJobMetrics } from './routes/get-job-metrics.ts';
+import { registerGetJobRequest } from './routes/get-job-request.ts';
 import { registerGetMetrics } from './routes/get-metrics.ts';
 import { registerGetPage } from './routes/get-page.ts';
 import { type GetReadinessParts, registerGetReadiness } from './routes/get-readiness.ts';
@@ -135,6 +136,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     registerGetJobLogs(scope, parts);
     registerStreamEvents(scope, { ...parts, streams });
     registerGetJobMetrics(scope, parts);
+    registerGetJobRequest(scope, jobs);
     registerGetDeliveries(scope, jobs);
     registerListDeliveries(scope, jobs);
     registerReplayMany(scope, jobs, asking);

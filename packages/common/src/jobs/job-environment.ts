@@ -37,6 +37,9 @@ export interface EnvironmentParts {
   };
 }
 
+/** The variable in which every training finds its whole request, with defaults and without credentials. */
+export const REQUEST_VARIABLE = 'TRAINING_REQUEST_JSON';
+
 /** The normalised request travels in one variable, and Linux caps one at 128 KiB. */
 export const MAX_REQUEST_BYTES = 96 * 1024;
 
@@ -95,7 +98,7 @@ export function buildJobEnvironment(
 
   plain('TRAINING_JOB_ID', request.job_id);
   plain('TRAINING_BACKEND', parts.backend);
-  plain('TRAINING_REQUEST_JSON', joinMembers(texts), !isClean);
+  plain(REQUEST_VARIABLE, joinMembers(texts), !isClean);
   section('TRAINING_BASE_MODEL_JSON', 'base_model');
   section('TRAINING_RESOURCES_JSON', 'resources');
   section('TRAINING_CUSTOMIZATION_JSON', 'customization');

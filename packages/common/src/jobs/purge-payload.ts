@@ -1,4 +1,4 @@
-import { REDACTED, redact } from '../requests/credentials.ts';
+import { redact, replaceTexts } from '../requests/credentials.ts';
 import type { KeptRequest } from '../requests/kept-request.ts';
 import type { CallbackTarget, JobPayload, JobRecord } from './job.ts';
 
@@ -22,13 +22,18 @@ export function toPurged({
  */
 export function purgePayload(payload: Purged, isCallbackSettled: boolean): Purged {
   const { asked, callback, secrets, request } = payload;
-  const values = Object.values(secrets).filter(({ length }) => length >= MIN_SECRET_LENGTH);
   return {
-    asked: withoutTexts(redact(asked), values) as JobPayload['asked'],
+    asked: withoutSecrets(asked, secrets) as JobPayload['asked'],
     callback: isCallbackSettled ? callback && withoutAuth(callback) : callback,
     secrets: {},
     ...(request && { request: purgeRequest(request) }),
   };
+}
+
+/** A copy that may be shown: without URLs' secrets, texts under names of such, and what repeats one. */
+export function withoutSecrets(value: unknown, secrets: JobPayload['secrets']): unknown {
+  const values = Object.values(secrets).filter(({ length }) => length >= MIN_SECRET_LENGTH);
+  return replaceTexts(redact(value), (text) => values.some((secret) => text.includes(secret)));
 }
 
 /** Where nothing was withheld, nothing is missing. */
@@ -38,15 +43,4 @@ function purgeRequest({ body, withheld }: KeptRequest): KeptRequest {
 
 function withoutAuth(callback: CallbackTarget): CallbackTarget {
   return { ...callback, authHeader: undefined };
-}
-
-function withoutTexts(value: unknown, secrets: readonly string[]): unknown {
-  if (typeof value === 'string') {
-    return secrets.some((secret) => value.includes(secret)) ? REDACTED : value;
-  }
-  if (Array.isArray(value)) return value.map((item) => withoutTexts(item, secrets));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, child]) => [key, withoutTexts(child, secrets)]),
-  );
 }

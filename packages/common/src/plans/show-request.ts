@@ -1,8 +1,8 @@
 import type { CredentialFields } from '../requests/credential-fields.ts';
 import {
   createSecretTest,
-  REDACTED,
   redact,
+  replaceTexts,
   replaceUrlSecrets,
   withoutCredentials,
 } from '../requests/credentials.ts';
@@ -17,14 +17,5 @@ export function showRequest(
   // What a URL holds of its own is taken out of it, and the rest stays readable.
   const repeatsSecret = (text: string) => holdsSecret(replaceUrlSecrets(text, '', ''));
   const visible = withoutCredentials(request, credentials);
-  return redact(withoutTexts(visible, repeatsSecret)) as Record<string, unknown>;
-}
-
-function withoutTexts(value: unknown, isSecret: (text: string) => boolean): unknown {
-  if (typeof value === 'string') return isSecret(value) ? REDACTED : value;
-  if (Array.isArray(value)) return value.map((item) => withoutTexts(item, isSecret));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, child]) => [key, withoutTexts(child, isSecret)]),
-  );
+  return redact(replaceTexts(visible, repeatsSecret)) as Record<string, unknown>;
 }

@@ -50,6 +50,16 @@ export function redact(value: unknown): unknown {
   return copy;
 }
 
+/** A copy in which the texts that `isSecret` accepts are replaced by a mark. */
+export function replaceTexts(value: unknown, isSecret: (text: string) => boolean): unknown {
+  if (typeof value === 'string') return isSecret(value) ? REDACTED : value;
+  if (Array.isArray(value)) return value.map((item) => replaceTexts(item, isSecret));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, child]) => [key, replaceTexts(child, isSecret)]),
+  );
+}
+
 /** What may be shown of a request: its credentials are left out, and its callback. */
 export type VisibleRequest = Omit<TrainingRequest, 'callbacks'>;
 

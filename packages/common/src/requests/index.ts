@@ -18,6 +18,7 @@ export {
 } from './extra-parameters.ts';
 export { type History, type HistoryEvent, HistorySchema } from './history.ts';
 export { type JobList, JobListSchema } from './job-list.ts';
+export { type JobRequest, JobRequestSchema } from './job-request.ts';
 export { JOB_STATUSES, JobIdSchema, type JobStatus, JobStatusSchema } from './job-status.ts';
 export { examineJson, type JsonFindings } from './json-text.ts';
 export {

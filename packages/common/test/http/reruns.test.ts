@@ -1,12 +1,7 @@
 import { Writable } from 'node:stream';
-import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
-import type { Platform } from '../../src/jobs/platform.ts';
 import { createLogger } from '../../src/logger.ts';
-import { SecretJobStore } from '../../src/stores/secrets/secret-job-store.ts';
-import { FakeApiServer } from '../fake-api/fake-api-server.ts';
-import { jsonPlanCodec } from '../json-plan-codec.ts';
+import { inSecrets } from '../in-secrets.ts';
 import { type ReportBed, startReportBed } from '../report-bed.ts';
 import { makeRequest, type TestAnswer } from '../start-test-service.ts';
 
@@ -39,24 +34,6 @@ const env = {
 let bed: ReportBed;
 let logged: string[];
 let kind: 'memory' | 'secrets' = 'memory';
-
-/** The records in Secrets of an API server in memory, the runs with the mock. */
-function inSecrets(own: Platform): Platform {
-  const store = new SecretJobStore({
-    ...{ client: new FakeApiServer().connect(), clock: systemClock, random: () => 0.5 },
-    ...{ planCodec: jsonPlanCodec, backend: 'test', namespace: 'jobs' },
-    logger: pino({ level: 'silent' }),
-  });
-  return {
-    ...own,
-    store,
-    open: () => store.open(),
-    close: async () => {
-      await own.close();
-      await store.close();
-    },
-  };
-}
 
 async function startBed() {
   logged = [];

@@ -352,6 +352,28 @@ test('runs a job again with its credentials and from its checkpoint, also after 
   expect((await service.request('/train/first')).body.reruns).toEqual(['second']);
 });
 
+test('tells what a job was asked for, also after a restart', async () => {
+  const base_model = {
+    ...{ provider: 'meta', model_name: 'org/name' },
+    huggingface_token: 'hf_canary_token',
+  };
+  await submit('asked', {}, { base_model });
+  await until('asked', 'succeeded');
+  const before = await service.request('/train/asked/request');
+  expect(before.body).toMatchObject({
+    request: { job_id: 'asked', base_model: { huggingface_token: '[redacted]' } },
+    credentials: 'kept',
+    resolved_request: { job_id: 'asked', tuning_parameters: { num_epochs: 3 } },
+  });
+  expect(before.text).not.toContain('hf_canary_token');
+  const { metadata } = (await service.request('/train/asked')).body;
+  const [token] = metadata.job_spec.env.filter(({ name }: { name: string }) => name === 'HF_TOKEN');
+  expect(token).toEqual({ name: 'HF_TOKEN', secret: true });
+  await service.close();
+  service = await start();
+  expect((await service.request('/train/asked/request')).body).toEqual(before.body);
+});
+
 test('forgets credentials and folder when a run expires', async () => {
   await service.close();
   service = await start({ TRAINER_TRAINJOB_TTL_SECONDS: '0.2' });

@@ -45,7 +45,7 @@ export function JobView({ service, jobId }: JobViewProps) {
           <Deliveries service={service} job={job} />
           <History service={service} job={job} />
           <Log service={service} job={job} />
-          <JobSpecs job={job} />
+          <JobSpecs service={service} job={job} />
           <p class="muted">
             <LastUpdate feeds={feeds} readAtMs={reading.readAtMs} />
           </p>

@@ -1,6 +1,7 @@
 import type { CallbackSettings } from '../../requests/callback-patch.ts';
 import type { DeliveriesResponse } from '../../requests/deliveries.ts';
 import type { DeliveryList, ReplayAnswer } from '../../requests/delivery-list.ts';
+import type { JobRequest } from '../../requests/job-request.ts';
 import type { MetricsResponse } from '../../requests/metrics-response.ts';
 import type { RerunInput } from '../../requests/rerun.ts';
 import type { TrainingRequestInput } from '../../requests/training-request.ts';
@@ -234,6 +235,33 @@ export const EXAMPLE_METRICS = {
     },
   },
 } satisfies Record<string, { summary: string; value: MetricsResponse }>;
+
+const SENT = {
+  ...EXAMPLE_REQUESTS.smallest.value,
+  job_id: JOB.job_id,
+  base_model: {
+    provider: 'huggingface',
+    model_name: 'meta-llama/Llama-2-7b',
+    huggingface_token: '[redacted]',
+  },
+};
+
+export const EXAMPLE_JOB_REQUESTS = {
+  ended: {
+    summary: 'A job that can be run again with its credentials',
+    value: {
+      job_id: JOB.job_id,
+      request: SENT,
+      withheld: ['base_model.huggingface_token'],
+      credentials: 'kept',
+      resolved_request: {
+        ...EXAMPLE_REQUESTS.smallest.value,
+        job_id: JOB.job_id,
+        customization: { method: 'lora', lora: { rank: 16, alpha: 32, dropout: 0.05 } },
+      },
+    },
+  },
+} satisfies Record<string, { summary: string; value: JobRequest }>;
 
 export const EXAMPLE_DELIVERIES = {
   pending: {

@@ -7,6 +7,7 @@ import {
   EXAMPLE_CALLBACK_SETTINGS,
   EXAMPLE_DELIVERIES,
   EXAMPLE_DELIVERY_LISTS,
+  EXAMPLE_JOB_REQUESTS,
   EXAMPLE_METRICS,
   EXAMPLE_REPLAYS,
   EXAMPLE_RERUNS,
@@ -81,6 +82,7 @@ const EXAMPLES: Record<string, Record<string, unknown>> = {
   replayManyDeliveries: EXAMPLE_REPLAYS,
   patchCallbacks: EXAMPLE_CALLBACK_SETTINGS,
   getJobMetrics: EXAMPLE_METRICS,
+  getJobRequest: EXAMPLE_JOB_REQUESTS,
   getVersion: EXAMPLE_VERSIONS,
   replayDeliveries: EXAMPLE_DELIVERIES,
 };

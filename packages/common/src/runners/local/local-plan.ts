@@ -33,6 +33,7 @@ export function planLocally(
       processes,
       deadline_seconds: deadlineSeconds ?? null,
       env_names: variables.map(({ name }) => name),
+      env: variables.map((each) => ('value' in each ? each : { name: each.name, secret: true })),
     }) as JsonObject,
   };
 }

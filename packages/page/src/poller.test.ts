@@ -44,6 +44,15 @@ it('keeps what it knows while it cannot read, and tries again, slower each time'
   expect(readings.at(-1)).toMatchObject({ value: 'last', error: undefined });
 });
 
+it('asks no more what is refused', async () => {
+  const refused = new ServiceError('created_after must be a time.', 'INVALID_REQUEST', 400);
+  const { poller, readings, readAtMs } = makePoller([refused, 'last']);
+  await poller.refresh();
+  await vi.runAllTimersAsync();
+  expect(readAtMs).toEqual([0]);
+  expect(readings.at(-1)).toMatchObject({ error: refused });
+});
+
 it('reads once more for whoever asks while a reading is on its way', async () => {
   const { poller, readings } = makePoller(['before', 'after']);
   await Promise.all([poller.refresh(), poller.refresh()]);

@@ -77,6 +77,7 @@ export class Poller<T> {
       if (!(error instanceof ServiceError)) throw error;
       this.#reading = { ...this.#reading, error };
       onReading(this.#reading);
+      if (error.isRefused) return undefined;
       if (error.needsToken || error.isMissing) return LONGEST_RETRY_MS;
       const pauseMs = this.#retryMs;
       this.#retryMs = Math.min(2 * pauseMs, LONGEST_RETRY_MS);

@@ -153,6 +153,113 @@ it('leads to a job and back by the keyboard alone', async () => {
   await page.getByRole('heading', { name: 'Jobs' }).waitFor();
 });
 
+describe('further filters', () => {
+  async function submitOf(service: typeof many, job_id: string, team: string) {
+    const extra_parameters = { mock: { submitted_seconds: 7200 }, job_labels: { team } };
+    const body = makeRequest({ job_id, resources: { gpus: 2 }, extra_parameters });
+    expect((await service.post('/train', body)).status).toBe(200);
+  }
+  async function startWithTeams() {
+    const service = await startService();
+    await submitOf(service, 'ml-1', 'ml');
+    await submitOf(service, 'ml-2', 'ml');
+    await submitOf(service, 'web-1', 'web');
+    return service;
+  }
+  const hashOf = (page: Page) => decodeURIComponent(new URL(page.url()).hash);
+
+  it('stand in the address, which can be shared and gone back from', async () => {
+    await using service = await startWithTeams();
+    await service.post('/train/ml-1/cancel');
+    await using opened = await openPage(browser, `${service.url}/`);
+    const { page, faults } = opened;
+    await page.getByText('3 jobs').waitFor();
+    const field = page.getByLabel('Filter', { exact: true });
+    await field.fill('label[team]=ml  method=lora');
+    await field.press('Enter');
+    await page.getByText('2 jobs').waitFor();
+    expect(hashOf(page)).toBe('#/?service=meta&label[team]=ml&method=lora');
+    expect(await field.inputValue()).toBe('label[team]=ml method=lora');
+    expect(await page.evaluate<string>('document.activeElement.tagName')).toBe('INPUT');
+    await page.getByRole('button', { name: 'Cancelled 1' }).click();
+    await page.getByText('1 jobs').waitFor();
+    expect(hashOf(page)).toBe('#/?service=meta&status=cancelled&label[team]=ml&method=lora');
+    expect(await findViolations(page)).toEqual([]);
+
+    await using shared = await openPage(browser, page.url());
+    await shared.page.getByRole('link', { name: 'ml-1' }).waitFor();
+    expect(await rows(shared.page).count()).toBe(1);
+    const sharedField = shared.page.getByLabel('Filter', { exact: true });
+    expect(await sharedField.inputValue()).toBe('label[team]=ml method=lora');
+
+    await page.goBack();
+    await page.getByText('2 jobs').waitFor();
+    await page.goBack();
+    await page.getByText('3 jobs').waitFor();
+    expect(await field.inputValue()).toBe('');
+    await page.goForward();
+    await page.getByText('2 jobs').waitFor();
+    await page.getByRole('link', { name: 'Clear' }).click();
+    await page.getByText('3 jobs').waitFor();
+    expect([hashOf(page), await field.inputValue()]).toEqual(['#/?service=meta', '']);
+    expect(faults).toEqual([]);
+  });
+
+  it('let the list go on, and count new jobs that match alone', async () => {
+    await using service = await startWithTeams();
+    await using opened = await openPage(browser, `${service.url}/#/?label[team]=ml`);
+    const { page } = opened;
+    await page.getByText(/^2 jobs · live, updated/).waitFor();
+    await submitOf(service, 'web-2', 'web');
+    await submitOf(service, 'ml-3', 'ml');
+    await page.getByRole('button', { name: '1 new job' }).click();
+    await page.getByRole('link', { name: 'ml-3' }).waitFor();
+    await page.getByText('3 jobs').waitFor();
+    expect(await rows(page).count()).toBe(3);
+  });
+
+  it('that are none are told in one sentence, and nothing else is shown for them', async () => {
+    await using service = await startWithTeams();
+    await using opened = await openPage(browser, `${service.url}/`);
+    const { page, faults } = opened;
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    await page.getByText('3 jobs').waitFor();
+    const field = page.getByLabel('Filter', { exact: true });
+    const alert = page.getByRole('alert');
+    await field.fill('llama');
+    await field.press('Enter');
+    await alert.getByText('A filter is written name=value,').waitFor();
+    await field.fill('modl=llama');
+    await field.press('Enter');
+    await alert.getByText('There is no filter modl: there are model, method,').waitFor();
+    expect(await field.getAttribute('aria-invalid')).toBe('true');
+    expect(await findViolations(page)).toEqual([]);
+    // What was shown before still is.
+    expect([hashOf(page), await rows(page).count()]).toEqual(['', 3]);
+
+    await page.goto(`${service.url}/#/?modl=llama`);
+    await page.reload();
+    await alert.getByText('There is no filter modl:').waitFor();
+    expect([await rows(page).count(), await field.inputValue()]).toEqual([0, 'modl=llama']);
+    expect(asked.filter((url) => url.includes('modl='))).toEqual([]);
+
+    await field.fill('created_after=yesterday');
+    await field.press('Enter');
+    await page
+      .getByRole('status')
+      .getByText('created_after must be a time such as 2026-11-26T09:00:00Z.', { exact: true })
+      .waitFor();
+    expect(await alert.count()).toBe(0);
+    expect(await page.locator('table.jobs').count()).toBe(0);
+    expect(await findViolations(page)).toEqual([]);
+    await field.fill('created_after=2026-11-26T09:00:00Z');
+    await field.press('Enter');
+    await page.locator('.pages').waitFor();
+    expect(faults).toEqual([]);
+  });
+});
+
 it('says that there are none', async () => {
   await using service = await startService();
   await using opened = await openPage(browser, `${service.url}/`);
@@ -210,7 +317,17 @@ describe('with a peer', () => {
     await look();
     expect(seen.size).toBe(80);
     expect(await page.locator('.pages').textContent()).toContain('80 jobs');
+    await page.goto(`${service.url}/#/?created_after=2000-01-01T00:00:00Z&provider=nemo`);
+    await page.getByText('40 jobs').waitFor();
+    expect(await rows(page).filter({ hasText: 'nemo' }).count()).toBe(await rows(page).count());
+    await page.goto(`${service.url}/#/?created_before=2000-01-01T00:00:00Z`);
+    await page.getByText('There are no such jobs.').waitFor();
+    // Another service is shown by the same filters.
     await page.getByRole('link', { name: 'meta', exact: true }).click();
+    await page.getByRole('heading', { name: 'Jobs' }).waitFor();
+    await page.getByText('There are no such jobs.').waitFor();
+    expect(new URL(page.url()).hash).toContain('service=meta&created_before=2000');
+    await page.getByRole('link', { name: 'Clear' }).click();
     await page.getByText('40 jobs').waitFor();
     expect(await findViolations(page)).toEqual([]);
     expect(faults).toEqual([]);

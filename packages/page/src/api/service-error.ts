@@ -37,6 +37,11 @@ export class ServiceError extends Error {
     return this.status === 401 || this.code === 'FORBIDDEN';
   }
 
+  /** Whether the same question would be refused again and again. */
+  get isRefused(): boolean {
+    return this.status === 400;
+  }
+
   /** Whether what was asked for is not there. */
   get isMissing(): boolean {
     return this.status === 404;

@@ -1,5 +1,6 @@
 import type { ServiceError } from '../api/service-error.ts';
 import type { TrainerService } from '../api/trainer-service.ts';
+import type { FilterField } from './filter-text.ts';
 import type { JobList } from './job-list.ts';
 import { ALL_SERVICES, type ListFilters } from './list-filters.ts';
 import { addCounts, mergeLists, type ShownList, toOwnedRows } from './merge-lists.ts';
@@ -27,10 +28,10 @@ export function readList(
 
 async function readOne(
   service: TrainerService,
-  { statuses, cursor }: ListFilters,
+  { statuses, fields, cursor }: ListFilters,
   signal: AbortSignal,
 ): Promise<ListReading> {
-  const list = await ask(service, signal, { statuses, cursor });
+  const list = await ask(service, signal, { statuses, fields, cursor });
   return {
     rows: toOwnedRows(service.name, list),
     counts: list.counts,
@@ -42,15 +43,15 @@ async function readOne(
 /** The cursors of several services do not lead to one place, so that their pages begin at a time. */
 async function readAll(
   services: readonly TrainerService[],
-  { statuses, cursor: before }: ListFilters,
+  { statuses, fields, cursor: before }: ListFilters,
   signal: AbortSignal,
 ): Promise<ListReading> {
   const answers = await Promise.allSettled(
     services.map(async (service) => ({
       service,
-      list: await ask(service, signal, { statuses, before }),
+      list: await ask(service, signal, { statuses, fields, before }),
       // With a time, a list counts only what is older.
-      whole: before === undefined ? undefined : await ask(service, signal, { limit: 1 }),
+      whole: before === undefined ? undefined : await ask(service, signal, { fields, limit: 1 }),
     })),
   );
   const told = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
@@ -66,16 +67,19 @@ async function readAll(
 
 interface Asked {
   readonly statuses?: readonly string[];
+  readonly fields: readonly FilterField[];
   readonly cursor?: string | undefined;
   readonly before?: string | undefined;
   readonly limit?: number;
 }
 
 function ask(service: TrainerService, signal: AbortSignal, asked: Asked): Promise<JobList> {
-  const { statuses = [], cursor, before, limit = PAGE_SIZE } = asked;
+  const { statuses = [], fields, cursor, before, limit = PAGE_SIZE } = asked;
   const query = new URLSearchParams({ limit: String(limit) });
   for (const status of statuses) query.append('status', status);
+  for (const [name, value] of fields) query.append(name, value);
   if (cursor !== undefined) query.set('cursor', cursor);
+  // Earlier than what a filter says, since it is the time of a job that this filter let through.
   if (before !== undefined) query.set('created_before', before);
   return service.ask<JobList>(`train?${query}`, { signal });
 }

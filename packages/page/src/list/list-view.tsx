@@ -7,6 +7,8 @@ import { ReadingNotice } from '../parts/reading-notice.tsx';
 import type { Reading } from '../poller.ts';
 import { toListHash } from '../route.ts';
 import { useEventFeeds } from '../use-event-feeds.ts';
+import { FilterLine } from './filter-line.tsx';
+import { findBadField } from './filter-text.ts';
 import { JobTable } from './job-table.tsx';
 import { type ListFilters, parseListFilters, toListQuery } from './list-filters.ts';
 import { isOfAll, type ListReading, PAGE_SIZE, servicesOf } from './list-source.ts';
@@ -34,15 +36,18 @@ export function ListView({ services, query }: ListViewProps) {
     <>
       <div class="list-head">
         <h1>Jobs</h1>
-        {services.length > 1 && <ServiceTabs names={names} current={filters.service} />}
+        {services.length > 1 && <ServiceTabs names={names} filters={filters} />}
       </div>
-      <Jobs
-        key={toListQuery(filters).toString()}
-        title={title}
-        services={services}
-        filters={filters}
-        feeds={feeds}
-      />
+      <FilterLine filters={filters} />
+      {findBadField(filters.fields) === undefined && (
+        <Jobs
+          key={toListQuery(filters).toString()}
+          title={title}
+          services={services}
+          filters={filters}
+          feeds={feeds}
+        />
+      )}
     </>
   );
 }

@@ -4,7 +4,7 @@ import type { ListFilters } from './list-filters.ts';
 import { LiveChanges } from './live-changes.ts';
 import type { OwnedRow } from './merge-lists.ts';
 
-const ALL: ListFilters = { service: 'meta', statuses: [], cursor: undefined };
+const ALL: ListFilters = { service: 'meta', statuses: [], fields: [], cursor: undefined };
 
 function makeRow(job_id: string, changes: Partial<OwnedRow> = {}): OwnedRow {
   return {
@@ -89,6 +89,21 @@ describe('what a list shows of events', () => {
     expect(gone).toMatchObject({ rows: [], counts: { submitted: 1, running: 1 }, isStale: true });
     const waiting = { ...ALL, statuses: ['submitted'] };
     expect(apply([toState('a', 3, 'running')], waiting)).toMatchObject({ rows: [], isStale: true });
+  });
+
+  it('is out of date, with further filters, by what may match them now or no more', () => {
+    const ofModel: ListFilters = { ...ALL, fields: [['model', 'llama']] };
+    const created = apply([toState('b', 1, 'submitted')], ofModel);
+    expect(created).toMatchObject({ createdCount: 0, counts: { submitted: 2 }, isStale: true });
+    const saving = (job_id: string) =>
+      makeEvent(job_id, { id: 3, type: 'job.phase', data: { phase: 'saving' } });
+    expect(apply([saving('a')], ofModel)).toMatchObject({
+      rows: [{ phase: 'saving' }],
+      isStale: true,
+    });
+    expect(apply([saving('z')], ofModel).isStale).toBe(true);
+    expect([apply([saving('a')]).isStale, apply([saving('z')]).isStale]).toEqual([false, false]);
+    expect(apply([makeEvent('a', { type: 'job.progress' })], ofModel).isStale).toBe(false);
   });
 
   it('is out of date once a job moves that it does not show, but not by progress', () => {

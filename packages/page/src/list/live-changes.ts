@@ -73,9 +73,11 @@ export class LiveChanges {
     const isWanted = (status: unknown) =>
       filters.statuses.length === 0 || filters.statuses.some((wanted) => wanted === status);
     const listed = new Set(rows.map(toRowKey));
+    const isNarrowed = filters.fields.length > 0;
     for (const row of rows) {
       const change = this.#changes.get(toRowKey(row));
       const now = change === undefined ? row : patch(row, change);
+      live.isStale ||= isNarrowed && (now?.phase !== row.phase || now?.reason !== row.reason);
       count(row.status, -1);
       count(now?.status, 1);
       if (now !== undefined && isWanted(now.status)) live.rows.push(now);
@@ -83,8 +85,10 @@ export class LiveChanges {
     }
     for (const [key, { isCreated, isGone, fields }] of this.#changes) {
       if (listed.has(key)) continue;
-      if (!isCreated) {
-        live.isStale ||= isGone || fields.status !== undefined;
+      // Whether a new one matches further filters, only the service knows.
+      if (!isCreated || isNarrowed) {
+        const isMoved = fields.status !== undefined || (isNarrowed && fields.phase !== undefined);
+        live.isStale ||= isGone || isMoved;
         continue;
       }
       count(fields.status, 1);

@@ -28,7 +28,7 @@ export function ReadingNotice({ service, reading, effect }: ReadingNoticeProps) 
             What is shown is from <Time value={new Date(readAtMs).toISOString()} form="clock" />.{' '}
           </>
         )}
-        {!error.isMissing && 'It is tried again all the time.'}
+        {!error.isMissing && !error.isRefused && 'It is tried again all the time.'}
       </p>
     </div>
   );

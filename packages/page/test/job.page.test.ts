@@ -300,7 +300,8 @@ it('runs an ended job again with changes, and says all that is wrong with them',
   await page.getByRole('heading', { name: 'tuned-r2' }).waitFor();
   await receiver.next(({ json }) => json.job_id === 'tuned-r2');
   await page.getByText('Request with defaults', { exact: true }).click();
-  await page.getByText('"learning_rate": 0.0001').waitFor();
+  const resolved = page.getByRole('region', { name: 'Request with defaults', exact: true });
+  await resolved.getByText('"learning_rate": 0.0001').waitFor();
   expect(faults).toEqual([]);
 });
 

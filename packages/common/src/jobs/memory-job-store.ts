@@ -5,7 +5,14 @@ import { toJsonText } from '../to-json-text.ts';
 import { applyChange } from './apply-change.ts';
 import type { Attachment } from './attachment.ts';
 import { appendEvents, isEventSlot, parseEvents } from './history.ts';
-import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob } from './job.ts';
+import type {
+  CallbackTarget,
+  JobDraft,
+  JobPayload,
+  JobRecord,
+  JsonObject,
+  PlannedJob,
+} from './job.ts';
 import { type Actor, type JobEvent, SYSTEM } from './job-event.ts';
 import type { CreateOutcome, JobStore, RecordChange } from './job-store.ts';
 import { purgePayload, toPurged } from './purge-payload.ts';
@@ -19,6 +26,8 @@ interface PayloadTexts {
   readonly echo: string;
   /** The kept request without what it withholds. */
   readonly request: string | undefined;
+  /** Changes most often, and then nothing else is written anew. */
+  readonly callback: string | undefined;
   readonly rest: string;
 }
 
@@ -113,7 +122,7 @@ export class MemoryJobStore implements JobStore {
     const { prepared, callback } = change;
     const { fields, attachments } = applyChange(record, change);
     if (callback !== undefined) {
-      entry.texts = toTexts({ ...toPayload(entry.texts), callback: callback.target });
+      entry.texts = { ...entry.texts, callback: toCallbackText(callback.target) };
     }
     for (const [name, text] of Object.entries(attachments)) entry.attachments.set(name, text);
     if (prepared !== undefined) {
@@ -157,19 +166,30 @@ export class MemoryJobStore implements JobStore {
   }
 }
 
-function toTexts({ asked, echo, request, ...rest }: JobPayload): PayloadTexts {
+function toTexts({ asked, echo, request, callback, ...rest }: JobPayload): PayloadTexts {
   return {
     first: toJsonText(asked.first),
     second: asked.second && toJsonText(asked.second),
     echo: toJsonText(echo),
     request: request && writeKept(request),
+    callback: toCallbackText(callback),
     rest: JSON.stringify({ ...rest, values: request?.values }),
   };
 }
 
-function toPayload({ first, second, echo, request, rest }: PayloadTexts): JobPayload {
+function toCallbackText(target: CallbackTarget | undefined): string | undefined {
+  return target && JSON.stringify(target);
+}
+
+function toPayload({ first, second, echo, request, callback, rest }: PayloadTexts): JobPayload {
   const asked = { first: JSON.parse(first), second: second && JSON.parse(second) };
   const { values, ...others } = JSON.parse(rest);
   const kept = request && { ...JSON.parse(request), ...(values && { values }) };
-  return { ...others, asked, echo: JSON.parse(echo), ...(kept && { request: kept }) };
+  return {
+    ...others,
+    asked,
+    echo: JSON.parse(echo),
+    callback: callback && JSON.parse(callback),
+    ...(kept && { request: kept }),
+  };
 }

@@ -12,8 +12,8 @@ export interface JobFeedParts {
   readonly runner: Pick<JobRunner, 'watch' | 'getCached'>;
 }
 
-/** Histories that were read lately, of a few kilobytes each. */
-const MAX_REMEMBERED = 1000;
+/** Histories that were read lately, of some ten kilobytes each: who is told of one change asks at once. */
+const MAX_REMEMBERED = 100;
 
 /** Tells those who follow jobs when there is something new, and what; thousands share each read. */
 export class JobFeed {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findMarkedProcesses } from '../../src/runners/local/process-facts.mjs';
@@ -49,6 +50,17 @@ export class LocalFixture implements AsyncDisposable {
     const runId = readdirSync(runs).find((id) => this.readRunFile(id, 'order.json')?.name === name);
     if (runId === undefined) throw new Error(`${name} has no folder`);
     return runId;
+  }
+
+  /** The run of a job that waits, and so has no folder yet. */
+  findQueuedRun(name: string): string {
+    const database = new DatabaseSync(join(this.stateDir, 'records.sqlite'), { readOnly: true });
+    try {
+      const row = database.prepare('SELECT run_id FROM runs WHERE name = ?').get(name);
+      return String(row?.run_id);
+    } finally {
+      database.close();
+    }
   }
 
   /** A file of a run as JSON; undefined where it is not. */

@@ -1,5 +1,15 @@
-import { existsSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startTestService, TestBackend, type TestService } from '../start-test-service.ts';
 import { startWebhookReceiver } from '../webhook-receiver.ts';
@@ -209,6 +219,26 @@ test('serves first come, first served, and tells the place in the line', async (
   await place('third', 1);
   fixture.release(runId);
   await until('third', 'running');
+});
+
+test('starts a run later whose folder could not be made, as while the disk is full', async () => {
+  await service.close();
+  const { promise: hasFailed, resolve } = Promise.withResolvers<void>();
+  const write = (line: string) => line.includes('run could not be supervised') && resolve();
+  service = await startTestService({
+    backend: new TestBackend(),
+    env: { ...fixture.env, TRAINER_LOCAL_CORES: '1' },
+    logger: pino({ level: 'warn' }, { write }),
+  });
+  const { runId } = await submitAndRun('first', { waits: true });
+  const { backend_job_id } = await submit('second');
+  const folder = fixture.runFolder(fixture.findQueuedRun(backend_job_id));
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'work'), 'in the way');
+  fixture.release(runId);
+  await hasFailed;
+  unlinkSync(join(folder, 'work'));
+  await until('second', 'succeeded');
 });
 
 test('goes on after a restart with what runs, what waits and what has ended meanwhile', async () => {

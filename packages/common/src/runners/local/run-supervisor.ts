@@ -161,12 +161,13 @@ export class RunSupervisor {
     const env = buildTrainerEnvironment({
       ...{ row, plan, folder, pool, secrets, base, roots, allowedHosts, graceMs, reportsUrlFile },
     });
-    run.isLaunching = true;
     launchShim(folder, order, env, (mayHaveBegun) => {
       run.isLaunching = false;
       run.mayHaveBegun = mayHaveBegun;
       onShimEnd();
     });
+    // What failed before, as where the disk is full, is tried again.
+    run.isLaunching = true;
     return true;
   }
 

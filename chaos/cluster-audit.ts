@@ -115,6 +115,12 @@ export class ClusterAudit {
     ];
   }
 
+  /** What the training of a job reports with; undefined once that is gone. */
+  async readReportToken(name: string): Promise<string | undefined> {
+    const token = (await this.#read(CORE_API, 'secrets', name))?.data?.TRAINER_REPORTS_TOKEN;
+    return token && Buffer.from(token, 'base64').toString();
+  }
+
   async list(apiPath: string, resource: string): Promise<readonly Seen[]> {
     const path = `${apiPath}/namespaces/${this.#namespace}/${resource}`;
     const { items } = await this.#call<{ items: Seen[] | null }>('GET', path);

@@ -4,10 +4,12 @@ import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import type { DeathMessage, Failpoint } from './failpoints.ts';
 import type { EndMessage } from './open-ends.ts';
+import type { ReadyMessage } from './replica.ts';
 
 interface Replica {
   readonly process: ChildProcess;
   readonly url: string;
+  readonly reportsUrl: string | undefined;
 }
 
 export interface FleetOptions {
@@ -44,6 +46,11 @@ export class Fleet {
   /** URLs of the replicas that are alive. */
   get urls(): readonly string[] {
     return [...this.#replicas.values()].map(({ url }) => url);
+  }
+
+  /** Where trainings may report. */
+  get reportsUrls(): readonly string[] {
+    return [...this.#replicas.values()].flatMap(({ reportsUrl }) => reportsUrl ?? []);
   }
 
   /** Of the replica that `kill` knows by that number, while it is alive. */
@@ -123,8 +130,8 @@ export class Fleet {
     const silence = once(child, 'disconnect');
     const openEnds = new Set<string>();
     let dyingAt: Failpoint | undefined;
-    const ready = Promise.withResolvers<{ readonly url: string }>();
-    child.on('message', (message: EndMessage | DeathMessage | { readonly url: string }) => {
+    const ready = Promise.withResolvers<ReadyMessage>();
+    child.on('message', (message: EndMessage | DeathMessage | ReadyMessage) => {
       if ('url' in message) ready.resolve(message);
       else if ('dyingAt' in message) dyingAt = message.dyingAt;
       else if ('sending' in message) openEnds.add(message.sending);
@@ -132,7 +139,8 @@ export class Fleet {
     });
     const started = await Promise.race([ready.promise, exit]);
     if (started === undefined) throw new Error(`replica ${index} did not start; see ${logDir}`);
-    this.#replicas.set(index, { process: child, url: started.url });
+    const { url, reportsUrl } = started;
+    this.#replicas.set(index, { process: child, url, reportsUrl });
     void exit.then(async () => {
       this.#replicas.delete(index);
       await silence;

@@ -29,14 +29,19 @@ export interface PlannedJob {
   readonly places: Place[];
 }
 
+export interface RerunAsked {
+  readonly jobId: string;
+  readonly from: 'start' | 'checkpoint';
+}
+
 /** A job that a replica accepted. */
 export interface AcceptedJob extends PlannedJob {
   readonly name: string;
   /** Present when a cancel was asked for, answered or not: who died over it may have done it. */
   cancel: { answeredWith?: unknown } | undefined;
   forgetting: Forgetting | undefined;
-  /** The id of the job that it is run again of. */
-  readonly rerunOf?: string;
+  /** The job that it is run again of, and from where. */
+  readonly rerunOf?: RerunAsked;
 }
 
 /** A submission that was answered with the cluster's refusal. */

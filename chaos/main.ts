@@ -10,6 +10,7 @@ import { ClusterAudit, TRAINER_API } from './cluster-audit.ts';
 import { FAILPOINTS, type Failpoint, PRELUDES } from './failpoints.ts';
 import { Fleet } from './fleet.ts';
 import { Receivers } from './receivers.ts';
+import { ReportedCheckpoints } from './reported-checkpoints.ts';
 import { RetryingClient } from './retrying-client.ts';
 import { describeSteered } from './steering-verdict.ts';
 import { findOrphans, judge, type Verdict } from './verdict.ts';
@@ -49,7 +50,7 @@ const fleet = new Fleet({
     TRAINER_CALLBACK_INTERVAL_SECONDS: '5',
     TRAINER_TRAINJOB_TTL_SECONDS: '5',
     TRAINER_JOB_TTL_SECONDS: '10',
-    // So that runs have time to save a checkpoint, though these do not report.
+    // The pods know no address to report to: that is done from here.
     TRAINER_REPORTS_PORT: '0',
     TRAINER_REPORTS_URL: 'http://127.0.0.1:1',
     TRAINER_GRACE_SECONDS: '3',
@@ -57,7 +58,8 @@ const fleet = new Fleet({
 });
 const audit = new ClusterAudit(cluster.admin, cluster.namespace, BACKEND);
 const client = new RetryingClient(fleet);
-const workload = new Workload({ client, receivers, audit, paceMs: 4000 });
+const checkpoints = new ReportedCheckpoints(fleet, audit);
+const workload = new Workload({ client, receivers, audit, checkpoints, paceMs: 4000 });
 const deletedByUs = new Set<string>();
 const hits = new Map<Failpoint, number>();
 let randomKills = 0;

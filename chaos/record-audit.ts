@@ -4,6 +4,7 @@ import {
   parseRecord,
   type SecretData,
 } from '@trainer/common/testing/internals';
+import type { RerunAsked } from './job.ts';
 import { isEnd, toAddress } from './receivers.ts';
 
 /** A record as the cluster keeps it. */
@@ -26,8 +27,8 @@ export interface RecordLife {
   readonly address: string | undefined;
   /** By the API server's clock, in whole seconds, as UNIX milliseconds. */
   readonly createdAtMs: number;
-  /** The id of the job that it says it is run again of. */
-  readonly rerunOf: string | undefined;
+  /** The job that it says it is run again of, and from where. */
+  readonly rerunOf: RerunAsked | undefined;
   /** Until when its run may save a checkpoint, UNIX milliseconds. */
   stopAtMs: number | undefined;
   /** What was asked of it, in its order. */
@@ -77,7 +78,7 @@ export class RecordAudit {
     if (record === undefined) return;
     const { uid, name, state, stopAtMs, rerunOf } = record;
     const life: Life = this.#lives.get(uid) ?? {
-      ...{ uid, name, address: readAddress(data), stopAtMs, rerunOf: rerunOf?.jobId },
+      ...{ uid, name, address: readAddress(data), stopAtMs, rerunOf },
       createdAtMs: Date.parse(metadata.creationTimestamp ?? ''),
       ...{ end: undefined, texts: new Map(), asked: [] },
     };

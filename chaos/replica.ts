@@ -6,9 +6,15 @@ import { createEndWitness, type EndMessage } from './open-ends.ts';
 
 /*
  * One replica of a real service in a process of its own, of the backend that its argument names.
- * Its parent arms failpoints by messages, and is told the URL, every end that is sent, and of what
+ * Its parent arms failpoints by messages, and is told the URLs, every end that is sent, and of what
  * failpoint it dies.
  */
+export interface ReadyMessage {
+  readonly url: string;
+  /** Where trainings report. */
+  readonly reportsUrl: string | undefined;
+}
+
 const { backend } = findService(process.argv[2] ?? '');
 
 let armed: readonly Failpoint[] = [];
@@ -34,8 +40,9 @@ const service = await createService({
 process.on('SIGTERM', () => {
   void service.close().then(() => process.exit(0));
 });
-tell({ url: await service.listen() });
+const url = await service.listen();
+tell({ url, reportsUrl: service.reportsUrl() });
 
-function tell(message: EndMessage | DeathMessage | { readonly url: string }): void {
+function tell(message: EndMessage | DeathMessage | ReadyMessage): void {
   process.send?.(message);
 }

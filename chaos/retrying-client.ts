@@ -13,6 +13,7 @@ export interface Call {
   readonly method: 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly body?: object;
+  readonly authorization?: string;
   /** How long it is left alone before it is repeated for the first time. */
   readonly patienceMs?: number;
 }
@@ -35,7 +36,7 @@ export class RetryingClient {
   async insist({ patienceMs = PAUSE_MS, ...call }: Call): Promise<Answered | undefined> {
     const endsAtMs = Date.now() + GIVE_UP_MS;
     for (let isFirst = true; Date.now() < endsAtMs; isFirst = false) {
-      const answer = await this.#call(call.method, call.path, call.body);
+      const answer = await this.#call(call);
       if (answer !== undefined && answer.status < 500) return { ...answer, isFirst };
       await sleep(isFirst ? patienceMs : PAUSE_MS);
     }
@@ -56,12 +57,12 @@ export class RetryingClient {
     }
   }
 
-  /** What is told of a job; undefined where nobody answers. */
-  read(jobId: string): Promise<Omit<Answered, 'isFirst'> | undefined> {
-    return this.#call('GET', `/train/${jobId}`);
+  /** What is told of a job, or of a part of it; undefined where nobody answers. */
+  read(jobId: string, part: '' | '/request' = ''): Promise<Omit<Answered, 'isFirst'> | undefined> {
+    return this.#call({ method: 'GET', path: `/train/${jobId}${part}` });
   }
 
-  async #call(method: string, path: string, body?: object) {
+  async #call({ method, path, body, authorization }: Omit<Call, 'method'> & { method: string }) {
     const urls = this.#fleet.urls;
     const url = urls[randomInt(Math.max(1, urls.length))];
     if (url === undefined) return undefined;
@@ -69,10 +70,11 @@ export class RetryingClient {
       const response = await fetch(`${url}${path}`, {
         method,
         signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
-        ...(body !== undefined && {
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify(body),
-        }),
+        headers: {
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...(authorization !== undefined && { authorization }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
       });
       const text = await response.text();
       const answered = text === '' ? {} : JSON.parse(text);

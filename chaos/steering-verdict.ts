@@ -58,8 +58,8 @@ export function judgeSteering(
       ...steering.familyWrong,
       ...jobs
         .filter((job) => {
-          const parents = livesOf(job).map((life) => life.rerunOf);
-          return job.rerunOf !== undefined && parents.join() !== job.rerunOf;
+          const parents = livesOf(job).map((life) => describeOrigin(life.rerunOf));
+          return job.rerunOf !== undefined && parents.join() !== describeOrigin(job.rerunOf);
         })
         .map((job) => `${job.id}: ${livesOf(job).length} records`),
     ],
@@ -73,8 +73,13 @@ export function describeSteered(jobs: readonly AcceptedJob[]): string {
   const redirected = jobs.flatMap(({ places }) => places.slice(1)).filter(isHeld).length;
   const forgotten = jobs.filter(({ forgetting }) => forgetting?.acknowledgedAtMs !== undefined);
   const used = jobs.length - new Set(jobs.map(({ id }) => id)).size;
-  const reruns = jobs.filter(({ rerunOf }) => rerunOf !== undefined).length;
-  return `cancelled: ${cancelled}; called elsewhere: ${redirected}; forgotten: ${forgotten.length}; ids used again: ${used}; run again: ${reruns}`;
+  const reruns = jobs.flatMap(({ rerunOf }) => rerunOf?.from ?? []);
+  const resumed = reruns.filter((from) => from === 'checkpoint').length;
+  return `cancelled: ${cancelled}; called elsewhere: ${redirected}; forgotten: ${forgotten.length}; ids used again: ${used}; run again: ${reruns.length}, from a checkpoint ${resumed}`;
+}
+
+function describeOrigin(rerunOf: AcceptedJob['rerunOf']): string {
+  return `${rerunOf?.jobId} from ${rerunOf?.from}`;
 }
 
 /** From when on nothing may be seen of a job any more. */

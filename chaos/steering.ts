@@ -9,8 +9,19 @@ export interface SteeringParts {
   readonly client: RetryingClient;
   readonly receivers: Receivers;
   readonly audit: Pick<ClusterAudit, 'listLeft'>;
+  readonly checkpoints: Checkpoints;
   /** How long at most there is from one thing that is done to a job to the next. */
   readonly paceMs: number;
+}
+
+/** What trainings save. */
+export interface Checkpoints {
+  /** The address of the only one of a job. */
+  of(jobId: string): string;
+  /** Has it reported as by the job's training, once; absent where trainings do that themselves. */
+  report?(job: AcceptedJob): Promise<void>;
+  /** Changes by which the results of a job go to a place of its own, with the credentials for that. */
+  elsewhere(jobId: string): object;
 }
 
 /** One change in so many takes the webhook away, and one in so many brings an `auth_header`. */
@@ -22,10 +33,15 @@ const FORGET_PAUSE_MS = 400;
 const FORGET_PATIENCE_MS = 20_000;
 const RERUN_PATIENCE_MS = 10_000;
 const RERUN_PAUSE_MS = 300;
+/** One rerun in so many goes on from a checkpoint, and of those one writes its results elsewhere. */
+const RESUMED_IN = 2;
+const ELSEWHERE_IN = 2;
 /** Of answers about a rerun, so many may be older than it. */
 const FAMILY_LOOKS = 30;
 /** Answers to a rerun for which it is too late: the credentials are gone, or the job is. */
 const TOO_LATE: readonly unknown[] = ['RERUN_REFUSED', 'JOB_NOT_FOUND'];
+/** Answers to one whose time has not come. */
+const TOO_EARLY: readonly unknown[] = ['JOB_NOT_ENDED', 'JOB_BEING_STOPPED'];
 /** Answers to a DELETE whose time has not come. */
 const NOT_YET: readonly unknown[] = ['JOB_NOT_ENDED', 'JOB_BEING_STOPPED', 'CALLBACK_UNDELIVERED'];
 
@@ -96,28 +112,41 @@ export class Steering {
     }
   }
 
-  /** Runs a job again, from the start, once it has ended; undefined where nothing came of that. */
+  /** Runs a job again once it has ended, from the start or its checkpoint; undefined where nothing came of that. */
   async rerun(job: AcceptedJob, signal: AbortSignal): Promise<AcceptedJob | undefined> {
-    await sleep(randomInt(this.#parts.paceMs));
+    const { checkpoints, paceMs } = this.#parts;
     const id = `${job.id}-r`;
+    const from = randomInt(RESUMED_IN) === 0 ? 'checkpoint' : 'start';
+    const isResumed = from === 'checkpoint';
+    const isElsewhere = isResumed && randomInt(ELSEWHERE_IN) === 0;
+    if (isResumed) await checkpoints.report?.(job);
+    await sleep(randomInt(paceMs));
     const [first] = job.places;
     const place = { ...first, behaviour: first?.behaviour ?? 'well', address: id } as Place;
     const { webhook_url, auth_header } = this.#toPatch(place) as Record<string, string>;
-    const changes = { callbacks: { webhook_url, auth_header } };
+    const changes = {
+      callbacks: { webhook_url, auth_header },
+      ...(isElsewhere && checkpoints.elsewhere(id)),
+    };
+    const resumeFrom = isElsewhere ? checkpoints.of(job.id) : isResumed ? job.id : undefined;
     const untilMs = Date.now() + RERUN_PATIENCE_MS;
     while (Date.now() < untilMs && !signal.aborted) {
-      const body = { job_id: id, from: 'start', changes };
+      const body = { job_id: id, from, changes };
       const answer = await this.#insist(job, 'POST', '/rerun', body);
-      if (answer === undefined || TOO_LATE.includes(answer.body.code)) return undefined;
+      // What was reported is not written at once, and lost with who had heard it: it is reported again.
+      const mayBeEarly = isResumed && answer?.body.code === 'RERUN_REFUSED';
+      if (mayBeEarly) await checkpoints.report?.(job);
+      else if (answer === undefined || TOO_LATE.includes(answer.body.code)) return undefined;
       if (answer.status === 200) {
         const name = String(answer.body.backend_job_id);
         const places = [{ ...place, heldAtMs: Date.now() }];
         const { plan } = job;
         const child = { id, name, plan, places, cancel: undefined, forgetting: undefined };
-        await this.#lookForFamily(job, child);
-        return { ...child, rerunOf: job.id };
+        await this.#repeat(job, body);
+        await this.#lookForFamily(job, child, resumeFrom);
+        return { ...child, rerunOf: { jobId: job.id, from } };
       }
-      if (answer.body.code !== 'JOB_NOT_ENDED') {
+      if (!mayBeEarly && !TOO_EARLY.includes(answer.body.code)) {
         throw new Error(`${id}: ${JSON.stringify(answer.body)}`);
       }
       await sleep(RERUN_PAUSE_MS);
@@ -125,21 +154,36 @@ export class Steering {
     return undefined;
   }
 
+  /** Asks for a rerun that is there already, which makes no other one, whatever has become of its parent. */
+  async #repeat(parent: AcceptedJob, body: { readonly job_id: string }): Promise<void> {
+    const answer = await this.#insist(parent, 'POST', '/rerun', body);
+    // By then it may have expired, and be made anew or refused.
+    if (answer === undefined || answer.status === 200) return;
+    if (TOO_LATE.includes(answer.body.code)) return;
+    this.familyWrong.push(`${body.job_id}: repeated, ${JSON.stringify(answer.body)}`);
+  }
+
   /** Each replica learns of the other's writes by a watch, which may take a moment. */
-  async #lookForFamily(parent: AcceptedJob, child: AcceptedJob): Promise<void> {
+  async #lookForFamily(
+    parent: AcceptedJob,
+    child: AcceptedJob,
+    resumeFrom: string | undefined,
+  ): Promise<void> {
     const { client } = this.#parts;
     let told = '';
     for (let looks = 0; looks < FAMILY_LOOKS; await sleep(RERUN_PAUSE_MS)) {
       const [before, after] = [await client.read(parent.id), await client.read(child.id)];
-      if (before === undefined || after === undefined) continue;
+      const asked = await client.read(child.id, '/request');
+      if (before === undefined || after === undefined || asked === undefined) continue;
       looks += 1;
       // By then one of them may have expired, or be forgotten.
-      if (before.status === 404 || after.status === 404) return;
+      if ([before, after, asked].some(({ status }) => status === 404)) return;
       const { reruns } = before.body;
       const { rerun_of } = after.body;
       const isTold = Array.isArray(reruns) && reruns.includes(child.id);
-      if (isTold && rerun_of === parent.id) return;
-      told = `${child.id}: rerun_of ${rerun_of}, reruns ${reruns}`;
+      const resumed = toResumed(asked.body.request);
+      if (isTold && rerun_of === parent.id && resumed === resumeFrom) return;
+      told = `${child.id}: rerun_of ${rerun_of}, reruns ${reruns}, resume_from ${resumed}`;
     }
     this.familyWrong.push(told);
   }
@@ -185,4 +229,12 @@ export class Steering {
     if (answer === undefined) this.unanswered.push(id);
     return answer;
   }
+}
+
+/** From where a request has its training go on; undefined for from the start. */
+function toResumed(request: unknown): unknown {
+  const { extra_parameters } = (request ?? {}) as {
+    readonly extra_parameters?: { readonly resume_from?: unknown };
+  };
+  return extra_parameters?.resume_from;
 }

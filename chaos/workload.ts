@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TrainingRequestInput } from '@trainer/common';
 import type { AcceptedJob, Plan, PlannedJob, RefusedJob } from './job.ts';
+import { HF_TOKEN, OUTPUT_URI } from './reported-checkpoints.ts';
 import type { Answered, RetryingClient } from './retrying-client.ts';
 import { Steering, type SteeringParts } from './steering.ts';
 
@@ -139,9 +140,9 @@ export class Workload {
     const webhookUrl = this.#receivers.urlFor(behaviour, address);
     return {
       job_id: id,
-      base_model: { provider: 'custom', model_name: 'chaos', huggingface_token: 'hf_chaos_token' },
+      base_model: { provider: 'custom', model_name: 'chaos', huggingface_token: HF_TOKEN },
       datasets: [{ source: 's3://bucket/data.jsonl', format: 'jsonl' }],
-      artifacts: { log_uri: 's3://bucket/logs/', output_uri: 's3://bucket/out/' },
+      artifacts: { log_uri: 's3://bucket/logs/', output_uri: OUTPUT_URI },
       callbacks: { webhook_url: webhookUrl, auth_header: AUTHORIZATION },
       extra_parameters:
         plan === 'refused'

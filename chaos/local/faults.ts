@@ -30,6 +30,8 @@ export class Faults {
   readonly #machine: Machine;
   /** Names of jobs whose run may have another end than was asked for. */
   readonly touched = new Set<string>();
+  /** Names of jobs that were ended by taking their run's folder away. */
+  readonly removed = new Set<string>();
   readonly counts = new Map<Fault, number>();
 
   constructor(fixture: LocalFixture, machine: Machine) {
@@ -64,7 +66,7 @@ export class Faults {
       case 'machine restart':
         return this.#replaceProcess(runId, { boot: 'an earlier one' });
       case 'folder removed':
-        this.#touch(runId);
+        this.#touch(runId, this.removed);
         rmSync(this.#fixture.runFolder(runId), { recursive: true, force: true });
         return;
       case 'records locked':
@@ -82,14 +84,19 @@ export class Faults {
 
   #pickRun(): string | undefined {
     const live = this.#listRuns().filter(
-      (runId) => this.#fixture.readRunFile(runId, 'exit.json') === undefined,
+      (runId) =>
+        this.#fixture.readRunFile(runId, 'exit.json') === undefined &&
+        // Ours stands there after `#replaceProcess`: to kill that would end this process without a word.
+        this.#fixture.readRunFile(runId, 'trainer.json')?.pid !== process.pid,
     );
     return live.length === 0 ? undefined : live[randomInt(live.length)];
   }
 
-  #touch(runId: string): void {
+  #touch(runId: string, alike: Set<string> = this.touched): void {
     const name = this.#fixture.readRunFile(runId, 'order.json')?.name;
-    if (name !== undefined) this.touched.add(name);
+    if (name === undefined) return;
+    this.touched.add(name);
+    alike.add(name);
   }
 
   #killNamed(runId: string, file: 'run.json' | 'trainer.json'): void {

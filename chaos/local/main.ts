@@ -35,7 +35,14 @@ const machine = new Machine(fixture, 'hf-unsloth');
 const faults = new Faults(fixture, machine);
 const starts = join(fixture.root, 'starts');
 const client = new RetryingClient(machine);
-const parts = { client, receivers, fixture, starts, audit: { listLeft }, paceMs: 1500 };
+const checkpoints = {
+  of: (jobId: string) => `${fixture.root}/results/${jobId}/checkpoints/checkpoint-4`,
+  elsewhere: (jobId: string) => {
+    return { artifacts: { output_uri: `${fixture.root}/elsewhere/${jobId}` } };
+  },
+};
+const audit = { listLeft };
+const parts = { client, receivers, fixture, starts, audit, checkpoints, paceMs: 1500 };
 const workload = new LocalWorkload(parts);
 const { accepted, steering } = workload;
 
@@ -58,6 +65,7 @@ await workload.settle();
 await settle();
 const verdict = await judge({
   ...{ accepted, receivers, fixture, starts, touched: faults.touched },
+  removed: faults.removed,
   ...{ keptThoughForgotten: steering.keptThoughForgotten, unanswered: steering.unanswered },
   familyWrong: steering.familyWrong,
   url: machine.urls[0] ?? '',

@@ -16,6 +16,8 @@ export interface Evidence extends Pick<LocalWorkloadParts, 'receivers' | 'fixtur
   readonly unanswered: readonly string[];
   /** Names of jobs whose run may have another end than was asked for. */
   readonly touched: ReadonlySet<string>;
+  /** Names of jobs that we ended ourselves, without a cancel. */
+  readonly removed: ReadonlySet<string>;
   readonly url: string;
 }
 
@@ -77,7 +79,7 @@ async function findKnown({ accepted, receivers, url }: Evidence): Promise<string
 }
 
 /** Of jobs that nobody had forgotten; records of one machine do not expire here. */
-async function findWrongHistories({ accepted, url }: Evidence): Promise<string[]> {
+async function findWrongHistories({ accepted, removed, url }: Evidence): Promise<string[]> {
   const wrong: string[] = [];
   for (const job of accepted) {
     const { acknowledgedAtMs, mayBeDone = false } = job.forgetting ?? {};
@@ -86,7 +88,7 @@ async function findWrongHistories({ accepted, url }: Evidence): Promise<string[]
     if (answer.status === 404 && mayBeDone) continue;
     const { data = [] } = (await answer.json()) as { data?: HistoryEvent[] };
     const asked = data.filter(({ actor }) => actor.type === 'anonymous');
-    const found = findWrongHistory(job, asked.map(toAsked), false);
+    const found = findWrongHistory(job, asked.map(toAsked), removed.has(job.name));
     if (found !== undefined) wrong.push(`${job.id}: ${found}`);
   }
   return wrong;

@@ -77,9 +77,10 @@ export class LocalWorkload {
   #toBody({ id, plan, places: [place] }: PlannedJob): object {
     const { fixture, receivers, starts } = this.#parts;
     const { address = '', behaviour = 'well' } = place ?? {};
-    const checkpoint = `${fixture.root}/results/${id}/checkpoints/checkpoint-4`;
+    const checkpoint = this.#parts.checkpoints.of(id);
     const standIn = {
       ...{ outcome: plan, run_ms: randomInt(1500), record_start: starts },
+      saves: checkpoint,
       ...(plan === 'never' && { obeys: { uri: checkpoint } }),
     };
     const callbacks = {

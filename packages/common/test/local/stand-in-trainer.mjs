@@ -33,6 +33,8 @@ const {
   output = '',
   // Sent to the service before anything else.
   report,
+  // The address of a checkpoint, which it reports until the service has taken that.
+  saves,
   // Reports until it is told to stop, then saves: `uri` of the checkpoint, how it ends, and whether
   // it waits for the file `release` before `asking` or before `ending`.
   obeys,
@@ -60,6 +62,7 @@ const tell = (percentage) => {
 };
 
 if (obeys !== undefined) void obeyOrders();
+if (saves !== undefined) void tellOfCheckpoint(saves);
 
 async function obeyOrders() {
   if (obeys.waits === 'asking') await untilReleased();
@@ -80,13 +83,17 @@ async function askForOrders() {
   }
   write('obeyed', '');
   if (obeys.ends === false) return;
-  const checkpoints = [{ step: 4, uri: obeys.uri, time: 2 }];
-  const tell = () => tellService({ attempt, phase: 'saving', checkpoints });
-  while ((await tell().catch(() => undefined))?.orders === undefined) {
-    await new Promise((resolve) => setTimeout(resolve, 600));
-  }
+  await tellOfCheckpoint(obeys.uri);
   if (obeys.waits === 'ending') await untilReleased();
   end(7, 'STOPPED: Stopped by order at step 4.');
+}
+
+async function tellOfCheckpoint(uri) {
+  const checkpoints = [{ step: 4, uri, time: 2 }];
+  const body = { attempt: Number(env.TRAINER_ATTEMPT), phase: 'saving', checkpoints };
+  while ((await tellService(body).catch(() => undefined))?.orders === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 600));
+  }
 }
 
 /** One report, as the runtime sends it; the answer. */

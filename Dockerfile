@@ -12,8 +12,9 @@ RUN npm run build -- "${SERVICE}"
 
 FROM ${NODE_IMAGE}
 ARG SERVICE
-# Names are looked up in these threads, and one that hangs holds one of them for seconds.
-ENV NODE_ENV=production HOST=0.0.0.0 UV_THREADPOOL_SIZE=16
+# Names are looked up in UV_THREADPOOL_SIZE threads, and one that hangs holds one of them for seconds.
+# NODE_OPTIONS: see scripts/node-options.mjs.
+ENV NODE_ENV=production HOST=0.0.0.0 UV_THREADPOOL_SIZE=16 NODE_OPTIONS=--max-semi-space-size=16
 WORKDIR /app
 COPY --from=build /src/dist/${SERVICE} ./
 USER 65532:65532

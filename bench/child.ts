@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
+import { NODE_OPTIONS } from './image-settings.ts';
 
 const POLL_MS = 20;
 
@@ -78,7 +79,7 @@ export function startService({ env, ...options }: ChildOptions = {}): Promise<Ch
   const unlimited = { TRAINER_RATE_LIMIT_PER_MINUTE: '0', TRAINER_MAX_JOBS: '10000000' };
   return Child.start('../services/hf-unsloth-api/src/server.ts', {
     ...options,
-    env: { ...unlimited, ...env },
+    env: { NODE_OPTIONS, ...unlimited, ...env },
   });
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Child } from './child.ts';
+import { NODE_OPTIONS } from './image-settings.ts';
 
 const BUNDLER = fileURLToPath(new URL('../scripts/bundle.mjs', import.meta.url));
 /** Without the limits that a load test would meet. */
@@ -16,7 +17,7 @@ export async function withBundle<T>(work: (start: () => Promise<Child>) => Promi
   try {
     await promisify(execFile)(process.execPath, [BUNDLER, '--out', folder, 'hf-unsloth-api']);
     const script = join(folder, 'hf-unsloth-api/server.mjs');
-    return await work(() => Child.start(script, { env: UNLIMITED }));
+    return await work(() => Child.start(script, { env: { NODE_OPTIONS, ...UNLIMITED } }));
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -1,6 +1,7 @@
 import { get } from 'node:http';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { NODE_OPTIONS } from './node-options.mjs';
 import { binOf } from './project-paths.mjs';
 
 const POLL_MS = 100;
@@ -17,7 +18,7 @@ export async function startService({ name, folder, port }, { supervisor, watch, 
 
   const entry = `services/${folder}/src/server.ts`;
   const child = supervisor.startProgram(watch ? [binOf('tsx'), 'watch', entry] : [entry], {
-    env: { ...process.env, ...settings, PORT: port },
+    env: { NODE_OPTIONS, ...process.env, ...settings, PORT: port },
     stderr: watch ? 'inherit' : 'pipe',
   });
   const showHeldErrors = holdErrors(child);

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { findFreePort } from '@trainer/common/testing';
 import { services } from '@trainer/services';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { NODE_OPTIONS } from '../scripts/node-options.mjs';
 import { makeCleanCopy } from './clean-copy.ts';
 import { type ImageSpec, isIgnored, readDockerfile } from './dockerfile.ts';
 import { ImageFolder } from './image-folder.ts';
@@ -46,6 +47,10 @@ function toBuild({ copied, buildFolder }: ImageSpec): string {
 test('the base image is one release of the Node that everything is tested with', () => {
   const { baseImage } = readDockerfile(dockerfile, 'nemo-api');
   expect(baseImage).toBe(`node:${process.versions.node}-slim`);
+});
+
+test('the images have the settings of V8 that services are started with elsewhere', () => {
+  expect(readDockerfile(dockerfile, 'nemo-api').env.NODE_OPTIONS).toBe(NODE_OPTIONS);
 });
 
 describe.each(services)('the image of $folder', ({ folder, port }) => {

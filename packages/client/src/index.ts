@@ -1,4 +1,14 @@
 export type { Pace } from './backoff.ts';
+export type {
+  CallOptions,
+  CancelOptions,
+  FollowOptions,
+  ListOptions,
+  LogOptions,
+  MetricsOptions,
+  TrainerClientOptions,
+  WaitOptions,
+} from './client-options.ts';
 export {
   type CallbackPatch,
   type CallbackSettings,
@@ -32,18 +42,7 @@ export {
   TrainerApiError,
   type TrainerErrorCode,
 } from './trainer-api-error.ts';
-export {
-  type CallOptions,
-  type CancelOptions,
-  type FollowOptions,
-  type ListOptions,
-  type LogOptions,
-  type MetricsOptions,
-  type Submitted,
-  TrainerClient,
-  type TrainerClientOptions,
-  type WaitOptions,
-} from './trainer-client.ts';
+export { type Submitted, TrainerClient } from './trainer-client.ts';
 export {
   type CallbackChecks,
   CallbackError,

@@ -1,4 +1,15 @@
-import { Backoff, type Pace } from './backoff.ts';
+import { Backoff } from './backoff.ts';
+import { Caller } from './caller.ts';
+import type {
+  CallOptions,
+  CancelOptions,
+  FollowOptions,
+  ListOptions,
+  LogOptions,
+  MetricsOptions,
+  TrainerClientOptions,
+  WaitOptions,
+} from './client-options.ts';
 import { readEventStream } from './event-stream.ts';
 import {
   type CallbackPatch,
@@ -19,91 +30,11 @@ import {
   type TrainingRequest,
   type Version,
 } from './job.ts';
+import { toPath, toQuery } from './paths.ts';
 import { type LogItem, readLog } from './read-log.ts';
-import { type Answer, type Call, openStream, send } from './send.ts';
+import { type Answer, openStream } from './send.ts';
 import { TrainerApiError } from './trainer-api-error.ts';
 import { toFollowed } from './wire-events.ts';
-
-export interface TrainerClientOptions {
-  /** Of one service, such as `http://localhost:8082`; a path before `/train` is kept. */
-  readonly baseUrl: string | URL;
-  /** Or a function that gives it, asked for every request, for tokens that change. */
-  readonly token?: string | (() => string | undefined | Promise<string | undefined>);
-  readonly fetch?: typeof globalThis.fetch;
-  /** For each attempt at a request; 30 s by default. */
-  readonly timeoutMs?: number;
-  /** Attempts after the first, where it is safe; 4 by default. */
-  readonly retries?: number;
-  /** Between such attempts; from 0.5 s to 10 s by default. */
-  readonly retryPace?: Pace;
-  /** Between the requests of `wait`; from 1 s to 30 s by default. */
-  readonly pollPace?: Pace;
-}
-
-export interface CallOptions {
-  /** Aborts the call, which then rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-}
-
-export interface CancelOptions extends CallOptions {
-  readonly save?: boolean;
-}
-
-/** Of the list of jobs: only those that match all of it. */
-export interface ListOptions extends CallOptions {
-  readonly status?: readonly string[];
-  readonly reason?: string;
-  readonly phase?: string;
-  readonly backendJobId?: string;
-  readonly model?: string;
-  readonly method?: string;
-  readonly provider?: string;
-  /** Jobs with all of these labels. */
-  readonly labels?: Readonly<Record<string, string>>;
-  /** Jobs that this one was run again as. */
-  readonly rerunOf?: string;
-  readonly createdAfter?: Date;
-  readonly createdBefore?: Date;
-  /** Of one page; 50 by default, 200 at most. */
-  readonly limit?: number;
-  /** `next_cursor` of the page before, which was asked for with the same filters. */
-  readonly cursor?: string;
-}
-
-export interface FollowOptions extends CallOptions {
-  /** Only these, 200 at most; all by default. */
-  readonly jobIds?: readonly string[];
-  /** Only jobs of these statuses, and those that leave them. */
-  readonly status?: readonly string[];
-  /** Leaves out how the jobs are at first. */
-  readonly fromNow?: boolean;
-}
-
-export interface MetricsOptions extends CallOptions {
-  /** Only these, such as `loss`; all by default. */
-  readonly names?: readonly string[];
-  readonly fromStep?: number;
-  /** Of each series; 500 by default, 512 at most. */
-  readonly maxPoints?: number;
-}
-
-export interface LogOptions extends CallOptions {
-  /** Goes on with what is still to be written, until the job has ended. */
-  readonly follow?: boolean;
-  /** Only so many of the newest lines, of each node. */
-  readonly tail?: number;
-  /** Only what was written from then on, or what comes after the line of this `cursor`. */
-  readonly since?: Date | string;
-  readonly node?: number;
-  readonly attempt?: number;
-  /** What the container before the present one has written. */
-  readonly previous?: boolean;
-}
-
-export interface WaitOptions extends CallOptions {
-  /** Called with the job at first, and whenever its status, reason, detail or progress has changed. */
-  readonly onProgress?: (job: Job) => void;
-}
 
 export interface Submitted {
   readonly job: Job;
@@ -111,39 +42,22 @@ export interface Submitted {
   readonly isReplay: boolean;
 }
 
-/** A service that asks for more patience than this is not waited for. */
-const LONGEST_RETRY_AFTER_MS = 60_000;
-
 /**
  * A client of one Trainer API. Every method rejects with a TrainerApiError, or with the reason of
  * its signal. It is stateless, so one may serve a whole process.
  */
 export class TrainerClient {
-  readonly #options: Required<Omit<TrainerClientOptions, 'baseUrl'>>;
-  readonly #baseUrl: URL;
+  readonly #caller: Caller;
 
   /** @throws TypeError when `baseUrl` is not an http(s) URL. */
-  constructor({ baseUrl, ...options }: TrainerClientOptions) {
-    this.#baseUrl = new URL(baseUrl);
-    if (!/^https?:$/.test(this.#baseUrl.protocol)) {
-      throw new TypeError('baseUrl must be an http or https URL.');
-    }
-    if (!this.#baseUrl.pathname.endsWith('/')) this.#baseUrl.pathname += '/';
-    this.#options = {
-      token: () => undefined,
-      fetch: globalThis.fetch,
-      timeoutMs: 30_000,
-      retries: 4,
-      retryPace: { firstMs: 500, longestMs: 10_000 },
-      pollPace: { firstMs: 1000, longestMs: 30_000 },
-      ...options,
-    };
+  constructor(options: TrainerClientOptions) {
+    this.#caller = new Caller(options);
   }
 
   /** Submits a job. Safe to repeat: the same request never makes a second one. */
   async submit(request: TrainingRequest, options: CallOptions = {}): Promise<Submitted> {
     const body = JSON.stringify(request);
-    return toSubmitted(await this.#call('POST', 'train', { ...options, body }));
+    return toSubmitted(await this.#caller.call('POST', 'train', { ...options, body }));
   }
 
   /**
@@ -152,19 +66,19 @@ export class TrainerClient {
    */
   async rerun(jobId: string, request: RerunRequest, options: CallOptions = {}): Promise<Submitted> {
     const body = JSON.stringify(request);
-    const answer = await this.#call('POST', `${toPath(jobId)}/rerun`, { ...options, body });
+    const answer = await this.#caller.call('POST', `${toPath(jobId)}/rerun`, { ...options, body });
     return toSubmitted(answer);
   }
 
   /** Tells what would become of a request, and creates nothing: its errors are in the answer. */
   async plan(request: TrainingRequest, options: CallOptions = {}): Promise<Plan> {
     const body = JSON.stringify(request);
-    return (await this.#call('POST', 'plans', { ...options, body })).body as unknown as Plan;
+    return (await this.#caller.call('POST', 'plans', { ...options, body })).body as unknown as Plan;
   }
 
   /** The latest state of a job. */
   async get(jobId: string, options: CallOptions = {}): Promise<Job> {
-    return toJob((await this.#call('GET', toPath(jobId), options)).body);
+    return toJob((await this.#caller.call('GET', toPath(jobId), options)).body);
   }
 
   /** One page of the jobs of a service, newest first. */
@@ -179,7 +93,7 @@ export class TrainerClient {
       created_after: createdAfter?.toISOString(),
       created_before: createdBefore?.toISOString(),
     });
-    return (await this.#call('GET', `train${query}`, signal ? { signal } : {}))
+    return (await this.#caller.call('GET', `train${query}`, signal ? { signal } : {}))
       .body as unknown as JobList;
   }
 
@@ -189,7 +103,7 @@ export class TrainerClient {
    */
   async cancel(jobId: string, { save = false, ...options }: CancelOptions = {}): Promise<Job> {
     const path = `${toPath(jobId)}/cancel${save ? '?save=true' : ''}`;
-    return toJob((await this.#call('POST', path, options)).body);
+    return toJob((await this.#caller.call('POST', path, options)).body);
   }
 
   /**
@@ -201,7 +115,7 @@ export class TrainerClient {
     jobId: string,
     { force = false, ...options }: CallOptions & { readonly force?: boolean } = {},
   ): Promise<void> {
-    await this.#call('DELETE', `${toPath(jobId)}${force ? '?force=true' : ''}`, options);
+    await this.#caller.call('DELETE', `${toPath(jobId)}${force ? '?force=true' : ''}`, options);
   }
 
   /**
@@ -209,7 +123,7 @@ export class TrainerClient {
    * and rides out failures that may pass for as long as `signal` lets it.
    */
   async wait(jobId: string, { signal, onProgress }: WaitOptions = {}): Promise<Job> {
-    const polls = new Backoff(this.#options.pollPace);
+    const polls = new Backoff(this.#caller.options.pollPace);
     let known = '';
     for (;;) {
       let retryAfterMs = 0;
@@ -242,7 +156,7 @@ export class TrainerClient {
   ): Promise<CallbackSettings> {
     const path = `${toPath(jobId)}/callbacks`;
     const body = JSON.stringify(patch);
-    return (await this.#call('PATCH', path, { ...options, body }))
+    return (await this.#caller.call('PATCH', path, { ...options, body }))
       .body as unknown as CallbackSettings;
   }
 
@@ -251,7 +165,11 @@ export class TrainerClient {
     jobId: string,
     { after, ...call }: CallOptions & { readonly after?: number } = {},
   ): Promise<History> {
-    const { body } = await this.#call('GET', `${toPath(jobId)}/events${toQuery({ after })}`, call);
+    const { body } = await this.#caller.call(
+      'GET',
+      `${toPath(jobId)}/events${toQuery({ after })}`,
+      call,
+    );
     return body as unknown as History;
   }
 
@@ -265,17 +183,17 @@ export class TrainerClient {
     fromNow = false,
     signal,
   }: FollowOptions = {}): AsyncGenerator<Followed> {
-    const { fetch, retryPace } = this.#options;
+    const { fetch, retryPace } = this.#caller.options;
     const pause = new Backoff(retryPace);
     let cursor = fromNow ? undefined : '0';
     for (;;) {
       let retryAfterMs = 0;
       try {
         const query = toQuery({ job_id: jobIds, status, after: cursor });
-        const headers = await this.#headers(false);
+        const headers = await this.#caller.headers();
         const accept = 'text/event-stream, application/problem+json';
         const call = {
-          url: new URL(`events${query}`, this.#baseUrl),
+          url: this.#caller.toUrl(`events${query}`),
           headers: { ...headers, accept },
         };
         for await (const event of readEventStream(fetch, call, signal)) {
@@ -295,7 +213,7 @@ export class TrainerClient {
 
   /** What a job was asked for: as it was sent, and with its defaults; both without credentials. */
   async request(jobId: string, options: CallOptions = {}): Promise<JobRequest> {
-    const { body } = await this.#call('GET', `${toPath(jobId)}/request`, options);
+    const { body } = await this.#caller.call('GET', `${toPath(jobId)}/request`, options);
     return body as unknown as JobRequest;
   }
 
@@ -303,7 +221,7 @@ export class TrainerClient {
   async metrics(jobId: string, options: MetricsOptions = {}): Promise<Metrics> {
     const { names = [], fromStep, maxPoints, ...call } = options;
     const query = toQuery({ name: names, from_step: fromStep, max_points: maxPoints });
-    const { body } = await this.#call('GET', `${toPath(jobId)}/metrics${query}`, call);
+    const { body } = await this.#caller.call('GET', `${toPath(jobId)}/metrics${query}`, call);
     return body as unknown as Metrics;
   }
 
@@ -313,7 +231,7 @@ export class TrainerClient {
    */
   logs(jobId: string, options: LogOptions = {}): AsyncGenerator<LogItem, void, undefined> {
     const { follow = false, previous = false, since, tail, signal, ...filters } = options;
-    const { timeoutMs, fetch, retryPace } = this.#options;
+    const { timeoutMs, fetch, retryPace } = this.#caller.options;
     const asked = { ...filters, ...(follow && { follow: 'true' }) };
     const start = { tail, since: since instanceof Date ? since.toISOString() : since };
     const open = async (after: string | undefined) => {
@@ -322,9 +240,9 @@ export class TrainerClient {
         ...(previous && { previous: 'true' }),
         ...(after === undefined ? start : { since: after }),
       });
-      const url = new URL(`${toPath(jobId)}/logs${query}`, this.#baseUrl);
+      const url = this.#caller.toUrl(`${toPath(jobId)}/logs${query}`);
       const headers = {
-        ...(await this.#headers(false)),
+        ...(await this.#caller.headers()),
         accept: 'application/x-ndjson, application/problem+json',
       };
       return openStream(fetch, { method: 'GET', url, headers }, { signal, timeoutMs });
@@ -334,14 +252,14 @@ export class TrainerClient {
 
   /** How the final callback of a job fares. */
   async deliveries(jobId: string, options: CallOptions = {}): Promise<Deliveries> {
-    const { body } = await this.#call('GET', `${toPath(jobId)}/deliveries`, options);
+    const { body } = await this.#caller.call('GET', `${toPath(jobId)}/deliveries`, options);
     return body as unknown as Deliveries;
   }
 
   /** Has the newest callback of a job sent again. Not repeated when it fails, since it may have worked. */
   async replay(jobId: string, options: CallOptions = {}): Promise<Deliveries> {
     const path = `${toPath(jobId)}/deliveries/replay`;
-    const { body } = await this.#call('POST', path, { ...options, retries: 0 });
+    const { body } = await this.#caller.call('POST', path, { ...options, retries: 0 });
     return body as unknown as Deliveries;
   }
 
@@ -355,7 +273,7 @@ export class TrainerClient {
   ): Promise<DeliveryList> {
     const { state, limit, cursor, ...options } = query;
     const asked = toQuery({ state, limit, cursor });
-    const { body } = await this.#call('GET', `deliveries${asked}`, options);
+    const { body } = await this.#caller.call('GET', `deliveries${asked}`, options);
     return body as unknown as DeliveryList;
   }
 
@@ -368,70 +286,22 @@ export class TrainerClient {
     options: CallOptions = {},
   ): Promise<ReplayAnswer> {
     const body = JSON.stringify(wanted);
-    const answer = await this.#call('POST', 'deliveries/replay', { ...options, body, retries: 0 });
+    const answer = await this.#caller.call('POST', 'deliveries/replay', {
+      ...options,
+      body,
+      retries: 0,
+    });
     return answer.body as unknown as ReplayAnswer;
   }
 
   /** Which release answers, and where it runs jobs. */
   async version(options: CallOptions = {}): Promise<Version> {
-    return (await this.#call('GET', 'version', options)).body as unknown as Version;
-  }
-
-  async #call(
-    method: Call['method'],
-    path: string,
-    { signal, body, retries }: CallOptions & { body?: string; retries?: number },
-  ): Promise<Answer> {
-    const { fetch, timeoutMs, retryPace, ...defaults } = this.#options;
-    const url = new URL(path, this.#baseUrl);
-    const backoff = new Backoff(retryPace);
-    for (let left = retries ?? defaults.retries; ; left -= 1) {
-      signal?.throwIfAborted();
-      const headers = await this.#headers(body !== undefined);
-      const call = { method, url, headers, ...(body !== undefined && { body }) };
-      try {
-        return await send(fetch, call, { signal, timeoutMs });
-      } catch (error) {
-        if (!(error instanceof TrainerApiError) || !error.isPassing || left <= 0) throw error;
-        const { retryAfterMs = 0 } = error;
-        if (retryAfterMs > LONGEST_RETRY_AFTER_MS) throw error;
-        await backoff.wait(signal, retryAfterMs);
-      }
-    }
-  }
-
-  async #headers(hasBody: boolean): Promise<Record<string, string>> {
-    const { token } = this.#options;
-    const given = typeof token === 'function' ? await token() : token;
-    return {
-      accept: 'application/json, application/problem+json',
-      ...(hasBody && { 'content-type': 'application/json' }),
-      ...(given !== undefined && given !== '' && { 'x-trainer-token': given }),
-    };
+    return (await this.#caller.call('GET', 'version', options)).body as unknown as Version;
   }
 }
 
 function toSubmitted({ body, headers }: Answer): Submitted {
   return { job: toJob(body), isReplay: headers.get('idempotent-replayed') === 'true' };
-}
-
-/** Relative to the base URL. */
-function toPath(jobId: string): string {
-  // URLs resolve these as folders.
-  if (['', '.', '..'].includes(jobId)) {
-    throw new TypeError(`A job whose id is '${jobId}' cannot be asked for.`);
-  }
-  return `train/${encodeURIComponent(jobId)}`;
-}
-
-/** Of what is given, with its question mark; a list becomes the same name several times. */
-function toQuery(
-  given: Readonly<Record<string, string | number | readonly string[] | undefined>>,
-): string {
-  const pairs = Object.entries(given).flatMap(([name, value]) =>
-    [value ?? []].flat().map((each): [string, string] => [name, String(each)]),
-  );
-  return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs)}`;
 }
 
 function toJob(body: Record<string, unknown>): Job {

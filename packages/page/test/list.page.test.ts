@@ -182,7 +182,7 @@ describe('further filters', () => {
     expect(await field.inputValue()).toBe('label[team]=ml method=lora');
     expect(await page.evaluate<string>('document.activeElement.tagName')).toBe('INPUT');
     await page.getByRole('button', { name: 'Cancelled 1' }).click();
-    await page.getByText('1 jobs').waitFor();
+    await page.getByText('1 job ·').waitFor();
     expect(hashOf(page)).toBe('#/?service=meta&status=cancelled&label[team]=ml&method=lora');
     expect(await findViolations(page)).toEqual([]);
 

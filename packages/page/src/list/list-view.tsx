@@ -89,7 +89,7 @@ function Jobs({ title, services, filters, feeds }: JobsProps) {
           <JobTable rows={steady.rows} showsService={isOfAll(filters)} />
           <nav class="pages" aria-label="Pages">
             <span class="muted">
-              {formatCount(countOf(list, filters))} jobs ·{' '}
+              {describeCount(countOf(list, filters))} ·{' '}
               <LastUpdate feeds={feeds} readAtMs={reading.readAtMs} />
             </span>
             {filters.cursor !== undefined && <a href={toHash(undefined)}>Newest</a>}
@@ -140,6 +140,10 @@ interface NoticesProps {
   readonly services: readonly TrainerService[];
   readonly filters: ListFilters;
   readonly reading: Reading<ListReading> & { readonly refresh: () => Promise<void> };
+}
+
+function describeCount(count: number): string {
+  return `${formatCount(count)} ${count === 1 ? 'job' : 'jobs'}`;
 }
 
 function countOf({ counts }: Pick<ShownList, 'counts'>, { statuses }: ListFilters): number {

@@ -20,7 +20,7 @@ import { LocalWorkload } from './workload.ts';
  * run again and forgotten, and then counts what was lost, run twice, left over or told wrongly. The trainer is a
  * stand-in that trains nothing.
  */
-const { values } = parseArgs({ options: { kills: { type: 'string', default: '100' } } });
+const { values } = parseArgs({ options: { kills: { type: 'string', default: '99' } } });
 const kills = Number(values.kills);
 /** Of the disk that is filled, where this process may make one. */
 const DISK = 'size=64m';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { EVENT_LEVELS, JOB_EVENT_TYPES } from '../requests/history.ts';
 import type { HistoryCounts, HistoryRing as Ring } from './job.ts';
-import { EVENT_LEVELS, JOB_EVENT_TYPES, type JobEvent, type NewJobEvent } from './job-event.ts';
+import type { JobEvent, NewJobEvent } from './job-event.ts';
 import { toOneLine } from './outside-text.ts';
 
 /**

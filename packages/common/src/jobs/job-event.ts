@@ -1,3 +1,4 @@
+import type { EventLevel, JobEventType } from '../requests/history.ts';
 import type { JsonObject } from './job.ts';
 
 /** Who had something done: we ourselves, whoever presented a token, anybody where none is needed, the training. */
@@ -9,21 +10,6 @@ export type Actor =
 
 export const SYSTEM: Actor = { type: 'system' };
 export const TRAINER: Actor = { type: 'trainer' };
-
-/** What is kept of a job's life; progress and metrics pass and are not. */
-export const JOB_EVENT_TYPES = [
-  'job.state',
-  'job.phase',
-  'job.checkpoint',
-  'job.warning',
-  'job.delivery',
-  'job.callbacks',
-  'job.rerun',
-] as const;
-export type JobEventType = (typeof JOB_EVENT_TYPES)[number];
-
-export const EVENT_LEVELS = ['info', 'warning', 'error'] as const;
-export type EventLevel = (typeof EVENT_LEVELS)[number];
 
 /** A thing that happened to a job, before it has its place in the job's history. Without credentials. */
 export interface NewJobEvent {

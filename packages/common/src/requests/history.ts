@@ -1,5 +1,20 @@
 import { z } from 'zod';
 
+/** What is kept of a job's life; progress and metrics pass and are not. */
+export const JOB_EVENT_TYPES = [
+  'job.state',
+  'job.phase',
+  'job.checkpoint',
+  'job.warning',
+  'job.delivery',
+  'job.callbacks',
+  'job.rerun',
+] as const;
+export type JobEventType = (typeof JOB_EVENT_TYPES)[number];
+
+export const EVENT_LEVELS = ['info', 'warning', 'error'] as const;
+export type EventLevel = (typeof EVENT_LEVELS)[number];
+
 const ActorSchema = z
   .object({
     type: z
@@ -13,21 +28,11 @@ const ActorSchema = z
 export const HistoryEventSchema = z
   .object({
     id: z.int().describe('The revision of the job that it made'),
-    type: z
-      .enum([
-        'job.state',
-        'job.phase',
-        'job.checkpoint',
-        'job.warning',
-        'job.delivery',
-        'job.callbacks',
-        'job.rerun',
-      ])
-      .describe('Later versions may add some'),
+    type: z.enum(JOB_EVENT_TYPES).describe('Later versions may add some'),
     job_id: z.string().describe("The caller's own id of the job"),
     time: z.iso.datetime().describe('When it happened'),
     attempt: z.int().nullable().describe('Which run of the job, from 1 on, where that is known'),
-    level: z.enum(['info', 'warning', 'error']).describe('How bad it is'),
+    level: z.enum(EVENT_LEVELS).describe('How bad it is'),
     message: z.string().describe('One sentence for people'),
     data: z.record(z.string(), z.unknown()).describe('The same for programs, by type'),
     actor: ActorSchema.describe('Who had it done'),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { repeatable } from './field.ts';
+import { optional, repeatable } from './field.ts';
 import { JobIdSchema } from './job-status.ts';
 
 export const DELIVERY_STATES = ['pending', 'delivered', 'gone', 'expired'] as const;
@@ -59,13 +59,10 @@ export type DeliveryRow = DeliveryList['data'][number];
 /** The body of `POST /deliveries/replay`. */
 export const ReplayRequestSchema = z
   .strictObject({
-    state: state.optional().describe('All of this state, those that ended first come first'),
-    job_ids: z
-      .array(JobIdSchema)
-      .min(1)
-      .max(MAX_DELIVERIES)
-      .optional()
-      .describe('Those of these jobs, at most 1,000'),
+    state: optional(state).describe('All of this state, those that ended first come first'),
+    job_ids: optional(z.array(JobIdSchema).min(1).max(MAX_DELIVERIES)).describe(
+      'Those of these jobs, at most 1,000',
+    ),
   })
   .refine((body) => (body.state === undefined) !== (body.job_ids === undefined), {
     error: 'must hold either state or job_ids',

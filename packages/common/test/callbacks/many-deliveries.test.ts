@@ -75,7 +75,7 @@ it('says which of some jobs cannot be replayed, and replays the others once', as
   await submitEnded('told', { webhook_url: receiver.url });
   await untilListed('?state=delivered', ['told']);
   await submitEnded('without');
-  const { body } = await replay({ job_ids: ['told', 'nobody', 'without', 'told'] });
+  const { body } = await replay({ state: null, job_ids: ['told', 'nobody', 'without', 'told'] });
   expect(body.replayed).toEqual(['told']);
   const codes = Object.fromEntries(
     body.refused.map(({ job_id, code }: { job_id: string; code: string }) => [job_id, code]),
@@ -85,6 +85,7 @@ it('says which of some jobs cannot be replayed, and replays the others once', as
 
 it.each([
   ['neither state nor jobs', {}],
+  ['what is null', { state: null, job_ids: null }],
   ['both', { state: 'pending', job_ids: ['a'] }],
   ['no job', { job_ids: [] }],
   ['too many', { job_ids: Array.from({ length: 1001 }, (_, n) => `job-${n}`) }],

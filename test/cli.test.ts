@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { runCli } from '@trainer/cli';
 import { makeRequest, startReportBed, startTestService } from '@trainer/common/testing';
@@ -353,6 +354,9 @@ it.each<[string, string[], string?]>([
   ['no command', []],
   ['an unknown command', ['destroy', 'job-1']],
   ['no id', ['status']],
+  ['an id that no path can name', ['status', '..']],
+  ['an empty id', ['logs', '-f', '']],
+  ['an empty id among others', ['watch', 'a', '']],
   ['two ids', ['status', 'a', 'b']],
   ['nothing to replay', ['replay']],
   ['a state where it means nothing', ['status', 'a', '--state', 'gone']],
@@ -386,6 +390,18 @@ it('needs to be told where the service is', async () => {
     stderr: 'Set TRAINER_URL to where the service is, such as http://localhost:8082.\n',
   });
   expect((await run(['--help'])).stdout).toContain('TRAINER_URL');
+  expect((await run(['help', 'submit'])).stdout).toContain('TRAINER_URL');
+  const env = { TRAINER_URL: 'http://user:s3cret@localhost:8082' };
+  expect(await run(['status', 'job-1'], { env })).toMatchObject({
+    code: 2,
+    stderr: 'TRAINER_URL must hold no user name or password; see TRAINER_API_TOKEN.\n',
+  });
+});
+
+it('says what a command needs, and which commands there are', async () => {
+  expect((await run(['submit'])).stderr).toMatch(/^submit needs a file:/);
+  expect((await run(['status'])).stderr).toMatch(/^status needs an id:/);
+  expect((await run(['destroy'])).stderr).toMatch(/^There is no command 'destroy':/);
 });
 
 it('ends with --timeout and when it is interrupted, while the job goes on', async () => {
@@ -443,6 +459,17 @@ it('prints nothing that a terminal would obey', async () => {
 });
 
 it('is a program', async () => {
+  expect(await runProgram()).toEqual({
+    code: 4,
+    stderr: 'http://127.0.0.1:1 cannot be reached.\n',
+  });
+});
+
+it('ends with the same code where nobody reads what is wrong', async () => {
+  expect((await runProgram((child) => child.stderr.destroy())).code).toBe(4);
+});
+
+async function runProgram(spawned = (_: ChildProcessByStdio<null, Readable, Readable>) => {}) {
   const { bin } = JSON.parse(
     await readFile(new URL('../packages/cli/package.json', import.meta.url), 'utf8'),
   );
@@ -451,16 +478,14 @@ it('is a program', async () => {
     env: { ...process.env, TRAINER_URL: 'http://127.0.0.1:1' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  spawned(child);
   let stderr = '';
   child.stderr.on('data', (chunk) => {
     stderr += chunk;
   });
-  const code = await new Promise((resolve) => child.once('close', resolve));
-  expect({ code, stderr }).toEqual({
-    code: 4,
-    stderr: 'http://127.0.0.1:1 cannot be reached.\n',
-  });
-});
+  const code = await new Promise((resolve) => child.once('exit', resolve));
+  return { code, stderr };
+}
 
 /** Stands in for a Python: notes its arguments and standard input, then does as it is told. */
 async function makePython(ending: string): Promise<{ python: string; folder: string }> {
@@ -564,6 +589,30 @@ it('watches several jobs until all have ended, and says whether all succeeded', 
     kind: 'event',
     event: { job_id: 'bad', type: 'job.state', data: { status: 'cancelled' } },
   });
+});
+
+it('watches jobs of a status no longer than they live', async () => {
+  const { env, submit } = await startService();
+  await submit({ job_id: 'ended' });
+  expect((await run(['wait', 'ended'], { env })).code).toBe(0);
+  const { code, stdout } = await run(['watch', 'ended', '--status', 'running'], { env });
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+});
+
+it('waits for no job that another service does not know', async () => {
+  const first = await startTestService();
+  const mock = { submitted_seconds: 3600 };
+  await first.post('/train', makeRequest({ extra_parameters: { mock } }));
+  let second: Promise<{ close(): Promise<void> }> | undefined;
+  onTestFinished(async () => (await second)?.close());
+  const { code, stdout } = await run(['watch', 'job-1'], {
+    env: { TRAINER_URL: first.url },
+    onOutput: () => {
+      second ??= first.close().then(() => startTestService({ env: { PORT: String(first.port) } }));
+    },
+  });
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^\S+Z {2}job-1 {2}gone: The record of the job is gone\n$/m);
 });
 
 it('watches no job that is not there, and no longer than it is to', async () => {

@@ -259,7 +259,9 @@ it('keeps the path of its base URL and escapes ids', async () => {
   await client.get('a/b?c');
   expect(requests[0]?.url).toBe('/meta/v1/train/a%2Fb%3Fc');
   await expect(client.get('..')).rejects.toThrow(TypeError);
+  await expect(client.logs('..', { follow: true }).next()).rejects.toThrow(TypeError);
   expect(() => new TrainerClient({ baseUrl: 'ftp://host' })).toThrow(TypeError);
+  expect(() => new TrainerClient({ baseUrl: 'http://user:word@host' })).toThrow(TypeError);
 });
 
 it('forgets a job, with its callback when told to', async () => {

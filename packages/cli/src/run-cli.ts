@@ -1,9 +1,9 @@
-import { parseArgs } from 'node:util';
 import { isEnded, type Job, TrainerApiError, TrainerClient } from '@trainer/client';
 import { changeCallbacks } from './change-callbacks.ts';
 import type { CliContext } from './cli-context.ts';
 import { listDeliveries, replayDeliveries } from './deliveries.ts';
 import { listJobs } from './list-jobs.ts';
+import { type Arguments, parseCommand } from './parse-command.ts';
 import { plan } from './plan.ts';
 import { createProgressBar } from './progress-bar.ts';
 import { readRequest } from './read-request.ts';
@@ -17,35 +17,6 @@ import { showWhy } from './show-why.ts';
 import { printable, toTable } from './table.ts';
 import { EXIT, USAGE, UsageError } from './usage.ts';
 import { watchJobs } from './watch-jobs.ts';
-
-/** Commands about a service, not about one job or file. */
-const WITHOUT_SUBJECT: ReadonlySet<string> = new Set(['version', 'deliveries', 'list', 'watch']);
-
-/** Options that mean nothing to any other command. */
-const COMMANDS_OF_OPTIONS = {
-  state: ['deliveries', 'replay'],
-  save: ['cancel'],
-  as: ['rerun'],
-  from: ['rerun'],
-  force: ['forget'],
-  resolved: ['request'],
-  status: ['list', 'watch'],
-  reason: ['list'],
-  model: ['list'],
-  method: ['list'],
-  provider: ['list'],
-  label: ['list'],
-  limit: ['list'],
-  'rerun-of': ['list'],
-  follow: ['logs'],
-  previous: ['logs'],
-  node: ['logs'],
-  attempt: ['logs'],
-  tail: ['logs'],
-  since: ['logs'],
-} satisfies Readonly<Record<string, readonly string[]>>;
-
-type Arguments = ReturnType<typeof parseCommand>;
 
 /** Runs one command; resolves with its exit code and never rejects for what a user can cause. */
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
@@ -75,76 +46,6 @@ export async function runCli(argv: readonly string[], context: CliContext): Prom
       return EXIT.timeout;
     }
     throw error;
-  }
-}
-
-function parseCommand(argv: readonly string[]) {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        json: { type: 'boolean', default: false },
-        wait: { type: 'boolean', default: false },
-        save: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-        force: { type: 'boolean', default: false },
-        resolved: { type: 'boolean', default: false },
-        timeout: { type: 'string' },
-        state: { type: 'string' },
-        status: { type: 'string', multiple: true },
-        reason: { type: 'string' },
-        model: { type: 'string' },
-        method: { type: 'string' },
-        provider: { type: 'string' },
-        label: { type: 'string', multiple: true },
-        limit: { type: 'string' },
-        follow: { type: 'boolean', short: 'f', default: false },
-        previous: { type: 'boolean', default: false },
-        node: { type: 'string' },
-        attempt: { type: 'string' },
-        tail: { type: 'string' },
-        since: { type: 'string' },
-        backend: { type: 'string' },
-        as: { type: 'string' },
-        from: { type: 'string' },
-        'rerun-of': { type: 'string' },
-      },
-    });
-    const [command, subject, ...rest] = positionals;
-    const isOfState = command === 'replay' && values.state !== undefined;
-    const needsSubject = command === undefined || !(WITHOUT_SUBJECT.has(command) || isOfState);
-    const help = values.help || command === 'help';
-    if (!help && command === undefined) throw new UsageError(USAGE);
-    if (!help && needsSubject && subject === undefined) {
-      throw new UsageError(`${command} needs a file or an id: trainer --help tells more.`);
-    }
-    const takesSecond = ['callbacks', 'metrics', 'rerun'].includes(command ?? '');
-    const [second, ...more] = takesSecond ? rest : [undefined, ...rest];
-    if (!help && command === 'callbacks' && second === undefined) {
-      throw new UsageError('callbacks needs an id and a file: trainer --help tells more.');
-    }
-    const isOfMany = command === 'watch';
-    const [extra] = isOfMany ? [] : needsSubject ? more : positionals.slice(1);
-    if (extra !== undefined) throw new UsageError(`${extra} is one argument too many.`);
-    for (const [option, commands] of Object.entries(COMMANDS_OF_OPTIONS)) {
-      const given = values[option as keyof typeof COMMANDS_OF_OPTIONS];
-      if (given && !commands.includes(command ?? '')) {
-        const named = commands.join(' and ');
-        throw new UsageError(`--${option} goes with ${named} only: trainer --help tells more.`);
-      }
-    }
-    return {
-      ...values,
-      help,
-      command,
-      subject: subject ?? '',
-      second,
-      subjects: positionals.slice(1),
-    };
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    throw new UsageError((error as Error).message);
   }
 }
 
@@ -232,6 +133,10 @@ function createClient(env: CliContext['env']): TrainerClient {
   const { TRAINER_URL: baseUrl, TRAINER_API_TOKEN: token } = env;
   if (!baseUrl || !URL.canParse(baseUrl) || !/^https?:/.test(baseUrl)) {
     throw new UsageError('Set TRAINER_URL to where the service is, such as http://localhost:8082.');
+  }
+  const { username, password } = new URL(baseUrl);
+  if (username !== '' || password !== '') {
+    throw new UsageError('TRAINER_URL must hold no user name or password; see TRAINER_API_TOKEN.');
   }
   // Someone sits and waits for the answer.
   return new TrainerClient({ baseUrl, retries: 2, ...(token && { token }) });

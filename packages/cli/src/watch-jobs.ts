@@ -1,4 +1,11 @@
-import type { Followed, FollowedEvent, TrainerClient } from '@trainer/client';
+import {
+  type Followed,
+  type FollowedEvent,
+  isEnded,
+  type Job,
+  TrainerApiError,
+  type TrainerClient,
+} from '@trainer/client';
 import type { CliContext } from './cli-context.ts';
 import { printable } from './table.ts';
 import { EXIT } from './usage.ts';
@@ -8,6 +15,8 @@ interface Options {
   readonly status?: readonly string[] | undefined;
   readonly json: boolean;
 }
+
+type End = readonly [jobId: string, ending: unknown];
 
 const ENDS: ReadonlySet<unknown> = new Set(['succeeded', 'failed', 'cancelled']);
 
@@ -24,20 +33,33 @@ export async function watchJobs(
   for (const jobId of jobIds) await client.get(jobId, { signal });
   const left = new Set(jobIds);
   let hasFailed = false;
-  const options = { jobIds, ...(status && { status }), fromNow: jobIds.length === 0, signal };
-  for await (const followed of client.follow(options)) {
-    for (const [jobId, ending] of endsOf(followed)) {
+  const settle = (ends: Iterable<End>) => {
+    for (const [jobId, ending] of ends) {
       if (left.delete(jobId) && ending !== 'succeeded') hasFailed = true;
     }
+  };
+  const tell = (followed: Followed) => {
+    settle(endsOf(followed));
     const text = json ? JSON.stringify(followed) : toText(followed);
     if (text !== undefined) stdout.write(`${text}\n`);
+  };
+  const options = { jobIds, ...(status && { status }), fromNow: jobIds.length === 0, signal };
+  for await (const followed of client.follow(options)) {
+    tell(followed);
+    // What is told from here on leaves out jobs that went meanwhile, and those of another status.
+    for (const jobId of followed.kind === 'reset' ? [...left] : []) {
+      const job = await findJob(client, jobId, signal);
+      if (job === undefined) tell(toGone(jobId));
+      else if (isEnded(job) && status?.includes(job.status) === false)
+        settle([[jobId, job.status]]);
+    }
     if (jobIds.length > 0 && left.size === 0) break;
   }
   return hasFailed ? EXIT.jobNotSucceeded : EXIT.ok;
 }
 
 /** Which jobs have ended by what is told, and how. */
-function endsOf(followed: Followed): (readonly [jobId: string, ending: unknown])[] {
+function endsOf(followed: Followed): End[] {
   if (followed.kind === 'jobs') {
     const ended = followed.jobs.filter(({ status }) => ENDS.has(status));
     return ended.map(({ job_id: jobId, status }) => [jobId, status]);
@@ -46,6 +68,34 @@ function endsOf(followed: Followed): (readonly [jobId: string, ending: unknown])
   const { type, job_id: jobId, data } = followed.event;
   if (type === 'job.gone') return [[jobId, 'forgotten']];
   return type === 'job.state' && ENDS.has(data.status) ? [[jobId, data.status]] : [];
+}
+
+/** Undefined where the service does not know it; asked for as long as it takes, as the stream is. */
+async function findJob(
+  client: TrainerClient,
+  jobId: string,
+  signal: AbortSignal,
+): Promise<Job | undefined> {
+  for (;;) {
+    try {
+      return await client.get(jobId, { signal });
+    } catch (error) {
+      if (!(error instanceof TrainerApiError)) throw error;
+      if (error.code === 'JOB_NOT_FOUND') return undefined;
+      if (!error.isPassing) throw error;
+    }
+  }
+}
+
+/** As a stream that had not broken would have told it. */
+function toGone(jobId: string): Followed {
+  const time = new Date().toISOString();
+  const event: FollowedEvent = {
+    ...{ type: 'job.gone', job_id: jobId, time, attempt: null },
+    ...{ level: 'info' as const, message: 'The record of the job is gone', data: {} },
+    actor: { type: 'system' },
+  };
+  return { kind: 'event', event };
 }
 
 function toText(followed: Followed): string | undefined {

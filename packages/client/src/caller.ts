@@ -11,11 +11,14 @@ export class Caller {
   readonly options: Required<Omit<TrainerClientOptions, 'baseUrl'>>;
   readonly #baseUrl: URL;
 
-  /** @throws TypeError when `baseUrl` is not an http(s) URL. */
+  /** @throws TypeError when `baseUrl` is not an http(s) URL, or holds a user name or password. */
   constructor({ baseUrl, ...options }: TrainerClientOptions) {
     this.#baseUrl = new URL(baseUrl);
     if (!/^https?:$/.test(this.#baseUrl.protocol)) {
       throw new TypeError('baseUrl must be an http or https URL.');
+    }
+    if (this.#baseUrl.username !== '' || this.#baseUrl.password !== '') {
+      throw new TypeError('baseUrl must hold no user name or password, which fetch refuses.');
     }
     if (!this.#baseUrl.pathname.endsWith('/')) this.#baseUrl.pathname += '/';
     this.options = {

@@ -49,7 +49,7 @@ export interface Submitted {
 export class TrainerClient {
   readonly #caller: Caller;
 
-  /** @throws TypeError when `baseUrl` is not an http(s) URL. */
+  /** @throws TypeError when `baseUrl` is not an http(s) URL, or holds a user name or password. */
   constructor(options: TrainerClientOptions) {
     this.#caller = new Caller(options);
   }
@@ -229,7 +229,8 @@ export class TrainerClient {
    * What a job writes, line by line, and at last why there is no more. One that is followed rides out
    * failures that may pass, and goes on where it broke off.
    */
-  logs(jobId: string, options: LogOptions = {}): AsyncGenerator<LogItem, void, undefined> {
+  async *logs(jobId: string, options: LogOptions = {}): AsyncGenerator<LogItem, void, undefined> {
+    const path = `${toPath(jobId)}/logs`;
     const { follow = false, previous = false, since, tail, signal, ...filters } = options;
     const { timeoutMs, fetch, retryPace } = this.#caller.options;
     const asked = { ...filters, ...(follow && { follow: 'true' }) };
@@ -240,14 +241,14 @@ export class TrainerClient {
         ...(previous && { previous: 'true' }),
         ...(after === undefined ? start : { since: after }),
       });
-      const url = this.#caller.toUrl(`${toPath(jobId)}/logs${query}`);
+      const url = this.#caller.toUrl(`${path}${query}`);
       const headers = {
         ...(await this.#caller.headers()),
         accept: 'application/x-ndjson, application/problem+json',
       };
       return openStream(fetch, { method: 'GET', url, headers }, { signal, timeoutMs });
     };
-    return readLog({ open, follows: follow, backoff: new Backoff(retryPace), signal });
+    yield* readLog({ open, follows: follow, backoff: new Backoff(retryPace), signal });
   }
 
   /** How the final callback of a job fares. */

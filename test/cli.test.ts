@@ -134,7 +134,10 @@ it('draws a metric over the steps, and prints the newest value of each', async (
   expect(stdout).toMatch(/^loss +0\.4385\neval_loss +0\.4736\n/m);
   const other = await run(['metrics', 'job-1', 'grad_norm'], { env });
   expect(other.stdout).toMatch(/^grad_norm, to step/);
-  expect((await run(['metrics', 'job-1', 'no'], { env })).stdout).toMatch(/^There is no no\./);
+  for (const none of ['no', 'constructor']) {
+    const { stdout: text } = await run(['metrics', 'job-1', none], { env });
+    expect(text.split('\n')[0]).toBe(`There is no ${none}.`);
+  }
   const json = await run(['metrics', 'job-1', 'loss', '--json'], { env });
   expect(Object.keys(JSON.parse(json.stdout).series)).toEqual(['loss']);
   await submit({ job_id: 'job-2', extra_parameters: { mock: { submitted_seconds: 1000 } } });

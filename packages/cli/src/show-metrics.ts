@@ -30,7 +30,7 @@ export async function showMetrics(
 function describe(metrics: Metrics, name: string, columns: number): string[] {
   const known = Object.entries(metrics.series);
   if (known.length === 0) return ['Nothing was measured yet.'];
-  const series = metrics.series[name];
+  const series = Object.hasOwn(metrics.series, name) ? metrics.series[name] : undefined;
   const lines = series === undefined ? [`There is no ${name}.`] : drawCurve(series, columns);
   const steps = metrics.max_steps === null ? '' : ` of ${metrics.max_steps}`;
   const width = Math.max(...known.map(([one]) => one.length));

@@ -199,6 +199,18 @@ test('a process that the trainer leaves behind ends with it', async () => {
   await fixture.untilDead(runId);
 });
 
+async function reasonsOf(job: string): Promise<string[]> {
+  const { body } = await service.request(`/train/${job}/events`);
+  const states: { type: string; data: { reason: string } }[] = body.data;
+  return states.flatMap(({ type, data }) => (type === 'job.state' ? [data.reason] : []));
+}
+
+test('says of no job that it waits in a line which finds a free core at once', async () => {
+  await submit('free');
+  await until('free', 'succeeded');
+  expect(await reasonsOf('free')).not.toContain('QUEUED');
+});
+
 test('serves first come, first served, and tells the place in the line', async () => {
   await service.close();
   service = await start({ TRAINER_LOCAL_CORES: '1' });
@@ -215,6 +227,7 @@ test('serves first come, first served, and tells the place in the line', async (
   await place('second', 1);
   const waiting = await place('third', 2);
   expect(waiting.body).toMatchObject({ status: 'submitted' });
+  expect(await reasonsOf('second')).toEqual(['ACCEPTED', 'QUEUED']);
   expect((await service.post('/train/second/cancel')).body.status).toBe('cancelled');
   await place('third', 1);
   fixture.release(runId);

@@ -61,9 +61,9 @@ export function observeRun(run: LocalRun, pool: SlotPool): Observation {
     const detail = `Training is running on ${describeSlots(row.slots, pool)}`;
     return { ...base, status: 'running', reason: 'RUNNING', detail };
   }
-  if (row.state === 'queued') {
+  if (row.state === 'queued' && run.place !== undefined) {
     const what = pool.device === 'gpu' ? 'GPU' : 'CPU core';
-    const detail = `Waiting for a free ${what}: number ${run.place ?? '?'} in the line`;
+    const detail = `Waiting for a free ${what}: number ${run.place} in the line`;
     return { ...base, status: 'submitted', reason: 'QUEUED', detail, hasLiveDetail: true };
   }
   return {

@@ -71,6 +71,7 @@ export class LocalRunner implements JobRunner {
       await this.#supervisor.adopt(run);
       await this.#look(run);
     }
+    this.#lineUp();
     this.#isOpen = true;
     this.#pollIn(0);
   }
@@ -112,8 +113,10 @@ export class LocalRunner implements JobRunner {
     if (!this.#runs.has(name)) {
       this.#readers.set(name, readSecrets);
       this.#runs.set(name, toLocalRun(row));
-      this.#announce(name);
       this.#pollIn(0);
+      // Before anybody looks at it, so that only one that waits is said to wait.
+      this.#lineUp();
+      this.#announce(name);
     }
     return { outcome: 'started', runId: row.runId };
   }
@@ -230,25 +233,8 @@ export class LocalRunner implements JobRunner {
   /** Gives free slots to those whose turn it is. */
   async #fillSlots(): Promise<void> {
     const waiting = [...this.#runs.values()].filter(({ row }) => row.state === 'queued');
-    if (waiting.length === 0) return;
-    const { backend, owner, pool } = this.#parts;
-    const served = owner.listServed();
-    const choose = (rows: readonly RunRow[]) =>
-      chooseRuns(
-        rows,
-        backend,
-        pool,
-        (name) => served.has(name),
-        (row) => this.#isOver(row),
-      );
-    const rows = this.#table.listUnended();
-    const line = rows.filter(({ state }) => state === 'queued');
-    for (const [index, { name }] of line.entries()) {
-      const run = this.#runs.get(name);
-      if (run !== undefined) run.place = index + 1;
-    }
-    if (choose(rows).length === 0) return;
-    const claimed = await this.#table.claim(choose);
+    if (waiting.length === 0 || !this.#lineUp()) return;
+    const claimed = await this.#table.claim((rows) => this.#choose(rows));
     for (const row of claimed) {
       const run = this.#runs.get(row.name);
       if (run === undefined) continue;
@@ -258,6 +244,33 @@ export class LocalRunner implements JobRunner {
       this.#announce(row.name);
       await this.#look(run);
     }
+  }
+
+  /** Tells each run that waits its place in the line; whether it is the turn of any. */
+  #lineUp(): boolean {
+    const rows = this.#table.listUnended();
+    const next = new Set(this.#choose(rows).map(({ row }) => row.name));
+    const line = rows.filter(({ state, name }) => state === 'queued' && !next.has(name));
+    for (const [index, { name }] of line.entries()) {
+      const run = this.#runs.get(name);
+      if (run === undefined) continue;
+      const isNew = run.place === undefined;
+      run.place = index + 1;
+      if (isNew) this.#announce(name);
+    }
+    return next.size > 0;
+  }
+
+  #choose(rows: readonly RunRow[]) {
+    const { backend, owner, pool } = this.#parts;
+    const served = owner.listServed();
+    return chooseRuns(
+      rows,
+      backend,
+      pool,
+      (name) => served.has(name),
+      (row) => this.#isOver(row),
+    );
   }
 
   /** Whether a run of a service that is away has come to its end, or never began. */

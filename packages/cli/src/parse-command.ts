@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { isAskable } from '@trainer/client';
 import { USAGE, UsageError } from './usage.ts';
 
 /** What each command is about; `ids` are any number, none included. */
@@ -99,8 +100,7 @@ export function parseCommand(argv: readonly string[]) {
       throw new UsageError(`${command} needs ${about}: trainer --help tells more.`);
     }
     const ids = about === 'an id' ? [subject] : about === 'ids' ? positionals.slice(1) : [];
-    // No path can name these.
-    const wrong = ids.find((id) => ['', '.', '..'].includes(id ?? ''));
+    const wrong = ids.find((id) => !isAskable(id ?? ''));
     if (!help && wrong !== undefined) throw new UsageError(`'${wrong}' is not the id of a job.`);
     const takesSecond = ['callbacks', 'metrics', 'rerun'].includes(command ?? '');
     const [second, ...more] = takesSecond ? rest : [undefined, ...rest];

@@ -36,6 +36,7 @@ export {
   type Version,
 } from './job.ts';
 export { toNextId } from './next-id.ts';
+export { isAskable } from './paths.ts';
 export type { LogItem } from './read-log.ts';
 export {
   type ClientErrorCode,

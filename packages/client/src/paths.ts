@@ -1,7 +1,11 @@
+/** Whether a job may have this id, as far as its path goes: URLs resolve the others as folders. */
+export function isAskable(jobId: string): boolean {
+  return !['', '.', '..'].includes(jobId);
+}
+
 /** Relative to the base URL. */
 export function toPath(jobId: string): string {
-  // URLs resolve these as folders.
-  if (['', '.', '..'].includes(jobId)) {
+  if (!isAskable(jobId)) {
     throw new TypeError(`A job whose id is '${jobId}' cannot be asked for.`);
   }
   return `train/${encodeURIComponent(jobId)}`;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-export const WITHHELD_STATES = ['none', 'kept', 'gone'] as const;
+const WITHHELD_STATES = ['none', 'kept', 'gone'] as const;
 
 const JsonObjectSchema = z.record(z.string(), z.unknown());
 

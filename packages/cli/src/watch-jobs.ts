@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Followed,
   type FollowedEvent,
@@ -15,6 +16,9 @@ interface Options {
   readonly status?: readonly string[] | undefined;
   readonly json: boolean;
 }
+
+/** After all repetitions of a call; a service may ask for more, and is then not asked before. */
+const PAUSE_MS = 1000;
 
 type End = readonly [jobId: string, ending: unknown];
 
@@ -83,6 +87,7 @@ async function findJob(
       if (!(error instanceof TrainerApiError)) throw error;
       if (error.code === 'JOB_NOT_FOUND') return undefined;
       if (!error.isPassing) throw error;
+      await delay(error.retryAfterMs ?? PAUSE_MS, undefined, { signal });
     }
   }
 }

@@ -399,6 +399,12 @@ it('needs to be told where the service is', async () => {
     code: 2,
     stderr: 'TRAINER_URL must hold no user name or password; see TRAINER_API_TOKEN.\n',
   });
+  // As an example that was copied has it.
+  const copied = { TRAINER_URL: 'http://localhost:8082', TRAINER_API_TOKEN: '…' };
+  expect(await run(['status', 'job-1'], { env: copied })).toMatchObject({
+    code: 2,
+    stderr: 'TRAINER_API_TOKEN holds a character that no HTTP header can carry.\n',
+  });
 });
 
 it('says what a command needs, and which commands there are', async () => {

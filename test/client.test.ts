@@ -183,6 +183,16 @@ it('times out', async () => {
   expect(await failureOf(client.get('job-1'))).toMatchObject({ code: 'TIMEOUT', isPassing: true });
 });
 
+it('says that no header can carry a token, instead of trying for ever', async () => {
+  const { baseUrl, requests } = await startScript(json(200, JOB));
+  const client = new TrainerClient({ baseUrl, token: 's3cret…', ...FAST });
+  const refusal = new TypeError('The token holds a character that no HTTP header can carry.');
+  await expect(client.wait('job-1')).rejects.toThrow(refusal);
+  await expect(client.logs('job-1', { follow: true }).next()).rejects.toThrow(refusal);
+  await expect(client.follow().next()).rejects.toThrow(refusal);
+  expect(requests).toEqual([]);
+});
+
 it('takes the token to no other host', async () => {
   const elsewhere = await startScript(json(200, JOB));
   const { baseUrl } = await startScript((_, response) =>

@@ -1,3 +1,4 @@
+import { validateHeaderValue } from 'node:http';
 import { isEnded, type Job, TrainerApiError, TrainerClient } from '@trainer/client';
 import { changeCallbacks } from './change-callbacks.ts';
 import type { CliContext } from './cli-context.ts';
@@ -137,6 +138,11 @@ function createClient(env: CliContext['env']): TrainerClient {
   const { username, password } = new URL(baseUrl);
   if (username !== '' || password !== '') {
     throw new UsageError('TRAINER_URL must hold no user name or password; see TRAINER_API_TOKEN.');
+  }
+  try {
+    validateHeaderValue('x-trainer-token', token?.trim() ?? '');
+  } catch {
+    throw new UsageError('TRAINER_API_TOKEN holds a character that no HTTP header can carry.');
   }
   // Someone sits and waits for the answer.
   return new TrainerClient({ baseUrl, retries: 2, ...(token && { token }) });

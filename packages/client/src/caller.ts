@@ -61,14 +61,25 @@ export class Caller {
     }
   }
 
-  /** What every request carries: the token, and which answers are understood. */
+  /**
+   * What every request carries: the token, and which answers are understood.
+   * @throws TypeError when no header can carry the token.
+   */
   async headers({ hasBody = false } = {}): Promise<Record<string, string>> {
     const { token } = this.options;
     const given = typeof token === 'function' ? await token() : token;
+    if (given !== undefined && !isHeaderValue(given)) {
+      throw new TypeError('The token holds a character that no HTTP header can carry.');
+    }
     return {
       accept: 'application/json, application/problem+json',
       ...(hasBody && { 'content-type': 'application/json' }),
       ...(given !== undefined && given !== '' && { 'x-trainer-token': given }),
     };
   }
+}
+
+/** Fetch trims a value, and refuses one as if the service were unreachable. */
+function isHeaderValue(text: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(text.trim());
 }

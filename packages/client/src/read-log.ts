@@ -25,8 +25,11 @@ export async function* readLog({
 }: LogSource): AsyncGenerator<LogItem, void, undefined> {
   let after: string | undefined;
   for (;;) {
+    let isOpen = false;
     try {
-      for await (const item of readItems(await open(after))) {
+      const body = await open(after);
+      isOpen = true;
+      for await (const item of readItems(body)) {
         if (!isLogEnd(item)) {
           after = item.cursor ?? after;
           backoff.reset();
@@ -39,6 +42,8 @@ export async function* readLog({
       if (!follows) throw toBrokenOff();
     } catch (error) {
       signal?.throwIfAborted();
+      // Such as a token that cannot be sent, which will not pass.
+      if (!isOpen && !(error instanceof TrainerApiError)) throw error;
       const failure = error instanceof TrainerApiError ? error : toBrokenOff(error);
       if (!follows || !failure.isPassing) throw failure;
       await backoff.wait(signal, failure.retryAfterMs ?? 0);

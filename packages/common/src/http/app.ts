@@ -19,6 +19,7 @@ import { MAX_BODY_BYTES, registerIgnoredBody, registerJsonBody } from './plugins
 import { registerLoadShedding } from './plugins/load-shedding.ts';
 import { registerNotFound } from './plugins/not-found.ts';
 import { OpenStreams } from './plugins/open-streams.ts';
+import { registerQueryNames } from './plugins/query-names.ts';
 import { registerRateLimit } from './plugins/rate-limit.ts';
 import { registerReaderMetrics } from './plugins/reader-metrics.ts';
 import { RequestLog } from './plugins/request-log.ts';
@@ -97,6 +98,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   app.setErrorHandler(replyWithProblem);
   registerNotFound(app);
   registerValidation(app);
+  registerQueryNames(app);
   registerJsonBody(app);
   registerClosing(app);
   registerRequestMetrics(app, metrics);

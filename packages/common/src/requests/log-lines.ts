@@ -67,8 +67,8 @@ const Time = z.iso.datetime({ offset: true });
 const CURSOR = /^n\d{1,6}\.[0-9.]{1,40}(_\d{1,6}\.[0-9.]{1,40}){0,499}$/;
 const flag = z.enum(['true', 'false'], { error: 'must be true or false' }).optional();
 
-/** What may be asked of a log; a name that is not here is refused, since more would be shown. */
-export const LogQuerySchema = z.strictObject({
+/** What may be asked of a log. */
+export const LogQuerySchema = z.object({
   follow: flag.describe(
     '`true`: goes on with what is still to be written, until the job has ended',
   ),

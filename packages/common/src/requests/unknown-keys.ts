@@ -1,4 +1,4 @@
-import { distance } from 'fastest-levenshtein';
+import { findNearestName } from './nearest-name.ts';
 import type { SchemaShape } from './schema-shape.ts';
 import { RUNTIME_SETTINGS, TUNING_ALIASES } from './tuning-names.ts';
 
@@ -51,7 +51,7 @@ function collect(known: SchemaShape, value: unknown, path: string, sentences: st
 
 function describe(known: SchemaShape, key: string, path: string): string | undefined {
   const isTuning = path.startsWith('tuning_parameters.');
-  const near = nearest(key, known, isTuning ? RUNTIME_SETTINGS : []);
+  const near = findNearestName(key, [...namesOf(known), ...(isTuning ? RUNTIME_SETTINGS : [])]);
   const shown = path.length > 200 ? `${path.slice(0, 200)}…` : path;
   if (!known.passesThrough) {
     return `${shown} is not a known field and is ignored; the nearest known name is ${near.name}`;
@@ -65,24 +65,9 @@ function describe(known: SchemaShape, key: string, path: string): string | undef
 }
 
 /** Names one level down count too: `lora_rnak` is nearest to `lora.rank`. */
-function nearest(
-  key: string,
-  known: SchemaShape,
-  further: readonly string[],
-): { name: string; edits: number } {
-  const asked = normalise(key).slice(0, 128);
-  let best = { name: '', edits: Number.POSITIVE_INFINITY };
-  const names = [...known.fields].flatMap(([field, { fields }]) => [
+function namesOf({ fields }: SchemaShape): string[] {
+  return [...fields].flatMap(([field, { fields: inner }]) => [
     field,
-    ...[...fields.keys()].map((inner) => `${field}.${inner}`),
+    ...[...inner.keys()].map((name) => `${field}.${name}`),
   ]);
-  for (const name of [...names, ...further]) {
-    const edits = distance(asked, normalise(name));
-    if (edits < best.edits) best = { name, edits };
-  }
-  return best;
-}
-
-function normalise(name: string): string {
-  return name.toLowerCase().replaceAll(/[-_.]/g, '');
 }

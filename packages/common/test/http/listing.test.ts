@@ -172,8 +172,14 @@ const NAMES =
 
 it.each([
   ['?status=paused', 'status[0] must be one of submitted, running, succeeded, failed, cancelled.'],
-  ['?stauts=running', `stauts is not known here: the query may have ${NAMES}.`],
-  ['?label[__proto__]=x', `label[__proto__] is not known here: the query may have ${NAMES}.`],
+  [
+    '?stauts=running',
+    `stauts is not known here, the nearest is status: the query may have ${NAMES}.`,
+  ],
+  [
+    '?label[__proto__]=x',
+    `label[__proto__] is not known here, the nearest is label: the query may have ${NAMES}.`,
+  ],
   ['?limit=0', 'limit must be at least 1.'],
   ['?limit=201', 'limit must be at most 200.'],
   ['?created_after=yesterday', 'created_after must be a time such as 2026-11-26T09:00:00Z.'],

@@ -34,7 +34,7 @@ export function registerGetVersion(
       description:
         'Version and API level for everybody; `runner`, `cluster` and `namespace` with a token, where the service wants one.',
       response: { 200: VersionSchema.describe('The release, and with a token the place') },
-      problems: ['FORBIDDEN', 'HOST_NOT_ALLOWED', 'RATE_LIMITED'],
+      problems: ['INVALID_REQUEST', 'FORBIDDEN', 'HOST_NOT_ALLOWED', 'RATE_LIMITED'],
     },
     handler: async (request): Promise<VersionAnswer> => {
       if (tokens.isOpen) return { ...release, ...place };

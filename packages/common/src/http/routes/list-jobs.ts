@@ -13,8 +13,7 @@ export function registerListJobs(app: FastifyInstance, jobs: Jobs): void {
       security: TOKEN_SECURITY,
       operationId: 'listJobs',
       summary: 'List jobs',
-      description:
-        'Newest first, a page at a time. It asks nobody, so it may be called often. A query name that is not listed here is refused.',
+      description: 'Newest first, a page at a time. It asks nobody, so it may be called often.',
       querystring: JobListQuerySchema,
       response: { 200: JobListSchema.describe('Some of the jobs, and how many there are') },
       problems: ['INVALID_REQUEST'],

@@ -3,6 +3,7 @@ import { planRequest } from '../../plans/plan-request.ts';
 import { type PlanAnswer, PlanSchema } from '../../requests/plan.ts';
 import { TrainingRequestSchema } from '../../requests/training-request.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
+import { compileAllButBody } from '../plugins/validation.ts';
 import type { Asking } from './job-log.ts';
 import type { SubmitJobParts } from './submit-job.ts';
 
@@ -23,8 +24,8 @@ export function registerPlanJob(
       response: { 200: PlanSchema.describe('What `POST /train` would make of it') },
       problems: ['INVALID_REQUEST', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'],
     },
-    // As with a submission, the backend reports all violations together.
-    validatorCompiler: () => (body) => ({ value: body }),
+    // As with a submission, the backend reports all violations of a body together.
+    validatorCompiler: compileAllButBody,
     handler: ({ body }): Promise<PlanAnswer> =>
       planRequest(backend, backend.examine(body, config, furtherRules), (submission) =>
         jobs.plan(submission),

@@ -15,7 +15,7 @@ import { streamJobs } from './stream-jobs.ts';
 
 const MAX_JOB_IDS = 200;
 
-const Query = z.strictObject({
+const Query = z.object({
   job_id: repeatable(z.array(JobIdSchema).max(MAX_JOB_IDS)).describe(
     'Only this job; may be given several times',
   ),

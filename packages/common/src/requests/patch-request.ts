@@ -4,6 +4,7 @@ import { isRecord, type Json } from './is-record.ts';
 import type { JsonPath, KeptRequest } from './kept-request.ts';
 import { mergePatch } from './merge-patch.ts';
 import { mayHoldSecret, toObjectAddresses } from './object-address.ts';
+import { dropRespelled } from './other-spellings.ts';
 import type { RequestFormat } from './parse-training-request.ts';
 import { nameTouched } from './take-over.ts';
 
@@ -35,7 +36,8 @@ export interface RerunSettings {
 }
 
 /**
- * The request of a rerun: the kept one with `changes`, a JSON merge patch. A dataset whose source is
+ * The request of a rerun: the kept one with `changes`, a JSON merge patch, in which a field replaces
+ * or takes away the same one under another name. A dataset whose source is
  * given again at its place wants its credentials back unless others are given. Pure.
  */
 export function patchRequest(
@@ -45,7 +47,7 @@ export function patchRequest(
   format: RequestFormat,
 ): PatchedRequest {
   const before = placeWithheld(kept);
-  const merged = mergePatch(before, changes) as Json;
+  const merged = mergePatch(dropRespelled(before, changes), changes) as Json;
   const datasets = keepAuth(before.datasets, merged.datasets, kept);
   const isSameOutput = outputOf(before) === outputOf(merged);
   const patched = {

@@ -22,7 +22,7 @@ export const RerunSchema = z
       .record(z.string(), z.unknown())
       .nullish()
       .describe(
-        'A JSON merge patch of the request of the ended job: what is not there stays, null takes a part away, a list is replaced as a whole. `callbacks` are never taken over, so that they stand here or there are none',
+        'A JSON merge patch of the request of the ended job: what is not there stays, null takes a part away, a list is replaced as a whole; a field that has several names is the same under each. `callbacks` are never taken over, so that they stand here or there are none',
       ),
   })
   .meta({ id: 'RerunRequest' });

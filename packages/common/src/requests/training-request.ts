@@ -104,7 +104,7 @@ const Lora = z.compile(LoraSchema);
 const Qlora = z.compile(QloraSchema);
 
 /** The LoRA settings in their other, flat spelling, with the nested name of each. */
-const FLAT_LORA = {
+export const FLAT_LORA = {
   rank: 'rank',
   target_modules: 'target_modules',
   lora_alpha: 'alpha',

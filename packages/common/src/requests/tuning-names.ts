@@ -8,6 +8,11 @@ export const TUNING_ALIASES: Readonly<Record<string, string>> = Object.fromEntri
   ),
 );
 
+/** The names of each tuning parameter that has several, ours first. */
+export const TUNING_SPELLINGS: readonly (readonly string[])[] = Object.entries(
+  RUNTIME_TABLE.tuningAliases,
+).map(([name, aliases]) => [name, ...aliases]);
+
 /** Further settings that our runtime acts on; it never hands a trainer any other. */
 export const RUNTIME_SETTINGS: readonly string[] = RUNTIME_TABLE.tuningParameters;
 

@@ -127,6 +127,31 @@ describe.each(['memory', 'secrets'] as const)('POST /train/{job_id}/rerun, recor
     expect(after).toEqual({ ...before, revision: before.revision + 1, reruns: ['whole-r2'] });
   });
 
+  it('changes a field under whichever of its names, and keeps the credentials', async () => {
+    await submitEnded('respelled', {
+      ...CREDENTIALS,
+      tuning_parameters: { num_train_epochs: 3, lr: 1e-4 },
+      customization: { rank: 8, lora_alpha: 16 },
+    });
+    const changes = {
+      tuning_parameters: { num_epochs: 5, learning_rate: null },
+      customization: { lora: { rank: 4 } },
+    };
+    const again = { job_id: 'respelled-r2', from: 'start', changes };
+    const answer = await rerun('respelled', again);
+    expect(answer.status, answer.text).toBe(200);
+    const { request, secrets } = await readPayload('respelled-r2');
+    expect(request?.body).toMatchObject({ tuning_parameters: { num_epochs: 5 } });
+    expect(request?.body.tuning_parameters).not.toHaveProperty('lr');
+    expect(request?.body.customization).toEqual({ lora_alpha: 16, lora: { rank: 4 } });
+    expect(secrets).toMatchObject({ HF_TOKEN });
+    expect((await rerun('respelled', again)).headers.get('idempotent-replayed')).toBe('true');
+    const both = { tuning_parameters: { num_epochs: 5, epochs: 6 } };
+    const torn = await rerun('respelled', { ...again, job_id: 'torn', changes: both });
+    expect([torn.status, pathsOf(torn)]).toEqual([400, ['changes.tuning_parameters.epochs']]);
+    await post('/train/respelled-r2/cancel');
+  });
+
   it('tells the family in answers, lists and both histories', async () => {
     await submitEnded('root');
     await rerun('root', { job_id: 'branch', from: 'start' });

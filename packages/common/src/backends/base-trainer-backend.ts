@@ -13,6 +13,7 @@ import {
   REQUEST_FORMAT,
   type RequestFormat,
 } from '../requests/parse-training-request.ts';
+import { refuseSecretNames } from '../requests/secret-names.ts';
 import { type TrainingRequest, withExtraParameters } from '../requests/training-request.ts';
 import type { ExtraParameter } from './extra-parameter.ts';
 import { COMMON_RULES, checkRules, nodesOfGpuType, type Rule, secretsIn } from './rules.ts';
@@ -105,6 +106,8 @@ export abstract class BaseTrainerBackend {
       ...parsed.violations,
       ...(request === undefined ? [] : checkRules(rules, request, parsed.violations, credentials)),
     ];
+    const named = refuseSecretNames(parsed, format, violations);
+    if (named !== undefined) return { violations: named, warnings: [] };
     // What stands in for refused parts is nobody's wish.
     if (request === undefined || parsed.violations.length > 0) {
       return { violations, warnings: parsed.warnings };

@@ -46,7 +46,10 @@ export function prepareRerun(
       : errors.storedCredentialsGone(record.id, patched.stored);
   }
   const { violations, toSubmission } = backend.examine(patched.body, config, furtherRules);
-  const inChanges = violations.map(({ path, message }) => ({ path: `changes.${path}`, message }));
+  const inChanges = violations.map(({ path, message }) => ({
+    path: path === '' ? 'changes' : `changes.${path}`,
+    message,
+  }));
   const all = [...found, ...inChanges];
   if (all.length > 0 || toSubmission === undefined || origin === undefined) {
     throw errors.invalid(all);

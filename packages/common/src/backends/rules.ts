@@ -2,7 +2,7 @@ import type { GpuPlacement } from '../config.ts';
 import type { Violation } from '../errors.ts';
 import type { CredentialFields } from '../requests/credential-fields.ts';
 import { isCredentialName } from '../requests/credential-names.ts';
-import { createSecretTest } from '../requests/credentials.ts';
+import { createSecretTest, withoutCredentials } from '../requests/credentials.ts';
 import {
   isEnvName,
   isLabelValue,
@@ -231,28 +231,40 @@ export function secretsIn(allowed: readonly string[]): Rule {
 }
 
 /** These end up readable on Kubernetes objects, where a credential must never stand. */
+const IN_PLAIN_SIGHT = ['job_labels', 'job_annotations', 'model_uri', 'container_image'] as const;
+/** These as well; what is named like a credential in them is a label of nodes, and none. */
+const ABOUT_PODS = [
+  'node_selector',
+  'tolerations',
+  'queue_name',
+  'priority_class_name',
+  'image_pull_secrets',
+  'runtime_ref',
+] as const;
+
 const noSecretInPlainSight: Rule = {
   reads: ['job_id', 'base_model', 'datasets', 'artifacts', 'callbacks', 'extra_parameters'],
   check: (request, fields) => {
-    const { job_labels, job_annotations, model_uri, container_image } = request.extra_parameters;
-    const given = Object.entries({
-      job_labels,
-      job_annotations,
-      model_uri,
-      container_image,
-    }).filter(([, value]) => value !== undefined);
-    if (given.length === 0) return [];
+    const { extra_parameters: extra } = withoutCredentials(request, fields);
+    const given = IN_PLAIN_SIGHT.filter((name) => extra[name] !== undefined);
+    const aboutPods = ABOUT_PODS.filter((name) => extra[name] !== undefined);
+    if (given.length === 0 && aboutPods.length === 0) return [];
     // A label may well be the same word as a harmless variable.
     const holdsSecret = createSecretTest(request, {
       counts: isCredentialName,
       ...(fields && { fields }),
     });
-    return given
-      .filter(([, value]) => holdsSecret(value))
-      .map(([field]) => ({
-        path: `extra_parameters.${field}`,
-        message: `extra_parameters.${field} must not hold a credential, nor a URL with a user name, a password or a query.`,
-      }));
+    const repeatsSecret = (value: unknown): boolean =>
+      typeof value === 'object' && value !== null
+        ? Object.values(value).some(repeatsSecret)
+        : holdsSecret(value);
+    return [
+      ...given.filter((name) => holdsSecret(extra[name])),
+      ...aboutPods.filter((name) => repeatsSecret(extra[name])),
+    ].map((field) => ({
+      path: `extra_parameters.${field}`,
+      message: `extra_parameters.${field} must not hold a credential, nor a URL with a user name, a password or a query.`,
+    }));
   },
 };
 

@@ -5,6 +5,7 @@ import type { ExtraParameters, MockScript } from '../requests/extra-parameters.t
 import type { SecretVariable } from '../requests/trainer-variables.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
 import { buildJobEnvironment, type Secrets, type Variable, type Word } from './job-environment.ts';
+import { SecretMask } from './secret-mask.ts';
 
 /** What a backend adds to every job of its own. */
 export interface BackendTraits {
@@ -121,9 +122,14 @@ export function buildJobSpec(
       image_pull_secrets: extra.image_pull_secrets,
       secret_variables: toSecretVariables(request.extra_parameters.trainer_env),
     },
-    simulation: extra.mock,
+    simulation: extra.mock && toSimulation(extra.mock, new SecretMask(secrets)),
   };
   return { spec, secrets };
+}
+
+/** Its reason becomes the detail of the job, which is shown. */
+function toSimulation({ reason, ...script }: MockScript, mask: SecretMask): MockScript {
+  return { ...script, reason: reason && mask.apply(reason) };
 }
 
 function toSecretVariables(

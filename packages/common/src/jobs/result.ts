@@ -35,7 +35,7 @@ export function toResult(
   modelUri: string | undefined,
 ): Result {
   const { model_uri: _theirs, ...rest } = clean(said, mask, 0) as JsonObject;
-  const result = { ...(modelUri !== undefined && { model_uri: modelUri }), ...rest };
+  const result = { ...(modelUri !== undefined && { model_uri: mask(modelUri) }), ...rest };
   return { compact: toCompact(result), whole: toWhole(result) };
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { errors } from '../errors.ts';
-import type { JobRecord } from '../jobs/job.ts';
+import type { JobPayload, JobRecord } from '../jobs/job.ts';
 import type { Secrets } from '../jobs/job-environment.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import type { JobStore } from '../jobs/job-store.ts';
@@ -74,7 +74,7 @@ export class LogReader {
     // After the values were read, since both go at once when they are purged.
     const current = payload && (await store.getLive(record.name));
     if (payload === undefined || current?.uid !== record.uid) throw errors.jobNotFound(record.id);
-    const archive = findArchive(record, payload.asked.second ?? payload.asked.first);
+    const archive = findArchive(record, payload);
     const tail = await this.#findTail(current, query);
     if (current.areCredentialsGone && !current.hasNoCredentials) {
       return { items: orTail(only('CREDENTIALS_GONE'), tail), archive };
@@ -148,8 +148,9 @@ function toLines({ attempt, text }: LogTail): LogLine[] {
     .map((words) => ({ ...line, text: words, isTail: true }));
 }
 
-function findArchive({ id }: JobRecord, asked: unknown): string | undefined {
-  const { artifacts } = (asked ?? {}) as { artifacts?: { log_uri?: unknown } };
+function findArchive({ id }: JobRecord, { asked, secrets }: JobPayload): string | undefined {
+  const { artifacts } = (asked.second ?? asked.first) as { artifacts?: { log_uri?: unknown } };
   const uri = artifacts?.log_uri;
-  return typeof uri === 'string' ? (redact(toOutputPlace(uri, id)) as string) : undefined;
+  if (typeof uri !== 'string') return undefined;
+  return new SecretMask(secrets).apply(redact(toOutputPlace(uri, id)) as string);
 }

@@ -28,7 +28,9 @@ export const CallbackSettingsSchema = z
     webhook_url: z
       .string()
       .nullable()
-      .describe('Where callbacks go, without what may be a credential; null for none'),
+      .describe(
+        'Where callbacks go, without what may be a credential: user info, query, and what looks like a token in the path; null for none',
+      ),
     has_auth_header: z.boolean().describe('Whether an `auth_header` is sent'),
     event_filter: z
       .array(JobStatusSchema)

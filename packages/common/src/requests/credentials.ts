@@ -1,6 +1,8 @@
 import { type CredentialFields, collectCredentials, dropCredentials } from './credential-fields.ts';
 import { isCredentialName, REQUEST_CREDENTIALS } from './credential-names.ts';
 import { isCredentialWord } from './credential-words.ts';
+import { asRecord } from './is-record.ts';
+import { replacePathTokens } from './path-tokens.ts';
 import type { TrainingRequest } from './training-request.ts';
 
 export const REDACTED = '[redacted]';
@@ -8,6 +10,8 @@ export const REDACTED = '[redacted]';
 /** Both take what they scan, found or not, so that no text makes the search quadratic. */
 const USER_INFO = /(:\/\/)([^\s/?#"]*@)?/g;
 const QUERY = /(:\/\/[^\s?#"]*)(\?[^\s#"]*)?/g;
+/** What stands before the credential in the value of an `Authorization` header. */
+const SCHEME = /^[A-Za-z]+ +/;
 /** Shorter ones would be found in harmless texts. */
 const MIN_SECRET_LENGTH = 6;
 
@@ -50,6 +54,11 @@ export function redact(value: unknown): unknown {
   return copy;
 }
 
+/** The address of a job's webhook as it may be shown: neither user info, query nor tokens of its path. */
+export function showWebhook(url: string, jobId: string): string {
+  return String(redact(replacePathTokens(url, jobId, REDACTED)));
+}
+
 /** A copy in which the texts that `isSecret` accepts are replaced by a mark. */
 export function replaceTexts(value: unknown, isSecret: (text: string) => boolean): unknown {
   if (typeof value === 'string') return isSecret(value) ? REDACTED : value;
@@ -77,11 +86,11 @@ export type SecretTest = (value: unknown) => boolean;
 
 /**
  * Makes a test for "holds something secret": a URL with user info or query, a text under a name
- * that secrets have, or a credential that the request carries elsewhere. Of its environment only
+ * that secrets have, or a credential that `request`, as it was sent or normalised, carries elsewhere. Of its environment only
  * the variables that `counts` accepts are such.
  */
 export function createSecretTest(
-  request: TrainingRequest,
+  request: object,
   {
     counts = () => true,
     fields = REQUEST_CREDENTIALS,
@@ -90,10 +99,13 @@ export function createSecretTest(
     readonly fields?: CredentialFields | undefined;
   } = {},
 ): SecretTest {
-  const known = collectCredentials(request, fields)
-    .filter(({ mark, variable }) => !mark.isWord && (variable === undefined || counts(variable)))
-    .map(({ text }) => text)
-    .filter(({ length }) => length >= MIN_SECRET_LENGTH);
+  const known = [
+    ...collectCredentials(request, fields)
+      .filter(({ mark, variable }) => !mark.isWord && (variable === undefined || counts(variable)))
+      .flatMap(({ text, mark }) => (mark.hasScheme ? [text, text.replace(SCHEME, '')] : text))
+      .filter(({ length }) => length >= MIN_SECRET_LENGTH),
+    ...secretWebhooks(request),
+  ];
   const isSecretText = (text: string) =>
     replaceUrlSecrets(text, '', '') !== text || known.some((secret) => text.includes(secret));
   const holdsSecret = (value: unknown): boolean => {
@@ -113,4 +125,12 @@ export function createSecretTest(
     });
   };
   return holdsSecret;
+}
+
+/** The webhook where its path is what keeps others from it. */
+function secretWebhooks(request: object): string[] {
+  const { job_id: jobId, callbacks } = request as { job_id?: unknown; callbacks?: unknown };
+  const { webhook_url: url } = asRecord(callbacks);
+  if (typeof url !== 'string' || typeof jobId !== 'string') return [];
+  return replacePathTokens(url, jobId, '') === url ? [] : [url];
 }

@@ -270,7 +270,7 @@ const CallbacksSchema = z
     webhook_url: optional(CALLBACK_FIELDS.webhook_url).describe(
       'Receives every change of the job, and how it ended',
     ),
-    auth_header: credential(optional(CALLBACK_FIELDS.auth_header)).describe(
+    auth_header: credential(optional(CALLBACK_FIELDS.auth_header), { hasScheme: true }).describe(
       'Credential: sent as `Authorization` of each callback',
     ),
     event_filter: optional(CALLBACK_FIELDS.event_filter).describe(

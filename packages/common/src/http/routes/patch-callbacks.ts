@@ -7,7 +7,7 @@ import {
   type CallbackSettings,
   CallbackSettingsSchema,
 } from '../../requests/callback-patch.ts';
-import { redact } from '../../requests/credentials.ts';
+import { showWebhook } from '../../requests/credentials.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { registerJsonBody } from '../plugins/json-body.ts';
 import type { Asking } from './job-log.ts';
@@ -58,7 +58,7 @@ export function registerPatchCallbacks(
       logAsked(request, 'callbacks changed', record);
       return {
         job_id: params.job_id,
-        webhook_url: target === undefined ? null : String(redact(target.webhookUrl)),
+        webhook_url: target === undefined ? null : showWebhook(target.webhookUrl, params.job_id),
         has_auth_header: target?.authHeader !== undefined,
         event_filter: target?.eventFilter === undefined ? null : [...target.eventFilter],
       };

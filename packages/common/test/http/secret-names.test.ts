@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeRequest, startTestService, type TestService } from '../start-test-service.ts';
+
+const TOKEN = 'hf_CANARY0123456789wxyz';
+const HEADER_TOKEN = 'CANARYofTheHook0123456789';
+const HOOK = 'https://hooks.example.com/services/T024BE7LD/CANARYx7JkQ2mV9pLr4TnW8';
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startTestService();
+});
+afterAll(() => service.close());
+
+const base_model = { provider: 'meta', model_name: 'm', huggingface_token: TOKEN };
+const make = (job_id: string, changes: object) => makeRequest({ job_id, base_model, ...changes });
+
+describe('a credential as a name is refused, and shown by no answer', () => {
+  it.each([
+    ['', { [TOKEN]: 1 }],
+    ['base_model', { base_model: { ...base_model, [TOKEN]: 1 } }],
+    ['tuning_parameters', { tuning_parameters: { [TOKEN]: 1 } }],
+    ['customization.peft.config', { customization: { peft: { config: { [TOKEN]: 1 } } } }],
+    ['extra_parameters.deep[0]', { extra_parameters: { deep: [{ [TOKEN]: { [TOKEN]: 2 } }] } }],
+    [
+      'extra_parameters.job_labels',
+      { extra_parameters: { job_labels: { [`a.b/${TOKEN}`]: 'x' } } },
+    ],
+    ['extra_parameters.trainer_env', { extra_parameters: { trainer_env: { [TOKEN]: 'x' } } }],
+    [
+      'extra_parameters.trainer_env',
+      { extra_parameters: { trainer_env: [{ name: TOKEN, value: 'x' }] } },
+    ],
+    [
+      'extra_parameters.mirrors',
+      { extra_parameters: { mirrors: { 'https://h.example/?sig=CANARY': 1 } } },
+    ],
+    [
+      'extra_parameters.note',
+      {
+        callbacks: { webhook_url: 'https://h.example/', auth_header: `Bearer ${HEADER_TOKEN}` },
+        extra_parameters: { note: { [HEADER_TOKEN]: 1 } },
+      },
+    ],
+  ])('in %j', async (path, changes) => {
+    const request = make('named', changes);
+    const posted = await service.post('/train', request);
+    const planned = await service.post('/plans', request);
+    const named = { path, message: expect.stringMatching(/as the name of a part of it/) };
+    expect([posted.status, posted.body.errors[0]]).toEqual([400, named]);
+    expect(planned.body).toMatchObject({ valid: false, errors: [named] });
+    expect(posted.text + planned.text).not.toContain('CANARY');
+  });
+
+  it('beside what else is wrong, as far as that does not show it', async () => {
+    const request = make('named', {
+      base_model: { ...base_model, provider: 'none' },
+      resources: { gpus: -1 },
+      extra_parameters: { trainer_env: { [`no ${TOKEN}`]: 'y' } },
+    });
+    const { status, body, text } = await service.post('/train', request);
+    expect(status).toBe(400);
+    const paths = body.errors.map((each: { path: string }) => each.path);
+    expect(paths).toEqual([
+      'base_model.provider',
+      'resources.gpus',
+      'extra_parameters.trainer_env',
+    ]);
+    expect(text).not.toContain('CANARY');
+  });
+});
+
+it('names of our own are no credentials, whatever word a password is', async () => {
+  const auth = { password: 'learning', username: 'epochs' };
+  const datasets = [{ source: 's3://bucket/data.jsonl', format: 'jsonl', auth }];
+  const tuning_parameters = { learning_rate: 1e-4, epochs: 2 };
+  const { status } = await service.post('/train', make('plain', { datasets, tuning_parameters }));
+  expect(status).toBe(200);
+});
+
+describe('a credential in the text of another field', () => {
+  it.each([
+    ['node_selector', { pool: TOKEN }],
+    ['tolerations', [{ key: 'pool', value: TOKEN }]],
+  ])('is refused in extra_parameters.%s, which many can read', async (field, value) => {
+    const answer = await service.post(
+      '/train',
+      make('sight', { extra_parameters: { [field]: value } }),
+    );
+    expect(answer.status).toBe(400);
+    expect(answer.body.errors).toEqual([
+      {
+        path: `extra_parameters.${field}`,
+        message: `extra_parameters.${field} must not hold a credential, nor a URL with a user name, a password or a query.`,
+      },
+    ]);
+    expect(answer.text).not.toContain('CANARY');
+  });
+
+  it('may stand in a label of nodes as a name alone', async () => {
+    const extra_parameters = { node_selector: { 'example.com/api-key': 'yes' } };
+    expect((await service.post('/train', make('nodes', { extra_parameters }))).status).toBe(200);
+  });
+
+  it('is masked in the detail of a simulated failure, its events and its list', async () => {
+    const mock = { submitted_seconds: 0, running_seconds: 0, outcome: 'failed' };
+    const reason = `no access with ${TOKEN}`;
+    await service.post('/train', make('told', { extra_parameters: { mock: { ...mock, reason } } }));
+    for (let after = 0, status = ''; status !== 'failed'; ) {
+      const { body } = await service.request(`/train/told?wait=30&after=${after}`);
+      ({ revision: after, status } = body);
+    }
+    const paths = ['/train/told', '/train/told/events', '/train?reason=TRAINING_FAILED'];
+    const answers = await Promise.all(paths.map((path) => service.request(path)));
+    expect(answers[0]?.body.detail).toBe('no access with [redacted]');
+    for (const { text } of answers) expect(text).not.toContain('CANARY');
+  });
+
+  it('is masked in the place of the whole log', async () => {
+    const artifacts = { log_uri: `s3://b/${TOKEN}/logs`, output_uri: 's3://b/out' };
+    await service.post('/train', make('kept', { artifacts }));
+    const { text } = await service.request('/train/kept/logs');
+    expect(text).toContain('archive: [redacted]/kept');
+    expect(text).not.toContain('CANARY');
+  });
+
+  it('is withheld where it is the token of an auth_header, or a webhook with a secret path', async () => {
+    const request = make('hooked', {
+      callbacks: { webhook_url: HOOK, auth_header: `Bearer ${HEADER_TOKEN}` },
+      artifacts: { log_uri: 's3://b/l', output_uri: 's3://b/o', status_stream_url: HOOK },
+      extra_parameters: { trainer_args: ['--hook', HEADER_TOKEN] },
+    });
+    expect((await service.post('/train', request)).status).toBe(200);
+    const patched = await service.request('/train/hooked/callbacks', {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ event_filter: ['failed'] }),
+    });
+    expect(patched.body.webhook_url).toBe(
+      'https://hooks.example.com/services/T024BE7LD/[redacted]',
+    );
+    const { body } = await service.request('/train/hooked/request');
+    expect(body.withheld).toEqual(
+      expect.arrayContaining(['artifacts.status_stream_url', 'extra_parameters.trainer_args[1]']),
+    );
+    const paths = ['', '/request', '/events', '/deliveries', '/logs'];
+    const answers = paths.map((path) => service.request(`/train/hooked${path}`));
+    for (const { text } of await Promise.all(answers)) expect(text).not.toContain('CANARY');
+  });
+});

@@ -132,14 +132,21 @@ def run_plain(setup: Setup, folder: Path, name: str, timeout: float | None = Non
     }
     (folder / f"{name}-settings.json").write_text(json.dumps(settings))
     started = time.time()
-    script, arguments = str(RUNTIME / "plain_trl.py"), str(folder / f"{name}-settings.json")
-    command = [sys.executable, "-P", script, arguments]
-    status = _run(command, folder, name, dict(os.environ), timeout)
+    status = run_script("plain_trl.py", folder / f"{name}-settings.json", folder, name, timeout)
     seconds = time.time() - started
     if not out.exists():
         return _measure([], started, status, "", 0.0, seconds)
     told = json.loads(out.read_text())
     return _measure(told["steps"], started, status, "", told["peak_bytes"] / 1e9, seconds)
+
+
+def run_script(
+    script: str, settings: Path, folder: Path, name: str, timeout: float | None = None
+) -> int:
+    """A script of this folder by itself, its output in NAME.log; the exit status."""
+    path = f"{RUNTIME}:{os.environ.get('PYTHONPATH', '')}"
+    command = [sys.executable, "-P", str(RUNTIME / script), str(settings)]
+    return _run(command, folder, name, {**os.environ, "PYTHONPATH": path}, timeout)
 
 
 def _run(

@@ -6,7 +6,6 @@
 
 import gc
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from test_engines import describe
 from tiny_model import make_model
 
+from measured_bytes import gradient_bytes, optimizer_bytes, weight_bytes
 from trainer_runtime.devices import Machine
 
 COUNTED = json.loads((Path(__file__).parent / "fixtures/memory-100m.json").read_text())
@@ -67,39 +67,13 @@ def _train_one_step(sections: dict[str, Any], folder: Path, output: Path) -> dic
         with torch.autocast("cpu", torch.bfloat16, enabled=run.plan.precision == "bf16"):
             loss = trainer.compute_loss(trained, batch)
         loss.backward()
-        gradients = _size(p.grad for p in trained.parameters() if p.grad is not None)
+        gradients = gradient_bytes(trained)
         trainer.optimizer.step()
-        states = trainer.optimizer.state.values()
         return {
-            "weights": _size(_weights(trained)),
+            "weights": weight_bytes(trained),
             "gradients": gradients,
-            "optimizer": _size(
-                value
-                for state in states
-                for value in state.values()
-                if isinstance(value, torch.Tensor) and value.dim() > 0
-            ),
+            "optimizer": optimizer_bytes(trainer.optimizer),
         }
     finally:
         del trainer, model
         gc.collect()
-
-
-def _weights(model: Any) -> Iterable[Any]:
-    """Parameters, what 4 and 8 bits need beside them, and buffers."""
-    yield from model.buffers()
-    for parameter in model.parameters():
-        yield parameter
-        if (scales := getattr(parameter, "SCB", None)) is not None:
-            yield scales
-        if (state := getattr(parameter, "quant_state", None)) is None:
-            continue
-        yield state.absmax
-        if state.nested:
-            yield from (state.state2.absmax, state.state2.code, state.offset)
-
-
-def _size(tensors: Iterable[Any]) -> int:
-    """Bytes, each storage once."""
-    storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}
-    return sum(storages.values())

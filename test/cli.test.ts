@@ -183,7 +183,7 @@ it('prints what a job writes, follows it, and says where it is kept once it is g
   const followed = await run(['logs', '-f', 'job-1'], { env });
   expect(followed).toMatchObject({ code: 0, stderr: '' });
   expect(followed.stdout).toMatch(
-    /^Training begins \(simulated\)\nstep 1 of 20: loss [\d.]+\n[\s\S]*\nTraining completed \(simulated\)\n$/,
+    /^Training begins \(simulated\)\nstep 10 of 200: loss [\d.]+\n[\s\S]*\nTraining completed \(simulated\)\n$/,
   );
   const tail = await run(['logs', 'job-1', '--tail', '1', '--json'], { env });
   const [line, end] = tail.stdout

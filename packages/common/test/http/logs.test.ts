@@ -85,7 +85,7 @@ describe('the log of a job on the mock', () => {
     expect(headers.get('content-type')).toBe('text/plain; charset=utf-8');
     expect(headers.get('cache-control')).toBe('no-store');
     expect(text).toBe(
-      `Training begins (simulated)\nstep 1 of 20: loss 2.1193\n# end: LOG_READ; archive: ${ARCHIVE}\n`,
+      `Training begins (simulated)\nstep 10 of 200: loss 2.1193\n# end: LOG_READ; archive: ${ARCHIVE}\n`,
     );
   });
 
@@ -112,7 +112,7 @@ describe('the log of a job on the mock', () => {
       .map((line) => JSON.parse(line));
     expect(lines.map(({ line }) => line).slice(0, 2)).toEqual([
       'Training begins (simulated)',
-      'step 1 of 20: loss 2.1193',
+      'step 10 of 200: loss 2.1193',
     ]);
     expect(lines.at(-2).line).toBe('Training completed (simulated)');
     expect(lines.at(-1)).toEqual({ end: true, reason: 'JOB_ENDED', archive: ARCHIVE });

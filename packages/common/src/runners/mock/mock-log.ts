@@ -1,15 +1,16 @@
 import type { LogLine, LogQuery } from '../../jobs/log-line.ts';
-import { type MockRun, observeMockRun, toLoss, toShare } from './mock-timeline.ts';
+import { MOCK_STEPS, type MockRun, observeMockRun, toLoss, toShare } from './mock-timeline.ts';
 
-const STEPS = 20;
+const LOGGED_EVERY = 10;
+const LINES = MOCK_STEPS / LOGGED_EVERY;
 
 /** What a training such as the simulated one would have written by `nowMs`, each time the same. Pure. */
 export function writeMockLog(run: MockRun, nowMs: number): readonly LogLine[] {
   if (nowMs < run.startsAtMs) return [];
   const { durationMs, done } = toShare(run, nowMs);
-  const steps = Array.from({ length: Math.floor(done * STEPS) }, (_, at) => {
-    const share = (at + 1) / STEPS;
-    const text = `step ${at + 1} of ${STEPS}: loss ${toLoss(share)}`;
+  const steps = Array.from({ length: Math.floor(done * LINES) }, (_, at) => {
+    const share = (at + 1) / LINES;
+    const text = `step ${(at + 1) * LOGGED_EVERY} of ${MOCK_STEPS}: loss ${toLoss(share)}`;
     return { atMs: run.startsAtMs + share * durationMs, text };
   });
   const seen = observeMockRun(run, nowMs);
@@ -30,7 +31,7 @@ export function writeMockLog(run: MockRun, nowMs: number): readonly LogLine[] {
 export function nextMockLineAt(run: MockRun, nowMs: number): number | undefined {
   if (nowMs < run.startsAtMs) return run.startsAtMs;
   const { durationMs, done } = toShare(run, nowMs);
-  const nextMs = run.startsAtMs + ((Math.floor(done * STEPS) + 1) / STEPS) * durationMs;
+  const nextMs = run.startsAtMs + ((Math.floor(done * LINES) + 1) / LINES) * durationMs;
   // Past it by all means, whatever rounding makes of the share.
   if (nextMs < run.endsAtMs) return Math.ceil(nextMs) + 1;
   return nowMs < run.endsAtMs && Number.isFinite(run.endsAtMs) ? run.endsAtMs : undefined;

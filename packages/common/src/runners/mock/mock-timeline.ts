@@ -15,6 +15,9 @@ export interface MockRun {
   readonly reason: string | undefined;
 }
 
+/** Of each simulated training, in its log and in what it measures. */
+export const MOCK_STEPS = 200;
+
 /** The run as it looks at `nowMs`. Pure. */
 export function observeMockRun(run: MockRun, nowMs: number): Observation {
   const base = {

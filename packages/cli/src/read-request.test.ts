@@ -37,6 +37,7 @@ describe('refused, with the place', () => {
     ['YAML in braces', '{a: s3cret}', 'is not valid JSON: look at line 1, column 2.'],
     ['a list', '[1,\n2', 'is not valid JSON: look at line 2, column 2.'],
     ['an integer beyond 2^53', '{"a":\n9007199254740993}', 'beyond 2^53 in line 2'],
+    ['a number that is too large', '{"a":\n1e400}', 'beyond 1.8e308 in line 2'],
     ['such an integer in YAML', 'a: 1\nb: 9007199254740993', 'beyond 2^53 in line 2'],
     ['an infinite number', 'a: 1\nb: .inf', 'infinite or none in line 2'],
     ['no number', 'a:\n  - .nan', 'infinite or none in line 2'],

@@ -42,7 +42,7 @@ function decode(bytes: Buffer, name: string): string {
 
 async function parseJson(text: string, name: string): Promise<unknown> {
   const { examineJson } = await import('@trainer/common/requests');
-  const { fault, roundedIntegers } = examineJson(text);
+  const { fault, roundedIntegers, infiniteNumbers } = examineJson(text);
   if (fault !== undefined) {
     throw new UsageError(
       `${name} is not valid JSON: look at line ${fault.line}, column ${fault.column}.`,
@@ -52,6 +52,12 @@ async function parseJson(text: string, name: string): Promise<unknown> {
   if (rounded !== undefined) {
     throw new UsageError(
       `${name} holds a whole number beyond 2^53 in line ${rounded.line}, which would be rounded; write it as a text.`,
+    );
+  }
+  const [infinite] = infiniteNumbers;
+  if (infinite !== undefined) {
+    throw new UsageError(
+      `${name} holds a number beyond 1.8e308 in line ${infinite.line}, which would become null; write it as a text.`,
     );
   }
   return JSON.parse(text);

@@ -66,12 +66,24 @@ describe('integers that JavaScript rounds', () => {
     ]);
   });
 
-  test.each(['1e20', '9007199254740993.5', '0.12345678901234567', '-0', '1E+400'])(
+  test.each(['1e20', '9007199254740993.5', '0.12345678901234567', '-0', '1E+308'])(
     '%s is none',
     (text) => {
-      expect(examineJson(`[${text}]`)).toEqual({ fault: undefined, roundedIntegers: [] });
+      expect(examineJson(`[${text}]`)).toEqual({
+        fault: undefined,
+        roundedIntegers: [],
+        infiniteNumbers: [],
+      });
     },
   );
+
+  test.each(['1E+400', '-1e309', '1'.repeat(400)])('a number beyond all is found: %s', (text) => {
+    expect(examineJson(`{\n  "a": [0, ${text}]}`)).toEqual({
+      fault: undefined,
+      roundedIntegers: [],
+      infiniteNumbers: [{ path: 'a[1]', line: 2, column: 12 }],
+    });
+  });
 });
 
 describe('a body', () => {

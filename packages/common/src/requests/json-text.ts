@@ -7,11 +7,15 @@ export interface TextPlace {
   readonly column: number;
 }
 
+type NumberPlace = TextPlace & { readonly path: string };
+
 export interface JsonFindings {
   /** Where the text stops being JSON; undefined for valid JSON. */
   readonly fault: TextPlace | undefined;
   /** Whole numbers that JavaScript would round, before the fault if there is one. */
-  readonly roundedIntegers: readonly (TextPlace & { readonly path: string })[];
+  readonly roundedIntegers: readonly NumberPlace[];
+  /** Numbers beyond 1.8e308, which JavaScript would write as null. */
+  readonly infiniteNumbers: readonly NumberPlace[];
 }
 
 const BLANKS = /[ \t\n\r]*/y;
@@ -35,18 +39,21 @@ type Expected =
 
 /**
  * What `JSON.parse` does not report about a text: the place of every kind of fault, without repeating
- * what stands there, and the integers beyond 2^53. Walks without recursion.
+ * what stands there, and the numbers that JavaScript cannot hold. Walks without recursion.
  */
 export function examineJson(text: string): JsonFindings {
   const containers: Container[] = [];
-  const found: { path: string; at: number }[] = [];
+  const found: { path: string; at: number; isInfinite: boolean }[] = [];
   let expected: Expected = 'value';
   let position = 0;
 
   const afterValue = (): Expected => (containers.length === 0 ? 'nothing' : 'comma or end');
+  const toPlaces = (all: typeof found): NumberPlace[] =>
+    all.map(({ path, at }) => ({ path, ...toPlace(text, at) }));
   const toFindings = (fault: number | undefined): JsonFindings => ({
     fault: fault === undefined ? undefined : toPlace(text, fault),
-    roundedIntegers: found.map(({ path, at }) => ({ path, ...toPlace(text, at) })),
+    roundedIntegers: toPlaces(found.filter(({ isInfinite }) => !isInfinite)),
+    infiniteNumbers: toPlaces(found.filter(({ isInfinite }) => isInfinite)),
   });
 
   for (;;) {
@@ -80,8 +87,11 @@ export function examineJson(text: string): JsonFindings {
       expected = 'value or end';
     } else {
       if (token === '}' || token === ']') containers.pop();
-      else if (isRounded(token) && found.length < MAX_FINDINGS) {
-        found.push({ path: toPath(containers.map(({ key }) => key)), at: position });
+      else if (found.length < MAX_FINDINGS) {
+        const isInfinite = /^-?\d/.test(token) && !Number.isFinite(Number(token));
+        if (isInfinite || isRounded(token)) {
+          found.push({ path: toPath(containers.map(({ key }) => key)), at: position, isInfinite });
+        }
       }
       expected = afterValue();
     }

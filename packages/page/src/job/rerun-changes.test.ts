@@ -21,3 +21,28 @@ it.each(['{', '[]', '[{}]', 'null', '3', '"{}"', '{gpus: 2}', '{"gpus": 2,}', '{
     expect(parseChanges(text)).toEqual({ violation: { path: 'changes', message } });
   },
 );
+
+it.each([
+  [
+    '{"tuning_parameters": {"seed": 9007199254740993}}',
+    'a whole number beyond 2^53, which would be rounded',
+  ],
+  [
+    '{"extra_parameters": {"ids": [1, -123456789012345678901234]}}',
+    'a whole number beyond 2^53, which would be rounded',
+  ],
+  ['{"tuning_parameters": {"max": 1e400}}', 'a number beyond 1.8e308, which would become null'],
+])('refuses %s, which would be sent as another number', (text, what) => {
+  const message = `The changes hold ${what}; write it as a text, in quotes.`;
+  expect(parseChanges(text)).toEqual({ violation: { path: 'changes', message } });
+});
+
+it.each([
+  ['{"a": 9007199254740991, "b": -1.5e-3, "c": 1e30}', { a: 2 ** 53 - 1, b: -0.0015, c: 1e30 }],
+  [
+    '{"9007199254740993": "9007199254740993 \\" 1e400"}',
+    { '9007199254740993': '9007199254740993 " 1e400' },
+  ],
+])('takes %s as it is', (text, changes) => {
+  expect(parseChanges(text)).toEqual({ changes });
+});

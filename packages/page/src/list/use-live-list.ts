@@ -5,13 +5,12 @@ import { useReading } from '../use-reading.ts';
 import { type ListFilters, toListQuery } from './list-filters.ts';
 import { type ListReading, readList } from './list-source.ts';
 import { LiveChanges, type LiveList } from './live-changes.ts';
+import { toRefreshDelay } from './refresh-delay.ts';
 
 /** Without streams. */
 const POLL_MS = 3000;
 /** With them, for what is no event: a detail that changes alone. */
 const LIVE_MS = 60_000;
-/** After something has happened that only another reading can show. */
-const STALE_MS = 5000;
 /** Of streams that tell a lot, so long before it is shown. */
 const DRAW_MS = 100;
 
@@ -34,7 +33,7 @@ export function useLiveList(
     },
     paceMs: () => (feeds.isOpen ? LIVE_MS : POLL_MS),
   });
-  const { value, error, refresh } = reading;
+  const { value, readAtMs = 0, error, refresh } = reading;
   useDrawing(feeds, changes, refresh);
   const settled = useRef<NumberedReading>(undefined);
   if (value !== undefined && settled.current !== value) {
@@ -44,7 +43,7 @@ export function useLiveList(
   const live = value && changes.applyTo(value, filters);
   useEffect(() => {
     if (!live?.isStale) return;
-    const timer = setTimeout(() => void refresh(), STALE_MS);
+    const timer = setTimeout(() => void refresh(), toRefreshDelay(readAtMs, Date.now()));
     return () => clearTimeout(timer);
   }, [live?.isStale, value]);
   useEffect(() => {

@@ -1,6 +1,7 @@
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import { toJobSummary } from '../jobs/job-summary.ts';
 import type { JobView } from '../jobs/observation.ts';
+import { fitsBytes } from '../json-bytes.ts';
 import type { JobStatus } from '../requests/job-status.ts';
 import type { CallbackEvent } from '../requests/training-response.ts';
 import { toProgressText } from './progress-text.ts';
@@ -79,8 +80,7 @@ export function encodeFinalEvent(record: JobRecord): EncodedEvent {
 
 /** Leaves out the progress, then most of the detail, when an event would be too large. */
 function encodeWithin(maxBytes: number, event: CallbackEvent): string {
-  // A character takes three bytes at most, and counting them costs more than asking.
-  const fits = (body: string) => body.length * 3 <= maxBytes || Buffer.byteLength(body) <= maxBytes;
+  const fits = (body: string) => fitsBytes(body, maxBytes);
   const whole = JSON.stringify(event);
   if (fits(whole)) return whole;
   const withoutProgress = JSON.stringify({ ...event, progress: null });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { fitsBytes } from '../json-bytes.ts';
 import { EVENT_LEVELS, JOB_EVENT_TYPES } from '../requests/history.ts';
 import type { HistoryCounts, HistoryRing as Ring } from './job.ts';
 import type { JobEvent, NewJobEvent } from './job-event.ts';
@@ -75,7 +76,7 @@ function writeEvent(event: JobEvent): string {
 }
 
 function fits(text: string): boolean {
-  return Buffer.byteLength(text) <= MAX_EVENT_BYTES;
+  return fitsBytes(text, MAX_EVENT_BYTES);
 }
 
 const ActorSchema = z.union([

@@ -1,4 +1,4 @@
-import { PHASE_OWNERS, PHASES } from '../requests/phase.ts';
+import { PHASE_OWNERS, PHASES, type Phase, type PhaseOwner } from '../requests/phase.ts';
 import type { JobRecord } from './job.ts';
 import type { RecordChange } from './job-store.ts';
 import { type CurrentPhase, toCurrentPhase } from './phase.ts';
@@ -19,6 +19,10 @@ type PhasedRecord = Pick<JobRecord, 'phases' | 'createdAtMs' | 'state' | 'report
 const MAX_FIRST = 6;
 const MAX_NEWEST = 10;
 const TRAINING: CurrentPhase = { phase: 'training', owner: 'training' };
+const KNOWN_PHASES = new Map<string | undefined, Phase>(PHASES.map((name) => [name, name]));
+const KNOWN_OWNERS = new Map<string | undefined, PhaseOwner>(
+  PHASE_OWNERS.map((name) => [name, name]),
+);
 /** Stands where beginnings were left out. */
 const LEFT_OUT = '?';
 const RADIX = 36;
@@ -46,6 +50,13 @@ export function appendPhase(record: PhasedRecord, change: RecordChange): string 
       : ((isStart ? state.startedAtMs : undefined) ?? state.observedAtMs);
   const nowMs = Math.max(changedAtMs, startedAtMs ?? 0);
   return shorten([...beginnings, writeBeginning(current, nowMs)]).join(';');
+}
+
+/** When the phase began that a record is in, or was in last. UNIX milliseconds. */
+export function toLastBeginningMs(record: PhasedRecord): number {
+  const { phases = toFirstPhases(record) } = record;
+  const known = phases.split(';').map(parseBeginning);
+  return known.findLast((begun) => begun !== undefined)?.startedAtMs ?? record.createdAtMs;
 }
 
 /** Each phase of a record with its end, oldest first; what was left out is a gap between two. Pure. */
@@ -82,8 +93,8 @@ function writeBeginning({ phase, owner }: CurrentPhase, atMs: number): string {
 /** Undefined for what was left out, and for what a later version wrote. */
 function parseBeginning(text: string): Omit<PhaseSpan, 'endedAtMs'> | undefined {
   const [phaseName, ownerName, at] = text.split('/');
-  const phase = PHASES.find((known) => known === phaseName);
-  const owner = PHASE_OWNERS.find((known) => known === ownerName);
+  const phase = KNOWN_PHASES.get(phaseName);
+  const owner = KNOWN_OWNERS.get(ownerName);
   const startedAtMs = readTime(at);
   if (phase === undefined || owner === undefined || startedAtMs === undefined) return undefined;
   return { phase, owner, startedAtMs };

@@ -1,4 +1,4 @@
-import { jsonBytes } from '../json-bytes.ts';
+import { fitsBytes } from '../json-bytes.ts';
 import { toJsonText } from '../to-json-text.ts';
 import { isCredentialName } from './credential-names.ts';
 import { isCredentialWord } from './credential-words.ts';
@@ -34,8 +34,8 @@ export function keepRequest(
   const withholding = new Withholding(holdsSecret);
   const { withheld, values } = withholding;
   const kept = { body: withholding.withhold(body, shape) as Json, withheld, values };
-  const bytes = Buffer.byteLength(writeKept(kept)) + jsonBytes(values);
-  return bytes > MAX_KEPT_BYTES ? undefined : kept;
+  const text = values.length === 0 ? writeKept(kept) : writeKept(kept) + JSON.stringify(values);
+  return fitsBytes(text, MAX_KEPT_BYTES) ? kept : undefined;
 }
 
 /** The JSON of a kept request without the values that it withholds, which stores keep apart. */

@@ -2,7 +2,7 @@ import { Counter, type Registry } from 'prom-client';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import type { Leadership } from '../jobs/leadership.ts';
-import { toPhaseSpans } from '../jobs/phase-history.ts';
+import { toLastBeginningMs, toPhaseSpans } from '../jobs/phase-history.ts';
 
 export interface PhaseMetricsParts {
   readonly registry: Registry;
@@ -61,19 +61,18 @@ export class PhaseMetrics {
     const isUnchanged = isKnown && !isEnded && known.phases === record.phases;
     // Of one that has ended, what comes after is told of no phase.
     if (isUnchanged || (isEnded && !isKnown)) return;
-    const spans = record === undefined ? [] : toPhaseSpans(record);
-    if (isKnown) this.#count(spans.filter(({ startedAtMs }) => startedAtMs >= known.sinceMs));
+    if (isKnown && record !== undefined) this.#count(record, known.sinceMs);
     if (isEnded) this.#known.delete(name);
     else {
-      const sinceMs = spans.at(-1)?.startedAtMs ?? record.createdAtMs;
+      const sinceMs = toLastBeginningMs(record);
       this.#known.set(name, { uid: record.uid, phases: record.phases, sinceMs });
     }
   }
 
-  #count(spans: ReturnType<typeof toPhaseSpans>): void {
+  #count(record: JobRecord, sinceMs: number): void {
     if (!this.#parts.leadership.isLeader()) return;
-    for (const { phase, owner, startedAtMs, endedAtMs } of spans) {
-      if (endedAtMs !== undefined) {
+    for (const { phase, owner, startedAtMs, endedAtMs } of toPhaseSpans(record)) {
+      if (endedAtMs !== undefined && startedAtMs >= sinceMs) {
         this.#seconds.inc({ phase, owner }, (endedAtMs - startedAtMs) / 1000);
       }
     }

@@ -16,14 +16,19 @@ export interface JobPage {
 
 /**
  * The newest jobs that match, after the cursor's place. Looks at each job once and keeps no more
- * than a page.
+ * than a page. Of a job that reruns are asked of, and that is there, `parentSinceMs` says since when:
+ * what is older was made of an earlier job of that id.
  * @throws TrainerError INVALID_REQUEST for a cursor that belongs to other filters.
  */
-export function pickJobPage(jobs: Iterable<IndexedJob>, query: JobListQuery): JobPage {
+export function pickJobPage(
+  jobs: Iterable<IndexedJob>,
+  query: JobListQuery,
+  parentSinceMs?: number,
+): JobPage {
   const { limit, cursor, ...filters } = query;
   const key = toFilterKey(filters);
   const after = cursor === undefined ? undefined : parseCursor(cursor, key);
-  const isWanted = createFilter(filters);
+  const isWanted = createFilter(filters, parentSinceMs);
   const statuses = filters.status === undefined ? undefined : new Set(filters.status);
   const counts = Object.fromEntries(JOB_STATUSES.map((status) => [status, 0])) as Record<
     JobStatus,
@@ -43,7 +48,10 @@ export function pickJobPage(jobs: Iterable<IndexedJob>, query: JobListQuery): Jo
   return { jobs: page, nextCursor, counts };
 }
 
-function createFilter({ reason, phase, backend_job_id: name, ...filters }: Filters) {
+function createFilter(
+  { reason, phase, backend_job_id: name, ...filters }: Filters,
+  parentSinceMs = Number.NEGATIVE_INFINITY,
+) {
   const { model, method, provider, label, rerun_of: parent, ...times } = filters;
   const hasTraits = createTraitsFilter({ model, method, provider, label });
   const [afterMs, beforeMs] = [times.created_after, times.created_before].map((time) =>
@@ -52,7 +60,7 @@ function createFilter({ reason, phase, backend_job_id: name, ...filters }: Filte
   return (job: IndexedJob): boolean =>
     (reason === undefined || job.reason === reason) &&
     (name === undefined || job.name === name) &&
-    (parent === undefined || job.rerunOf === parent) &&
+    (parent === undefined || (job.rerunOf === parent && job.atMs >= parentSinceMs)) &&
     (afterMs === undefined || job.atMs > afterMs) &&
     (beforeMs === undefined || job.atMs < beforeMs) &&
     (phase === undefined || job.phase === phase) &&

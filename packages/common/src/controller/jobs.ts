@@ -225,8 +225,11 @@ export class Jobs {
 
   /** A page shows its jobs as they are now; one that has changed meanwhile may not belong there. */
   #pickPage(query: JobListQuery): Omit<JobListPage, 'staleSinceMs'> {
+    const { store, backend } = this.#parts;
+    const { rerun_of: parent } = query;
+    const known = parent === undefined ? undefined : store.getCached(toJobName(backend, parent));
     for (;;) {
-      const { jobs, ...page } = pickJobPage(this.#index.newestFirst(), query);
+      const { jobs, ...page } = pickJobPage(this.#index.newestFirst(), query, known?.createdAtMs);
       const current = jobs.map((job) => this.#index.refresh(job));
       const isSame = current.every((job, place) => isListedAlike(job, jobs[place]));
       if (isSame) return { ...page, views: current.map(({ view }) => view) };

@@ -63,6 +63,9 @@ describe('GET /train/{job_id}/events', () => {
     const { body: later } = await get('/train/told/events?after=4');
     expect((later.data as Event[]).map(({ id }) => id)).toEqual([5]);
     expect((await get('/train/told')).body.revision).toBe(5);
+    // The place of a reader of an earlier job with this id.
+    const { body: whole } = await get('/train/told/events?after=12');
+    expect(whole).toEqual(body);
   });
 
   it('still tells who cancelled after the job was run again many times', async () => {

@@ -65,6 +65,17 @@ describe('the stream of a job', () => {
     }
   });
 
+  it('tells a job anew to who followed an earlier one with its id', async () => {
+    await submit('reused');
+    await service.post('/train/reused/cancel');
+    await using first = await follow('reused');
+    const { id } = (await first.rest()).findLast((event) => event.id !== undefined) ?? {};
+    await service.request('/train/reused', { method: 'DELETE' });
+    await submit('reused');
+    await using second = await follow('reused', { 'last-event-id': `${id}` });
+    expect(await second.next()).toMatchObject({ event: 'job.state', id: '1' });
+  });
+
   it('is asked for by Accept alone', async () => {
     await submit('asked');
     const accepts = [

@@ -467,12 +467,14 @@ describe.each(['memory', 'secrets'] as const)('POST /train/{job_id}/rerun, recor
     await submitEnded('reborn');
     await rerun('reborn', { job_id: 'reborn-r2', from: 'start' });
     await bed.service.request('/train/reborn', { method: 'DELETE', headers: asOps });
+    expect((await get('/train?rerun_of=reborn')).data).toHaveLength(1);
     const { created_at } = (await get('/train/reborn-r2')).timestamps;
     // Two jobs of one moment could not be told apart; asking takes longer than that.
     while (Date.now() <= Date.parse(created_at)) await get('/train/reborn-r2');
     await submit('reborn', NEVER);
     expect((await get('/train/reborn')).reruns).toEqual([]);
     expect((await get('/train/reborn-r2')).rerun_of).toBe('reborn');
+    expect((await get('/train?rerun_of=reborn')).data).toEqual([]);
     for (const id of ['reborn', 'reborn-r2']) await post(`/train/${id}/cancel`);
   });
 

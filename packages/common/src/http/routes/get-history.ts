@@ -16,7 +16,12 @@ export interface GetHistoryParts extends StreamJobParts {
 }
 
 const Query = z.object({
-  after: z.coerce.number().int().min(0).default(0).describe('Only events after this one'),
+  after: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe('Only events after this one; all where there is none of that number yet'),
 });
 
 /** `GET /train/{job_id}/events`. */
@@ -44,18 +49,17 @@ export function registerGetHistory(
       const { record } = view;
       if (!wantsStream(headers.accept) || method === 'HEAD') {
         const events = await jobs.readEvents(record);
+        const revision = Math.max(toRevision(record.history), ...events.map(({ id }) => id));
+        const after = toAfter(request.query.after, revision);
         return {
           job_id: record.id,
-          revision: Math.max(toRevision(record.history), ...events.map(({ id }) => id)),
-          data: events
-            .filter(({ id }) => id > request.query.after)
-            .map((event) => toHistoryEvent(record, event)),
+          revision,
+          data: events.filter(({ id }) => id > after).map((event) => toHistoryEvent(record, event)),
         };
       }
       const revision = toRevision(record.history);
       const asked = readEventId(headers['last-event-id']) ?? request.query.after;
-      // One from the future is of an earlier job with this id.
-      const after = asked > revision ? 0 : asked;
+      const after = toAfter(asked, revision);
       if (after === revision && feed.isOver(record)) return reply.code(204).send();
       // What cannot be read now is a problem document, not a stream that ends at once.
       await feed.readEvents(record, after);
@@ -66,6 +70,11 @@ export function registerGetHistory(
       return undefined;
     },
   });
+}
+
+/** After which event a reader goes on: one from the future is of an earlier job with this id. */
+function toAfter(asked: number, revision: number): number {
+  return asked > revision ? 0 : asked;
 }
 
 /** The revision that a reader was told last; what is no number is none of ours. */

@@ -156,7 +156,10 @@ export class RunLogReader {
     if (oldest === undefined) return undefined;
     const [id, offset] = (this.#query.after.get(0) ?? '').split('.').map(Number);
     const known = files.find((file) => file.id === id);
-    if (known !== undefined) return { file: known, offset: offset ?? 0 };
+    // A file system gives the number of a deleted file to the next one, of a later job of that id.
+    if (known !== undefined && (offset ?? 0) <= (await known.size())) {
+      return { file: known, offset: offset ?? 0 };
+    }
     let left = this.#query.tail;
     if (left === undefined) return { file: oldest, offset: 0 };
     for (const file of files.toReversed()) {

@@ -1,6 +1,6 @@
 """The bytes of what a training keeps, counted from its tensors."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -21,6 +21,26 @@ def optimizer_bytes(optimizer: Any) -> int:
         for value in state.values()
         if hasattr(value, "untyped_storage") and value.dim() > 0
     )
+
+
+def kept_bytes(model: Any, forward: Callable[[], Any]) -> int:
+    """What autograd keeps of a forward pass for the backward one, without weights and copies of
+    them."""
+    import torch
+
+    shapes = {tuple(sorted(p.shape)) for p in model.parameters()}
+    kept: dict[int, Any] = {}
+
+    def keep(tensor: Any) -> Any:
+        if tuple(sorted(tensor.shape)) not in shapes:
+            kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        held = forward()
+    counted = size(kept.values())
+    del held
+    return counted
 
 
 def size(tensors: Iterable[Any]) -> int:

@@ -31,3 +31,11 @@ test('gradient checkpointing and a smaller micro batch keep less', () => {
   expect(of({})).toBeLessThan(of({ 'customization.gradient_checkpointing': false }));
   expect(of({ 'tuning_parameters.micro_batch_size': 1 }) * 8).toBeCloseTo(of({}), -1);
 });
+
+test('dropout of the adapter keeps more, and the config of PEFT goes before the field', () => {
+  const of = (customization: Record<string, unknown>) =>
+    estimateMemory(parseValid(makeBody({ customization })), shape).activations;
+  const without = of({ lora: { dropout: 0 } });
+  expect(of({ lora: { dropout: 0.05 } })).toBeGreaterThan(without);
+  expect(of({ peft: { config: { lora_dropout: 0 } } })).toBe(without);
+});

@@ -1,5 +1,6 @@
 import { countProcesses, readAccumulation, rowsOfProcess } from '../requests/batch-split.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
+import { countActivations } from './activations.ts';
 import type { ModelShape } from './model-shape.ts';
 
 /** Bytes of one GPU, which holds the whole model: our runtime splits the batch, not the weights. */
@@ -20,8 +21,6 @@ const FP32 = 4;
 const ADAM_STATES = 2;
 /** Blocks of bitsandbytes: 64 weights share a constant, and 256 constants another. */
 const [BLOCK, SUPER_BLOCK] = [64, 256];
-/** Values of a layer that are kept for the backward pass, for each of a token's hidden ones. */
-const KEPT_OF_LAYER = 34;
 /** Inputs and outputs of a layer's linear modules, in hidden sizes: the feed-forward is 8/3 wide. */
 const WIDTHS: Readonly<Record<string, number>> = {
   ...{ q_proj: 2, k_proj: 2, v_proj: 2, o_proj: 2 },
@@ -37,9 +36,10 @@ export function estimateMemory(
   variables: Readonly<Record<string, string>> = {},
 ): MemoryTerms {
   const { precision, qlora, gradient_checkpointing: isCheckpointed } = request.customization;
+  const isFp32 = precision === 'fp32';
   const isFull = isFullTraining(request);
   const isQuantised = !isFull && (qlora !== undefined || precision === 'int8');
-  const computed = precision === 'fp32' ? FP32 : 2;
+  const computed = isFp32 ? FP32 : 2;
   const linear = shape.parameters - shape.embeddings;
   const trained = isFull ? shape.parameters : countAdapter(request, shape);
   // TRL trains the adapters of quantised weights in bf16, all others stay in fp32.
@@ -54,7 +54,11 @@ export function estimateMemory(
     gradients: trained * ofTrained * (processes > 1 ? 2 : 1),
     optimizer: trained * toOptimizerBytes(request, ofTrained),
     activations:
-      toActivations(request, shape, { computed, isCheckpointed, processes, variables }) +
+      countTokens(request, processes, variables) *
+        countActivations(shape, {
+          ...{ isFull, isQuantised, isFp32, isCheckpointed },
+          hasDropout: !isFull && readDropout(request) > 0,
+        }) +
       // Weights of fp32 are copied for the time of a step.
       (isFull && computed < FP32 ? shape.parameters * computed : 0),
   };
@@ -86,6 +90,11 @@ function countAdapter({ customization }: TrainingRequest, { hidden, layers }: Mo
   return rank * width * hidden * layers;
 }
 
+function readDropout({ customization: { lora, peft } }: TrainingRequest): number {
+  const config = peft?.config as { lora_dropout?: unknown } | undefined;
+  return typeof config?.lora_dropout === 'number' ? config.lora_dropout : lora.dropout;
+}
+
 function toOptimizerBytes({ tuning_parameters }: TrainingRequest, ofTrained: number): number {
   switch (tuning_parameters.optim) {
     case 'adamw_bnb_8bit':
@@ -98,17 +107,12 @@ function toOptimizerBytes({ tuning_parameters }: TrainingRequest, ofTrained: num
   }
 }
 
-function toActivations(
+/** Of a micro batch of one process, whose rows are as long as they may be. */
+function countTokens(
   request: TrainingRequest,
-  { hidden, layers, vocabulary }: ModelShape,
-  parts: {
-    readonly computed: number;
-    readonly isCheckpointed: boolean;
-    readonly processes: number;
-    readonly variables: Readonly<Record<string, string>>;
-  },
+  processes: number,
+  variables: Readonly<Record<string, string>>,
 ): number {
-  const { computed, isCheckpointed, processes, variables } = parts;
   const { batch_size, micro_batch_size, max_sequence_length } = request.tuning_parameters;
   const rows = rowsOfProcess({
     batchSize: batch_size,
@@ -116,11 +120,5 @@ function toActivations(
     gradientAccumulation: readAccumulation(variables),
     processes,
   });
-  const tokens = rows * max_sequence_length;
-  // The figure of the paper is in bytes, for values of two.
-  const ofLayer = (KEPT_OF_LAYER * hidden * computed) / 2;
-  const kept = isCheckpointed ? layers * hidden * computed + ofLayer : layers * ofLayer;
-  // The scores of all words, once more in fp32 for the loss, and their gradient.
-  const ofScores = vocabulary * (computed + 2 * FP32);
-  return tokens * (kept + ofScores);
+  return rows * max_sequence_length;
 }

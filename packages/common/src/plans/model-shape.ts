@@ -5,13 +5,14 @@ export interface ModelShape {
   readonly embeddings: number;
   readonly hidden: number;
   readonly layers: number;
-  readonly vocabulary: number;
 }
 
 /** Parameters of one layer, in squares of the hidden size: 4 of attention, 8 of the feed-forward. */
 const SQUARES_OF_LAYER = 12;
-/** The hidden size for each layer, about 128 from 1 to 70 billion (Llama, Qwen, Mistral). */
+/** The hidden size for each layer, about 128 from 7 to 70 billion (Llama, Qwen, Mistral). */
 const HIDDEN_OF_LAYER = 128;
+/** Smaller models are narrower: Qwen2.5's have 37 at 0.5, 55 at 1.5 and 57 at 3 billion. */
+const LEAST_OF_FULL_WIDTH = 7e9;
 /** That of Llama 3; Qwen's is larger, Llama 2's smaller. */
 const VOCABULARY = 128_256;
 /** Small models share one matrix between embedding and head, or have fewer words. */
@@ -19,8 +20,9 @@ const MOST_EMBEDDED = 0.3;
 
 /** The usual shape of a decoder of that size: some 12 × layers × hidden² parameters. Pure. */
 export function toUsualShape(parameters: number): ModelShape {
-  const hidden = Math.cbrt((parameters * HIDDEN_OF_LAYER) / SQUARES_OF_LAYER);
-  const layers = Math.max(1, Math.round(hidden / HIDDEN_OF_LAYER));
+  const ofLayer = HIDDEN_OF_LAYER * Math.min(1, Math.cbrt(parameters / LEAST_OF_FULL_WIDTH));
+  const hidden = Math.cbrt((parameters * ofLayer) / SQUARES_OF_LAYER);
+  const layers = Math.max(1, Math.round(hidden / ofLayer));
   const embeddings = Math.min(2 * VOCABULARY * hidden, MOST_EMBEDDED * parameters);
-  return { parameters, embeddings, hidden, layers, vocabulary: VOCABULARY };
+  return { parameters, embeddings, hidden, layers };
 }

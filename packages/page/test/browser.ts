@@ -65,6 +65,22 @@ export async function findViolations(page: Page): Promise<string[]> {
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
 }
 
+/** Unfolds all that is folded up, and what comes to light by that. */
+export async function openEverything(page: Page): Promise<void> {
+  const closed = page.locator('details:not([open]) > summary:visible');
+  while ((await closed.count()) > 0) await closed.first().click();
+}
+
+/** By how many pixels the page, and a dialog that is open, are wider than what they are shown in. */
+export function measureOverflow(page: Page): Promise<number> {
+  return page.evaluate<number>(`
+    Math.max(
+      document.documentElement.scrollWidth - innerWidth,
+      ...[...document.querySelectorAll('dialog[open]')].map((box) => box.scrollWidth - box.clientWidth),
+    )
+  `);
+}
+
 /** A picture of the page; with UPDATE_PICTURES=1, the one that the documents show. */
 export async function takePicture(page: Page, name: string): Promise<void> {
   const path = process.env.UPDATE_PICTURES === '1' && `${PICTURES}${name}.png`;

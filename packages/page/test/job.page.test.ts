@@ -8,7 +8,15 @@ import { PAGE_FOLDER } from '@trainer/page';
 import { findService } from '@trainer/services';
 import type { Browser, Page, Request } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { findViolations, launchBrowser, openPage, setHidden, takePicture } from './browser.ts';
+import {
+  findViolations,
+  launchBrowser,
+  measureOverflow,
+  openEverything,
+  openPage,
+  setHidden,
+  takePicture,
+} from './browser.ts';
 
 let browser: Browser;
 beforeAll(async () => {
@@ -382,10 +390,17 @@ it("shows a peer's jobs, which the browser asks itself, with a token of that ori
 });
 
 describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
-  it.each([
+  const WIDTHS: [string, number][] = [
     ['wide', 1280],
     ['narrow', 400],
-  ])('is whole and without violations when it is %s', async (name, width) => {
+  ];
+  /** As it is shown now. */
+  async function expectWhole(page: Page) {
+    expect(await findViolations(page)).toEqual([]);
+    expect(await measureOverflow(page)).toBeLessThanOrEqual(0);
+  }
+
+  it.each(WIDTHS)('is whole and without violations when it is %s', async (name, width) => {
     await using service = await startService();
     await submit(service, 'support-tickets-2026-11', {
       submitted_seconds: 0.5,
@@ -398,11 +413,50 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
     await untilStatus(page, 'Running');
     await page.locator('.legend', { hasText: 'Training' }).waitFor();
     await page.locator('.chart-steps').first().getByText('10', { exact: true }).waitFor();
-    expect(await findViolations(page)).toEqual([]);
-    const overflow = await page.evaluate<number>(
-      'document.documentElement.scrollWidth - innerWidth',
-    );
-    expect(overflow).toBeLessThanOrEqual(0);
+    await expectWhole(page);
     await takePicture(page, `page-job-${name}-${colorScheme}`);
+    await openEverything(page);
+    await page.getByRole('region', { name: 'Log' }).getByText(/loss/).waitFor();
+    await expectWhole(page);
+    await page.getByRole('button', { name: 'Cancel job…' }).click();
+    await expectWhole(page);
+  });
+
+  it.each(WIDTHS)(
+    'shows all of a failed job when it is %s, also while its service is away',
+    async (_, width) => {
+      const receiver = await startWebhookReceiver();
+      onTestFinished(() => receiver.close());
+      await using service = await startService();
+      const reason = `CUDA error at step 12: ${'/opt/trainer/lib/python3.12/'.repeat(16)}`;
+      const callbacks = { webhook_url: receiver.url };
+      await submit(service, 'unlucky', { outcome: 'failed', reason }, { callbacks });
+      const viewport = { width, height: 800 };
+      const address = addressOf(service.url, 'unlucky');
+      await using opened = await openPage(browser, address, { colorScheme, viewport });
+      const { page } = opened;
+      await page.getByText('Delivered after 1 attempt').waitFor();
+      await openEverything(page);
+      await page.getByRole('region', { name: 'Log' }).getByText(reason).waitFor();
+      await expectWhole(page);
+      await page.getByRole('button', { name: 'Run again…' }).click();
+      await page.getByLabel('Changes, if any').fill('{"resources": {"gpus": -2}}');
+      await page.getByRole('button', { name: 'From the start' }).click();
+      await page.getByRole('alert').getByText('resources.gpus').waitFor();
+      await expectWhole(page);
+      await page.keyboard.press('Escape');
+      await service.close();
+      await page.getByText(/^meta cannot be reached/).waitFor();
+      await expectWhole(page);
+    },
+  );
+
+  it.each(WIDTHS)('asks for a token when it is %s', async (_, width) => {
+    await using service = await startService({ TRAINER_API_TOKEN: 'right' });
+    const viewport = { width, height: 800 };
+    const address = addressOf(service.url, 'job-1');
+    await using opened = await openPage(browser, address, { colorScheme, viewport });
+    await opened.page.getByLabel('meta asks for a token').waitFor();
+    await expectWhole(opened.page);
   });
 });

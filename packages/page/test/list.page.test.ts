@@ -8,7 +8,13 @@ import { PAGE_FOLDER } from '@trainer/page';
 import { findService } from '@trainer/services';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { findViolations, launchBrowser, openPage, takePicture } from './browser.ts';
+import {
+  findViolations,
+  launchBrowser,
+  measureOverflow,
+  openPage,
+  takePicture,
+} from './browser.ts';
 
 const JOBS = 5000;
 const AT_ONCE = 20;
@@ -345,6 +351,7 @@ describe('with a peer', () => {
     await peer.close();
     await page.getByText(/^nemo cannot be reached at .* Its jobs are missing here\./).waitFor();
     await page.getByRole('link', { name: 'ours' }).waitFor();
+    expect(await findViolations(page)).toEqual([]);
     await using again = await startPeer();
     await submitTo(again, 'later', { base_model });
     await page.getByRole('button', { name: '1 new job' }).click();
@@ -363,10 +370,7 @@ describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {
     const { page } = opened;
     await rows(page).nth(49).waitFor();
     expect(await findViolations(page)).toEqual([]);
-    const overflow = await page.evaluate<number>(
-      'document.documentElement.scrollWidth - innerWidth',
-    );
-    expect(overflow).toBeLessThanOrEqual(0);
+    expect(await measureOverflow(page)).toBeLessThanOrEqual(0);
     await takePicture(page, `page-list-${name}-${colorScheme}`);
   });
 });

@@ -387,6 +387,21 @@ it.each<[string, string[], string?]>([
   expect(stderr).not.toContain('s3cret');
 });
 
+it.each([
+  [['status', 'a', '--wait'], '--wait goes with submit and rerun only'],
+  [['version', '--wait'], '--wait goes with submit and rerun only'],
+  [['list', '--timeout', '3'], '--timeout goes with wait, watch, submit and rerun only'],
+  [['list', '--timeout', ''], '--timeout goes with wait, watch, submit and rerun only'],
+  [['plan', 'a', '--backend', 'meta'], '--backend goes with render only'],
+  [['submit', 'a', '--timeout', '3'], 'With submit, --timeout needs --wait'],
+  [['rerun', 'a', '--timeout', '3'], 'With rerun, --timeout needs --wait'],
+])('says what an option belongs to that means nothing: %s', async (args, sentence) => {
+  expect(await run(args)).toEqual({
+    ...{ code: 2, stdout: '' },
+    stderr: `${sentence}: trainer --help tells more.\n`,
+  });
+});
+
 it('needs to be told where the service is', async () => {
   expect(await run(['status', 'job-1'])).toMatchObject({
     code: 2,

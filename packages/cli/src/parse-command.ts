@@ -28,6 +28,9 @@ const SUBJECTS: ReadonlyMap<string, 'a file' | 'an id' | 'ids' | 'nothing'> = ne
 
 /** Options that mean nothing to any other command. */
 const COMMANDS_OF_OPTIONS = {
+  wait: ['submit', 'rerun'],
+  timeout: ['wait', 'watch', 'submit', 'rerun'],
+  backend: ['render'],
   state: ['deliveries', 'replay'],
   save: ['cancel'],
   as: ['rerun'],
@@ -111,10 +114,16 @@ export function parseCommand(argv: readonly string[]) {
     if (extra !== undefined) throw new UsageError(`${extra} is one argument too many.`);
     for (const [option, commands] of Object.entries(COMMANDS_OF_OPTIONS)) {
       const given = values[option as keyof typeof COMMANDS_OF_OPTIONS];
-      if (given && !commands.includes(command ?? '')) {
-        const named = commands.join(' and ');
+      if (given !== undefined && given !== false && !commands.includes(command ?? '')) {
+        const named = [commands.slice(0, -1).join(', '), ...commands.slice(-1)]
+          .filter(Boolean)
+          .join(' and ');
         throw new UsageError(`--${option} goes with ${named} only: trainer --help tells more.`);
       }
+    }
+    const waits = values.wait || command === 'wait' || command === 'watch';
+    if (!help && values.timeout !== undefined && !waits) {
+      throw new UsageError(`With ${command}, --timeout needs --wait: trainer --help tells more.`);
     }
     return {
       ...values,

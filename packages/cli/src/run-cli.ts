@@ -1,23 +1,23 @@
 import { validateHeaderValue } from 'node:http';
 import { isEnded, type Job, TrainerApiError, TrainerClient } from '@trainer/client';
-import { changeCallbacks } from './change-callbacks.ts';
 import type { CliContext } from './cli-context.ts';
-import { listDeliveries, replayDeliveries } from './deliveries.ts';
-import { listJobs } from './list-jobs.ts';
+import { changeCallbacks } from './commands/callbacks.ts';
+import { listDeliveries, replayDeliveries } from './commands/deliveries.ts';
+import { showHistory } from './commands/events.ts';
+import { listJobs } from './commands/list.ts';
+import { showLogs } from './commands/logs.ts';
+import { showMetrics } from './commands/metrics.ts';
+import { plan } from './commands/plan.ts';
+import { showRequest } from './commands/request.ts';
+import { rerunJob } from './commands/rerun.ts';
+import { showVersion } from './commands/version.ts';
+import { watchJobs } from './commands/watch.ts';
+import { showWhy } from './commands/why.ts';
 import { type Arguments, parseCommand } from './parse-command.ts';
-import { plan } from './plan.ts';
 import { createProgressBar } from './progress-bar.ts';
 import { readRequest } from './read-request.ts';
-import { rerunJob } from './rerun-job.ts';
-import { showHistory } from './show-history.ts';
-import { showLogs } from './show-logs.ts';
-import { showMetrics } from './show-metrics.ts';
-import { showRequest } from './show-request.ts';
-import { showVersion } from './show-version.ts';
-import { showWhy } from './show-why.ts';
 import { printable, toTable } from './table.ts';
 import { EXIT, USAGE, UsageError } from './usage.ts';
-import { watchJobs } from './watch-jobs.ts';
 
 /** Runs one command; resolves with its exit code and never rejects for what a user can cause. */
 export async function runCli(argv: readonly string[], context: CliContext): Promise<number> {
@@ -122,7 +122,7 @@ async function run(args: Arguments, context: CliContext): Promise<number> {
       return render(await readRequest(subject, stdin), args, context);
     }
     case 'check': {
-      const { check } = await import('./check.ts');
+      const { check } = await import('./commands/check.ts');
       return check(await readRequest(subject, stdin), args, context);
     }
     default:

@@ -1,7 +1,7 @@
 import type { TrainerClient } from '@trainer/client';
-import type { CliContext } from './cli-context.ts';
-import { type Explanation, explainJob } from './explain-job.ts';
-import { printable, toColumns, toDuration } from './table.ts';
+import type { CliContext } from '../cli-context.ts';
+import { type Explanation, explainJob } from '../explain-job.ts';
+import { printable, toColumns, toDuration } from '../table.ts';
 
 /** Prints what a job waits for, or why it ended, and what to do. */
 export async function showWhy(

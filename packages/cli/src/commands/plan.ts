@@ -1,7 +1,7 @@
 import type { Plan, TrainerClient } from '@trainer/client';
-import type { CliContext } from './cli-context.ts';
-import { toRows } from './table.ts';
-import { EXIT } from './usage.ts';
+import type { CliContext } from '../cli-context.ts';
+import { toRows } from '../table.ts';
+import { EXIT } from '../usage.ts';
 
 /** Prints what a service would make of a request. */
 export async function plan(

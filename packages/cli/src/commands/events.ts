@@ -1,6 +1,6 @@
 import type { History, TrainerClient } from '@trainer/client';
-import type { CliContext } from './cli-context.ts';
-import { printable, toColumns } from './table.ts';
+import type { CliContext } from '../cli-context.ts';
+import { printable, toColumns } from '../table.ts';
 
 /** Prints what happened to a job, oldest first, and who had it done. */
 export async function showHistory(

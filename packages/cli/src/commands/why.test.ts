@@ -1,9 +1,9 @@
 import type { Job } from '@trainer/client';
 import { REASONS } from '@trainer/common/testing/internals';
 import { expect, test } from 'vitest';
-import { ADVICE } from './advice.ts';
-import { explainJob } from './explain-job.ts';
-import { toText } from './show-why.ts';
+import { ADVICE } from '../advice.ts';
+import { explainJob } from '../explain-job.ts';
+import { toText } from './why.ts';
 
 const at = (second: number) => new Date(second * 1000).toISOString();
 const span = (phase: string, owner: string, from: number, to: number | null, message = '') => {

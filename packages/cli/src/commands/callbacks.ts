@@ -1,7 +1,7 @@
 import type { CallbackPatch, TrainerClient } from '@trainer/client';
-import type { CliContext } from './cli-context.ts';
-import { readRequest } from './read-request.ts';
-import { toRows } from './table.ts';
+import type { CliContext } from '../cli-context.ts';
+import { readRequest } from '../read-request.ts';
+import { toRows } from '../table.ts';
 
 /** Changes where the callbacks of a job go. A file, since arguments can be seen by other users. */
 export async function changeCallbacks(

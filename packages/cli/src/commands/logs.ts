@@ -1,7 +1,7 @@
 import { isLogEnd, type LogLine, type TrainerClient } from '@trainer/client';
-import type { CliContext } from './cli-context.ts';
-import { printable } from './table.ts';
-import { EXIT, UsageError } from './usage.ts';
+import type { CliContext } from '../cli-context.ts';
+import { printable } from '../table.ts';
+import { EXIT, UsageError } from '../usage.ts';
 
 export interface LogArguments {
   readonly jobId: string;

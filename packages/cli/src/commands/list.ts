@@ -1,7 +1,7 @@
 import type { JobList, TrainerClient } from '@trainer/client';
-import type { CliContext } from './cli-context.ts';
-import { toColumns, toProgressText } from './table.ts';
-import { UsageError } from './usage.ts';
+import type { CliContext } from '../cli-context.ts';
+import { toColumns, toProgressText } from '../table.ts';
+import { UsageError } from '../usage.ts';
 
 interface Options {
   readonly status?: readonly string[] | undefined;

@@ -1,7 +1,7 @@
 import { type Job, type RerunRequest, type TrainerClient, toNextId } from '@trainer/client';
-import type { CliContext } from './cli-context.ts';
-import { readRequest } from './read-request.ts';
-import { UsageError } from './usage.ts';
+import type { CliContext } from '../cli-context.ts';
+import { readRequest } from '../read-request.ts';
+import { UsageError } from '../usage.ts';
 
 interface Options {
   /** The ended job. */

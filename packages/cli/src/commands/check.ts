@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import type { CliContext } from './cli-context.ts';
-import { findRuntimePython } from './runtime-python.ts';
-import { printable } from './table.ts';
-import { EXIT, UsageError } from './usage.ts';
+import type { CliContext } from '../cli-context.ts';
+import { findRuntimePython } from '../runtime-python.ts';
+import { printable } from '../table.ts';
+import { EXIT, UsageError } from '../usage.ts';
 
-const RUNTIME = fileURLToPath(new URL('../../../runtime', import.meta.url));
+const RUNTIME = fileURLToPath(new URL('../../../../runtime', import.meta.url));
 
 /** Exit statuses of `python -m trainer_runtime.check`: what the training itself would end with. */
 const STATUS = { valid: 0, crashed: 1, storageMayComeBack: 5 } as const;

@@ -7,9 +7,9 @@ import {
   TrainerApiError,
   type TrainerClient,
 } from '@trainer/client';
-import type { CliContext } from './cli-context.ts';
-import { printable } from './table.ts';
-import { EXIT } from './usage.ts';
+import type { CliContext } from '../cli-context.ts';
+import { printable } from '../table.ts';
+import { EXIT } from '../usage.ts';
 
 interface Options {
   readonly jobIds: readonly string[];

@@ -1,6 +1,6 @@
 import type { DeliveryList, TrainerClient } from '@trainer/client';
-import type { CliContext } from './cli-context.ts';
-import { printable } from './table.ts';
+import type { CliContext } from '../cli-context.ts';
+import { printable } from '../table.ts';
 
 interface Options {
   readonly state?: string | undefined;

@@ -1,6 +1,6 @@
 import type { TrainerClient } from '@trainer/client';
-import type { CliContext } from './cli-context.ts';
-import { toRows } from './table.ts';
+import type { CliContext } from '../cli-context.ts';
+import { toRows } from '../table.ts';
 
 /** Prints which release answers, and where it runs jobs. */
 export async function showVersion(

@@ -1,7 +1,7 @@
 import type { Metrics, TrainerClient } from '@trainer/client';
-import type { CliContext } from './cli-context.ts';
-import { drawCurve } from './draw-curve.ts';
-import { printable } from './table.ts';
+import type { CliContext } from '../cli-context.ts';
+import { drawCurve } from '../draw-curve.ts';
+import { printable } from '../table.ts';
 
 const DEFAULT_COLUMNS = 80;
 /** Wider curves are harder to read. */

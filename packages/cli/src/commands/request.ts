@@ -1,7 +1,7 @@
 import type { TrainerClient } from '@trainer/client';
-import type { CliContext } from './cli-context.ts';
-import { printable } from './table.ts';
-import { EXIT } from './usage.ts';
+import type { CliContext } from '../cli-context.ts';
+import { printable } from '../table.ts';
+import { EXIT } from '../usage.ts';
 
 /** Prints the request of a job, so that it can be read, changed and submitted again. */
 export async function showRequest(

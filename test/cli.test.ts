@@ -390,8 +390,8 @@ it.each<[string, string[], string?]>([
 it.each([
   [['status', 'a', '--wait'], '--wait goes with submit and rerun only'],
   [['version', '--wait'], '--wait goes with submit and rerun only'],
-  [['list', '--timeout', '3'], '--timeout goes with wait, watch, submit and rerun only'],
-  [['list', '--timeout', ''], '--timeout goes with wait, watch, submit and rerun only'],
+  [['list', '--timeout', '3'], '--timeout goes with submit, rerun, wait and watch only'],
+  [['list', '--timeout', ''], '--timeout goes with submit, rerun, wait and watch only'],
   [['plan', 'a', '--backend', 'meta'], '--backend goes with render only'],
   [['submit', 'a', '--timeout', '3'], 'With submit, --timeout needs --wait'],
   [['rerun', 'a', '--timeout', '3'], 'With rerun, --timeout needs --wait'],

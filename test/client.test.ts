@@ -338,7 +338,7 @@ it('lists jobs by what they are, a page at a time', async () => {
   await client.list({ model: 'org/m', method: 'lora', labels: { team: 'x', b: '1' } });
   expect(requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
     'GET /train',
-    'GET /train?status=running&status=failed&reason=OUT_OF_MEMORY&limit=5&cursor=a%2Fb&created_after=2026-11-26T10%3A00%3A00.000Z',
+    'GET /train?status=running&status=failed&reason=OUT_OF_MEMORY&created_after=2026-11-26T10%3A00%3A00.000Z&limit=5&cursor=a%2Fb',
     'GET /train?model=org%2Fm&method=lora&label%5Bteam%5D=x&label%5Bb%5D=1',
   ]);
 });

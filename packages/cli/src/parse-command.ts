@@ -1,140 +1,66 @@
 import { parseArgs } from 'node:util';
 import { isAskable } from '@trainer/client';
-import { USAGE, UsageError } from './usage.ts';
+import type { Arguments, Command, OptionValues, Subject } from './command.ts';
+import { COMMANDS } from './commands.ts';
+import { COMMON_OPTIONS, OPTIONS, type OptionName } from './options.ts';
+import { UsageError } from './usage-error.ts';
 
-/** What each command is about; `ids` are any number, none included. */
-const SUBJECTS: ReadonlyMap<string, 'a file' | 'an id' | 'ids' | 'nothing'> = new Map([
-  ['submit', 'a file'],
-  ['plan', 'a file'],
-  ['render', 'a file'],
-  ['check', 'a file'],
-  ['rerun', 'an id'],
-  ['status', 'an id'],
-  ['request', 'an id'],
-  ['why', 'an id'],
-  ['wait', 'an id'],
-  ['events', 'an id'],
-  ['logs', 'an id'],
-  ['metrics', 'an id'],
-  ['cancel', 'an id'],
-  ['replay', 'an id'],
-  ['callbacks', 'an id'],
-  ['forget', 'an id'],
-  ['watch', 'ids'],
-  ['list', 'nothing'],
-  ['deliveries', 'nothing'],
-  ['version', 'nothing'],
-]);
+/** What was typed: a command with its arguments, or the wish for help. */
+export type Parsed = 'help' | { readonly command: Command; readonly args: Arguments };
 
-/** Options that mean nothing to any other command. */
-const COMMANDS_OF_OPTIONS = {
-  wait: ['submit', 'rerun'],
-  timeout: ['wait', 'watch', 'submit', 'rerun'],
-  backend: ['render'],
-  state: ['deliveries', 'replay'],
-  save: ['cancel'],
-  as: ['rerun'],
-  from: ['rerun'],
-  force: ['forget'],
-  resolved: ['request'],
-  status: ['list', 'watch'],
-  reason: ['list'],
-  model: ['list'],
-  method: ['list'],
-  provider: ['list'],
-  label: ['list'],
-  limit: ['list'],
-  'rerun-of': ['list'],
-  follow: ['logs'],
-  previous: ['logs'],
-  node: ['logs'],
-  attempt: ['logs'],
-  tail: ['logs'],
-  since: ['logs'],
-} satisfies Readonly<Record<string, readonly string[]>>;
-
-/** A command as it was typed, with its options. */
-export type Arguments = ReturnType<typeof parseCommand>;
+const HINT = 'trainer --help tells more.';
+const NEEDED: Readonly<Record<string, string>> = { ID: 'an id', FILE: 'a file' };
 
 /** @throws UsageError that says what is wrong with what was typed. */
-export function parseCommand(argv: readonly string[]) {
+export function parseCommand(argv: readonly string[]): Parsed {
+  const { values, positionals } = parseWords(argv);
+  const [name, ...subjects] = positionals;
+  if (values.help || name === 'help') return 'help';
+  const command = COMMANDS.find((each) => each.name === name);
+  if (command === undefined) {
+    const what = name === undefined ? 'Say what to do' : `There is no command '${name}'`;
+    throw new UsageError(`${what}: ${HINT}`);
+  }
+  assertSubjects(command, subjects);
+  assertOptions(command, values);
+  return { command, args: { ...values, subjects } };
+}
+
+function parseWords(argv: readonly string[]) {
   try {
-    const { values, positionals } = parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        json: { type: 'boolean', default: false },
-        wait: { type: 'boolean', default: false },
-        save: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-        force: { type: 'boolean', default: false },
-        resolved: { type: 'boolean', default: false },
-        timeout: { type: 'string' },
-        state: { type: 'string' },
-        status: { type: 'string', multiple: true },
-        reason: { type: 'string' },
-        model: { type: 'string' },
-        method: { type: 'string' },
-        provider: { type: 'string' },
-        label: { type: 'string', multiple: true },
-        limit: { type: 'string' },
-        follow: { type: 'boolean', short: 'f', default: false },
-        previous: { type: 'boolean', default: false },
-        node: { type: 'string' },
-        attempt: { type: 'string' },
-        tail: { type: 'string' },
-        since: { type: 'string' },
-        backend: { type: 'string' },
-        as: { type: 'string' },
-        from: { type: 'string' },
-        'rerun-of': { type: 'string' },
-      },
-    });
-    const [command, subject, ...rest] = positionals;
-    const help = values.help || command === 'help';
-    if (!help && command === undefined) throw new UsageError(USAGE);
-    const isOfState = command === 'replay' && values.state !== undefined;
-    const about = isOfState ? 'nothing' : SUBJECTS.get(command ?? '');
-    if (!help && about === undefined) {
-      throw new UsageError(`There is no command '${command}': trainer --help tells more.`);
-    }
-    const needsSubject = about === 'a file' || about === 'an id';
-    if (!help && needsSubject && subject === undefined) {
-      throw new UsageError(`${command} needs ${about}: trainer --help tells more.`);
-    }
-    const ids = about === 'an id' ? [subject] : about === 'ids' ? positionals.slice(1) : [];
-    const wrong = ids.find((id) => !isAskable(id ?? ''));
-    if (!help && wrong !== undefined) throw new UsageError(`'${wrong}' is not the id of a job.`);
-    const takesSecond = ['callbacks', 'metrics', 'rerun'].includes(command ?? '');
-    const [second, ...more] = takesSecond ? rest : [undefined, ...rest];
-    if (!help && command === 'callbacks' && second === undefined) {
-      throw new UsageError('callbacks needs an id and a file: trainer --help tells more.');
-    }
-    const [extra] = help || about === 'ids' ? [] : needsSubject ? more : positionals.slice(1);
-    if (extra !== undefined) throw new UsageError(`${extra} is one argument too many.`);
-    for (const [option, commands] of Object.entries(COMMANDS_OF_OPTIONS)) {
-      const given = values[option as keyof typeof COMMANDS_OF_OPTIONS];
-      if (given !== undefined && given !== false && !commands.includes(command ?? '')) {
-        const named = [commands.slice(0, -1).join(', '), ...commands.slice(-1)]
-          .filter(Boolean)
-          .join(' and ');
-        throw new UsageError(`--${option} goes with ${named} only: trainer --help tells more.`);
-      }
-    }
-    const waits = values.wait || command === 'wait' || command === 'watch';
-    if (!help && values.timeout !== undefined && !waits) {
-      throw new UsageError(`With ${command}, --timeout needs --wait: trainer --help tells more.`);
-    }
-    return {
-      ...values,
-      help,
-      command,
-      subject: subject ?? '',
-      second,
-      subjects: positionals.slice(1),
-    };
+    return parseArgs({ args: [...argv], allowPositionals: true, options: OPTIONS });
   } catch (error) {
-    if (error instanceof UsageError) throw error;
     throw new UsageError((error as Error).message);
   }
+}
+
+function assertSubjects({ name, subjects }: Command, given: readonly string[]): void {
+  const needed = subjects.filter((subject) => !subject.startsWith('['));
+  if (given.length < needed.length) {
+    const all = needed.map((subject) => NEEDED[subject]).join(' and ');
+    throw new UsageError(`${name} needs ${all}: ${HINT}`);
+  }
+  const takesAny = subjects.at(-1) === '[ID…]';
+  const extra = takesAny ? undefined : given[subjects.length];
+  if (extra !== undefined) throw new UsageError(`${extra} is one argument too many.`);
+  const isId = (subject: Subject | undefined) => subject?.includes('ID') ?? takesAny;
+  const wrong = given.find((text, index) => isId(subjects[index]) && !isAskable(text));
+  if (wrong !== undefined) throw new UsageError(`'${wrong}' is not the id of a job.`);
+}
+
+function assertOptions({ name, options }: Command, values: OptionValues): void {
+  for (const [option, value] of Object.entries(values) as [OptionName, unknown][]) {
+    const isKnown = options.includes(option) || COMMON_OPTIONS.includes(option);
+    if (isKnown || value === undefined || value === false) continue;
+    throw new UsageError(`--${option} goes with ${toTakers(option)} only: ${HINT}`);
+  }
+  if (values.timeout !== undefined && options.includes('wait') && !values.wait) {
+    throw new UsageError(`With ${name}, --timeout needs --wait: ${HINT}`);
+  }
+}
+
+/** The commands that take an option, as a sentence lists them. */
+export function toTakers(option: OptionName): string {
+  const names = COMMANDS.filter(({ options }) => options.includes(option)).map(({ name }) => name);
+  return [names.slice(0, -1).join(', '), ...names.slice(-1)].filter(Boolean).join(' and ');
 }

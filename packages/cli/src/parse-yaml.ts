@@ -1,5 +1,5 @@
 import { type Document, isCollection, isScalar, LineCounter, parseDocument, visit } from 'yaml';
-import { UsageError } from './usage.ts';
+import { UsageError } from './usage-error.ts';
 
 const JSON_TYPES = new Set<string>(['string', 'boolean', 'number', 'symbol']);
 

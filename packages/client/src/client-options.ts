@@ -39,8 +39,8 @@ export interface ListOptions extends CallOptions {
   readonly labels?: Readonly<Record<string, string>>;
   /** Jobs that this one was run again as. */
   readonly rerunOf?: string;
-  readonly createdAfter?: Date;
-  readonly createdBefore?: Date;
+  readonly createdAfter?: Date | string;
+  readonly createdBefore?: Date | string;
   /** Of one page; 50 by default, 200 at most. */
   readonly limit?: number;
   /** `next_cursor` of the page before, which was asked for with the same filters. */

@@ -35,6 +35,7 @@ export {
   type TrainingRequest,
   type Version,
 } from './job.ts';
+export { LIST_FILTERS } from './list-filters.ts';
 export { toNextId } from './next-id.ts';
 export { isAskable } from './paths.ts';
 export type { LogItem } from './read-log.ts';

@@ -30,6 +30,7 @@ import {
   type TrainingRequest,
   type Version,
 } from './job.ts';
+import { LIST_FILTERS } from './list-filters.ts';
 import { toPath, toQuery } from './paths.ts';
 import { type LogItem, readLog } from './read-log.ts';
 import { type Answer, openStream } from './send.ts';
@@ -83,15 +84,16 @@ export class TrainerClient {
 
   /** One page of the jobs of a service, newest first. */
   async list(options: ListOptions = {}): Promise<JobList> {
-    const { backendJobId, rerunOf, createdAfter, createdBefore, ...others } = options;
-    const { labels = {}, signal, ...filters } = others;
+    const { status, labels = {}, limit, cursor, signal } = options;
+    const filters = Object.entries(LIST_FILTERS).map(([key, name]) => {
+      const value = options[key as keyof typeof LIST_FILTERS];
+      return [name, value instanceof Date ? value.toISOString() : value];
+    });
     const query = toQuery({
-      ...filters,
+      status,
+      ...Object.fromEntries(filters),
+      ...{ limit, cursor },
       ...Object.fromEntries(Object.entries(labels).map(([key, value]) => [`label[${key}]`, value])),
-      backend_job_id: backendJobId,
-      rerun_of: rerunOf,
-      created_after: createdAfter?.toISOString(),
-      created_before: createdBefore?.toISOString(),
     });
     return (await this.#caller.call('GET', `train${query}`, signal ? { signal } : {}))
       .body as unknown as JobList;

@@ -1,16 +1,22 @@
-import type { History, TrainerClient } from '@trainer/client';
-import type { CliContext } from '../cli-context.ts';
+import type { History } from '@trainer/client';
+import { defineCommand } from '../command.ts';
+import { createClient } from '../create-client.ts';
+import { EXIT } from '../exit-codes.ts';
+import { printAnswer } from '../print-answer.ts';
 import { printable, toColumns } from '../table.ts';
 
-/** Prints what happened to a job, oldest first, and who had it done. */
-export async function showHistory(
-  client: TrainerClient,
-  { jobId, json }: { readonly jobId: string; readonly json: boolean },
-  { signal, stdout }: Pick<CliContext, 'signal' | 'stdout'>,
-): Promise<void> {
-  const history = await client.history(jobId, { signal });
-  stdout.write(json ? `${JSON.stringify(history, null, 2)}\n` : printable(toText(history)));
-}
+/** Shows what happened to a job, oldest first, and who had it done. */
+export const events = defineCommand({
+  name: 'events',
+  subjects: ['ID'],
+  options: [],
+  usage: [['events ID', 'shows what happened to a job, and who had it done']],
+  async run({ subjects: [jobId], ...args }, context) {
+    const history = await createClient(context.env).history(jobId, { signal: context.signal });
+    printAnswer(history, toText, args, context);
+    return EXIT.ok;
+  },
+});
 
 function toText({ data }: History): string {
   if (data.length === 0) return 'Nothing is known of what happened to it.\n';
@@ -20,7 +26,7 @@ function toText({ data }: History): string {
     toName(event.actor),
     event.message,
   ]);
-  return `${toColumns([['TIME', 'WHAT', 'BY', ''], ...rows]).join('\n')}\n`;
+  return printable(`${toColumns([['TIME', 'WHAT', 'BY', ''], ...rows]).join('\n')}\n`);
 }
 
 function toName({ type, name }: History['data'][number]['actor']): string {

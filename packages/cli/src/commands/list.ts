@@ -1,44 +1,40 @@
-import type { JobList, TrainerClient } from '@trainer/client';
-import type { CliContext } from '../cli-context.ts';
+import { type JobList, LIST_FILTERS } from '@trainer/client';
+import { defineCommand } from '../command.ts';
+import { createClient } from '../create-client.ts';
+import { EXIT } from '../exit-codes.ts';
+import { FILTER_OPTIONS, type FilterOption } from '../options.ts';
+import { parseWholeNumber } from '../parse-whole-number.ts';
+import { printAnswer } from '../print-answer.ts';
 import { toColumns, toProgressText } from '../table.ts';
-import { UsageError } from '../usage.ts';
+import { UsageError } from '../usage-error.ts';
 
-interface Options {
-  readonly status?: readonly string[] | undefined;
-  readonly reason?: string | undefined;
-  readonly model?: string | undefined;
-  readonly method?: string | undefined;
-  readonly provider?: string | undefined;
-  readonly rerunOf?: string | undefined;
-  readonly label?: readonly string[] | undefined;
-  readonly limit?: string | undefined;
-  readonly json: boolean;
-}
+/** Lists the newest jobs, and how many there are. */
+export const list = defineCommand({
+  name: 'list',
+  subjects: [],
+  options: ['status', ...FILTER_OPTIONS, 'label', 'limit'],
+  usage: [['list', 'lists the newest jobs, and how many there are']],
+  async run({ status, label, limit, ...args }, context) {
+    const { env, signal } = context;
+    const answer = await createClient(env).list({
+      ...(status && { status }),
+      ...toFilters(args),
+      ...(label && { labels: parseLabels(label) }),
+      ...(limit !== undefined && { limit: parseWholeNumber('limit', limit, 1) }),
+      signal,
+    });
+    printAnswer(answer, toText, args, context);
+    return EXIT.ok;
+  },
+});
 
-/** Prints the newest jobs, and how many there are. */
-export async function listJobs(
-  client: TrainerClient,
-  { status, label, limit, json, ...others }: Options,
-  { signal, stdout }: Pick<CliContext, 'signal' | 'stdout'>,
-): Promise<void> {
-  const list = await client.list({
-    ...(status && { status }),
-    ...pickGiven(others),
-    ...(label && { labels: parseLabels(label) }),
-    ...(limit !== undefined && { limit: parseLimit(limit) }),
-    signal,
-  });
-  stdout.write(json ? `${JSON.stringify(list, null, 2)}\n` : toText(list));
-}
-
-function pickGiven({ reason, model, method, provider, rerunOf }: Omit<Options, 'json'>) {
-  return {
-    ...(reason !== undefined && { reason }),
-    ...(model !== undefined && { model }),
-    ...(method !== undefined && { method }),
-    ...(provider !== undefined && { provider }),
-    ...(rerunOf !== undefined && { rerunOf }),
-  };
+/** As the client names them. */
+function toFilters(given: Readonly<Partial<Record<FilterOption, string | undefined>>>) {
+  const filters = Object.entries(LIST_FILTERS).map(([key, name]) => [
+    key,
+    given[name.replaceAll('_', '-') as FilterOption],
+  ]);
+  return Object.fromEntries(filters.filter(([, value]) => value !== undefined));
 }
 
 function parseLabels(given: readonly string[]): Record<string, string> {
@@ -49,12 +45,6 @@ function parseLabels(given: readonly string[]): Record<string, string> {
       throw new UsageError('--label must be KEY=VALUE.');
     }),
   );
-}
-
-function parseLimit(given: string): number {
-  const limit = Number(given);
-  if (Number.isInteger(limit) && limit >= 1) return limit;
-  throw new UsageError('--limit must be a whole number, at least 1.');
 }
 
 function toText({ data, has_more: hasMore, counts }: JobList): string {

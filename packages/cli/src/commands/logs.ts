@@ -1,18 +1,9 @@
-import { isLogEnd, type LogLine, type TrainerClient } from '@trainer/client';
-import type { CliContext } from '../cli-context.ts';
+import { isLogEnd, type LogLine } from '@trainer/client';
+import { defineCommand } from '../command.ts';
+import { createClient } from '../create-client.ts';
+import { EXIT } from '../exit-codes.ts';
+import { parseWholeNumber } from '../parse-whole-number.ts';
 import { printable } from '../table.ts';
-import { EXIT, UsageError } from '../usage.ts';
-
-export interface LogArguments {
-  readonly jobId: string;
-  readonly json: boolean;
-  readonly follow: boolean;
-  readonly previous: boolean;
-  readonly node?: string | undefined;
-  readonly attempt?: string | undefined;
-  readonly tail?: string | undefined;
-  readonly since?: string | undefined;
-}
 
 /** What ended a log that is not there any more. */
 const GONE: Readonly<Record<string, string>> = {
@@ -23,36 +14,33 @@ const GONE: Readonly<Record<string, string>> = {
 const BROKEN = 'The log broke off; ask for it again';
 
 /** Prints what a job writes, and follows it where that is asked for. */
-export async function showLogs(
-  client: TrainerClient,
-  { jobId, json, follow, previous, node, attempt, tail, since }: LogArguments,
-  { signal, stdout, stderr }: Pick<CliContext, 'signal' | 'stdout' | 'stderr'>,
-): Promise<number> {
-  const items = client.logs(jobId, {
-    ...{ follow, previous, signal },
-    ...(node !== undefined && { node: parseNumber('node', node) }),
-    ...(attempt !== undefined && { attempt: parseNumber('attempt', attempt) }),
-    ...(tail !== undefined && { tail: parseNumber('tail', tail) }),
-    ...(since !== undefined && { since }),
-  });
-  for await (const item of items) {
-    if (json) stdout.write(`${JSON.stringify(item)}\n`);
-    else if (!isLogEnd(item)) stdout.write(printable(toText(item)));
-    if (!isLogEnd(item)) continue;
-    const { reason, archive } = item;
-    if (reason === 'LOG_READ' || reason === 'JOB_ENDED') return EXIT.ok;
-    const where = archive === null ? '' : `; all of it is kept at ${archive}`;
-    stderr.write(printable(`${GONE[reason] ?? BROKEN}${where}.\n`));
-    return GONE[reason] === undefined ? EXIT.unavailable : EXIT.refused;
-  }
-  return EXIT.unavailable;
-}
+export const logs = defineCommand({
+  name: 'logs',
+  subjects: ['ID'],
+  options: ['follow', 'tail', 'since', 'node', 'attempt', 'previous'],
+  usage: [['logs [-f] ID', 'prints what a job writes; -f: until it has ended']],
+  async run({ subjects: [jobId], json, since, ...args }, { env, signal, stdout, stderr }) {
+    const items = createClient(env).logs(jobId, {
+      ...{ follow: args.follow, previous: args.previous, signal },
+      ...(args.node !== undefined && { node: parseWholeNumber('node', args.node) }),
+      ...(args.attempt !== undefined && { attempt: parseWholeNumber('attempt', args.attempt) }),
+      ...(args.tail !== undefined && { tail: parseWholeNumber('tail', args.tail) }),
+      ...(since !== undefined && { since }),
+    });
+    for await (const item of items) {
+      if (json) stdout.write(`${JSON.stringify(item)}\n`);
+      else if (!isLogEnd(item)) stdout.write(printable(toText(item)));
+      if (!isLogEnd(item)) continue;
+      const { reason, archive } = item;
+      if (reason === 'LOG_READ' || reason === 'JOB_ENDED') return EXIT.ok;
+      const where = archive === null ? '' : `; all of it is kept at ${archive}`;
+      stderr.write(printable(`${GONE[reason] ?? BROKEN}${where}.\n`));
+      return GONE[reason] === undefined ? EXIT.unavailable : EXIT.refused;
+    }
+    return EXIT.unavailable;
+  },
+});
 
 function toText({ node, line }: LogLine): string {
   return `${node === 0 ? '' : `[node ${node}] `}${line}\n`;
-}
-
-function parseNumber(option: string, given: string): number {
-  if (/^\d{1,6}$/.test(given)) return Number(given);
-  throw new UsageError(`--${option} must be a whole number.`);
 }

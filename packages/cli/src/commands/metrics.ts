@@ -1,6 +1,9 @@
-import type { Metrics, TrainerClient } from '@trainer/client';
-import type { CliContext } from '../cli-context.ts';
+import type { Metrics } from '@trainer/client';
+import { defineCommand } from '../command.ts';
+import { createClient } from '../create-client.ts';
 import { drawCurve } from '../draw-curve.ts';
+import { EXIT } from '../exit-codes.ts';
+import { printAnswer } from '../print-answer.ts';
 import { printable } from '../table.ts';
 
 const DEFAULT_COLUMNS = 80;
@@ -9,23 +12,22 @@ const MAX_COLUMNS = 120;
 const DEFAULT_NAME = 'loss';
 
 /** Draws one metric of a job over its steps, and prints the newest value of each. */
-export async function showMetrics(
-  client: TrainerClient,
-  {
-    jobId,
-    name,
-    json,
-  }: { readonly jobId: string; readonly name: string | undefined; readonly json: boolean },
-  { signal, stdout }: Pick<CliContext, 'signal' | 'stdout'>,
-): Promise<void> {
-  const names = json && name !== undefined ? { names: [name] } : {};
-  const metrics = await client.metrics(jobId, { signal, ...names });
-  if (json) stdout.write(`${JSON.stringify(metrics, null, 2)}\n`);
-  else {
+export const metrics = defineCommand({
+  name: 'metrics',
+  subjects: ['ID', '[NAME]'],
+  options: [],
+  usage: [['metrics ID [NAME]', 'draws a metric over the steps, loss by default']],
+  async run({ subjects: [jobId, name], ...args }, context) {
+    const { env, signal, stdout } = context;
+    const names = args.json && name !== undefined ? { names: [name] } : {};
+    const measured = await createClient(env).metrics(jobId, { signal, ...names });
     const columns = Math.min(MAX_COLUMNS, stdout.columns ?? DEFAULT_COLUMNS);
-    stdout.write(printable(`${describe(metrics, name ?? DEFAULT_NAME, columns).join('\n')}\n`));
-  }
-}
+    const toText = (answer: Metrics) =>
+      printable(`${describe(answer, name ?? DEFAULT_NAME, columns).join('\n')}\n`);
+    printAnswer(measured, toText, args, context);
+    return EXIT.ok;
+  },
+});
 
 function describe(metrics: Metrics, name: string, columns: number): string[] {
   const known = Object.entries(metrics.series);

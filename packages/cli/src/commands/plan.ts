@@ -1,21 +1,27 @@
-import type { Plan, TrainerClient } from '@trainer/client';
-import type { CliContext } from '../cli-context.ts';
+import type { Plan, TrainingRequest } from '@trainer/client';
+import { defineCommand } from '../command.ts';
+import { createClient } from '../create-client.ts';
+import { EXIT } from '../exit-codes.ts';
+import { printAnswer } from '../print-answer.ts';
+import { readRequest } from '../read-request.ts';
 import { toRows } from '../table.ts';
-import { EXIT } from '../usage.ts';
 
-/** Prints what a service would make of a request. */
-export async function plan(
-  client: TrainerClient,
-  request: unknown,
-  { json }: { readonly json: boolean },
-  { signal, stdout }: Pick<CliContext, 'signal' | 'stdout'>,
-): Promise<number> {
-  const answer = await client.plan(request as never, { signal });
-  stdout.write(json ? `${JSON.stringify(answer, null, 2)}\n` : toTable(answer));
-  return answer.valid ? EXIT.ok : EXIT.refused;
-}
+/** Tells what a service would make of a request. */
+export const plan = defineCommand({
+  name: 'plan',
+  subjects: ['FILE'],
+  options: [],
+  usage: [['plan FILE', 'tells what would become of the request, and creates nothing']],
+  async run({ subjects: [file], ...args }, context) {
+    const { env, signal, stdin } = context;
+    const request = (await readRequest(file, stdin)) as TrainingRequest;
+    const answer = await createClient(env).plan(request, { signal });
+    printAnswer(answer, toText, args, context);
+    return answer.valid ? EXIT.ok : EXIT.refused;
+  },
+});
 
-function toTable({ valid, errors, warnings, admission, estimate, notes }: Plan): string {
+function toText({ valid, errors, warnings, admission, estimate, notes }: Plan): string {
   const { memory_gb: memory, gpu_memory_gb: available, fits } = estimate ?? {};
   const terms = memory && Object.entries(memory).map(([name, gib]) => `${name} ${gib.toFixed(1)}`);
   return toRows({

@@ -1,27 +1,29 @@
-import { type Job, type RerunRequest, type TrainerClient, toNextId } from '@trainer/client';
-import type { CliContext } from '../cli-context.ts';
+import { type RerunRequest, toNextId } from '@trainer/client';
+import { defineCommand } from '../command.ts';
+import { createClient } from '../create-client.ts';
+import { EXIT } from '../exit-codes.ts';
+import { printAnswer } from '../print-answer.ts';
 import { readRequest } from '../read-request.ts';
-import { UsageError } from '../usage.ts';
+import { toTable } from '../table.ts';
+import { UsageError } from '../usage-error.ts';
+import { waitForEnd } from '../wait-for-end.ts';
 
-interface Options {
-  /** The ended job. */
-  readonly subject: string;
-  /** Of the changes; a file, since arguments can be seen by other users. */
-  readonly file?: string | undefined;
-  readonly as?: string | undefined;
-  readonly from?: string | undefined;
-}
-
-/** Runs an ended job again, as a new one. */
-export async function rerunJob(
-  client: TrainerClient,
-  { subject, file, as = toNextId(subject), from = 'start' }: Options,
-  { signal, stdin }: Pick<CliContext, 'signal' | 'stdin'>,
-): Promise<Job> {
-  if (from !== 'start' && from !== 'checkpoint') {
-    throw new UsageError('--from must be start or checkpoint.');
-  }
-  const changes = file === undefined ? undefined : await readRequest(file, stdin);
-  const request = { job_id: as, from, ...(changes !== undefined && { changes }) } as RerunRequest;
-  return (await client.rerun(subject, request, { signal })).job;
-}
+/** Runs an ended job again, as a new one. The changes are a file, since arguments can be seen by other users. */
+export const rerun = defineCommand({
+  name: 'rerun',
+  subjects: ['ID', '[FILE]'],
+  options: ['as', 'from', 'wait', 'timeout'],
+  usage: [['rerun ID [FILE]', 'runs an ended job again, as a new one, with the changes in a file']],
+  async run({ subjects: [jobId, file], as = toNextId(jobId), from = 'start', ...args }, context) {
+    if (from !== 'start' && from !== 'checkpoint') {
+      throw new UsageError('--from must be start or checkpoint.');
+    }
+    const client = createClient(context.env);
+    const changes = file === undefined ? undefined : await readRequest(file, context.stdin);
+    const request = { job_id: as, from, ...(changes !== undefined && { changes }) } as RerunRequest;
+    const { job } = await client.rerun(jobId, request, { signal: context.signal });
+    if (args.wait) return waitForEnd(client, job.job_id, args, context);
+    printAnswer(job, toTable, args, context);
+    return EXIT.ok;
+  },
+});

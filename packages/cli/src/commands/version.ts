@@ -1,25 +1,29 @@
-import type { TrainerClient } from '@trainer/client';
-import type { CliContext } from '../cli-context.ts';
+import type { Version } from '@trainer/client';
+import { defineCommand } from '../command.ts';
+import { createClient } from '../create-client.ts';
+import { EXIT } from '../exit-codes.ts';
+import { printAnswer } from '../print-answer.ts';
 import { toRows } from '../table.ts';
 
-/** Prints which release answers, and where it runs jobs. */
-export async function showVersion(
-  client: TrainerClient,
-  { json }: { readonly json: boolean },
-  { signal, stdout }: Pick<CliContext, 'signal' | 'stdout'>,
-): Promise<void> {
-  const answer = await client.version({ signal });
-  if (json) stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
-  else {
-    const { version, api_level, runner, cluster, namespace } = answer;
-    stdout.write(
-      toRows({
-        Version: version,
-        'API level': String(api_level),
-        Runner: runner,
-        Cluster: cluster,
-        Namespace: namespace,
-      }),
-    );
-  }
+/** Tells which release answers, and where it runs jobs. */
+export const version = defineCommand({
+  name: 'version',
+  subjects: [],
+  options: [],
+  usage: [['version', 'which release the service is, and where it runs jobs']],
+  async run(args, context) {
+    const answer = await createClient(context.env).version({ signal: context.signal });
+    printAnswer(answer, toText, args, context);
+    return EXIT.ok;
+  },
+});
+
+function toText({ version, api_level, runner, cluster, namespace }: Version): string {
+  return toRows({
+    Version: version,
+    'API level': String(api_level),
+    Runner: runner,
+    Cluster: cluster,
+    Namespace: namespace,
+  });
 }

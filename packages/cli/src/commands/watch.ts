@@ -7,15 +7,11 @@ import {
   TrainerApiError,
   type TrainerClient,
 } from '@trainer/client';
-import type { CliContext } from '../cli-context.ts';
+import { defineCommand } from '../command.ts';
+import { createClient } from '../create-client.ts';
+import { EXIT } from '../exit-codes.ts';
 import { printable } from '../table.ts';
-import { EXIT } from '../usage.ts';
-
-interface Options {
-  readonly jobIds: readonly string[];
-  readonly status?: readonly string[] | undefined;
-  readonly json: boolean;
-}
+import { withTimeout } from '../wait-for-end.ts';
 
 /** After all repetitions of a call; a service may ask for more, and is then not asked before. */
 const PAUSE_MS = 1000;
@@ -28,39 +24,45 @@ const ENDS: ReadonlySet<unknown> = new Set(['succeeded', 'failed', 'cancelled'])
  * Prints what happens to jobs, one line each. Of jobs that are named, until all have ended; the exit
  * code says whether all have succeeded. Of all jobs, until it is interrupted.
  */
-export async function watchJobs(
-  client: TrainerClient,
-  { jobIds, status, json }: Options,
-  { signal, stdout }: Pick<CliContext, 'signal' | 'stdout'>,
-): Promise<number> {
-  // One that is not there would be waited for in vain.
-  for (const jobId of jobIds) await client.get(jobId, { signal });
-  const left = new Set(jobIds);
-  let hasFailed = false;
-  const settle = (ends: Iterable<End>) => {
-    for (const [jobId, ending] of ends) {
-      if (left.delete(jobId) && ending !== 'succeeded') hasFailed = true;
+export const watch = defineCommand({
+  name: 'watch',
+  subjects: ['[ID…]'],
+  options: ['status', 'timeout'],
+  usage: [
+    ['watch [ID…]', 'prints what happens to jobs: to these, until all have ended, or to all'],
+  ],
+  async run({ subjects: jobIds, status, timeout, json }, { env, stdout, ...context }) {
+    const client = createClient(env);
+    const signal = withTimeout(context.signal, timeout);
+    // One that is not there would be waited for in vain.
+    for (const jobId of jobIds) await client.get(jobId, { signal });
+    const left = new Set(jobIds);
+    let hasFailed = false;
+    const settle = (ends: Iterable<End>) => {
+      for (const [jobId, ending] of ends) {
+        if (left.delete(jobId) && ending !== 'succeeded') hasFailed = true;
+      }
+    };
+    const tell = (followed: Followed) => {
+      settle(endsOf(followed));
+      const text = json ? JSON.stringify(followed) : toText(followed);
+      if (text !== undefined) stdout.write(`${text}\n`);
+    };
+    const options = { jobIds, ...(status && { status }), fromNow: jobIds.length === 0, signal };
+    for await (const followed of client.follow(options)) {
+      tell(followed);
+      // What is told from here on leaves out jobs that went meanwhile, and those of another status.
+      for (const jobId of followed.kind === 'reset' ? [...left] : []) {
+        const job = await findJob(client, jobId, signal);
+        if (job === undefined) tell(toGone(jobId));
+        else if (isEnded(job) && status?.includes(job.status) === false)
+          settle([[jobId, job.status]]);
+      }
+      if (jobIds.length > 0 && left.size === 0) break;
     }
-  };
-  const tell = (followed: Followed) => {
-    settle(endsOf(followed));
-    const text = json ? JSON.stringify(followed) : toText(followed);
-    if (text !== undefined) stdout.write(`${text}\n`);
-  };
-  const options = { jobIds, ...(status && { status }), fromNow: jobIds.length === 0, signal };
-  for await (const followed of client.follow(options)) {
-    tell(followed);
-    // What is told from here on leaves out jobs that went meanwhile, and those of another status.
-    for (const jobId of followed.kind === 'reset' ? [...left] : []) {
-      const job = await findJob(client, jobId, signal);
-      if (job === undefined) tell(toGone(jobId));
-      else if (isEnded(job) && status?.includes(job.status) === false)
-        settle([[jobId, job.status]]);
-    }
-    if (jobIds.length > 0 && left.size === 0) break;
-  }
-  return hasFailed ? EXIT.jobNotSucceeded : EXIT.ok;
-}
+    return hasFailed ? EXIT.jobNotSucceeded : EXIT.ok;
+  },
+});
 
 /** Which jobs have ended by what is told, and how. */
 function endsOf(followed: Followed): End[] {

@@ -1,17 +1,23 @@
-import type { TrainerClient } from '@trainer/client';
-import type { CliContext } from '../cli-context.ts';
+import { defineCommand } from '../command.ts';
+import { createClient } from '../create-client.ts';
+import { EXIT } from '../exit-codes.ts';
 import { type Explanation, explainJob } from '../explain-job.ts';
+import { printAnswer } from '../print-answer.ts';
 import { printable, toColumns, toDuration } from '../table.ts';
 
-/** Prints what a job waits for, or why it ended, and what to do. */
-export async function showWhy(
-  client: TrainerClient,
-  { jobId, json }: { readonly jobId: string; readonly json: boolean },
-  { signal, stdout }: Pick<CliContext, 'signal' | 'stdout'>,
-): Promise<void> {
-  const why = explainJob(await client.get(jobId, { signal }), Date.now());
-  stdout.write(json ? `${JSON.stringify(why, null, 2)}\n` : printable(toText(why)));
-}
+/** Tells what a job waits for, or why it ended, and what to do. */
+export const why = defineCommand({
+  name: 'why',
+  subjects: ['ID'],
+  options: [],
+  usage: [['why ID', 'tells what a job waits for or why it ended, and what to do']],
+  async run({ subjects: [jobId], ...args }, context) {
+    const job = await createClient(context.env).get(jobId, { signal: context.signal });
+    const explanation = explainJob(job, Date.now());
+    printAnswer(explanation, (told) => printable(toText(told)), args, context);
+    return EXIT.ok;
+  },
+});
 
 /** One screen. */
 export function toText(why: Explanation): string {

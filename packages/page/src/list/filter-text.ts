@@ -1,3 +1,5 @@
+import { LIST_FILTERS } from '@trainer/client/list-filters';
+
 /** One further filter of the list, as `GET /train` names it. */
 export type FilterField = readonly [name: string, value: string];
 
@@ -6,17 +8,7 @@ export type ParsedFilterText =
   | { readonly fields: readonly FilterField[] }
   | { readonly violation: string };
 
-const NAMES: readonly string[] = [
-  'model',
-  'method',
-  'provider',
-  'reason',
-  'phase',
-  'backend_job_id',
-  'rerun_of',
-  'created_after',
-  'created_before',
-];
+const NAMES: readonly string[] = Object.values(LIST_FILTERS);
 const LABEL = /^label\[.+\]$/;
 
 /** All that can be filtered by, for people. */

@@ -8,13 +8,14 @@ import {
 import { services } from '@trainer/services';
 import { stringify } from 'yaml';
 import type { CliContext } from './cli-context.ts';
+import { EXIT } from './exit-codes.ts';
 import { printable } from './table.ts';
-import { EXIT, UsageError } from './usage.ts';
+import { UsageError } from './usage-error.ts';
 
 const BACKENDS = services.map(({ backend }) => backend);
 
 /** Prints the TrainJob that a service would make of a request; what it would say goes to stderr. */
-export function render(
+export function renderTrainJob(
   request: unknown,
   { backend: name, json }: { readonly backend?: string | undefined; readonly json: boolean },
   { env, stdout, stderr }: Pick<CliContext, 'env' | 'stdout' | 'stderr'>,

@@ -1,0 +1,37 @@
+import type { ReplayAnswer } from '@trainer/client';
+import { defineCommand } from '../command.ts';
+import { createClient } from '../create-client.ts';
+import { EXIT } from '../exit-codes.ts';
+import { printAnswer } from '../print-answer.ts';
+import { printable } from '../table.ts';
+import { UsageError } from '../usage-error.ts';
+
+/** Has the callback of one job, or those of one state, sent again. */
+export const replay = defineCommand({
+  name: 'replay',
+  subjects: ['[ID]'],
+  options: ['state'],
+  usage: [
+    ['replay ID', 'sends the newest callback of a job again'],
+    ['replay --state STATE', 'sends all final callbacks of a state again, 1,000 at most'],
+  ],
+  async run({ subjects: [jobId], state, ...args }, context) {
+    const { env, signal, stderr } = context;
+    const wanted = toWanted(jobId, state);
+    const answer = await createClient(env).replayMany(wanted, { signal });
+    printAnswer(answer, toText, args, context);
+    for (const { detail } of answer.refused) stderr.write(`${printable(detail)}\n`);
+    if (answer.has_more) stderr.write('There are more of them: ask again.\n');
+    return answer.refused.length === 0 ? EXIT.ok : EXIT.refused;
+  },
+});
+
+function toWanted(jobId: string | undefined, state: string | undefined) {
+  if (state !== undefined && jobId === undefined) return { state };
+  if (jobId !== undefined && state === undefined) return { job_ids: [jobId] };
+  throw new UsageError('replay needs an id or --state, one of both: trainer --help tells more.');
+}
+
+function toText({ replayed }: ReplayAnswer): string {
+  return replayed.map((id) => `${printable(id)} will be sent again\n`).join('');
+}

@@ -1,0 +1,14 @@
+import { defineCommand } from '../command.ts';
+import { createClient } from '../create-client.ts';
+import { waitForEnd } from '../wait-for-end.ts';
+
+/** Waits until a job has ended. */
+export const wait = defineCommand({
+  name: 'wait',
+  subjects: ['ID'],
+  options: ['timeout'],
+  usage: [['wait ID', 'waits until a job has ended, with a progress bar']],
+  run({ subjects: [jobId], ...args }, context) {
+    return waitForEnd(createClient(context.env), jobId, args, context);
+  },
+});

@@ -1,0 +1,11 @@
+/** What a command ended with. */
+export const EXIT = {
+  ok: 0,
+  /** The job ended otherwise. */
+  jobNotSucceeded: 1,
+  usage: 2,
+  refused: 3,
+  unavailable: 4,
+  timeout: 5,
+  interrupted: 130,
+} as const;

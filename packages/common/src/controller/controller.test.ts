@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeClock } from '../../test/fake-clock.ts';
+import { FakeLeadership } from '../../test/fake-leadership.ts';
 import { FakeRunner } from '../../test/fake-runner.ts';
 import { makePlannedJob, makeRecord } from '../../test/make-record.ts';
-import { Emitter } from '../emitter.ts';
 import type { JobRecord, JobState } from '../jobs/job.ts';
 import { MemoryJobStore } from '../jobs/memory-job-store.ts';
 import type { Observation } from '../jobs/observation.ts';
@@ -15,20 +15,6 @@ const SETTINGS = {
   runTtlMs: 100 * SECOND,
   recordTtlMs: 500 * SECOND,
 };
-
-class FakeLeadership {
-  #isLeader = true;
-  readonly #changes = new Emitter<boolean>();
-  isLeader = () => this.#isLeader;
-  nextSequence = () => 1;
-  watch = (listener: (isLeader: boolean) => void) => {
-    return this.#changes.watch(listener);
-  };
-  set(isLeader: boolean): void {
-    this.#isLeader = isLeader;
-    this.#changes.emit(isLeader);
-  }
-}
 
 let clock: FakeClock;
 let store: MemoryJobStore;

@@ -4,6 +4,7 @@ import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import type { JobMetrics } from '../jobs/job-metrics.ts';
 import { toJobName } from '../jobs/job-name.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
+import type { Leadership } from '../jobs/leadership.ts';
 import { isReportToken } from '../jobs/report-token.ts';
 import { compareRuns, NOTHING_REPORTED, numberRun, type Run } from '../jobs/reported.ts';
 import { isStale } from '../jobs/staleness.ts';
@@ -20,6 +21,7 @@ import { WriteTurns } from './write-turns.ts';
 export interface ReportsParts extends ReportWriterParts {
   readonly backend: string;
   readonly runner: JobRunner;
+  readonly leadership: Pick<Leadership, 'isLeader' | 'watch'>;
   /** How long processes of a stopped run may go on. */
   readonly graceMs: number;
   /** See StallWatch. */
@@ -64,6 +66,11 @@ export class Reports {
       turns,
       liveOf: (uid) => this.#live.peek(uid),
     });
+  }
+
+  /** Watches from now on the jobs that have reported; what their trainings say is taken before, too. */
+  start(): void {
+    this.#stalls.start();
   }
 
   /**

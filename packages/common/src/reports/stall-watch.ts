@@ -1,16 +1,20 @@
 import { LRUCache } from 'lru-cache';
 import { DeadlineQueue } from '../deadline-queue.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
-import type { Stall } from '../jobs/reported.ts';
+import type { Leadership } from '../jobs/leadership.ts';
+import { toCurrentPhase } from '../jobs/phase.ts';
+import type { Run, Stall } from '../jobs/reported.ts';
 import { isStale } from '../jobs/staleness.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import type { Report } from '../requests/report.ts';
+import { toRun } from './clean-report.ts';
 import type { ReportWriterParts } from './report-writer.ts';
 import { StepPace } from './step-pace.ts';
 import type { WriteTurns } from './write-turns.ts';
 
 export interface StallWatchParts extends ReportWriterParts {
   readonly turns: WriteTurns;
+  readonly leadership: Pick<Leadership, 'isLeader' | 'watch'>;
   /** The least time without a report, or without a step, after which a training counts as stalled. */
   readonly stalledAfterMs: number;
 }
@@ -18,21 +22,25 @@ export interface StallWatchParts extends ReportWriterParts {
 const MAX_JOBS = 10_000;
 
 interface Watched {
-  readonly name: string;
   /** Tells the runs of one job apart. */
   readonly run: string;
   readonly pace: StepPace;
-  /** Of the clock's monotonic time. */
+  /** Of the clock's monotonic time: the last report, or since when one is waited for. */
   reportedAtMs: number;
+  /** Whether a report has come since then. */
+  isHeard: boolean;
+  /** Whether it had no process that could report when it was looked at last. */
+  isWaiting: boolean;
   /** The standstill for which stacks were ordered, by when it began. */
   orderedFor?: number;
 }
 
 /**
  * Finds trainings that have reported and then stand still: no report comes any more, or none tells of
- * another step. Each replica judges by what it was told itself; a reporter uses a new connection each
- * time, so that none goes without for as long as that. Time in which the store was out of reach does
- * not count, nor does that before this process was there.
+ * another step. All replicas listen, and the one that leads judges, by what it was told itself; a
+ * reporter uses a new connection each time, so that none goes without for as long as that. Time in
+ * which the store was out of reach, in which the job waited again, or in which this process did not
+ * lead, does not count.
  */
 export class StallWatch {
   readonly #parts: StallWatchParts;
@@ -40,30 +48,39 @@ export class StallWatch {
   /** By the record's uid. */
   readonly #watched = new LRUCache<string, Watched>({ max: MAX_JOBS });
   readonly #running = new Set<Promise<unknown>>();
+  #unwatch: (() => void)[] = [];
 
   constructor(parts: StallWatchParts) {
     this.#parts = parts;
     this.#deadlines = new DeadlineQueue(parts.clock, (name) => this.#check(name));
   }
 
+  /** Watches from now on every job that has reported, whichever process was told. */
+  start(): void {
+    const { store, leadership } = this.#parts;
+    this.#unwatch = [
+      store.watch((name) => this.#look(store.getCached(name))),
+      leadership.watch((isLeader) => (isLeader ? this.#takeOver() : this.#deadlines.clear())),
+    ];
+    if (leadership.isLeader()) this.#takeOver();
+  }
+
   /** To be called after each report of a job. */
   note(record: JobRecord, report: Report): void {
     const nowMs = this.#parts.clock.monotonic();
-    const { uid, name } = record;
-    const run = `${report.attempt} ${report.started_at ?? ''}`;
-    let watched = this.#watched.get(uid);
-    if (watched?.run !== run) {
-      watched = { name, run, pace: new StepPace(nowMs), reportedAtMs: nowMs };
-      this.#watched.set(uid, watched);
-    }
+    const run = toKey(toRun(report));
+    let watched = this.#watched.get(record.uid);
+    if (watched?.run !== run) watched = this.#watch(record, run, new StepPace(nowMs));
     watched.reportedAtMs = nowMs;
+    watched.isHeard = true;
     watched.pace.note(report, nowMs);
-    this.#check(name);
+    this.#check(record.name);
   }
 
   /** Whether a training that stands still is to write where, now; once for each time that it does. */
   takeStacksOrder({ uid }: JobRecord): boolean {
     const watched = this.#watched.get(uid);
+    if (!this.#parts.leadership.isLeader()) return false;
     if (watched === undefined || this.#judge(watched).owner !== 'no step') return false;
     const { movedAtMs } = watched.pace;
     if (watched.orderedFor === movedAtMs) return false;
@@ -73,24 +90,54 @@ export class StallWatch {
 
   /** Resolves when nothing is under way. */
   async close(): Promise<void> {
+    for (const unwatch of this.#unwatch.splice(0)) unwatch();
     this.#deadlines.clear();
     await Promise.all(this.#running);
   }
 
+  #takeOver(): void {
+    for (const watched of this.#watched.values()) this.#forgive(watched);
+    for (const record of this.#parts.store.list()) {
+      this.#look(record);
+      this.#check(record.name);
+    }
+  }
+
+  /** Begins to watch what another process was told of, or this one before it ended. */
+  #look(record: JobRecord | undefined): void {
+    if (record?.reported === undefined || !this.#parts.leadership.isLeader()) return;
+    if (isTerminal(record.state.status)) return;
+    const watched = this.#watched.peek(record.uid);
+    if (watched !== undefined) {
+      this.#forgiveWait(record, watched);
+      return;
+    }
+    const { attempt, counted = attempt, runStartedAt, phase } = record.reported;
+    const pace = new StepPace(this.#parts.clock.monotonic(), { phase });
+    this.#watch(record, toKey({ attempt: counted, runStartedAt }), pace);
+    this.#check(record.name);
+  }
+
+  #watch({ uid }: JobRecord, run: string, pace: StepPace): Watched {
+    const reportedAtMs = this.#parts.clock.monotonic();
+    const watched = { run, pace, reportedAtMs, isHeard: false, isWaiting: false };
+    this.#watched.set(uid, watched);
+    return watched;
+  }
+
   #check(name: string): void {
-    const { store, turns, clock, logger } = this.#parts;
+    const { store, leadership, turns, clock, logger } = this.#parts;
+    if (!leadership.isLeader()) return;
     const record = store.getCached(name);
     const watched = record && this.#watched.peek(record.uid);
     if (record === undefined || watched === undefined || isTerminal(record.state.status)) return;
     if (isStale(store.behindForMs())) this.#forgive(watched);
+    this.#forgiveWait(record, watched);
+    const noted = record.reported?.stalled?.owner;
     const { owner, nextMs } = this.#judge(watched);
     const nowMs = clock.now();
-    if (owner !== undefined && record.state.status !== 'running') {
-      // Stopped half way, it waits for its turn.
-      this.#deadlines.set(name, nowMs + this.#parts.stalledAfterMs);
-      return;
-    }
-    if (owner === record.reported?.stalled?.owner) {
+    const isOver = noted === 'no step' ? watched.pace.hasMoved : watched.isHeard;
+    if (owner === noted || (owner === undefined && !isOver)) {
       this.#deadlines.set(name, nowMs + nextMs);
       return;
     }
@@ -131,7 +178,14 @@ export class StallWatch {
   #forgive(watched: Watched): void {
     const nowMs = this.#parts.clock.monotonic();
     watched.reportedAtMs = nowMs;
+    watched.isHeard = false;
     watched.pace.restart(nowMs);
+  }
+
+  #forgiveWait(record: JobRecord, watched: Watched): void {
+    const waits = isWaiting(record);
+    if (waits || watched.isWaiting) this.#forgive(watched);
+    watched.isWaiting = waits;
   }
 
   async #write(record: JobRecord, stalled: Stall | undefined): Promise<void> {
@@ -143,4 +197,13 @@ export class StallWatch {
       return { atMs, reported: { ...rest, ...(stalled && { stalled }) } };
     });
   }
+}
+
+function toKey({ attempt, runStartedAt }: Run): string {
+  return `${attempt} ${runStartedAt ?? ''}`;
+}
+
+/** Whether it has no process that could report, as one that its queue stopped half way. */
+function isWaiting({ state }: JobRecord): boolean {
+  return toCurrentPhase(state, undefined)?.owner !== 'training';
 }

@@ -9,18 +9,30 @@ const SLOW_FACTOR = 6;
 /** How fast a training goes from step to step, by its reports. Times are monotonic. */
 export class StepPace {
   #phase: Report['phase'];
-  #step = 0;
+  /** Undefined until it is told, of a training that was under way before. */
+  #step: number | undefined;
   #movedAtMs: number;
+  #hasMoved = false;
   #durations: number[] = [];
 
-  constructor(nowMs: number) {
+  /** `known` is of a training that was under way before anything of it was told here. */
+  constructor(nowMs: number, known?: { readonly phase: Report['phase'] }) {
     this.#movedAtMs = nowMs;
+    this.#phase = known?.phase;
+    this.#step = known === undefined ? 0 : undefined;
   }
 
   note({ phase, step }: Pick<Report, 'phase' | 'step'>, nowMs: number): void {
     if (phase !== undefined && phase !== null && phase !== this.#phase) {
       this.#phase = phase;
+      this.#move(nowMs);
+    }
+    if (this.#step === undefined) {
+      if (step === undefined || step === null) return;
+      // Where it stands is no move, and since when it stands there is not known.
+      this.#step = step;
       this.#movedAtMs = nowMs;
+      return;
     }
     const steps = (step ?? 0) - this.#step;
     if (steps <= 0) return;
@@ -30,12 +42,18 @@ export class StepPace {
       this.#durations = [...this.#durations, duration].slice(-MAX_DURATIONS);
     }
     this.#step += steps;
-    this.#movedAtMs = nowMs;
+    this.#move(nowMs);
   }
 
   /** Forgets how long it has stood still. */
   restart(nowMs: number): void {
     this.#movedAtMs = nowMs;
+    this.#hasMoved = false;
+  }
+
+  /** Whether it was told to go on since it is watched, or watched anew. */
+  get hasMoved(): boolean {
+    return this.#hasMoved;
   }
 
   /** When it last moved. */
@@ -57,7 +75,12 @@ export class StepPace {
   limitMs(leastMs: number): number {
     const phase = this.#phase ?? 'training';
     if (phase === 'downloading' || phase === 'uploading') return Number.POSITIVE_INFINITY;
-    const isStepping = phase === 'training' && this.#step > 0;
+    const isStepping = phase === 'training' && (this.#step ?? 0) > 0;
     return Math.max(leastMs * (isStepping ? 1 : SLOW_FACTOR), this.usualMs);
+  }
+
+  #move(nowMs: number): void {
+    this.#movedAtMs = nowMs;
+    this.#hasMoved = true;
   }
 }

@@ -94,7 +94,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
   platform.registerMetrics?.(metrics.registry);
   const reports = new Reports({
     backend: backend.name,
-    ...{ store, runner, clock, logger, readSharedSecrets },
+    ...{ store, runner, leadership, clock, logger, readSharedSecrets },
     graceMs: config.graceMs,
     stalledAfterMs: config.stalledAfterMs,
   });
@@ -185,6 +185,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
         await platform.announceReportsUrl?.(config.reports.url ?? reportsUrl);
         logger.info({ url: reportsUrl }, 'trainings report here');
       }
+      reports.start();
       phaseMetrics.start();
       controller.start();
       const url = await app.listen({ host: config.host, port: config.port });

@@ -1,6 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { Clock } from '../clock.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
+import { toCurrentPhase } from '../jobs/phase.ts';
 import type { Stall } from '../jobs/reported.ts';
 import { VERSION } from '../version.ts';
 
@@ -118,7 +119,8 @@ function takeSurvey(records: Iterable<JobRecord>, nowMs: number): Survey {
   };
   for (const { state, reported, delivery, webhookOrigin } of records) {
     const { status, reason } = state;
-    if (status === 'running' && reported?.stalled) survey.stalls[reported.stalled.owner] += 1;
+    const owner = toCurrentPhase(state, reported)?.owner;
+    if (owner === 'no reports' || owner === 'no step') survey.stalls[owner] += 1;
     const key = `${status} ${reason}`;
     const known = survey.byReason.get(key);
     if (known === undefined) survey.byReason.set(key, { status, reason, count: 1 });

@@ -18,6 +18,7 @@ import { registerHostCheck } from './plugins/host-check.ts';
 import { MAX_BODY_BYTES, registerIgnoredBody, registerJsonBody } from './plugins/json-body.ts';
 import { registerLoadShedding } from './plugins/load-shedding.ts';
 import { registerNotFound } from './plugins/not-found.ts';
+import { OpenRequests } from './plugins/open-requests.ts';
 import { OpenStreams } from './plugins/open-streams.ts';
 import { registerQueryNames } from './plugins/query-names.ts';
 import { registerRateLimit } from './plugins/rate-limit.ts';
@@ -57,7 +58,7 @@ export interface AppParts
     GetReadinessParts,
     PatchCallbacksParts,
     GetVersionParts,
-    GetJobLogsParts,
+    Omit<GetJobLogsParts, 'openRequests'>,
     GetJobMetricsParts {
   readonly config: Config;
   readonly clock: Clock;
@@ -109,8 +110,9 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   await registerRateLimit(app, config.rateLimitPerMinute);
   await registerOpenApi(app, parts.describedBackends ?? [parts.backend]);
 
-  const held = new HeldRequests(app);
-  const streams = new OpenStreams(app, parts);
+  const openRequests = new OpenRequests(app, parts);
+  const held = new HeldRequests(app, openRequests);
+  const streams = new OpenStreams(app, { clock: parts.clock, openRequests });
   registerReaderMetrics(metrics.registry, () => ({
     ...streams.counts,
     logs: parts.logs.readerCount,
@@ -135,7 +137,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     registerListJobs(scope, jobs);
     registerGetJob(scope, { jobs, responses, held });
     registerGetHistory(scope, { ...parts, streams });
-    registerGetJobLogs(scope, parts);
+    registerGetJobLogs(scope, { ...parts, openRequests });
     registerStreamEvents(scope, { ...parts, streams });
     registerGetJobMetrics(scope, parts);
     registerGetJobRequest(scope, jobs);

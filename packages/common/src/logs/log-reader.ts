@@ -27,6 +27,13 @@ export interface LogReaderParts {
   readonly maxReaders: number;
 }
 
+export interface LogSignals {
+  /** Nobody reads any more; it has to be aborted then, and with it the reading ends. */
+  readonly gone: AbortSignal;
+  /** Ends the reading with a last word, `CUT_OFF`. */
+  readonly cut: AbortSignal;
+}
+
 /** A log that is being read. */
 export interface OpenLog {
   /** Masked; the last one says why there are no more. It is read as fast as it is iterated. */
@@ -51,16 +58,16 @@ export class LogReader {
   }
 
   /**
-   * Opens a log; `signal` ends the reading, and has to be aborted when nobody reads any more.
+   * Opens a log.
    * @throws TrainerError TOO_MANY_READERS, JOB_NOT_FOUND, CLUSTER_UNAVAILABLE
    */
-  async open(record: JobRecord, query: LogQuery, signal: AbortSignal): Promise<OpenLog> {
+  async open(record: JobRecord, query: LogQuery, signals: LogSignals): Promise<OpenLog> {
     const { maxReaders } = this.#parts;
     if (this.#readers >= maxReaders) throw errors.tooManyLogReaders(maxReaders);
     this.#readers += 1;
-    signal.addEventListener('abort', () => (this.#readers -= 1), { once: true });
-    signal.throwIfAborted();
-    return this.#open(record, query, signal);
+    signals.gone.addEventListener('abort', () => (this.#readers -= 1), { once: true });
+    signals.gone.throwIfAborted();
+    return this.#open(record, query, signals);
   }
 
   /** Ends all reading, each with a last word. */
@@ -68,7 +75,7 @@ export class LogReader {
     this.#closing.abort();
   }
 
-  async #open(record: JobRecord, query: LogQuery, signal: AbortSignal): Promise<OpenLog> {
+  async #open(record: JobRecord, query: LogQuery, { gone, cut }: LogSignals): Promise<OpenLog> {
     const { store, runner, readSharedSecrets = async () => ({}) } = this.#parts;
     const [payload, shared] = await Promise.all([store.readPayload(record), readSharedSecrets()]);
     // After the values were read, since both go at once when they are purged.
@@ -82,12 +89,12 @@ export class LogReader {
     // Without every value that must not be in it, nothing is shown.
     if (shared === undefined) throw errors.clusterRefusesUs();
     if (runner.readLogs === undefined) return { items: orTail(only('RUN_GONE'), tail), archive };
-    const closing = this.#closing.signal;
+    const end = AbortSignal.any([cut, this.#closing.signal]);
     // Of a run that is over nothing more comes.
     const wanted = tail === undefined ? query : { ...query, follow: false };
-    const items = await runner.readLogs(current, wanted, AbortSignal.any([signal, closing]));
+    const items = await runner.readLogs(current, wanted, AbortSignal.any([gone, end]));
     const masked = maskLines(items, new SecretMask(payload.secrets, shared));
-    return { items: this.#untilCut(record, orTail(masked, tail)), archive };
+    return { items: this.#untilCut(record, orTail(masked, tail), end), archive };
   }
 
   /** What is kept of the run that is asked for. */
@@ -103,18 +110,21 @@ export class LogReader {
   }
 
   /** What cuts a reading off is said as its last word. */
-  async *#untilCut({ id }: JobRecord, items: AsyncIterable<LogItem>): AsyncGenerator<LogItem> {
-    const closing = this.#closing.signal;
+  async *#untilCut(
+    { id }: JobRecord,
+    items: AsyncIterable<LogItem>,
+    end: AbortSignal,
+  ): AsyncGenerator<LogItem> {
     try {
       for await (const item of items) {
-        if (closing.aborted) break;
+        if (end.aborted) break;
         yield item;
         if (isLogEnd(item)) return;
       }
     } catch (error) {
       this.#parts.logger.warn({ job_id: id, err: error }, 'log of a job broke off');
     }
-    yield { end: closing.aborted ? 'SERVICE_CLOSING' : 'CUT_OFF' };
+    yield { end: this.#closing.signal.aborted ? 'SERVICE_CLOSING' : 'CUT_OFF' };
   }
 }
 

@@ -8,8 +8,6 @@ export const STREAM_TYPE = 'text/event-stream; charset=utf-8';
 const HEARTBEAT_MS = 15_000;
 /** A reader that has taken nothing of what waits for it for so long does not read any more. */
 const STALLED_MS = 30_000;
-/** Then the reader comes back, to whichever replica, with the token that is good by then. */
-const LIFETIME_MS = 30 * 60_000;
 /** Readers that lost their stream together come back apart, within these. */
 const RETRY_MS = { least: 1000, most: 5000 };
 
@@ -23,7 +21,6 @@ export interface StreamEvent {
 /** One Server-Sent Events answer: what is written to it goes as fast as its reader reads, and no faster. */
 export class EventStream {
   readonly #raw: ServerResponse;
-  readonly #endsAtMs: number;
   #lastWrittenAtMs: number;
   #blockedSinceMs: number | undefined;
   #hasNews = true;
@@ -34,7 +31,6 @@ export class EventStream {
   constructor(reply: FastifyReply, { nowMs, random }: { nowMs: number; random: () => number }) {
     this.#raw = reply.raw;
     this.#lastWrittenAtMs = nowMs;
-    this.#endsAtMs = nowMs + LIFETIME_MS * (0.9 + 0.1 * random());
     reply.headers({
       'content-type': STREAM_TYPE,
       'cache-control': 'no-store, no-transform',
@@ -88,10 +84,6 @@ export class EventStream {
 
   /** What time alone brings: a comment that keeps a silent connection, and the end of one that nobody reads. */
   tick(nowMs: number): void {
-    if (nowMs >= this.#endsAtMs) {
-      this.close();
-      return;
-    }
     if (!this.isBlocked) {
       this.#blockedSinceMs = undefined;
       if (nowMs - this.#lastWrittenAtMs < HEARTBEAT_MS) return;

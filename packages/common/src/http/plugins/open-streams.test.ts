@@ -4,6 +4,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/fake-clock.ts';
 import type { EventStream } from './event-stream.ts';
+import { OpenRequests } from './open-requests.ts';
 import { OpenStreams } from './open-streams.ts';
 import { Tokens } from './tokens.ts';
 
@@ -24,7 +25,9 @@ beforeEach(async () => {
   ended = Promise.withResolvers();
   turned = Promise.withResolvers();
   turns = 0;
-  const streams = new OpenStreams(app, { clock, tokens, maxStreams: 1, random: () => 1 });
+  const random = () => 1;
+  const openRequests = new OpenRequests(app, { clock, tokens, random });
+  const streams = new OpenStreams(app, { clock, openRequests, maxStreams: 1, random });
   app.get('/', async (request, reply) => {
     const follow = async (stream: EventStream) => {
       const { resolve } = ended;

@@ -13,6 +13,7 @@ import {
 } from '../../requests/log-lines.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { logLeaving } from '../plugins/log-leaving.ts';
+import type { OpenRequests } from '../plugins/open-requests.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 import { chooseLogForm, END_ID, writeLog } from './log-forms.ts';
 
@@ -20,6 +21,7 @@ export interface GetJobLogsParts {
   readonly jobs: Jobs;
   readonly logs: LogReader;
   readonly clock: Clock;
+  readonly openRequests: OpenRequests;
 }
 
 /** Of what is written and not sent yet. */
@@ -33,7 +35,7 @@ const HEADERS = {
 
 /** `GET /train/{job_id}/logs`. */
 export function registerGetJobLogs(app: FastifyInstance, parts: GetJobLogsParts): void {
-  const { jobs, logs, clock } = parts;
+  const { jobs, logs, clock, openRequests } = parts;
   app.addHook('preClose', async () => logs.close());
   app.get<JobParams & { Querystring: LogQueryNames }>('/train/:job_id/logs', {
     config: { isStream: true },
@@ -64,14 +66,24 @@ export function registerGetJobLogs(app: FastifyInstance, parts: GetJobLogsParts)
       logLeaving(request, reply);
       const wanted = toLogQuery(query, lastId);
       const gone = new AbortController();
+      const cut = new AbortController();
+      const unwatch = openRequests.watch(request, { end: () => cutOff(reply, cut) });
+      gone.signal.addEventListener('abort', unwatch);
       reply.raw.once('close', () => gone.abort());
       if (reply.raw.destroyed) gone.abort();
-      const { items, archive } = await logs.open(record, wanted, gone.signal);
+      const signals = { gone: gone.signal, cut: cut.signal };
+      const { items, archive } = await logs.open(record, wanted, signals);
       const text = writeLog(items, form, archive, wanted.after, clock);
       const options = { objectMode: false, highWaterMark: BUFFER_BYTES };
       return reply.send(Readable.from(flushed(reply, text), options));
     },
   });
+}
+
+/** Says so as the last word, except to who does not take what was said before. */
+function cutOff({ raw }: FastifyReply, cut: AbortController): void {
+  cut.abort();
+  if (raw.writableNeedDrain) raw.destroy();
 }
 
 /** Its reader learns at once that it is open, however long nothing is written. */

@@ -4,44 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { runCli } from '@trainer/cli';
-import { makeRequest, startReportBed, startTestService } from '@trainer/common/testing';
+import { FakeClock, makeRequest, startReportBed, startTestService } from '@trainer/common/testing';
 import { expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
+import { runTrainer as run } from './run-trainer.ts';
 
 const example = (name: string) =>
   fileURLToPath(new URL(`../services/${name}-api/example.json`, import.meta.url));
-
-interface RunOptions {
-  /** Called with each text on standard output. */
-  readonly onOutput?: (text: string) => void;
-  readonly env?: Record<string, string>;
-  readonly stdin?: string;
-  readonly isTTY?: boolean;
-  readonly signal?: AbortSignal;
-}
-
-async function run(args: string[], options: RunOptions = {}) {
-  const { env = {}, stdin = '', isTTY, signal, onOutput } = options;
-  const written = { stdout: '', stderr: '' };
-  const output = (name: keyof typeof written) => ({
-    write: (text: string) => {
-      written[name] += text;
-      if (name === 'stdout') onOutput?.(text);
-    },
-    ...(isTTY && { isTTY }),
-  });
-  const code = await runCli(args, {
-    env,
-    stdin: (async function* () {
-      yield Buffer.from(stdin);
-    })(),
-    stdout: output('stdout'),
-    stderr: output('stderr'),
-    signal: signal ?? new AbortController().signal,
-  });
-  return { code, ...written };
-}
 
 async function startService(env: Record<string, string> = {}) {
   const service = await startTestService({ env });
@@ -135,13 +104,22 @@ it('draws a metric over the steps, and prints the newest value of each', async (
   const other = await run(['metrics', 'job-1', 'grad_norm'], { env });
   expect(other.stdout).toMatch(/^grad_norm, to step/);
   for (const none of ['no', 'constructor']) {
-    const { stdout: text } = await run(['metrics', 'job-1', none], { env });
-    expect(text.split('\n')[0]).toBe(`There is no ${none}.`);
+    for (const json of [[], ['--json']]) {
+      expect(await run(['metrics', 'job-1', none, ...json], { env })).toEqual({
+        ...{ code: 3, stdout: '' },
+        stderr: `There is no ${none}: what was measured is loss, eval_loss, learning_rate, grad_norm.\n`,
+      });
+    }
   }
   const json = await run(['metrics', 'job-1', 'loss', '--json'], { env });
   expect(Object.keys(JSON.parse(json.stdout).series)).toEqual(['loss']);
   await submit({ job_id: 'job-2', extra_parameters: { mock: { submitted_seconds: 1000 } } });
-  expect((await run(['metrics', 'job-2'], { env })).stdout).toBe('Nothing was measured yet.\n');
+  expect(await run(['metrics', 'job-2'], { env })).toMatchObject({
+    ...{ code: 0, stdout: 'Nothing was measured yet.\n' },
+  });
+  expect(await run(['metrics', 'job-2', 'loss'], { env })).toMatchObject({
+    ...{ code: 3, stderr: 'There is no loss: what was measured is nothing yet.\n' },
+  });
 });
 
 it('shows what happened to a job, and who had it done', async () => {
@@ -239,7 +217,7 @@ it('lists jobs, newest first, and counts them', async () => {
   await run(['cancel', 'job-1'], { env });
   const listed = await run(['list', '--status', 'cancelled', '--status', 'failed'], { env });
   expect(listed.stdout).toMatch(
-    /^JOB {4}STATUS {5}REASON +MODEL +METHOD {2}GPUS {2}PROGRESS {2}CREATED\njob-1 {2}cancelled {2}\w+ +\S+ +lora +1 +\d{4}-.*Z\n.*, 1 cancelled/,
+    /^JOB {4}STATUS {5}PHASE {2}REASON +PROGRESS {2}CREATED +MODEL +METHOD {2}GPUS\njob-1 {2}cancelled {9}\w+ {12}\d{4}-\S+Z {2}\S+ +lora +1\n.*, 1 cancelled/,
   );
   const first = await run(['list', '--limit', '1', '--json'], { env });
   expect(JSON.parse(first.stdout)).toMatchObject({
@@ -265,8 +243,54 @@ it('lists jobs, newest first, and counts them', async () => {
   });
   expect(await run(['status', 'job-1', '--limit', '1'], { env })).toMatchObject({
     code: 2,
-    stderr: '--limit goes with list only: trainer --help tells more.\n',
+    stderr: '--limit goes with list and deliveries only: trainer --help tells more.\n',
   });
+});
+
+it('lists as many as are asked for, page by page', async () => {
+  const { env, submit } = await startService({ TRAINER_MOCK_RUNNING_SECONDS: '3600' });
+  const ids = Array.from({ length: 205 }, (_, index) => `job-${index}`);
+  for (const job_id of ids) expect((await submit({ job_id })).status).toBe(200);
+  const whole = JSON.parse((await run(['list', '--limit', '1000', '--json'], { env })).stdout);
+  expect(whole).toMatchObject({ has_more: false, next_cursor: null });
+  expect(whole.data.map(({ job_id }: { job_id: string }) => job_id)).toEqual(ids.toReversed());
+  const most = JSON.parse((await run(['list', '--limit', '203', '--json'], { env })).stdout);
+  expect(most).toMatchObject({ has_more: true, next_cursor: expect.any(String) });
+  expect(most.data).toHaveLength(203);
+  const text = (await run(['list', '--limit', '203'], { env })).stdout.split('\n');
+  expect([text.length, text[204]]).toEqual([207, '…']);
+});
+
+it('shows that a training stands still, in list and watch, beside its progress', async () => {
+  const clock = new FakeClock();
+  await using bed = await startReportBed({ clock });
+  const mock = { submitted_seconds: 0, outcome: 'never' };
+  await bed.service.post('/train', makeRequest({ extra_parameters: { mock } }));
+  await clock.advance(20_000);
+  const report = { attempt: 1, phase: 'training', step: 3, percentage: 12 };
+  expect((await bed.report('job-1', report)).status).toBe(200);
+  await clock.advance(10 * 60_000);
+  const env = { TRAINER_URL: bed.service.url };
+  const row = /^job-1 {2}running {2}stalled {2}RUNNING {2}12%/m;
+  expect((await run(['list', '--phase', 'stalled'], { env })).stdout).toMatch(row);
+  expect((await run(['list', '--phase', 'training'], { env })).stdout).not.toContain('job-1');
+  const narrow = (await run(['list'], { env, columns: 50 })).stdout.split('\n');
+  expect(narrow[0]).toBe('JOB    STATUS   PHASE    REASON   PROGRESS');
+  const leaving = new AbortController();
+  const onOutput = () => leaving.abort();
+  const { signal } = leaving;
+  const watched = await run(['watch', 'job-1'], { env, signal, onOutput });
+  expect(watched.stdout).toMatch(/^\S+Z {2}job-1 {2}running \(stalled\): /);
+  const again = new AbortController();
+  const told = await run(['watch', 'job-1'], {
+    ...{ env, signal: again.signal },
+    onOutput: (text) => {
+      if (text.includes('(stalled)')) {
+        void bed.report('job-1', { ...report, step: 4 }).then(() => clock.advance(5000));
+      } else again.abort();
+    },
+  });
+  expect(told.stdout).toMatch(/^\S+Z {2}job-1 {2}training: The training goes on$/m);
 });
 
 it('lists final callbacks and sends them again', async () => {
@@ -276,8 +300,10 @@ it('lists final callbacks and sends them again', async () => {
   await run(['cancel', 'job-1'], { env });
   const listed = await run(['deliveries', '--state', 'pending'], { env });
   expect(listed.stdout).toMatch(
-    /^job-1 {2}pending {2}http:\/\/127\.0\.0\.1:1 .*\n1 pending, 0 del/,
+    /^JOB {4}STATE {4}ATTEMPTS {2}ANSWER {2}WEBHOOK +ENDED +ERROR.*\njob-1 {2}pending {2}\d +http:\/\/127\.0\.0\.1:1 {2}\S+Z .*\n1 pending, 0 del/,
   );
+  const first = await run(['deliveries', '--limit', '1', '--json'], { env });
+  expect(JSON.parse(first.stdout)).toMatchObject({ data: [{ job_id: 'job-1' }] });
   const replayed = await run(['replay', '--state', 'pending'], { env });
   expect(replayed).toMatchObject({ code: 0, stdout: 'job-1 will be sent again\n' });
   const refused = await run(['replay', 'job-2', '--json'], { env });
@@ -319,6 +345,13 @@ it('runs a job again under the next id, with changes from a file', async () => {
   const family = await run(['list', '--rerun-of', 'job-1', '--json'], { env });
   const ids = JSON.parse(family.stdout).data.map(({ job_id }: { job_id: string }) => job_id);
   expect(ids.toSorted()).toEqual(['job-1-r2', 'other']);
+  const listed = (await run(['list'], { env })).stdout;
+  expect(listed).toMatch(/^JOB .* GPUS {2}RERUN$/m);
+  expect(listed).toMatch(/^job-1 .* {2}2 times$/m);
+  expect(listed).toMatch(/^job-1-r2 .* {2}of job-1, 1 time$/m);
+  expect((await run(['status', 'job-1-r2'], { env })).stdout).toMatch(
+    /^Rerun of +job-1\nReruns +job-1-r3$/m,
+  );
   const none = await run(['rerun', 'job-1', '--as', 'job-9', '--from', 'checkpoint'], { env });
   expect(none.stderr).toContain('no checkpoint');
 });
@@ -599,7 +632,8 @@ it('watches several jobs until all have ended, and says whether all succeeded', 
     env,
     // Not before it is watched.
     onOutput: (text) => {
-      if (text.includes('"jobs"')) void run(['cancel', 'bad'], { env });
+      if (text.includes('"job.snapshot"') && text.includes('"bad"'))
+        void run(['cancel', 'bad'], { env });
     },
   });
   expect(code).toBe(1);
@@ -607,13 +641,25 @@ it('watches several jobs until all have ended, and says whether all succeeded', 
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
-  expect(first).toEqual({ kind: 'reset' });
-  expect(further[0].jobs.map(({ job_id }: { job_id: string }) => job_id)).toEqual(['good', 'bad']);
+  expect(first).toMatchObject({ type: 'stream.reset', job_id: null });
+  for (const event of [first, ...further])
+    expect(Object.keys(event)).toEqual(expect.arrayContaining(SHAPE));
+  expect(further.slice(0, 2).map(({ type, job_id }) => [type, job_id])).toEqual([
+    ['job.snapshot', 'good'],
+    ['job.snapshot', 'bad'],
+  ]);
+  expect(further[0]).toMatchObject({
+    message: 'Training completed (simulated)',
+    data: { job_id: 'good', status: 'succeeded', model: 'meta-llama/Llama-2-7b' },
+  });
   expect(further.at(-1)).toMatchObject({
-    kind: 'event',
-    event: { job_id: 'bad', type: 'job.state', data: { status: 'cancelled' } },
+    ...{ id: expect.any(Number), job_id: 'bad', type: 'job.state' },
+    data: { status: 'cancelled' },
   });
 });
+
+/** Of every event; a stored one has an `id` too. */
+const SHAPE = ['type', 'job_id', 'time', 'attempt', 'level', 'message', 'data', 'actor'];
 
 it('watches jobs of a status no longer than they live', async () => {
   const { env, submit } = await startService();

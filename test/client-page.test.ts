@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { runCli } from '@trainer/cli';
 import { LIST_FILTERS, TrainerClient } from '@trainer/client';
 import { expect, test } from 'vitest';
+import { runTrainer } from './run-trainer.ts';
 
 const page = readFileSync(new URL('../docs/CLIENT.md', import.meta.url), 'utf8');
 
@@ -26,18 +26,7 @@ test('the page has every filter of the list', () => {
 });
 
 test('the page has every command, as the help tells it', async () => {
-  let help = '';
-  await runCli(['--help'], {
-    env: {},
-    stdin: (async function* () {})(),
-    stdout: {
-      write: (text: string) => {
-        help += text;
-      },
-    },
-    stderr: { write: () => {} },
-    signal: new AbortController().signal,
-  });
+  const { stdout: help } = await runTrainer(['--help']);
   const told = [...help.matchAll(/^ {2}trainer (.*?) {2,}(.*)$/gm)];
   expect(rowsBelow('command')).toEqual(told.map(([, typed, does]) => `| \`${typed}\` | ${does} |`));
 });

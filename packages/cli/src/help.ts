@@ -11,8 +11,9 @@ TRAINER_LOCAL_PYTHON   check: a Python that has the packages of runtime/; else t
 
 const EXIT_CODES = `Exit codes: 0 done (with wait and watch: the jobs succeeded), 1 a job failed or was cancelled, 2 wrong
 usage or an unreadable file, 3 refused (with logs: the log is gone; with request: it is not kept; with
-plan: the request has errors; with check: the data cannot be trained on), 4 the service, or the data's
-storage, cannot be reached or is in trouble, 5 --timeout is over, 130 interrupted.`;
+metrics: there is no such one; with plan: the request has errors; with check: the data cannot be
+trained on), 4 the service, or the data's storage, cannot be reached or is in trouble, 5 --timeout is
+over, 130 interrupted.`;
 
 /** All that can be typed. */
 export function toHelp(): string {

@@ -46,7 +46,10 @@ export const OPTIONS = {
   status: texts('STATUS', 'only jobs of this status; may be given several times'),
   ...FILTERS,
   label: texts('KEY=VALUE', 'only jobs with this label; may be given several times'),
-  limit: text('NUMBER', 'how many at most, 50 by default'),
+  limit: text(
+    'NUMBER',
+    'how many at most, 50 by default; more than a page has are read page by page',
+  ),
   follow: { ...flag('goes on until the job has ended'), short: 'f' },
   tail: text('NUMBER', 'only so many of the newest lines of each node'),
   since: text('TIME', 'only from this time on, such as 2026-11-26T09:00:00Z'),

@@ -32,6 +32,12 @@ it('prints a line elsewhere, and the detail where there is no progress', () => {
   expect(draw({ ...job, progress: null }, false)).toBe('running: Training is running\n');
 });
 
+it('tells the phase of a job that runs and does not train', () => {
+  const line = (phase: Job['phase']) => draw({ ...job, phase }, false).split(',')[0];
+  expect(line('stalled')).toBe('running (stalled): 50%');
+  expect(line('training')).toBe('running: 50%');
+});
+
 it('bears progress that makes no sense, and obeys nobody', () => {
   const odd = { ...job, detail: 'a\u001b[2J\nb', progress: { percentage: 900 } } as unknown as Job;
   expect(draw(odd, true)).toContain(`[${'#'.repeat(24)}]`);

@@ -1,6 +1,6 @@
 import type { Job } from '@trainer/client';
 import type { Output } from './cli-context.ts';
-import { printable, toProgressText } from './table.ts';
+import { printable, toProgressText, toStatusText } from './table.ts';
 
 const BAR_WIDTH = 24;
 const CLEAR_LINE = '\r\u001b[2K';
@@ -37,6 +37,6 @@ function draw({ progress }: Job): string {
 }
 
 function describe(job: Job): string {
-  const text = `${job.status}: ${toProgressText(job) ?? job.detail}`;
+  const text = `${toStatusText(job)}: ${toProgressText(job) ?? job.detail}`;
   return printable(text).replaceAll(/\s+/g, ' ');
 }

@@ -19,6 +19,8 @@ export function toTable(job: Job): string {
     Comparison: toComparisonText(job),
     Checkpoint: toCheckpointText(job),
     TrainJob: job.backend_job_id,
+    'Rerun of': job.rerun_of,
+    Reruns: job.reruns?.join(', '),
     Created: created_at,
     Started: started_at,
     Ended: ended_at,
@@ -39,18 +41,50 @@ export function toRows(rows: Readonly<Record<string, string | null | undefined>>
   return `${lines.join('\n')}\n`;
 }
 
-/** Rows of several cells, each column as wide as its widest one. */
-export function toColumns(rows: readonly (readonly string[])[]): string[] {
+/**
+ * Rows of several cells, each column as wide as its widest one. Of a head and rows that are wider than
+ * `fits.width`, the last columns are left out, but never the first `fits.atLeast`.
+ */
+export function toColumns(
+  rows: readonly (readonly string[])[],
+  fits: { readonly width?: number | undefined; readonly atLeast: number } = { atLeast: 0 },
+): string[] {
   const lines = rows.map((row) => row.map(printable));
-  const widths = lines[0]?.map((_, column) =>
+  const widths = (lines[0] ?? []).map((_, column) =>
     Math.max(...lines.map((row) => row[column]?.length ?? 0)),
   );
+  const shown = countFitting(widths, fits.width ?? Number.POSITIVE_INFINITY, fits.atLeast);
   return lines.map((row) =>
     row
-      .map((cell, column) => cell.padEnd(widths?.[column] ?? 0))
-      .join('  ')
+      .slice(0, shown)
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join(GAP)
       .trimEnd(),
   );
+}
+
+const GAP = '  ';
+
+function countFitting(widths: readonly number[], width: number, atLeast: number): number {
+  let used = -GAP.length;
+  const tooWide = widths.findIndex((each, column) => {
+    used += GAP.length + each;
+    return used > width && column >= atLeast;
+  });
+  return tooWide < 0 ? widths.length : tooWide;
+}
+
+/** How many there are of each kind, in a line. */
+export function toCountsText(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ');
+}
+
+/** What a job does, with where its time goes when it runs but does not train. */
+export function toStatusText({ status, phase }: Pick<Job, 'status' | 'phase'>): string {
+  const tellsMore = status === 'running' && phase && phase !== 'training';
+  return tellsMore ? `${status} (${phase})` : status;
 }
 
 /** What the trainer last reported, in one line. */

@@ -18,9 +18,16 @@ export const metrics = defineCommand({
   options: [],
   usage: [['metrics ID [NAME]', 'draws a metric over the steps, loss by default']],
   async run({ subjects: [jobId, name], ...args }, context) {
-    const { env, signal, stdout } = context;
+    const { env, signal, stdout, stderr } = context;
+    const client = createClient(env);
     const names = args.json && name !== undefined ? { names: [name] } : {};
-    const measured = await createClient(env).metrics(jobId, { signal, ...names });
+    const measured = await client.metrics(jobId, { signal, ...names });
+    if (name !== undefined && !Object.hasOwn(measured.series, name)) {
+      const { series } = args.json ? await client.metrics(jobId, { signal }) : measured;
+      const known = Object.keys(series).join(', ') || 'nothing yet';
+      stderr.write(printable(`There is no ${name}: what was measured is ${known}.\n`));
+      return EXIT.refused;
+    }
     const columns = Math.min(MAX_COLUMNS, stdout.columns ?? DEFAULT_COLUMNS);
     const toText = (answer: Metrics) =>
       printable(`${describe(answer, name ?? DEFAULT_NAME, columns).join('\n')}\n`);
@@ -32,7 +39,7 @@ export const metrics = defineCommand({
 function describe(metrics: Metrics, name: string, columns: number): string[] {
   const known = Object.entries(metrics.series);
   if (known.length === 0) return ['Nothing was measured yet.'];
-  const series = Object.hasOwn(metrics.series, name) ? metrics.series[name] : undefined;
+  const series = metrics.series[name];
   const lines = series === undefined ? [`There is no ${name}.`] : drawCurve(series, columns);
   const steps = metrics.max_steps === null ? '' : ` of ${metrics.max_steps}`;
   const width = Math.max(...known.map(([one]) => one.length));

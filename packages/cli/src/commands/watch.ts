@@ -10,7 +10,7 @@ import {
 import { defineCommand } from '../command.ts';
 import { createClient } from '../create-client.ts';
 import { EXIT } from '../exit-codes.ts';
-import { printable } from '../table.ts';
+import { printable, toStatusText } from '../table.ts';
 import { withTimeout } from '../wait-for-end.ts';
 
 /** After all repetitions of a call; a service may ask for more, and is then not asked before. */
@@ -45,8 +45,10 @@ export const watch = defineCommand({
     };
     const tell = (followed: Followed) => {
       settle(endsOf(followed));
-      const text = json ? JSON.stringify(followed) : toText(followed);
-      if (text !== undefined) stdout.write(`${text}\n`);
+      const lines = json
+        ? toEvents(followed).map((event) => JSON.stringify(event))
+        : toLines(followed);
+      for (const line of lines) stdout.write(`${line}\n`);
     };
     const options = { jobIds, ...(status && { status }), fromNow: jobIds.length === 0, signal };
     for await (const followed of client.follow(options)) {
@@ -105,18 +107,40 @@ function toGone(jobId: string): Followed {
   return { kind: 'event', event };
 }
 
-function toText(followed: Followed): string | undefined {
-  if (followed.kind === 'reset') return undefined;
-  if (followed.kind === 'event') return toLine(followed.event);
-  const lines = followed.jobs.map(({ job_id: jobId, status, detail, timestamps }) =>
-    printable(`${timestamps.updated_at ?? ''}  ${jobId}  ${status}: ${detail}`),
-  );
-  return lines.length === 0 ? undefined : lines.join('\n');
+/**
+ * The one shape of events for programs, of what is no event as well: how a job is, and that what was
+ * told before is to be forgotten.
+ */
+function toEvents(followed: Followed): object[] {
+  if (followed.kind === 'event') return [followed.event];
+  const told = { attempt: null, level: 'info', actor: { type: 'system' } };
+  if (followed.kind === 'jobs') {
+    return followed.jobs.map((job) => {
+      const { job_id, detail: message, timestamps } = job;
+      const time = timestamps.updated_at;
+      return { type: 'job.snapshot', job_id, time, ...told, message, data: job };
+    });
+  }
+  const message = 'All jobs that are watched follow as they are; forget what was told of them';
+  const time = new Date().toISOString();
+  return [{ type: 'stream.reset', job_id: null, time, ...told, message, data: {} }];
 }
 
+function toLines(followed: Followed): string[] {
+  if (followed.kind === 'reset') return [];
+  if (followed.kind === 'event') return toLine(followed.event);
+  return followed.jobs.map((job) => {
+    const { job_id: jobId, detail, timestamps } = job;
+    return printable(`${timestamps.updated_at ?? ''}  ${jobId}  ${toStatusText(job)}: ${detail}`);
+  });
+}
+
+/** What an event is about, in a word, where its data has a better one than its type. */
+const WORDS: Readonly<Record<string, string>> = { 'job.state': 'status', 'job.phase': 'phase' };
+
 /** What passes is for programs: of several jobs at once it would be all that is seen. */
-function toLine({ type, time, job_id: jobId, message, data }: FollowedEvent): string | undefined {
-  if (type === 'job.progress' || type === 'job.metrics') return undefined;
-  const what = type === 'job.state' ? data.status : type.replace(/^job\./, '');
-  return printable(`${time}  ${jobId}  ${what}: ${message}`);
+function toLine({ type, time, job_id: jobId, message, data }: FollowedEvent): string[] {
+  if (type === 'job.progress' || type === 'job.metrics') return [];
+  const what = data[WORDS[type] ?? ''] ?? type.replace(/^job\./, '');
+  return [printable(`${time}  ${jobId}  ${what}: ${message}`)];
 }

@@ -74,15 +74,15 @@ describe('settings of an overlay', () => {
 });
 
 describe('kueue', () => {
-  test('adds a default queue and the right to read positions, and changes nothing', async () => {
+  test('adds a default queue and the right to read who waits for what, and changes nothing', async () => {
     const built = await buildWith('kueue');
     const added = built.filter((object) => !base.some((other) => idOf(other) === idOf(object)));
     expect(built.filter((object) => !added.includes(object))).toEqual(base);
     const find = (kind: string) => added.find((object) => object.kind === kind);
     expect(added.map(idOf).sort()).toEqual([
       'LocalQueue trainer-jobs default',
-      'Role trainer-jobs trainer-queue-positions',
-      'RoleBinding trainer-jobs trainer-queue-positions',
+      'Role trainer-jobs trainer-queues',
+      'RoleBinding trainer-jobs trainer-queues',
     ]);
     expect(find('LocalQueue')?.spec).toEqual({ clusterQueue: 'training' });
     expect(find('Role')?.rules).toEqual([
@@ -91,6 +91,7 @@ describe('kueue', () => {
         resources: ['localqueues/pendingworkloads'],
         verbs: ['get'],
       },
+      { apiGroups: ['kueue.x-k8s.io'], resources: ['workloads'], verbs: ['list', 'watch'] },
     ]);
     const subjectOf = (name: string) => ({
       ...{ kind: 'ServiceAccount', name, namespace: 'trainer-system' },

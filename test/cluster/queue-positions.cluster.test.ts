@@ -22,9 +22,7 @@ describe('jobs that wait in a queue of Kueue', () => {
       ...{ kind: 'ClusterQueue', metadata: { name: clusterQueue } },
       spec: { namespaceSelector: {}, resourceGroups: [roomForOne] },
     });
-    await create(service.path(KUEUE_API, 'localqueues'), {
-      ...{ kind: 'LocalQueue', metadata: { name: QUEUE }, spec: { clusterQueue } },
-    });
+    await createQueue(QUEUE);
   });
   afterAll(async () => {
     const path = `${KUEUE_API}/clusterqueues/${clusterQueue}`;
@@ -36,20 +34,25 @@ describe('jobs that wait in a queue of Kueue', () => {
     service.cluster.admin.call({
       ...{ method: 'POST', path, body: { apiVersion: 'kueue.x-k8s.io/v1beta2', ...body } },
     });
-  const submit = async () => {
+  const submit = async ({ gpus = 1, queue = QUEUE } = {}) => {
     const body = await service.request({
-      resources: { gpus: 1 },
-      extra_parameters: { queue_name: QUEUE, trainer_args: NEVER },
+      resources: { gpus },
+      extra_parameters: { queue_name: queue, trainer_args: NEVER },
     });
     expect((await service.submit(body)).body).toMatchObject({ status: 'submitted' });
     return body.job_id;
   };
-  const detailOf = async (id: string) => (await service.get(id)).body.detail;
+  const createQueue = (name: string) =>
+    create(service.path(KUEUE_API, 'localqueues'), {
+      ...{ kind: 'LocalQueue', metadata: { name }, spec: { clusterQueue } },
+    });
   const untilIsNumber = (id: string, place: number) =>
     until(
       `it is number ${place}`,
-      async () =>
-        (await detailOf(id)) === `Waiting in the queue ${QUEUE}, as number ${place} in it`,
+      async () => {
+        const { detail } = (await service.get(id)).body;
+        return detail.startsWith(`Waiting in the queue ${QUEUE}, as number ${place} in it`);
+      },
       PATIENCE,
     );
 
@@ -57,8 +60,13 @@ describe('jobs that wait in a queue of Kueue', () => {
     const first = await submit();
     await service.told(first, 'running');
     const second = await submit();
-    await service.toldWhy(second, 'QUEUED');
+    await service.toldWhy(second, 'WAITING_FOR_QUOTA');
     await untilIsNumber(second, 1);
+    expect((await service.get(second)).body).toMatchObject({
+      ...{ status: 'submitted', reason: 'WAITING_FOR_QUOTA', phase: 'queued' },
+      detail: expect.stringMatching(/: .*insufficient unused quota for nvidia\.com\/gpu .* 1 more/),
+      phases: expect.arrayContaining([expect.objectContaining({ owner: 'quota', ended_at: null })]),
+    });
     const third = await submit();
     await untilIsNumber(third, 2);
 
@@ -66,6 +74,31 @@ describe('jobs that wait in a queue of Kueue', () => {
     await untilIsNumber(third, 1);
     await service.cancel(first);
     await service.told(third, 'running');
+    await service.cancel(third);
+  });
+
+  it('are told that their queue never has as much as they ask for', async () => {
+    const job = await submit({ gpus: 5 });
+    await service.toldWhy(job, 'QUEUE_CAPACITY_EXCEEDED');
+    expect((await service.get(job)).body).toMatchObject({
+      status: 'submitted',
+      detail: expect.stringMatching(
+        /^The job asks for more than the queue narrow ever has: .*nvidia\.com\/gpu.* > maximum capacity \(1\)/,
+      ),
+    });
+    await service.cancel(job);
+  });
+
+  it('are told that there is no such queue, until there is', async () => {
+    const job = await submit({ queue: 'late' });
+    await service.toldWhy(job, 'QUEUE_MISCONFIGURED');
+    expect((await service.get(job)).body).toMatchObject({
+      status: 'submitted',
+      detail: expect.stringMatching(/^The queue late cannot take the job: LocalQueue late /),
+    });
+    await createQueue('late');
+    await service.told(job, 'running');
+    await service.cancel(job);
   });
 });
 

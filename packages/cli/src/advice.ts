@@ -3,6 +3,12 @@ export const ADVICE: Readonly<Record<string, string>> = {
   ACCEPTED:
     'Wait. If it stays so for minutes, tell the operator: nobody leads, or Kubeflow Trainer does not run.',
   QUEUED: 'Wait for its turn, or end a job that is ahead of it.',
+  WAITING_FOR_QUOTA:
+    "Wait for jobs in the queue to end, end one, or have the operator raise the queue's quota.",
+  QUEUE_CAPACITY_EXCEEDED:
+    'Waiting is in vain: ask for less of what the sentence names, name another extra_parameters.queue_name, or have the quota raised.',
+  QUEUE_MISCONFIGURED:
+    'Waiting is in vain: name a queue that is there in extra_parameters.queue_name, under a new job_id, or have the operator make this one take it.',
   INITIALIZING: 'Wait: large models take minutes.',
   PENDING: 'Wait: images are pulled and processes started, which may take minutes.',
   INSUFFICIENT_RESOURCES:

@@ -77,11 +77,14 @@ describe('a job that has begun', () => {
     ['that was seen', running],
     ['that nobody saw', accepted],
   ])('is preempted when its queue stops it, after a start %s', (_, state) => {
-    expect(project(state, makeSeen({ ...waiting, startedAtMs: T0 + 1000 })).state).toEqual({
-      ...{ status: 'running', reason: 'PREEMPTED' },
-      detail: 'Stopped half way, and goes on from its last checkpoint: Waits in a queue',
-      ...{ observedAtMs: NOW, startedAtMs: T0 + 1000, endedAtMs: undefined },
-    });
+    for (const reason of ['QUEUED', 'WAITING_FOR_QUOTA', 'QUEUE_MISCONFIGURED'] as const) {
+      const seen = makeSeen({ ...waiting, reason, startedAtMs: T0 + 1000 });
+      expect(project(state, seen).state).toEqual({
+        ...{ status: 'running', reason: 'PREEMPTED' },
+        detail: 'Stopped half way, and goes on from its last checkpoint: Waits in a queue',
+        ...{ observedAtMs: NOW, startedAtMs: T0 + 1000, endedAtMs: undefined },
+      });
+    }
   });
 
   test('runs again once its nodes are ready again, since it first began', () => {

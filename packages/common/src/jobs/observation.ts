@@ -1,7 +1,7 @@
 import type { JobStatus } from '../requests/job-status.ts';
 import type { Progress } from '../requests/training-response.ts';
 import { isTerminal, type JobRecord, type JobState } from './job.ts';
-import { DIAGNOSED_REASONS, type Reason } from './reasons.ts';
+import { DIAGNOSED_REASONS, QUEUE_REASONS, type Reason } from './reasons.ts';
 
 /** What a runner sees of a job. */
 export type Observation =
@@ -88,7 +88,7 @@ export function projectJob(
   }
   if (isEnding || seen.status === 'submitted') {
     const hasBegun = startedAtMs !== undefined || seen.status === 'succeeded';
-    const isPreempted = hasBegun && !isEnding && seen.reason === 'QUEUED';
+    const isPreempted = hasBegun && !isEnding && QUEUE_REASONS.includes(seen.reason);
     if (isPreempted && state.reason === 'PREEMPTED') return { record, state, progress };
     if (isPreempted) return { record, state: toPreempted(seen, startedAtMs, sinceMs), progress };
     const isRunning = hasBegun && state.status !== 'running';

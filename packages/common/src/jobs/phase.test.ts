@@ -9,6 +9,17 @@ test('whatever a diagnosis finds has an owner of its own', () => {
   }
 });
 
+test.each([
+  ['QUEUED', 'queue'],
+  ['QUEUE_MISCONFIGURED', 'queue'],
+  ['WAITING_FOR_QUOTA', 'quota'],
+  ['QUEUE_CAPACITY_EXCEEDED', 'quota'],
+] as const)('what a queue holds back with %s is owed to its %s', (reason, owner) => {
+  expect(toCurrentPhase({ status: 'submitted', reason }, undefined)).toEqual({
+    ...{ phase: 'queued', owner },
+  });
+});
+
 test('a reason of a later version counts as a start that has not come yet', () => {
   const state = { status: 'submitted', reason: 'FULL_MOON' as never } as const;
   expect(toCurrentPhase(state, undefined)).toEqual({ phase: 'queued', owner: 'start' });

@@ -2,6 +2,9 @@
 export const REASONS = [
   'ACCEPTED',
   'QUEUED',
+  'WAITING_FOR_QUOTA',
+  'QUEUE_CAPACITY_EXCEEDED',
+  'QUEUE_MISCONFIGURED',
   'INITIALIZING',
   'PENDING',
   'INSUFFICIENT_RESOURCES',
@@ -38,8 +41,19 @@ export const REASONS = [
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
+/** Reasons of a job that a queue holds back, or somebody who suspended it. */
+export const QUEUE_REASONS: readonly Reason[] = [
+  'QUEUED',
+  'WAITING_FOR_QUOTA',
+  'QUEUE_CAPACITY_EXCEEDED',
+  'QUEUE_MISCONFIGURED',
+];
+
 /** Reasons of waiting that only a diagnosis finds. */
 export const DIAGNOSED_REASONS: readonly Reason[] = [
+  'WAITING_FOR_QUOTA',
+  'QUEUE_CAPACITY_EXCEEDED',
+  'QUEUE_MISCONFIGURED',
   'INSUFFICIENT_RESOURCES',
   'VOLUME_UNBOUND',
   'QUOTA_EXCEEDED',

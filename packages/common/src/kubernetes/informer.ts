@@ -29,6 +29,8 @@ export interface ListWatchOptions<T extends CachedObject, V> {
   readonly keep: Keep<T, V>;
   /** How long a watch may say nothing before it counts as broken; above a minute or so. */
   readonly silenceMs?: number;
+  /** As in `ApiRequest`. */
+  readonly isServedElsewhere?: boolean;
   /** How often everything is listed again even if nothing went wrong. */
   readonly resyncMs?: number;
 }
@@ -254,9 +256,10 @@ export class Informer<T extends CachedObject, V> {
   }
 
   #request(as: string, signal: AbortSignal): ApiRequest {
-    const { path, metadataOnly } = this.#options;
+    const { path, metadataOnly, isServedElsewhere } = this.#options;
     const accept = `application/json;as=${as};g=meta.k8s.io;v=v1`;
-    return { method: 'GET', path, signal, ...(metadataOnly && { accept }) };
+    const request: ApiRequest = { method: 'GET', path, signal, ...(metadataOnly && { accept }) };
+    return isServedElsewhere ? { ...request, isServedElsewhere } : request;
   }
 
   #selectors() {

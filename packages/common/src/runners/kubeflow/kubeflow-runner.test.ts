@@ -152,6 +152,29 @@ describe('KubeflowRunner', () => {
     });
   });
 
+  it.each([
+    ['leader', LEADER],
+    ['follower', FOLLOWER],
+  ])('as %s tells what a job lacks in its queue, once Kueue says so', async (_, leadership) => {
+    const workloads = '/apis/kueue.x-k8s.io/v1beta2/namespaces/jobs/workloads';
+    const runner = await openRunner(leadership);
+    const { name, runId } = await start(runner, { 'extra_parameters.queue_name': 'training' });
+    server.patch(trainer.path(name), {
+      status: { conditions: [{ type: 'Suspended', status: 'True' }] },
+    });
+    const ownerReferences = [{ kind: 'TrainJob', name, uid: runId }];
+    server.create(workloads, { metadata: { name: `trainjob-${name}-1`, ownerReferences } });
+    const message = 'insufficient unused quota for nvidia.com/gpu in flavor a, 2 more needed';
+    server.setStatus(`${workloads}/trainjob-${name}-1`, {
+      conditions: [{ type: 'QuotaReserved', status: 'False', reason: 'Pending', message }],
+    });
+    const lacks = (seen: Observation) => seen.exists && seen.reason === 'WAITING_FOR_QUOTA';
+    expect(await untilSeen(runner, name, lacks)).toMatchObject({
+      ...{ status: 'submitted', isDiagnosed: true, hasLiveDetail: true },
+      detail: `Waiting in the queue training: ${message}`,
+    });
+  });
+
   describe('a start', () => {
     it('owns the TrainJob by its record, and nothing holds it', async () => {
       const record = await start(await openRunner());

@@ -14,7 +14,7 @@ import { Informer } from '../../kubernetes/informer.ts';
 import { BACKEND_LABEL } from '../../kubernetes/labels.ts';
 import { DiagnosisWatch } from './diagnosis/diagnosis-watch.ts';
 import { FailureInquiry } from './diagnosis/failure-inquiry.ts';
-import { QueuePositions } from './diagnosis/queue-positions.ts';
+import { QueueWatch } from './diagnosis/queue-watch.ts';
 import { PodLogs } from './logs/pod-logs.ts';
 import { type Diagnoses, NO_DIAGNOSES } from './status/diagnoses.ts';
 import {
@@ -58,7 +58,7 @@ export class KubeflowRunner implements JobRunner {
   readonly #trainJobs: Informer<TrainJobObject, SeenTrainJob>;
   readonly #diagnoses: DiagnosisWatch;
   readonly #failures: FailureInquiry;
-  readonly #queuePositions: QueuePositions;
+  readonly #queues: QueueWatch;
   readonly #logs: PodLogs;
   readonly #changes = new Emitter<string>();
   #isDiagnosing = false;
@@ -81,16 +81,21 @@ export class KubeflowRunner implements JobRunner {
     this.#starter = new TrainJobStarter({ client, clock, logger, config, trainJobs: this.#api });
     this.#diagnoses = new DiagnosisWatch({ client, clock, random, logger, namespace });
     this.#failures = new FailureInquiry({ client, logger, namespace });
-    this.#queuePositions = new QueuePositions({
-      ...{ client, clock, logger, namespace },
-      listQueues: () =>
-        [...this.#trainJobs.values()].flatMap((trainJob) => toWaitingQueue(trainJob) ?? []),
+    this.#queues = new QueueWatch({
+      ...{ client, clock, random, logger, namespace },
+      listWaiting: () =>
+        [...this.#trainJobs.values()].flatMap((trainJob) => {
+          const queue = toWaitingQueue(trainJob);
+          return queue === undefined ? [] : { name: trainJob.metadata.name, queue };
+        }),
     });
     this.#logs = new PodLogs({ client: parts.logsClient ?? client, clock, logger, namespace });
     this.#trainJobs.watch(({ name, value }) => this.#follow(name, value));
-    this.#diagnoses.watch((name) => {
+    const announceKnown = (name: string) => {
       if (this.#trainJobs.get(name) !== undefined) this.#announce(name);
-    });
+    };
+    this.#diagnoses.watch(announceKnown);
+    this.#queues.watch(announceKnown);
   }
 
   async open(): Promise<void> {
@@ -104,8 +109,7 @@ export class KubeflowRunner implements JobRunner {
     this.#unwatchLeadership?.();
     this.#setDiagnosing(false);
     this.#changes.clear();
-    this.#queuePositions.close();
-    await Promise.all([this.#diagnosing, this.#trainJobs.close()]);
+    await Promise.all([this.#diagnosing, this.#trainJobs.close(), this.#queues.close()]);
   }
 
   notReadyReason(): string | undefined {
@@ -202,7 +206,7 @@ export class KubeflowRunner implements JobRunner {
   }
 
   #toObservation(trainJob: SeenTrainJob, diagnoses?: Diagnoses): Observation {
-    return toObservation(trainJob, diagnoses, this.#queuePositions.get(trainJob.metadata.name));
+    return toObservation(trainJob, diagnoses, this.#queues.get(trainJob.metadata));
   }
 
   #toSeen(trainJob: TrainJobObject): SeenTrainJob {
@@ -225,9 +229,7 @@ export class KubeflowRunner implements JobRunner {
       this.#diagnoses.forget(name);
       this.#failures.forget(name);
     } else this.#inquire(trainJob);
-    if (trainJob !== undefined && toWaitingQueue(trainJob) !== undefined) {
-      this.#queuePositions.note();
-    }
+    if (trainJob !== undefined && toWaitingQueue(trainJob) !== undefined) this.#queues.note();
     this.#announce(name);
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { makeTrainJob, RECORD_UID, TRAIN_JOB_UID } from '../../../../test/make-train-job.ts';
-import type { Diagnoses, Diagnosis } from './diagnoses.ts';
+import { type Diagnoses, type Diagnosis, NO_DIAGNOSES } from './diagnoses.ts';
 import { hasEnded, hasUnexplainedFailure, toObservation } from './observation.ts';
 
 const HOUR_ONE_MS = Date.parse('2026-01-01T01:00:00Z');
@@ -14,15 +14,18 @@ const failure = (reason: Diagnosis['reason'], detail = 'why'): Diagnoses => ({
   failure: { reason, detail },
 });
 
+const inQueue = () =>
+  makeTrainJob()
+    .metadata({ labels: { 'kueue.x-k8s.io/queue-name': 'training' } })
+    .conditions({ Suspended: { reason: 'Suspended' } })
+    .jobs({ node: {} });
+
 describe('toObservation', () => {
   test.each([
     ['no status yet', makeTrainJob(), undefined, 'submitted ACCEPTED: Job accepted for processing'],
     [
       'suspended by a queue',
-      makeTrainJob()
-        .metadata({ labels: { 'kueue.x-k8s.io/queue-name': 'training' } })
-        .conditions({ Suspended: { reason: 'Suspended' } })
-        .jobs({ node: {} }),
+      inQueue(),
       undefined,
       'submitted QUEUED: Waiting in the queue training',
     ],
@@ -382,6 +385,40 @@ test('a failure is explained by pods unless the deadline or an end without fault
   expect(isOpen({ Failed: { reason: 'DeadlineExceeded' } })).toBe(false);
   expect(isOpen({ Failed: { status: 'False' } })).toBe(false);
   expect(isOpen({ Complete: {} })).toBe(false);
+});
+
+describe('what its queue holds is told', () => {
+  test.each([
+    ['QUEUED', 2, 'Waiting in the queue training, as number 2 in it: why'],
+    ['QUEUED', undefined, 'Waiting in the queue training: why'],
+    ['WAITING_FOR_QUOTA', 3, 'Waiting in the queue training, as number 3 in it: why'],
+    ['QUEUE_MISCONFIGURED', undefined, 'The queue training cannot take the job: why'],
+    ['QUEUE_CAPACITY_EXCEEDED', 1, 'The job asks for more than the queue training ever has: why'],
+  ] as const)(
+    'tells %s of one that its queue holds, in the words of Kueue',
+    (reason, position, detail) => {
+      const finding = { reason, detail: 'why' };
+      const standing = { position, finding, isComplete: true };
+      expect(toObservation(inQueue().seen(), undefined, standing)).toMatchObject({
+        ...{ status: 'submitted', reason, detail, isDiagnosed: true, hasLiveDetail: true },
+      });
+      const other = makeTrainJob().conditions({ Suspended: {} }).jobs({ node: {} });
+      expect(toObservation(other.seen(), undefined, standing)).toMatchObject({
+        detail: 'Suspended until somebody resumes it',
+        isDiagnosed: false,
+      });
+    },
+  );
+
+  test('says nothing of a queue that it does not know yet, also where pods are known', () => {
+    const seen = inQueue().seen();
+    expect(toObservation(seen, NO_DIAGNOSES)).toMatchObject({
+      ...{ reason: 'QUEUED', detail: 'Waiting in the queue training', isDiagnosed: false },
+    });
+    const asked = { position: undefined, finding: undefined, isComplete: true };
+    expect(toObservation(seen, undefined, asked)).toMatchObject({ isDiagnosed: true });
+    expect(toObservation(seen, undefined, asked)).not.toHaveProperty('hasLiveDetail');
+  });
 });
 
 test('is over once Trainer says that it is Complete or Failed', () => {

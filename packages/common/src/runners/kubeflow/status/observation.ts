@@ -1,10 +1,11 @@
 import type { Observation } from '../../../jobs/observation.ts';
 import { toOneLine } from '../../../jobs/outside-text.ts';
-import type { Reason } from '../../../jobs/reasons.ts';
+import { QUEUE_REASONS, type Reason } from '../../../jobs/reasons.ts';
 import { type Condition, findTrue, toMs } from '../../../kubernetes/conditions.ts';
 import { QUEUE_LABEL } from '../../../kubernetes/labels.ts';
 import { type Diagnoses, type Diagnosis, NO_DIAGNOSES } from './diagnoses.ts';
 import { toProgress } from './progress.ts';
+import { type QueueStanding, UNKNOWN_STANDING } from './queue-standing.ts';
 import { isTraining, type SeenTrainJob, splitJobs } from './train-job-object.ts';
 
 type Seen = Extract<Observation, { exists: true }>;
@@ -17,18 +18,20 @@ const FAILURE_REASONS: Readonly<Record<string, Reason>> = {
 };
 
 /**
- * What a TrainJob shows, with what its pods and Events show if those are known. Pure. The table of
+ * What a TrainJob shows, with what its pods, Events and Kueue show if those are known. Pure. The table of
  * docs/KUBERNETES.md, in the order of its rows.
  */
 export function toObservation(
   trainJob: SeenTrainJob,
   diagnoses: Diagnoses | undefined = undefined,
-  queuePosition: number | undefined = undefined,
+  standing: QueueStanding = UNKNOWN_STANDING,
 ): Seen {
   const { metadata, status } = trainJob;
-  const { endedAtMs, ...said } = describe(trainJob, diagnoses ?? NO_DIAGNOSES, queuePosition);
+  const { endedAtMs, ...said } = describe(trainJob, diagnoses ?? NO_DIAGNOSES, standing);
   // A replica that starts after the end never saw every node ready, but the pods still show it.
   const startedAtMs = trainJob.startedAtMs ?? (endedAtMs && diagnoses?.startedAtMs);
+  const isInQueue = QUEUE_REASONS.includes(said.reason) && toWaitingQueue(trainJob) !== undefined;
+  const isTold = standing.position !== undefined || standing.finding !== undefined;
   return {
     exists: true,
     runId: metadata.uid,
@@ -39,8 +42,8 @@ export function toObservation(
     // Conditions carry whole seconds, so a short run would seem to end before it began.
     endedAtMs: endedAtMs && Math.max(endedAtMs, startedAtMs ?? 0),
     progress: toProgress(status?.trainerStatus),
-    isDiagnosed: diagnoses !== undefined,
-    ...(said.reason === 'QUEUED' && queuePosition !== undefined && { hasLiveDetail: true }),
+    isDiagnosed: isInQueue ? standing.isComplete : diagnoses !== undefined,
+    ...(isInQueue && isTold && { hasLiveDetail: true }),
     ...(said.status === 'succeeded' && { resultText: diagnoses?.resultText }),
   };
 }
@@ -59,7 +62,7 @@ export function hasUnexplainedFailure({ status }: SeenTrainJob): boolean {
 function describe(
   trainJob: SeenTrainJob,
   { waiting, failure }: Diagnoses,
-  queuePosition: number | undefined,
+  standing: QueueStanding,
 ): Said {
   const { metadata, status } = trainJob;
   const ended = findTrue(status?.conditions, 'Complete', 'Failed');
@@ -75,8 +78,7 @@ function describe(
   if (waiting?.reason === 'RUNTIME_REJECTED' && training.length === 0) return going(waiting);
   if (findTrue(status?.conditions, 'Suspended')) {
     const queue = metadata.labels?.[QUEUE_LABEL];
-    const place = queuePosition === undefined ? '' : `, as number ${queuePosition} in it`;
-    if (queue !== undefined) return going('QUEUED', `Waiting in the queue ${queue}${place}`);
+    if (queue !== undefined) return going(describeQueued(queue, standing));
     return going('QUEUED', 'Suspended until somebody resumes it');
   }
   if (waiting !== undefined) return going(waiting);
@@ -92,6 +94,19 @@ function describe(
 export function toWaitingQueue({ metadata, status }: SeenTrainJob): string | undefined {
   if (findTrue(status?.conditions, 'Suspended') === undefined) return undefined;
   return metadata.labels?.[QUEUE_LABEL];
+}
+
+function describeQueued(queue: string, { position, finding }: QueueStanding): Diagnosis {
+  const why = finding === undefined ? '' : `: ${finding.detail}`;
+  const { reason = 'QUEUED' } = finding ?? {};
+  if (reason === 'QUEUE_MISCONFIGURED') {
+    return { reason, detail: `The queue ${queue} cannot take the job${why}` };
+  }
+  if (reason === 'QUEUE_CAPACITY_EXCEEDED') {
+    return { reason, detail: `The job asks for more than the queue ${queue} ever has${why}` };
+  }
+  const place = position === undefined ? '' : `, as number ${position} in it`;
+  return { reason, detail: `Waiting in the queue ${queue}${place}${why}` };
 }
 
 function describeSuccess(condition: Condition): Said {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { startTestService } from '@trainer/common/testing';
 import { CallMetrics, Registry } from '@trainer/common/testing/internals';
+import { services } from '@trainer/services';
 import { expect, test } from 'vitest';
 import { ALERT_CASES, metricsIn, readAlerts, readQueries } from './monitoring.ts';
 
@@ -46,8 +47,9 @@ test('alerts and dashboard read metrics that the services print', async () => {
   for (const name of names) expect(printed.has(name), name).toBe(true);
 });
 
-test('each alert has a case, whose series are as the services print them', () => {
-  expect(ALERT_CASES.map(({ alert }) => alert)).toEqual(alerts.map(({ alert }) => alert));
+test('each alert has a case, or several, whose series are as the services print them', () => {
+  const withCase = new Set(ALERT_CASES.map(({ alert }) => alert));
+  expect([...withCase]).toEqual(alerts.map(({ alert }) => alert));
   for (const { series, calm } of ALERT_CASES) {
     for (const key of [...Object.keys(series), ...Object.keys(calm)]) {
       const [, name = '', labels = ''] = /^(\w+)\{(.*)\}$/.exec(key) ?? [];
@@ -59,6 +61,13 @@ test('each alert has a case, whose series are as the services print them', () =>
       }
     }
   }
+});
+
+test('each service that is gone raises an alert of its own', () => {
+  const { expr = '' } = alerts.find(({ alert }) => alert === 'TrainerDown') ?? {};
+  const watched = [...expr.matchAll(/absent\(trainer_build_info\{backend="([\w-]+)"\}\)/g)];
+  const names = services.map(({ name }) => name);
+  expect(new Set(watched.map(([, name]) => name))).toEqual(new Set(names));
 });
 
 test('the runbook has one entry for each alert, and each alert leads to it', () => {

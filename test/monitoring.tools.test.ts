@@ -23,28 +23,30 @@ afterAll(() => rm(folder, { recursive: true }));
 
 /** Has promtool see whether an alert fires at a minute, over these series. */
 async function expectAlert(
-  { alert, labels }: AlertCase,
+  { alert, raised }: AlertCase,
   series: Readonly<Record<string, string>>,
   minute: number,
   isFiring: boolean,
 ): Promise<void> {
   const rule = alerts.find((each) => each.alert === alert);
-  const fill = (text: string) =>
-    text.replaceAll(/\{\{ \$labels\.(\w+) \}\}/g, (_, name: string) => labels[name] ?? '');
-  const annotations = Object.entries(rule?.annotations ?? {}).map(([key, text]) => [
-    key,
-    fill(text),
-  ]);
-  const fired = {
-    exp_labels: { ...rule?.labels, ...labels },
-    exp_annotations: Object.fromEntries(annotations),
-  };
+  const fired = raised.map((labels) => {
+    const fill = (text: string) =>
+      text.replaceAll(/\{\{ \$labels\.(\w+) \}\}/g, (_, name: string) => labels[name] ?? '');
+    const annotations = Object.entries(rule?.annotations ?? {}).map(([key, text]) => [
+      key,
+      fill(text),
+    ]);
+    return {
+      exp_labels: { ...rule?.labels, ...labels },
+      exp_annotations: Object.fromEntries(annotations),
+    };
+  });
   const file = join(folder, 'test.yaml');
   const input = Object.entries(series).map(([name, values]) => ({ series: name, values }));
   const wanted = {
     alertname: alert,
     eval_time: `${minute}m`,
-    exp_alerts: isFiring ? [fired] : [],
+    exp_alerts: isFiring ? fired : [],
   };
   const tests = [{ interval: '1m', input_series: input, alert_rule_test: [wanted] }];
   await writeFile(file, stringify({ rule_files: [rules], evaluation_interval: '1m', tests }));

@@ -614,7 +614,8 @@ describe('what cannot be read', () => {
     await fixture.clock.advance(100_000);
     expect(readAtMs).toEqual([0, 1000, 3000, 7000, 15_000, 31_000, 61_000, 91_000]);
     expect(JSON.parse(logged[0] ?? '')).toMatchObject({
-      ...{ msg: 'delivery failed, retrying', job: record.name, err: { message: 'unreachable' } },
+      ...{ job_id: record.id, backend_job_id: record.name },
+      ...{ msg: 'delivery failed, retrying', err: { message: 'unreachable' } },
     });
     read.mockRestore();
     await fixture.clock.advance(21_000);

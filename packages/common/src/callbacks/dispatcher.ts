@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { DeadlineQueue } from '../deadline-queue.ts';
 import { isLogged } from '../errors.ts';
 import type { CallbackTarget, JobRecord } from '../jobs/job.ts';
+import { toLogged } from '../jobs/job-log.ts';
 import { DeliveryState, type NextStep } from './delivery-state.ts';
 import { toEventKind } from './event.ts';
 import { EventSender, type EventSenderParts } from './event-sender.ts';
@@ -152,7 +153,7 @@ export class Dispatcher {
       return;
     }
     if (state.unrecorded.length > 0) {
-      void this.#run(name, state, () => this.#finals.record(state, record));
+      void this.#run(record, state, () => this.#finals.record(state, record));
       return;
     }
     const kind = toEventKind(record.state.status);
@@ -172,7 +173,7 @@ export class Dispatcher {
       permit.release(undefined);
       return;
     }
-    void this.#run(name, state, async () => {
+    void this.#run(record, state, async () => {
       try {
         return await this.#attempt(state, record, permit);
       } finally {
@@ -181,7 +182,12 @@ export class Dispatcher {
     });
   }
 
-  async #run(name: string, state: DeliveryState, work: () => Promise<NextStep>): Promise<void> {
+  async #run(
+    record: JobRecord,
+    state: DeliveryState,
+    work: () => Promise<NextStep>,
+  ): Promise<void> {
+    const { name } = record;
     state.isBusy = true;
     this.#busyCount += 1;
     let next: NextStep;
@@ -193,7 +199,7 @@ export class Dispatcher {
       const delayMs = toRetryDelayMs(state.failuresInRow, undefined, random);
       next = { do: 'wait', untilMs: clock.now() + Math.min(delayMs, LONGEST_FAILURE_DELAY_MS) };
       logger[isLogged(error) ? 'debug' : 'warn'](
-        { job: name, err: error },
+        { ...toLogged(record), err: error },
         'delivery failed, retrying',
       );
     }

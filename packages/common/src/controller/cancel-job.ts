@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { errors, isLogged } from '../errors.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import type { Actor } from '../jobs/job-event.ts';
-import { logProgress } from '../jobs/job-log.ts';
+import { logProgress, toLogged } from '../jobs/job-log.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import { isRunOf, type Observation } from '../jobs/observation.ts';
 import { updateRecord } from '../jobs/update-record.ts';
@@ -68,7 +68,7 @@ export async function cancelJob(
     // The controller repeats this until nothing runs, so a failure here loses nothing.
     await runner.stop(record).catch((error: unknown) => {
       logger[isLogged(error) ? 'debug' : 'warn'](
-        { job: record.name, err: error },
+        { ...toLogged(record), err: error },
         'stop failed, controller will retry',
       );
     });

@@ -23,6 +23,7 @@ let leadership: FakeLeadership;
 let controller: Controller;
 /** What deliveries are told: `offer status`, `forget`, `take over`, `clear`. */
 let told: string[];
+let logged: string[];
 
 beforeEach(() => {
   clock = new FakeClock();
@@ -30,6 +31,7 @@ beforeEach(() => {
   runner = new FakeRunner();
   leadership = new FakeLeadership();
   told = [];
+  logged = [];
   controller = createController();
   controller.start();
 });
@@ -44,7 +46,7 @@ const createController = () =>
       forget: () => told.push('forget'),
       clear: () => told.push('clear'),
     },
-    logger: pino({ level: 'silent' }),
+    logger: pino({ level: 'warn' }, { write: (line: string) => logged.push(line) }),
   });
 
 async function create(overrides: Partial<JobRecord> = {}): Promise<JobRecord> {
@@ -251,6 +253,10 @@ describe('a start', () => {
     };
     const record = await create();
     expect(await failing(record, 70)).toEqual([10, 10.5, 11.5, 13.5, 17.5, 25.5, 41.5]);
+    expect(logged.map((line) => JSON.parse(line))[0]).toMatchObject({
+      ...{ msg: 'reconcile failed, retrying', retry_in_ms: 500 },
+      ...{ job_id: 'job-1', backend_job_id: record.name },
+    });
     await clock.advance(30 * SECOND);
     expect(now(record)?.runId).toBeDefined();
     // Its record is kept, so that what was counted of it could be left behind.

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
 import { isLogged } from '../errors.ts';
 import { isTerminal, type JobRecord, type JobState } from '../jobs/job.ts';
-import { logProgress } from '../jobs/job-log.ts';
+import { logProgress, toLogged } from '../jobs/job-log.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import type { RecordChange } from '../jobs/job-store.ts';
 import type { Leadership } from '../jobs/leadership.ts';
@@ -103,7 +103,7 @@ export class Controller {
   }
 
   async #reconcile(name: string): Promise<void> {
-    const { leadership, clock, random, logger } = this.#parts;
+    const { store, leadership, clock, random, logger } = this.#parts;
     try {
       // Each step changes what the next one is decided on; a job needs a handful at most.
       let steps = 0;
@@ -117,8 +117,9 @@ export class Controller {
       this.#failures.set(name, count);
       const delayMs = toBackoffMs(count, RETRY, random);
       this.#deadlines.set(name, clock.now() + delayMs);
+      const job = store.getCached(name) ?? { name };
       logger[isLogged(error) ? 'debug' : 'warn'](
-        { job: name, err: error, retry_in_ms: Math.round(delayMs) },
+        { ...toLogged(job), err: error, retry_in_ms: Math.round(delayMs) },
         'reconcile failed, retrying',
       );
     }

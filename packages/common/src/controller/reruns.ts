@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { errors, isLogged, type TrainerError } from '../errors.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import type { Actor } from '../jobs/job-event.ts';
+import { toLogged } from '../jobs/job-log.ts';
 import { toJobName } from '../jobs/job-name.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import type { JobStore } from '../jobs/job-store.ts';
@@ -78,7 +79,7 @@ export async function tellRerun(
     await updateRecord(store, parent, () => ({ by, atMs: clock.now(), rerun: { jobId, from } }));
   } catch (error) {
     logger[isLogged(error) ? 'debug' : 'warn'](
-      { job: name, err: error },
+      { ...toLogged({ id: rerunOf.jobId, name }), err: error },
       'history does not tell of a rerun',
     );
   }

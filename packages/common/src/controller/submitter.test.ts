@@ -347,7 +347,7 @@ it('logs what the controller does again, with the job and the cause', async () =
   expect(lines.map((line) => JSON.parse(line))).toEqual([
     expect.objectContaining({
       msg: 'start failed, controller will retry',
-      job: only().name,
+      ...{ job_id: only().id, backend_job_id: only().name },
       err: expect.objectContaining({ message: 'Unforeseen.' }),
     }),
   ]);
@@ -362,7 +362,7 @@ it('logs what the controller does again, with the job and the cause', async () =
   runner.stop = () => Promise.reject(unforeseen);
   await jobs.cancel('job-1');
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([
-    { msg: 'stop failed, controller will retry', job: expect.any(String) },
+    { msg: 'stop failed, controller will retry', job_id: 'job-1', backend_job_id: only().name },
   ]);
 });
 

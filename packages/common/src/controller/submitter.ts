@@ -15,6 +15,7 @@ import {
   toAcceptedState,
 } from '../jobs/job.ts';
 import { type Actor, SYSTEM } from '../jobs/job-event.ts';
+import { toLogged } from '../jobs/job-log.ts';
 import type { JobRunner, PreparedJob, StartOutcome } from '../jobs/job-runner.ts';
 import type { SpecifiedJob } from '../jobs/job-spec.ts';
 import type { JobStore } from '../jobs/job-store.ts';
@@ -278,7 +279,7 @@ export class Submitter {
     } catch (error) {
       const message = `${step} failed, controller will retry`;
       this.#parts.logger[isLogged(error) ? 'debug' : 'warn'](
-        { job: record.name, err: error },
+        { ...toLogged(record), err: error },
         message,
       );
       return undefined;

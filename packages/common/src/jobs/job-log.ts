@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
 import { isTerminal, type JobRecord } from './job.ts';
 
-/** What every line about a job names it by. */
-export type JobIdentity = Pick<JobRecord, 'id' | 'name'>;
+/** What every line about a job names it by; without a record, only the name may be known. */
+export type JobIdentity = Pick<JobRecord, 'name'> & { readonly id?: string | undefined };
 
-export function toLogged({ id, name }: JobIdentity): Record<string, string> {
+/** The fields of a log line by which operators find a job; no line names one in any other way. */
+export function toLogged({ id, name }: JobIdentity): Record<string, string | undefined> {
   return { job_id: id, backend_job_id: name };
 }
 

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { errors } from '../errors.ts';
 import type { JobPayload, JobRecord } from '../jobs/job.ts';
 import type { Secrets } from '../jobs/job-environment.ts';
+import { toLogged } from '../jobs/job-log.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import {
@@ -111,7 +112,7 @@ export class LogReader {
 
   /** What cuts a reading off is said as its last word. */
   async *#untilCut(
-    { id }: JobRecord,
+    record: JobRecord,
     items: AsyncIterable<LogItem>,
     end: AbortSignal,
   ): AsyncGenerator<LogItem> {
@@ -122,7 +123,7 @@ export class LogReader {
         if (isLogEnd(item)) return;
       }
     } catch (error) {
-      this.#parts.logger.warn({ job_id: id, err: error }, 'log of a job broke off');
+      this.#parts.logger.warn({ ...toLogged(record), err: error }, 'log of a job broke off');
     }
     yield { end: this.#closing.signal.aborted ? 'SERVICE_CLOSING' : 'CUT_OFF' };
   }

@@ -120,6 +120,7 @@ export class KubeflowFixture {
         ...env,
       }),
       leadership,
+      findJobId: () => undefined,
     });
     this.#closers.push(() => runner.close());
     return runner;

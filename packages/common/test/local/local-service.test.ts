@@ -236,8 +236,9 @@ test('serves first come, first served, and tells the place in the line', async (
 
 test('starts a run later whose folder could not be made, as while the disk is full', async () => {
   await service.close();
-  const { promise: hasFailed, resolve } = Promise.withResolvers<void>();
-  const write = (line: string) => line.includes('run could not be supervised') && resolve();
+  const { promise: hasFailed, resolve } = Promise.withResolvers<Record<string, unknown>>();
+  const write = (line: string) =>
+    line.includes('run could not be supervised') && resolve(JSON.parse(line));
   service = await startTestService({
     backend: new TestBackend(),
     env: { ...fixture.env, TRAINER_LOCAL_CORES: '1' },
@@ -249,7 +250,7 @@ test('starts a run later whose folder could not be made, as while the disk is fu
   mkdirSync(folder);
   writeFileSync(join(folder, 'work'), 'in the way');
   fixture.release(runId);
-  await hasFailed;
+  expect(await hasFailed).toMatchObject({ job_id: 'second', backend_job_id });
   unlinkSync(join(folder, 'work'));
   await until('second', 'succeeded');
 });

@@ -39,7 +39,8 @@ export async function createKubernetesPlatform(parts: PlatformParts): Promise<Pl
   const shared = { client, clock, random, logger, backend, namespace: config.jobsNamespace };
   const leadership = new LeaseLeadership({ ...shared, client: leaseClient });
   const store = new SecretJobStore({ ...shared, planCodec: trainJobPlanCodec });
-  const runner = new KubeflowRunner({ ...shared, logsClient, config, leadership });
+  const findJobId = (name: string) => store.getCached(name)?.id;
+  const runner = new KubeflowRunner({ ...shared, logsClient, config, leadership, findJobId });
   const { address, port } = client.endpoint();
   return {
     store,

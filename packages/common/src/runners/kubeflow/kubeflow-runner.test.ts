@@ -40,6 +40,7 @@ async function openRunner(
     ...{ client: server.connect(), clock, random: () => 0.5, backend: BACKEND, leadership },
     logger: pino({ level: 'silent' }),
     config: { ...makeConfig(), jobsNamespace: 'jobs' },
+    findJobId: () => undefined,
   });
   opened.push(runner);
   await runner.open();

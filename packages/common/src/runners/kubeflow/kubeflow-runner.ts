@@ -43,6 +43,8 @@ export interface KubeflowRunnerParts {
   readonly config: TrainJobSettings;
   /** Only the leader pays for finding out why a job waits. */
   readonly leadership: Leadership;
+  /** The `job_id` of the record of that name, for the log. */
+  readonly findJobId: (name: string) => string | undefined;
 }
 
 /** A watch that was cut is back sooner than this, so it is worth no mention before. */
@@ -69,7 +71,7 @@ export class KubeflowRunner implements JobRunner {
 
   constructor(parts: KubeflowRunnerParts) {
     this.#parts = parts;
-    const { config, backend, client, clock, random, logger } = parts;
+    const { config, backend, client, clock, random, logger, findJobId } = parts;
     const namespace = config.jobsNamespace;
     const path = `/apis/${config.trainJobApiVersion}/namespaces/${namespace}/trainjobs`;
     this.#trainJobs = new Informer<TrainJobObject, SeenTrainJob>({
@@ -80,7 +82,7 @@ export class KubeflowRunner implements JobRunner {
     this.#api = new TrainJobApi({ client, logger, backend, path, seen: this.#trainJobs });
     this.#starter = new TrainJobStarter({ client, clock, logger, config, trainJobs: this.#api });
     this.#diagnoses = new DiagnosisWatch({ client, clock, random, logger, namespace });
-    this.#failures = new FailureInquiry({ client, logger, namespace });
+    this.#failures = new FailureInquiry({ client, logger, namespace, findJobId });
     this.#queues = new QueueWatch({
       ...{ client, clock, random, logger, namespace },
       listWaiting: () =>

@@ -53,6 +53,7 @@ export async function createLocalPlatform(
     ...{ backend, database, owner, pool, limits, clock, logger },
     defaultImage: config.defaultContainerImage,
     settings: { ...toRunSettings(config, runsPath, env), reportsUrlFile },
+    findJobId: (name) => store.getCached(name)?.id,
     readSecrets: async (name, uid) => {
       const record = await store.getLive(name);
       return record?.uid === uid ? (await store.readPayload(record))?.secrets : undefined;

@@ -3,6 +3,7 @@ import type { Clock } from '../../clock.ts';
 import { Emitter } from '../../emitter.ts';
 import type { JobRecord, JsonObject } from '../../jobs/job.ts';
 import type { Secrets } from '../../jobs/job-environment.ts';
+import { toLogged } from '../../jobs/job-log.ts';
 import type { JobRunner, PreparedJob, ReadSecrets, StartOutcome } from '../../jobs/job-runner.ts';
 import type { JobSpec } from '../../jobs/job-spec.ts';
 import type { LogItem, LogQuery } from '../../jobs/log-line.ts';
@@ -29,6 +30,8 @@ export interface LocalRunnerParts extends Pick<RunSupervisorParts, 'pool' | 'lim
   readonly defaultImage: string | undefined;
   /** Reads the secrets of a job that an earlier process has put into the line. */
   readonly readSecrets: (name: string, recordUid: string) => Promise<Secrets | undefined>;
+  /** For the log: a run knows only the name. */
+  readonly findJobId: (name: string) => string | undefined;
 }
 
 const POLL_MS = 250;
@@ -219,10 +222,9 @@ export class LocalRunner implements JobRunner {
       } catch (error) {
         const { message } = error as Error;
         if (message !== run.failure) {
-          this.#parts.logger.warn(
-            { job: name, err: error },
-            'run could not be supervised, retrying',
-          );
+          const { logger, findJobId } = this.#parts;
+          const job = toLogged({ id: findJobId(name), name });
+          logger.warn({ ...job, err: error }, 'run could not be supervised, retrying');
         }
         run.failure = message;
       }

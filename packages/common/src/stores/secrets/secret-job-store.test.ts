@@ -158,12 +158,12 @@ describe('a record that cannot be read', () => {
   /** The lines of the log, without what every line has. */
   const lines = () =>
     logged.map((line) => {
-      const { level, job, unreadable, msg } = JSON.parse(line);
-      return { level, job, unreadable, msg };
+      const { level, job_id, backend_job_id, unreadable, msg } = JSON.parse(line);
+      return { level, job_id, backend_job_id, unreadable, msg };
     });
 
-  it('stays, is told once to the log by its name, and can be written anew', async () => {
-    const { name, state } = await create();
+  it('stays, is told once to the log by its job, and can be written anew', async () => {
+    const { id, name, state } = await create();
     const told = eventually(
       (tell) => store.watch(tell),
       () => store.getCached(name)?.unreadable !== undefined,
@@ -176,8 +176,9 @@ describe('a record that cannot be read', () => {
     expect(await store.create(makeDraft(found.id), makePayload())).toMatchObject({
       outcome: 'exists',
     });
-    const error = { level: 50, job: name, unreadable: ['state'], msg: 'record cannot be read' };
-    expect(lines()).toEqual([error]);
+    const job = { job_id: id, backend_job_id: name };
+    const error = { level: 50, ...job, unreadable: ['state'] };
+    expect(lines()).toEqual([{ ...error, msg: 'record cannot be read' }]);
     const mended = await store.update(found, { state: { ...state, status: 'cancelled' } });
     expect(mended).toMatchObject({ state: { status: 'cancelled', reason: 'ACCEPTED' } });
     expect(mended).not.toHaveProperty('unreadable');
@@ -198,7 +199,8 @@ describe('a record that cannot be read', () => {
       expect(planned === undefined).toBe(!isCallback);
       expect(payload?.callback === undefined).toBe(isCallback);
       const part = isCallback ? 'callback' : 'plan';
-      const error = { level: 50, job: record.name, unreadable: [part] };
+      const job = { job_id: record.id, backend_job_id: record.name };
+      const error = { level: 50, ...job, unreadable: [part] };
       expect(lines()).toEqual([{ ...error, msg: 'record cannot be read' }]);
       expect(logged.join()).not.toContain('hf_secret');
     },

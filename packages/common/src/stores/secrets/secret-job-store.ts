@@ -7,6 +7,7 @@ import { type Attachment, writeAttachments } from '../../jobs/attachment.ts';
 import { appendEvents, parseEvents } from '../../jobs/history.ts';
 import type { JobDraft, JobPayload, JobRecord, JsonObject, PlannedJob } from '../../jobs/job.ts';
 import { type Actor, type JobEvent, SYSTEM } from '../../jobs/job-event.ts';
+import { toLogged } from '../../jobs/job-log.ts';
 import type { CreateOutcome, JobStore, RecordChange } from '../../jobs/job-store.ts';
 import { appendPhase } from '../../jobs/phase-history.ts';
 import { toEvents, toFirstEvents } from '../../jobs/record-events.ts';
@@ -272,13 +273,15 @@ export class SecretJobStore implements JobStore {
   }
 
   /** Logs once which parts of a record cannot be read, and again when these change. */
-  #report({ name, uid }: JobRecord, where: 'annotations' | 'data', parts: readonly string[]): void {
-    const key = `${uid} ${where}`;
+  #report(record: JobRecord, where: 'annotations' | 'data', parts: readonly string[]): void {
+    const key = `${record.uid} ${where}`;
     const known = this.#reported.get(key) ?? '';
     if (parts.join() === known) return;
     this.#reported.set(key, parts.join());
-    if (parts.length === 0) this.#parts.logger.info({ job: name }, 'record can be read again');
-    else this.#parts.logger.error({ job: name, unreadable: parts }, 'record cannot be read');
+    const { logger } = this.#parts;
+    const job = toLogged(record);
+    if (parts.length === 0) logger.info(job, 'record can be read again');
+    else logger.error({ ...job, unreadable: parts }, 'record cannot be read');
   }
 
   #toExisting(found: Secret): CreateOutcome {

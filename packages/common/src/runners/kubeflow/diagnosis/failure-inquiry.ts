@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { toLogged } from '../../../jobs/job-log.ts';
 import { type ApiClient, ApiError } from '../../../kubernetes/api-client.ts';
 import { isOutage } from '../../../kubernetes/outage.ts';
 import type { Diagnosis } from '../status/diagnoses.ts';
@@ -10,6 +11,8 @@ export interface FailureInquiryParts {
   readonly client: ApiClient;
   readonly logger: Logger;
   readonly namespace: string;
+  /** For the log: a TrainJob in memory knows only the name. */
+  readonly findJobId: (name: string) => string | undefined;
 }
 
 interface Answer {
@@ -57,7 +60,7 @@ export class FailureInquiry {
   }
 
   async #ask(name: string): Promise<Diagnosis | undefined> {
-    const { client, logger, namespace } = this.#parts;
+    const { client, logger, namespace, findJobId } = this.#parts;
     try {
       const { items } = await client.call<{ items: PodObject[] }>({
         method: 'GET',
@@ -68,7 +71,7 @@ export class FailureInquiry {
     } catch (error) {
       const isTold = error instanceof ApiError && isOutage(error);
       logger[isTold ? 'debug' : 'warn'](
-        { job: name, err: error },
+        { ...toLogged({ id: findJobId(name), name }), err: error },
         'reason of the failure could not be determined',
       );
       return undefined;

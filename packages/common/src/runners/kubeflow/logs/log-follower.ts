@@ -1,5 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../../clock.ts';
+import type { JobRecord } from '../../../jobs/job.ts';
+import { toLogged } from '../../../jobs/job-log.ts';
 import type { LogEnd, LogItem, LogLine, LogQuery } from '../../../jobs/log-line.ts';
 import { type ApiClient, ApiError } from '../../../kubernetes/api-client.ts';
 import { pause } from '../../../kubernetes/pause.ts';
@@ -27,6 +29,7 @@ export interface LogFollowerParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly namespace: string;
+  readonly record: JobRecord;
   readonly query: LogQuery;
   readonly run: WatchedRun;
   readonly signal: AbortSignal;
@@ -67,7 +70,8 @@ export class LogFollower {
     try {
       void this.#follow(first).catch((error: unknown) => {
         if (!this.#signal.aborted) {
-          this.#parts.logger.debug({ err: error }, 'pods of a log cannot be watched');
+          const { logger, record } = this.#parts;
+          logger.debug({ ...toLogged(record), err: error }, 'pods of a log cannot be watched');
         }
         this.#finish({ end: 'CUT_OFF' });
       });
@@ -118,7 +122,7 @@ export class LogFollower {
 
   /** All that a pod writes, over as many connections as it takes. */
   async *#readPod(pod: TrainingPod, query: LogQuery): AsyncGenerator<LogLine> {
-    const { client, clock, namespace, logger } = this.#parts;
+    const { client, clock, namespace, logger, record } = this.#parts;
     const log = new ContainerLog({ client, namespace, signal: this.#signal }, pod, query);
     while (!this.#signal.aborted) {
       const isComplete = this.#pods.get(pod.uid)?.hasEnded !== false;
@@ -129,7 +133,8 @@ export class LogFollower {
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         if (isComplete) return;
-        logger.debug({ err: error }, 'log of a pod broke off, opened again');
+        const line = { ...toLogged(record), pod: pod.name, err: error };
+        logger.debug(line, 'log of a pod broke off, opened again');
       }
       await pause(clock, REOPEN_MS, this.#signal);
     }

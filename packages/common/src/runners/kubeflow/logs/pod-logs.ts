@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../../clock.ts';
 import type { JobRecord } from '../../../jobs/job.ts';
+import { toLogged } from '../../../jobs/job-log.ts';
 import type { LogItem, LogLine, LogQuery } from '../../../jobs/log-line.ts';
 import { type ApiClient, ApiError } from '../../../kubernetes/api-client.ts';
 import { toClusterFailure } from '../../../kubernetes/cluster-failure.ts';
@@ -41,7 +42,7 @@ export class PodLogs {
   ): Promise<AsyncIterable<LogItem>> {
     const list = () => this.#list(record, query, signal);
     const first = await list();
-    const parts = { ...this.#parts, signal };
+    const parts = { ...this.#parts, record, signal };
     if (query.follow && !query.previous) {
       const path = this.#path;
       const labelSelector = toSelector(record.name);
@@ -49,10 +50,11 @@ export class PodLogs {
       const follower = new LogFollower({ ...parts, query, run, path, labelSelector, list, keep });
       return follower.read(first);
     }
-    return this.#readOnce(first.pods, query, run, signal);
+    return this.#readOnce(record, first.pods, query, run, signal);
   }
 
   async #readOnce(
+    record: JobRecord,
     pods: readonly TrainingPod[],
     query: LogQuery,
     run: WatchedRun,
@@ -71,7 +73,10 @@ export class PodLogs {
           if (!(error instanceof ApiError) || error.status === FORBIDDEN) {
             throw toClusterFailure(error, logger);
           }
-          logger.debug({ job: pod.name, err: error }, 'log of a pod could not be read');
+          logger.debug(
+            { ...toLogged(record), pod: pod.name, err: error },
+            'log of a pod could not be read',
+          );
           unread.push(pod.node);
         }
       }),

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { ERRORS } from '@trainer/common/testing/internals';
 import { describe, expect, test } from 'vitest';
 
@@ -68,6 +68,22 @@ test('the page has every route, and says which need a token', () => {
   );
   const shown = rowsOf(sectionOf('## Routes')).map(([route, token]) => [route, token]);
   expect(shown.toSorted()).toEqual(described.toSorted());
+});
+
+test('pages tell of routes that there are', () => {
+  const pages = readdirSync(new URL('../docs', import.meta.url)).filter((name) =>
+    /\.md$/.test(name),
+  );
+  const told = [...pages.map(read), read('../README.md')].flatMap((text) =>
+    [...text.matchAll(/`(GET|POST|PATCH|DELETE) (\/[^ `?]*)/g)].map(([, method, path]) => ({
+      method: String(method).toLowerCase(),
+      path: String(path),
+    })),
+  );
+  expect(told.length).toBeGreaterThan(30);
+  // The port of the reports has no description of its own.
+  const routes = told.filter(({ path }) => path !== '/train/{job_id}/reports');
+  for (const { method, path } of routes) expect(paths[path], path).toHaveProperty(method);
 });
 
 test('the page has every authentication scheme', () => {

@@ -144,6 +144,11 @@ export class ServiceFixture {
     return this.#call('POST', '/train', replica, body);
   }
 
+  /** What would become of a request. */
+  plan<T>(body: Json, replica = 0): Promise<Answer<T>> {
+    return this.#call('POST', '/plans', replica, body);
+  }
+
   get<T = TrainingResponse>(id: string, replica = 0): Promise<Answer<T>> {
     return this.#call('GET', `/train/${id}`, replica);
   }

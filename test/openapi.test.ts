@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { TrainingRequestSchema } from '@trainer/common';
-import { startTestService } from '@trainer/common/testing';
+import { guideExample, startTestService } from '@trainer/common/testing';
 import { exampleRequests } from '@trainer/common/testing/internals';
 import { findService, services } from '@trainer/services';
 import { expect, it } from 'vitest';
@@ -16,7 +16,11 @@ const operations = Object.entries<Record<string, Operation>>(description.paths).
 interface Operation {
   readonly operationId: string;
   readonly security: readonly object[];
-  readonly responses: Record<string, { content?: Record<string, { examples?: object }> }>;
+  readonly parameters?: readonly object[];
+  readonly responses: Record<
+    string,
+    { headers?: object; content?: Record<string, { examples?: object }> }
+  >;
 }
 
 it('is committed as it is served', async () => {
@@ -244,4 +248,45 @@ it('has a page that works without outside hosts, over plain HTTP too', async () 
   expect(settings.text).toContain('"validatorUrl":null');
   const { servers } = (await service.request('/docs/json')).body;
   expect(servers[0].url).toBe('/');
+});
+
+it('tells how polls and streams go on, as they are answered', async () => {
+  await using service = await startTestService();
+  const { callbacks: _, ...request } = guideExample;
+  expect((await service.post('/train', request)).headers.get('etag')).not.toBeNull();
+  const path = `/train/${request.job_id}`;
+  await service.getUntil(request.job_id, ({ status }) => status === 'succeeded');
+  const tag = (await service.request(path)).headers.get('etag') ?? '';
+  const { revision } = (await service.request(`${path}/events`)).body;
+  const asStream = { accept: 'text/event-stream' };
+  const ask = (at: string, headers: Record<string, string>) => service.request(at, { headers });
+  const answers = [
+    ['getJob', 'If-None-Match', await ask(`${path}?wait=0.01`, { 'if-none-match': tag })],
+    ['getHistory', 'Last-Event-ID', await ask(`${path}/events`, asStream)],
+    [
+      'getHistory',
+      'Last-Event-ID',
+      await ask(`${path}/events`, { ...asStream, 'last-event-id': String(revision) }),
+    ],
+    ['getJobLogs', 'Last-Event-ID', await ask(`${path}/logs`, { 'last-event-id': 'end' })],
+    [
+      'streamEvents',
+      'Last-Event-ID',
+      await service.request('/events', { method: 'HEAD', headers: asStream }),
+    ],
+  ] as const;
+  expect(answers.map(([, , { status }]) => status)).toEqual([304, 200, 204, 204, 200]);
+  for (const [operationId, header, { status, headers }] of answers) {
+    const operation = operations.find(
+      (each) => each.operation.operationId === operationId,
+    )?.operation;
+    expect(operation?.parameters, operationId).toContainEqual(
+      expect.objectContaining({ in: 'header', name: header, required: false }),
+    );
+    const told = operation?.responses[status];
+    expect(told, `${operationId} ${status}`).toBeDefined();
+    expect('ETag' in (told?.headers ?? {}), operationId).toBe(headers.has('etag'));
+    const [type = ''] = (headers.get('content-type') ?? '').split(';');
+    if (status === 200) expect(told?.content, operationId).toHaveProperty([type]);
+  }
 });

@@ -64,6 +64,10 @@ const HEADERS = {
     description: 'Path of the job',
     schema: { type: 'string', examples: ['/train/unique-train-id'] },
   },
+  ETag: {
+    description: 'The `revision` of the job, for `If-None-Match`',
+    schema: { type: 'string', examples: ['W/"4"'] },
+  },
   'Idempotent-Replayed': {
     description:
       'Given when the same request had been submitted before, so that nothing was created',
@@ -87,6 +91,10 @@ const EXAMPLES: Record<string, Record<string, unknown>> = {
   replayDeliveries: EXAMPLE_DELIVERIES,
 };
 
+const TELLS_REVISION: ReadonlySet<string> = new Set([
+  ...['submitJob', 'rerunJob', 'getJob', 'cancelJob'].map((operationId) => `200 ${operationId}`),
+  '304 getJob',
+]);
 const MAKES_JOB: ReadonlySet<string> = new Set(['submitJob', 'rerunJob']);
 
 const RESTRICTED = [
@@ -165,6 +173,7 @@ function headersOf(operationId: string, status: string): HeaderName[] {
     ...(MAKES_JOB.has(operationId) && status === '200'
       ? (['Location', 'Idempotent-Replayed'] as const)
       : []),
+    ...(TELLS_REVISION.has(`${status} ${operationId}`) ? (['ETag'] as const) : []),
     ...(status === '401' ? (['WWW-Authenticate'] as const) : []),
     ...((status === '429' || status === '503') && isProblem ? (['Retry-After'] as const) : []),
   ];

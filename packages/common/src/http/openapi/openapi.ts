@@ -11,6 +11,13 @@ import { finishDescription, type UnfinishedDescription } from './finish-descript
 import { describeProblems } from './problem-responses.ts';
 import { ZOD_TO_JSON } from './zod-to-json.ts';
 
+declare module 'fastify' {
+  interface FastifySchema {
+    /** The request headers that a route reads, with what they do; they are described, and not checked. */
+    readonly reads?: Readonly<Record<string, string>>;
+  }
+}
+
 type Transform = ReturnType<typeof createJsonSchemaTransform>;
 
 const FOR_CLIENTS = `A field that may be left out may be null, too. A field that no schema knows is not refused, but named in \`metadata.warnings\`. A query name that a route does not list is refused; submitting, reading and cancelling a job and the callbacks of one job ignore it.
@@ -23,11 +30,12 @@ const componentsFromZod = createJsonSchemaTransformObject({ zodToJsonConfig: ZOD
 const describeRoute: Transform = (route) => {
   const { schema, url } = fromZod(route);
   if (schema?.hide) return { schema, url };
-  const { problems = [], response, ...rest } = schema;
+  const { problems = [], reads, response, ...rest } = schema;
   const isAboutJobs = (rest.security?.length ?? 0) > 0;
   return {
     schema: {
       ...rest,
+      ...(reads !== undefined && { headers: describeHeaders(reads) }),
       response: { ...(response as object), ...describeProblems(problems, isAboutJobs) },
     },
     url,
@@ -88,6 +96,14 @@ export async function registerOpenApi(
     }),
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+}
+
+function describeHeaders(reads: Readonly<Record<string, string>>) {
+  const properties = Object.entries(reads).map(([name, description]) => [
+    name,
+    { type: 'string', description },
+  ]);
+  return { type: 'object', properties: Object.fromEntries(properties) };
 }
 
 function toTitle(backends: readonly BaseTrainerBackend[]): string {

@@ -40,7 +40,17 @@ export function registerGetHistory(
         'States and their reasons, phases, checkpoints and warnings of the training, attempts at the final callback, and who submitted, cancelled and changed. It outlives the credentials, and ends with the job’s record. Some forty events are kept. With `Accept: text/event-stream` it goes on as Server-Sent Events while the job does: `Last-Event-ID` is the same as `after`, and where there is nothing left to tell the answer is 204.',
       params: Params,
       querystring: Query,
-      response: { 200: HistorySchema.describe('What happened') },
+      reads: {
+        'Last-Event-ID':
+          'As a stream: the `id` of the event that was read last, which goes before `after`',
+      },
+      produces: ['application/json', 'text/event-stream'],
+      response: {
+        200: HistorySchema.describe(
+          'What happened; as a stream, a `HistoryEvent` in each Server-Sent Event',
+        ),
+        204: z.null().describe('As a stream: the job is over, and nothing more comes'),
+      },
       problems: JOB_PROBLEMS,
     },
     handler: async (request, reply): Promise<History | undefined> => {

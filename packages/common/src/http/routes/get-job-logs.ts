@@ -48,6 +48,10 @@ export function registerGetJobLogs(app: FastifyInstance, parts: GetJobLogsParts)
         '`Accept` chooses the form: text, an object a line (`application/x-ndjson`), or Server-Sent Events (`text/event-stream`; `Last-Event-ID` does as `since`). Credentials are masked. The last object, `{"end": true, "reason": "POD_GONE", "archive": "s3://…"}`, says why the log ends and where the whole of it lies; blank lines and comments are heartbeats. A log that is not read waits, and costs nothing.',
       params: Params,
       querystring: LogQuerySchema,
+      reads: {
+        'Last-Event-ID':
+          'The `id` of the line that was read last, which goes before `since`; that of the last object is answered with 204',
+      },
       produces: ['text/plain', 'application/x-ndjson', 'text/event-stream'],
       response: {
         200: LogLineSchema.describe('One after the other, and at last why there are no more'),

@@ -42,7 +42,14 @@ export function registerGetJob(app: FastifyInstance, { jobs, responses, held }: 
         'At once, or as a long poll: with `wait` and `after` (or `If-None-Match` with the `ETag` of the answer before) it is answered when the job has another revision, and with 304 when the time is over.',
       params: Params,
       querystring: Query,
-      response: { 200: TrainingResponseSchema.describe('The latest state of the job') },
+      reads: {
+        'If-None-Match':
+          'With `wait`: the `ETag` of the answer before, which does as `after`; without `wait` it is not looked at',
+      },
+      response: {
+        200: TrainingResponseSchema.describe('The latest state of the job'),
+        304: z.null().describe('The time of `wait` is over, and the job has the same revision'),
+      },
       problems: JOB_PROBLEMS,
     },
     serializerCompiler: () => writeTrainingText,

@@ -51,6 +51,7 @@ export function registerStreamEvents(app: FastifyInstance, parts: StreamEventsPa
       description:
         'The events of all jobs, or of some, from now on or after the place that `Last-Event-ID` names, on any replica. Where that place is not known any more, `stream.reset` and the jobs as they are (`stream.jobs`, a hundred rows each) come first. `job.gone` says that the record of a job is gone.',
       querystring: Query,
+      reads: { 'Last-Event-ID': 'The `id` of the event that was read last; goes before `after`' },
       produces: ['text/event-stream'],
       response: { 200: z.string().meta({ description: 'Server-Sent Events' }) },
       problems: ['INVALID_REQUEST'],

@@ -172,6 +172,19 @@ describe.each(services)('$name', ({ name, backend, objects, find }) => {
     expect(file.value).toBe(`${mount.mountPath}/${item.path}`);
   });
 
+  test('reads tokens that only read from another one, where there is one', () => {
+    const mount = container.volumeMounts.find(
+      ({ name }: { name: string }) => name === 'read-tokens',
+    );
+    const { secret } = pod.volumes.find(({ name }: { name: string }) => name === mount.name);
+    expect(secret).toMatchObject({ secretName: 'trainer-read-tokens', optional: true });
+    const file = container.env.find(
+      (entry: { name: string }) => entry.name === 'TRAINER_READ_TOKENS_FILE',
+    );
+    expect(mount.readOnly).toBe(true);
+    expect(file.value).toBe(`${mount.mountPath}/${secret.items[0].path}`);
+  });
+
   test('is as restricted as pod security can ask, and writes nothing', () => {
     expect(pod.securityContext).toMatchObject({
       runAsNonRoot: true,

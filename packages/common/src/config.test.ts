@@ -19,6 +19,8 @@ test('without any setting, the defaults of the contract hold', () => {
   expect(parse()).toEqual({
     changedSettings: {},
     readTokens: [],
+    readTokensFile: undefined,
+    readTokenNames: [],
     tokenNames: [],
     host: '127.0.0.1',
     port: 8081,

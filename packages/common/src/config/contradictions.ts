@@ -17,14 +17,19 @@ const ACCESS = [
   'TRAINER_API_TOKEN',
   'TRAINER_API_TOKEN_FILE',
   'TRAINER_READ_TOKENS',
+  'TRAINER_READ_TOKENS_FILE',
   'TRAINER_ALLOW_ANONYMOUS',
 ] as const satisfies readonly (keyof typeof SETTINGS)[];
 
 function unclearAccess(config: Config): string[] {
   const hasToken = config.tokens.length > 0 || config.tokenFile !== undefined;
-  if (!hasToken && config.readTokens.length > 0) {
+  const readers =
+    config.readTokens.length > 0
+      ? 'TRAINER_READ_TOKENS'
+      : config.readTokensFile && 'TRAINER_READ_TOKENS_FILE';
+  if (!hasToken && readers !== undefined) {
     return [
-      'TRAINER_READ_TOKENS is set, but without TRAINER_API_TOKEN or TRAINER_API_TOKEN_FILE everyone ' +
+      `${readers} is set, but without TRAINER_API_TOKEN or TRAINER_API_TOKEN_FILE everyone ` +
         'may do everything; set one of them.',
     ];
   }

@@ -31,6 +31,11 @@ export const GpuPlacementSchema = z.strictObject({
 });
 export type GpuPlacement = z.output<typeof GpuPlacementSchema>;
 
+const tokenNames = {
+  schema: list.pipe(z.array(z.string().regex(/^[\w.-]{1,64}$/))).optional(),
+  accepts: 'a name for each token, of letters, digits, _, . and -, separated by commas',
+} satisfies Setting<unknown>;
+
 /** Every environment variable that the services read, with what it accepts. */
 export const SETTINGS = {
   HOST: { schema: text.default('127.0.0.1'), accepts: 'a host name or an address' },
@@ -47,10 +52,9 @@ export const SETTINGS = {
     accepts: 'one token, or several separated by commas',
     secret: true,
   },
-  TRAINER_TOKEN_NAMES: {
-    schema: list.pipe(z.array(z.string().regex(/^[\w.-]{1,64}$/))).optional(),
-    accepts: 'a name for each token, of letters, digits, _, . and -, separated by commas',
-  },
+  TRAINER_READ_TOKENS_FILE: optionalText,
+  TRAINER_TOKEN_NAMES: tokenNames,
+  TRAINER_READ_TOKEN_NAMES: tokenNames,
   TRAINER_ALLOW_ANONYMOUS: flag,
   TRAINER_ALLOWED_HOSTS: {
     schema: list.pipe(z.array(z.string().toLowerCase().regex(HOST_NAME))).optional(),

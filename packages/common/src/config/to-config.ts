@@ -31,6 +31,8 @@ export function toConfig(
     tokens: values.TRAINER_API_TOKEN ?? [],
     tokenFile: values.TRAINER_API_TOKEN_FILE,
     readTokens: values.TRAINER_READ_TOKENS ?? [],
+    readTokensFile: values.TRAINER_READ_TOKENS_FILE,
+    readTokenNames: values.TRAINER_READ_TOKEN_NAMES ?? [],
     tokenNames: values.TRAINER_TOKEN_NAMES ?? [],
     allowAnonymous: values.TRAINER_ALLOW_ANONYMOUS,
     allowedHosts: values.TRAINER_ALLOWED_HOSTS ?? [],

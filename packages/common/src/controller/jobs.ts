@@ -144,6 +144,13 @@ export class Jobs {
     return awaitRevision(this.#parts, await this.#views.find(jobId), wanted);
   }
 
+  /** The name of a job's record, where one is kept; without any call. */
+  findName(jobId: string): string | undefined {
+    const { store, backend } = this.#parts;
+    const name = toJobName(backend, jobId);
+    return store.getCached(name) === undefined ? undefined : name;
+  }
+
   /** Calls `listener` with the name of every record that is gone; returns how to stop that. */
   watchGone(listener: (name: string) => void): () => void {
     const { store } = this.#parts;

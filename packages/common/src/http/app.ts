@@ -6,7 +6,7 @@ import type { ChangeLog } from '../controller/change-log.ts';
 import type { JobFeed } from '../controller/job-feed.ts';
 import type { Metrics } from '../metrics.ts';
 import { registerOpenApi } from './openapi/openapi.ts';
-import { createAuthenticate } from './plugins/auth.ts';
+import { registerAuthentication } from './plugins/auth.ts';
 import { createAnswerClientError } from './plugins/client-errors.ts';
 import { registerClosing } from './plugins/closing.ts';
 import { registerCors } from './plugins/cors.ts';
@@ -40,7 +40,6 @@ import { registerGetMetrics } from './routes/get-metrics.ts';
 import { registerGetPage } from './routes/get-page.ts';
 import { type GetReadinessParts, registerGetReadiness } from './routes/get-readiness.ts';
 import { type GetVersionParts, registerGetVersion } from './routes/get-version.ts';
-import { type Asking, createActorOf, createLogAsked } from './routes/job-log.ts';
 import { registerListDeliveries } from './routes/list-deliveries.ts';
 import { registerListJobs } from './routes/list-jobs.ts';
 import type { PageFile } from './routes/page-files.ts';
@@ -54,7 +53,7 @@ import { registerSubmitJob, type SubmitJobParts } from './routes/submit-job.ts';
 import { TrainingResponses } from './routes/training-response.ts';
 
 export interface AppParts
-  extends Omit<SubmitJobParts, 'responses' | keyof Asking>,
+  extends Omit<SubmitJobParts, 'responses'>,
     GetReadinessParts,
     PatchCallbacksParts,
     GetVersionParts,
@@ -97,6 +96,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     return503OnClosing: false,
   });
   app.setErrorHandler(replyWithProblem);
+  app.decorate('findBackendJobId', (jobId) => jobs.findName(jobId));
   registerNotFound(app);
   registerValidation(app);
   registerQueryNames(app);
@@ -126,13 +126,12 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(async (scope) => {
     await registerLoadShedding(scope, metrics.countShed);
     // After the rate limit, which is a hook of each route's own, so that tokens cannot be guessed fast.
-    scope.addHook('preParsing', createAuthenticate(tokens));
+    registerAuthentication(scope, tokens);
     const responses = new TrainingResponses(config, jobs);
     const unwatch = jobs.watchGone((name) => responses.forget(name));
     scope.addHook('onClose', async () => unwatch());
-    const asking = { logAsked: createLogAsked(tokens), actorOf: createActorOf(tokens) };
-    registerSubmitJob(scope, { ...parts, responses, ...asking });
-    registerRerunJob(scope, { ...parts, responses, ...asking });
+    registerSubmitJob(scope, { ...parts, responses });
+    registerRerunJob(scope, { ...parts, responses });
     registerPlanJob(scope, parts);
     registerListJobs(scope, jobs);
     registerGetJob(scope, { jobs, responses, held });
@@ -143,15 +142,13 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     registerGetJobRequest(scope, jobs);
     registerGetDeliveries(scope, jobs);
     registerListDeliveries(scope, jobs);
-    registerReplayMany(scope, jobs, asking);
-    await scope.register(async (patching) =>
-      registerPatchCallbacks(patching, { ...parts, ...asking }),
-    );
+    registerReplayMany(scope, jobs);
+    await scope.register(async (patching) => registerPatchCallbacks(patching, parts));
     await scope.register(async (bodyless) => {
       registerIgnoredBody(bodyless);
-      registerCancelJob(bodyless, { jobs, responses, ...asking });
-      registerReplayDeliveries(bodyless, jobs, asking);
-      registerForgetJob(bodyless, jobs, asking.logAsked);
+      registerCancelJob(bodyless, { jobs, responses });
+      registerReplayDeliveries(bodyless, jobs);
+      registerForgetJob(bodyless, jobs);
     });
   });
   return app;

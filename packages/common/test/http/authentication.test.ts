@@ -129,6 +129,9 @@ describe('tokens that only read', () => {
     expect(parse({ TRAINER_READ_TOKENS: 'reader' })).toThrow(
       /^.*TRAINER_READ_TOKENS is set, but without TRAINER_API_TOKEN or TRAINER_API_TOKEN_FILE/s,
     );
+    expect(parse({ TRAINER_READ_TOKENS_FILE: '/run/readers' })).toThrow(
+      /TRAINER_READ_TOKENS_FILE is set, but without TRAINER_API_TOKEN/,
+    );
     const anonymous = { TRAINER_READ_TOKENS: 'reader', TRAINER_ALLOW_ANONYMOUS: 'true' };
     expect(parse(anonymous)).toThrow(/TRAINER_READ_TOKENS is set/);
     expect(parse({ TRAINER_READ_TOKENS: 'reader', TRAINER_API_TOKEN: TOKEN })).not.toThrow();

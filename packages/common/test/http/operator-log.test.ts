@@ -96,6 +96,46 @@ it('tells who cancelled, once, and what was refused', async () => {
   await receiver.close();
 });
 
+it('tells who read what, and who was refused, by the names of their tokens', async () => {
+  const { service, find, ask } = await startLogged({
+    TRAINER_READ_TOKENS: 'see,look',
+    TRAINER_READ_TOKEN_NAMES: 'dashboard',
+    TRAINER_MOCK_SUBMITTED_SECONDS: '600',
+  });
+  const { body } = await ask('POST', '/train', 'one', makeRequest({ job_id: 'seen' }));
+  const job = { job_id: 'seen', backend_job_id: body.backend_job_id };
+  const answeredTo = (id: string) => find('request answered').filter((it) => it.request_id === id);
+  const refusedTo = (id: string) => find('request refused').filter((it) => it.request_id === id);
+  expect(answeredTo('POST-one')).toEqual([expect.objectContaining({ ...job, by: 'studio' })]);
+  for (const [token, by] of [
+    ['see', 'dashboard'],
+    ['look', 'reader-2'],
+    ['two', 'token-2'],
+  ] as const) {
+    await ask('GET', '/train/seen/logs', token);
+    expect(answeredTo(`GET-${token}`)).toEqual([expect.objectContaining({ ...job, by })]);
+  }
+  await ask('DELETE', '/train/seen', 'two');
+  expect(refusedTo('DELETE-two')).toEqual([
+    expect.objectContaining({ ...job, by: 'token-2', code: 'JOB_NOT_ENDED' }),
+  ]);
+  await ask('DELETE', '/train/seen', 'look');
+  expect(refusedTo('DELETE-look')).toEqual([
+    expect.objectContaining({ ...job, by: 'reader-2', code: 'FORBIDDEN' }),
+  ]);
+  await ask('GET', '/train/unseen', 'two');
+  expect(refusedTo('GET-two')).toEqual([
+    expect.objectContaining({ job_id: 'unseen', by: 'token-2', code: 'JOB_NOT_FOUND' }),
+  ]);
+  // Who was not let in is nobody, and is told about no job.
+  await ask('GET', '/train/seen', 'wrong');
+  const [stranger] = refusedTo('GET-wrong');
+  expect(stranger).toMatchObject({ job_id: 'seen', code: 'FORBIDDEN' });
+  expect(stranger).not.toHaveProperty('by');
+  expect(stranger).not.toHaveProperty('backend_job_id');
+  await service.close();
+});
+
 it('names no job where an id is none', async () => {
   const { service, find, ask } = await startLogged();
   await ask('POST', '/train', 'one', makeRequest({ job_id: 'Bearer s3cret' }));

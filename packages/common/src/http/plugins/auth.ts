@@ -1,33 +1,40 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { errors } from '../../errors.ts';
+import type { Caller } from './token-list.ts';
 import type { Tokens } from './tokens.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who sent it; undefined where nobody is asked for a token, or before a good one was seen. */
+    caller: Caller | undefined;
+  }
+}
+
 export const TOKEN_HEADER = 'x-trainer-token';
+
+/** Who calls where nobody needs a token. */
+export const ANONYMOUS: Caller = Object.freeze({ name: 'anonymous', mayWrite: true });
 
 /** What a token of TRAINER_READ_TOKENS is good for. */
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
-/** A hook that lets through only requests with a token that is good for them, in either of the two headers. */
-export function createAuthenticate(tokens: Tokens) {
-  return (request: FastifyRequest, _reply: unknown, _body: unknown, done: Done): void => {
-    done(tokens.isOpen ? undefined : refuse(request, tokens));
-  };
+/** Lets through only requests with a token that is good for them, in either of the two headers. */
+export function registerAuthentication(app: FastifyInstance, tokens: Tokens): void {
+  app.decorateRequest('caller');
+  app.addHook('preParsing', (request, _reply, _body, done) => done(authenticate(request, tokens)));
 }
 
-type Done = (error?: Error) => void;
-
-function refuse(request: FastifyRequest, tokens: Tokens): Error | undefined {
+function authenticate(request: FastifyRequest, tokens: Tokens): Error | undefined {
+  if (tokens.isOpen) {
+    request.caller = ANONYMOUS;
+    return undefined;
+  }
   const given = readToken(request);
   if (given === undefined) return errors.tokenMissing();
-  if (tokens.includes(given)) return undefined;
-  if (!tokens.mayRead(given)) return errors.tokenWrong();
-  return READING.has(request.method) ? undefined : errors.tokenReadsOnly(request.method);
-}
-
-/** What the sender of a request that was let in is called in the log. */
-export function nameCaller(request: FastifyRequest, tokens: Tokens): string {
-  const given = readToken(request);
-  return (given === undefined ? undefined : tokens.nameOf(given)) ?? 'anonymous';
+  request.caller = tokens.callerOf(given);
+  if (request.caller === undefined) return errors.tokenWrong();
+  const isGood = request.caller.mayWrite || READING.has(request.method);
+  return isGood ? undefined : errors.tokenReadsOnly(request.method);
 }
 
 /**

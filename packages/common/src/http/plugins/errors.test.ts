@@ -48,6 +48,6 @@ test.each([errors.overloaded(), errors.tooManyJobs(1)])(
     const log = { info: note('info'), error: note('error'), debug: note('debug') };
     const raw = { complete: true, headers: {} };
     replyWithProblem(error, { log, id: 'r', params: {}, raw } as never, reply as never);
-    expect(lines).toEqual([['info', { code: error.code, job_id: undefined }, 'request refused']]);
+    expect(lines).toEqual([['info', { code: error.code }, 'request refused']]);
   },
 );

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errors, isLogged, TrainerError } from '../../errors.ts';
 import { toProblem } from '../../requests/problem.ts';
 import { letAnswerArrive } from './lingering-close.ts';
-import { toJobId } from './request-log.ts';
+import { toLoggedRequest } from './request-log.ts';
 
 /** What the framework itself refuses, in our words: its own may repeat parts of the request. */
 const FRAMEWORK_ERRORS: Readonly<Record<string, () => TrainerError>> = {
@@ -40,7 +40,7 @@ export function replyWithProblem(
   if (isLogged(problem)) request.log.debug({ err: error, code }, 'request failed');
   else if (status >= 500 && !isShed(problem))
     request.log.error({ err: error, code }, 'request failed');
-  else request.log.info({ code, job_id: toJobId(request) }, 'request refused');
+  else request.log.info({ code, ...toLoggedRequest(request) }, 'request refused');
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
   // What the framework refuses has passed no hook.
   reply.header('x-request-id', request.id);

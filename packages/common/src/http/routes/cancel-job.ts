@@ -3,12 +3,12 @@ import { z } from 'zod';
 import type { Jobs } from '../../controller/jobs.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
-import type { Asking } from './job-log.ts';
+import { actorOf, logAsked } from './job-log.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 import type { TrainingResponses } from './training-response.ts';
 import { writeTrainingText } from './training-text.ts';
 
-export interface CancelJobParts extends Asking {
+export interface CancelJobParts {
   readonly jobs: Jobs;
   readonly responses: TrainingResponses;
 }
@@ -21,10 +21,7 @@ const Query = z.object({
 });
 
 /** `POST /train/{job_id}/cancel`. */
-export function registerCancelJob(
-  app: FastifyInstance,
-  { jobs, responses, logAsked, actorOf }: CancelJobParts,
-): void {
+export function registerCancelJob(app: FastifyInstance, { jobs, responses }: CancelJobParts): void {
   app.post<JobParams & { Querystring: z.output<typeof Query> }>('/train/:job_id/cancel', {
     schema: {
       tags: ['jobs'],

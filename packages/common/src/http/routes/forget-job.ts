@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Jobs } from '../../controller/jobs.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
-import type { LogAsked } from './job-log.ts';
+import { logAsked } from './job-log.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 
 const Query = z.object({
@@ -13,7 +13,7 @@ const Query = z.object({
 });
 
 /** `DELETE /train/{job_id}`. */
-export function registerForgetJob(app: FastifyInstance, jobs: Jobs, logAsked: LogAsked): void {
+export function registerForgetJob(app: FastifyInstance, jobs: Jobs): void {
   app.delete<JobParams & { Querystring: z.output<typeof Query> }>('/train/:job_id', {
     schema: {
       tags: ['jobs'],

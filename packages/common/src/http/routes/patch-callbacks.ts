@@ -10,7 +10,7 @@ import {
 import { showWebhook } from '../../requests/credentials.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { registerJsonBody } from '../plugins/json-body.ts';
-import type { Asking } from './job-log.ts';
+import { actorOf, logAsked } from './job-log.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 
 export interface PatchCallbacksParts {
@@ -22,7 +22,7 @@ export interface PatchCallbacksParts {
 /** `PATCH /train/{job_id}/callbacks`, in a scope of its own. */
 export function registerPatchCallbacks(
   scope: FastifyInstance,
-  { jobs, refuseWebhook, logAsked, actorOf }: PatchCallbacksParts & Asking,
+  { jobs, refuseWebhook }: PatchCallbacksParts,
 ): void {
   registerJsonBody(scope, { types: ['application/json', 'application/merge-patch+json'] });
   scope.patch<JobParams & { Body: CallbackPatchBody }>('/train/:job_id/callbacks', {

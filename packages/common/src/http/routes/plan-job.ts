@@ -4,13 +4,12 @@ import { type PlanAnswer, PlanSchema } from '../../requests/plan.ts';
 import { TrainingRequestSchema } from '../../requests/training-request.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { compileAllButBody } from '../plugins/validation.ts';
-import type { Asking } from './job-log.ts';
 import type { SubmitJobParts } from './submit-job.ts';
 
 /** `POST /plans`. */
 export function registerPlanJob(
   app: FastifyInstance,
-  { backend, jobs, config, furtherRules }: Omit<SubmitJobParts, 'responses' | keyof Asking>,
+  { backend, jobs, config, furtherRules }: Omit<SubmitJobParts, 'responses'>,
 ): void {
   app.post('/plans', {
     schema: {

@@ -3,15 +3,11 @@ import type { Jobs } from '../../controller/jobs.ts';
 import { DeliveriesSchema } from '../../requests/deliveries.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { toDeliveriesResponse } from './deliveries-response.ts';
-import type { Asking } from './job-log.ts';
+import { actorOf, logAsked } from './job-log.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 
 /** `POST /train/{job_id}/deliveries/replay`. */
-export function registerReplayDeliveries(
-  app: FastifyInstance,
-  jobs: Jobs,
-  { logAsked, actorOf }: Asking,
-): void {
+export function registerReplayDeliveries(app: FastifyInstance, jobs: Jobs): void {
   app.post<JobParams>('/train/:job_id/deliveries/replay', {
     schema: {
       tags: ['callbacks'],

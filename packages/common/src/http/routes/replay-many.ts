@@ -7,14 +7,10 @@ import {
   ReplayRequestSchema,
 } from '../../requests/delivery-list.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
-import type { Asking } from './job-log.ts';
+import { actorOf, logAsked } from './job-log.ts';
 
 /** `POST /deliveries/replay`. */
-export function registerReplayMany(
-  app: FastifyInstance,
-  jobs: Jobs,
-  { logAsked, actorOf }: Asking,
-): void {
+export function registerReplayMany(app: FastifyInstance, jobs: Jobs): void {
   app.post<{ Body: ReplayRequest }>('/deliveries/replay', {
     schema: {
       tags: ['callbacks'],

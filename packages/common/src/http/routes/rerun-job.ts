@@ -6,13 +6,14 @@ import { toRerunFingerprint } from '../../requests/rerun-fingerprint.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { compileValidator } from '../plugins/validation.ts';
+import { actorOf, logAsked } from './job-log.ts';
 import { type JobParams, Params } from './job-params.ts';
 import { type SubmitJobParts, writeAcceptance } from './submit-job.ts';
 import { writeTrainingText } from './training-text.ts';
 
 /** `POST /train/{job_id}/rerun`. */
 export function registerRerunJob(app: FastifyInstance, parts: SubmitJobParts): void {
-  const { backend, jobs, responses, logAsked, actorOf } = parts;
+  const { backend, jobs, responses } = parts;
   const toOrigin = (parentId: string, asked: ParsedRerun): RerunOrigin | undefined => {
     const { jobId, from, changes, violations } = asked;
     if (jobId === undefined || from === undefined || violations.length > 0) return undefined;

@@ -7,11 +7,11 @@ import type { Jobs } from '../../controller/jobs.ts';
 import { TrainingRequestSchema } from '../../requests/training-request.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
-import type { Asking } from './job-log.ts';
+import { actorOf, logAsked } from './job-log.ts';
 import type { TrainingResponses } from './training-response.ts';
 import { writeTrainingText } from './training-text.ts';
 
-export interface SubmitJobParts extends Asking {
+export interface SubmitJobParts {
   readonly backend: BaseTrainerBackend;
   readonly furtherRules: readonly Rule[];
   readonly jobs: Jobs;
@@ -27,7 +27,7 @@ export function writeAcceptance(reply: FastifyReply, { view }: JobAnswer, isRepl
 
 /** `POST /train`. */
 export function registerSubmitJob(app: FastifyInstance, parts: SubmitJobParts): void {
-  const { backend, jobs, config, furtherRules, responses, logAsked, actorOf } = parts;
+  const { backend, jobs, config, furtherRules, responses } = parts;
   app.post('/train', {
     schema: {
       tags: ['jobs'],

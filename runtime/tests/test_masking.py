@@ -146,6 +146,42 @@ def test_what_the_environment_holds() -> None:
         assert harmless in shown, harmless
 
 
+def test_values_of_the_operators_secrets_whatever_their_names() -> None:
+    request = {"extra_parameters": {"trainer_env_names": ["DB", "MODE", "PIN"]}}
+    environ = {
+        "TRAINING_REQUEST_JSON": json.dumps(request),
+        "TRAINING_SECRET_NAMES": "DB,PIN",
+        "DB": "Kd93ksl0Kd93",
+        "MODE": "offline-only",
+        "PIN": "1234567",
+    }
+    shown = build_masker(environ).mask_text("Kd93ksl0Kd93 offline-only 1234567")
+    assert shown == f"{MASK} offline-only 1234567"
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "hunter2-pass99",
+        "--password=hunter2-pass99",
+        "--password='hunter2-pass99'",
+        "cd /x; PASSWORD=hunter2-pass99; python train.py --lr 1e-4",
+        'python train.py --password "hunter2-pass99" --lr 1e-4',
+        "password: hunter2-pass99",
+    ],
+)
+@pytest.mark.parametrize("variable", ["TRAINING_ARG_1", "TRAINING_COMMAND_2"])
+def test_words_of_the_command_line_that_give_a_credential(variable: str, word: str) -> None:
+    masker = build_masker({variable: word})
+    said = masker.mask_text("Namespace(lr=0.1, password='hunter2-pass99')")
+    assert said == f"Namespace(lr=0.1, password='{MASK}')"
+
+
+def test_references_in_words_are_no_credentials() -> None:
+    masker = build_masker({"TRAINING_ARG_1": "--password=$(DB) --mode=offline-only"})
+    assert masker.mask_text("offline-only") == "offline-only"
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -1,8 +1,9 @@
 """Takes credentials out of whatever the runtime writes, in every form that a log may show them in.
 
 The rules are those of the service (`watch.md`, Logs): values of 8 characters and more of credential
-fields, and values of `trainer_env` whose name is a credential's or that look like one; plain, JSON-
-and URL-escaped, and in base64 at each of the three alignments, also where a text comes in chunks.
+fields, of Secrets of the operator and of words of the command line that give a credential, and
+values of `trainer_env` whose name is a credential's or that look like one; plain, JSON- and
+URL-escaped, and in base64 at each of the three alignments, also where a text comes in chunks.
 """
 
 import base64
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
+from trainer_runtime.credential_words import credentials_of_word, is_word_variable
 from trainer_runtime.secret_names import is_credential_name
 
 MASK: Final = "[redacted]"
@@ -108,11 +110,15 @@ def build_masker(environ: Mapping[str, str]) -> Masker:
 
 def _collect_secrets(environ: Mapping[str, str]) -> set[str]:
     given_names = _trainer_env_names(environ.get("TRAINING_REQUEST_JSON", ""))
+    hidden_names = environ.get("TRAINING_SECRET_NAMES", "").split(",")
     secrets: set[str] = set()
     for name, value in environ.items():
         looks_secret = len(value) >= _LOOKS_SECRET_LENGTH and " " not in value
-        if is_credential_name(name) or (name in given_names and looks_secret):
+        is_hidden = is_credential_name(name) or name in hidden_names
+        if is_hidden or (name in given_names and looks_secret):
             secrets.add(value)
+        if is_word_variable(name):
+            secrets |= credentials_of_word(value)
         if name.startswith(("TRAINING_", "AWS_ENDPOINT")) or name in given_names:
             secrets |= _url_secrets(value)
     return secrets

@@ -2,7 +2,6 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { makeSeen } from '../../test/builders.ts';
 import { makeDraft, makePayload } from '../../test/make-draft.ts';
 import type { JobRecord } from '../jobs/job.ts';
-import type { Secrets } from '../jobs/job-environment.ts';
 import { MemoryJobStore } from '../jobs/memory-job-store.ts';
 import { LastWords } from './last-words.ts';
 import { toObservedEnd } from './terminal-states.ts';
@@ -26,7 +25,7 @@ beforeEach(async () => {
 /** The detail that a failed run with these last words leaves. */
 async function quote(
   lastWords: string | undefined,
-  readSharedSecrets?: () => Promise<Secrets | undefined>,
+  readSharedSecrets?: () => Promise<readonly string[] | undefined>,
 ): Promise<string> {
   const failed = { status: 'failed', reason: 'POD_FAILED', detail: 'It failed' } as const;
   const seen = makeSeen({ recordUid: record.uid, ...failed, lastWords });
@@ -51,7 +50,7 @@ describe('LastWords', () => {
   });
 
   it("masks the operator's own credentials, too", async () => {
-    const shared = async () => ({ AWS_ACCESS_KEY_ID: 'AKIA0123456789' });
+    const shared = async () => ['AKIA0123456789'];
     expect(await quote('found AKIA0123456789', shared)).toBe('It failed: found [redacted]');
   });
 

@@ -3,6 +3,7 @@ import { jsonBytes } from '../json-bytes.ts';
 import { isCredentialWord } from '../requests/credential-words.ts';
 import type { VisibleRequest } from '../requests/credentials.ts';
 import type { StorageAuth, TrainingRequest } from '../requests/training-request.ts';
+import { toWordVariable, type WordKind } from './word-variables.ts';
 
 /** A variable of the training's environment: its value, or the key of a secret value. */
 export type Variable =
@@ -39,6 +40,9 @@ export interface EnvironmentParts {
 
 /** The variable in which every training finds its whole request, with defaults and without credentials. */
 export const REQUEST_VARIABLE = 'TRAINING_REQUEST_JSON';
+
+/** Names the variables whose values are in Secrets of the operator's; absent without any. */
+const SECRET_NAMES_VARIABLE = 'TRAINING_SECRET_NAMES';
 
 /** The normalised request travels in one variable, and Linux caps one at 128 KiB. */
 export const MAX_REQUEST_BYTES = 96 * 1024;
@@ -129,15 +133,17 @@ export function buildJobEnvironment(
     }
   }
 
-  const toWords = (list: readonly string[] | undefined, kind: string) =>
+  const toWords = (list: readonly string[] | undefined, kind: WordKind) =>
     list?.map((word, index): Word => {
       if (!holdsSecret(word) && !isCredentialWord(word, list[index - 1])) return word;
-      const variable = `TRAINING_${kind}_${index}`;
+      const variable = toWordVariable(kind, index);
       secret(variable, word);
       return { variable };
     });
   const command = toWords(parts.command, 'COMMAND');
   const args = toWords(parts.args, 'ARG');
+  const references = Object.keys(env).filter((name) => typeof env[name] !== 'string');
+  if (references.length > 0) plain(SECRET_NAMES_VARIABLE, references.join(','), false);
   return {
     variables: [...variables.values()],
     command,

@@ -5,7 +5,8 @@ import type { ExtraParameters, MockScript } from '../requests/extra-parameters.t
 import type { SecretVariable } from '../requests/trainer-variables.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
 import { buildJobEnvironment, type Secrets, type Variable, type Word } from './job-environment.ts';
-import { SecretMask } from './secret-mask.ts';
+import { createJobMask } from './job-mask.ts';
+import type { SecretMask } from './secret-mask.ts';
 
 /** What a backend adds to every job of its own. */
 export interface BackendTraits {
@@ -122,7 +123,7 @@ export function buildJobSpec(
       image_pull_secrets: extra.image_pull_secrets,
       secret_variables: toSecretVariables(request.extra_parameters.trainer_env),
     },
-    simulation: extra.mock && toSimulation(extra.mock, new SecretMask(secrets)),
+    simulation: extra.mock && toSimulation(extra.mock, createJobMask(secrets)),
   };
   return { spec, secrets };
 }

@@ -5,10 +5,17 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Violation } from '../errors.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
-import type { Secrets } from './job-environment.ts';
+import type { RunnerPlan } from './job.ts';
 import type { JobRunner } from './job-runner.ts';
 import type { JobStore } from './job-store.ts';
 import type { Leadership } from './leadership.ts';
+
+/**
+ * Secret values of the operator's that a job uses beside its own, so that they can be masked;
+ * undefined when not all of them can be read.
+ * @throws TrainerError CLUSTER_UNAVAILABLE
+ */
+export type ReadSharedSecrets = (job: RunnerPlan) => Promise<readonly string[] | undefined>;
 
 /** Where jobs are kept and run, and who of its replicas acts on them. */
 export interface Platform {
@@ -19,11 +26,7 @@ export interface Platform {
   readonly cluster?: string;
   /** Addresses of the platform's own API, which no webhook may point to. */
   readonly apiEndpoints: readonly { readonly address: string; readonly port: number }[];
-  /**
-   * Secret values of the operator's that jobs use beside their own, so that they can be masked;
-   * undefined when they cannot be read.
-   */
-  readonly readSharedSecrets?: () => Promise<Secrets | undefined>;
+  readonly readSharedSecrets?: ReadSharedSecrets;
   /** What it alone refuses of a request that is otherwise valid; `reads` as rules have it. */
   readonly limits?: {
     readonly reads: readonly string[];

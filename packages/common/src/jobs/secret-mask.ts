@@ -22,11 +22,16 @@ export class SecretMask {
   readonly #forms: readonly string[];
   readonly #pattern: RegExp | undefined;
 
-  /** Each of `all` has values by the name of the variable that holds them. */
-  constructor(...all: readonly Readonly<Record<string, string>>[]) {
-    const values = all
-      .flatMap((secrets) => Object.entries(secrets))
-      .flatMap(([name, value]) => (isToBeMasked(name, value) ? [value, ...linesOf(value)] : []));
+  /**
+   * `variables` are values by the names of the variables that hold them, of which only some are
+   * secret; `credentials` are secret by where they come from.
+   */
+  constructor(variables: Readonly<Record<string, string>>, credentials: readonly string[] = []) {
+    const named = Object.entries(variables)
+      .filter(([name, value]) => isToBeMasked(name, value))
+      .map(([, value]) => value);
+    const known = credentials.filter(({ length }) => length >= MIN_LENGTH);
+    const values = [...named, ...known].flatMap((value) => [value, ...linesOf(value)]);
     // The longest first, since one may be a part of another.
     this.#forms = [...new Set(values.flatMap(formsOf))].sort((a, b) => b.length - a.length);
     const pattern = this.#forms.map((form) => form.replaceAll(SYNTAX, '\\$&')).join('|');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SecretMask } from './secret-mask.ts';
 
 const SECRET = 'hf_Ab/3+x"y&z 9';
-const mask = new SecretMask({ HF_TOKEN: SECRET }, { OTHER_TOKEN: `${SECRET}, and longer` });
+const mask = new SecretMask({ HF_TOKEN: SECRET, OTHER_TOKEN: `${SECRET}, and longer` });
 
 function pushAll(pieces: readonly string[]): string {
   const stream = mask.openStream();

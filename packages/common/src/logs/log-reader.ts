@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import { errors } from '../errors.ts';
 import type { JobPayload, JobRecord } from '../jobs/job.ts';
-import type { Secrets } from '../jobs/job-environment.ts';
 import { toLogged } from '../jobs/job-log.ts';
+import { createJobMask } from '../jobs/job-mask.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import {
@@ -14,15 +14,14 @@ import {
 } from '../jobs/log-line.ts';
 import { type LogTail, parseLogTails } from '../jobs/log-tails.ts';
 import { toOutputPlace } from '../jobs/output-place.ts';
-import { SecretMask } from '../jobs/secret-mask.ts';
+import type { ReadSharedSecrets } from '../jobs/platform.ts';
 import { redact } from '../requests/credentials.ts';
 import { maskLines } from './mask-lines.ts';
 
 export interface LogReaderParts {
   readonly store: JobStore;
   readonly runner: JobRunner;
-  /** Secret values of the operator's that jobs use beside their own; undefined if not readable. */
-  readonly readSharedSecrets?: (() => Promise<Secrets | undefined>) | undefined;
+  readonly readSharedSecrets?: ReadSharedSecrets | undefined;
   readonly logger: Logger;
   /** How many may read at a time. */
   readonly maxReaders: number;
@@ -77,8 +76,9 @@ export class LogReader {
   }
 
   async #open(record: JobRecord, query: LogQuery, { gone, cut }: LogSignals): Promise<OpenLog> {
-    const { store, runner, readSharedSecrets = async () => ({}) } = this.#parts;
-    const [payload, shared] = await Promise.all([store.readPayload(record), readSharedSecrets()]);
+    const { store, runner, readSharedSecrets = async () => [] } = this.#parts;
+    const payload = await store.readPayload(record);
+    const shared = payload && (await readSharedSecrets(payload));
     // After the values were read, since both go at once when they are purged.
     const current = payload && (await store.getLive(record.name));
     if (payload === undefined || current?.uid !== record.uid) throw errors.jobNotFound(record.id);
@@ -94,7 +94,7 @@ export class LogReader {
     // Of a run that is over nothing more comes.
     const wanted = tail === undefined ? query : { ...query, follow: false };
     const items = await runner.readLogs(current, wanted, AbortSignal.any([gone, end]));
-    const masked = maskLines(items, new SecretMask(payload.secrets, shared));
+    const masked = maskLines(items, createJobMask(payload.secrets, shared));
     return { items: this.#untilCut(record, orTail(masked, tail), end), archive };
   }
 
@@ -163,5 +163,5 @@ function findArchive({ id }: JobRecord, { asked, secrets }: JobPayload): string 
   const { artifacts } = (asked.second ?? asked.first) as { artifacts?: { log_uri?: unknown } };
   const uri = artifacts?.log_uri;
   if (typeof uri !== 'string') return undefined;
-  return new SecretMask(secrets).apply(redact(toOutputPlace(uri, id)) as string);
+  return createJobMask(secrets).apply(redact(toOutputPlace(uri, id)) as string);
 }

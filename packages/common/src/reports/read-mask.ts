@@ -1,12 +1,12 @@
+import { errors } from '../errors.ts';
 import type { JobPayload, JobRecord } from '../jobs/job.ts';
-import type { Secrets } from '../jobs/job-environment.ts';
+import { createJobMask } from '../jobs/job-mask.ts';
 import type { JobStore } from '../jobs/job-store.ts';
-import { SecretMask } from '../jobs/secret-mask.ts';
+import type { ReadSharedSecrets } from '../jobs/platform.ts';
 
 export interface ReadMaskParts {
   readonly store: Pick<JobStore, 'readPayload'>;
-  /** Secret values of the operator's that jobs use beside their own; undefined if not readable. */
-  readonly readSharedSecrets?: (() => Promise<Secrets | undefined>) | undefined;
+  readonly readSharedSecrets?: ReadSharedSecrets | undefined;
 }
 
 /** A job's payload, and what takes the credentials of the job and of its operator out of a text. */
@@ -21,12 +21,34 @@ export interface PayloadWithMask {
  * @throws TrainerError CLUSTER_UNAVAILABLE
  */
 export async function readMask(
-  { store, readSharedSecrets = async () => ({}) }: ReadMaskParts,
+  parts: ReadMaskParts,
   record: JobRecord,
 ): Promise<PayloadWithMask | undefined> {
-  const [payload, shared] = await Promise.all([store.readPayload(record), readSharedSecrets()]);
-  if (payload === undefined || shared === undefined) return undefined;
-  const masks = [new SecretMask(payload.secrets), new SecretMask(shared)];
-  const mask = (text: string) => masks.reduce((masked, each) => each.apply(masked), text);
-  return { payload, mask };
+  const found = await read(parts, record);
+  return found === 'refused' ? undefined : found;
+}
+
+/**
+ * The same for what is kept for later: undefined where the job is gone alone.
+ * @throws TrainerError CLUSTER_UNAVAILABLE, also where the operator's values may not be read.
+ */
+export async function demandMask(
+  parts: ReadMaskParts,
+  record: JobRecord,
+): Promise<PayloadWithMask | undefined> {
+  const found = await read(parts, record);
+  if (found === 'refused') throw errors.clusterRefusesUs();
+  return found;
+}
+
+async function read(
+  { store, readSharedSecrets = async () => [] }: ReadMaskParts,
+  record: JobRecord,
+): Promise<PayloadWithMask | 'refused' | undefined> {
+  const payload = await store.readPayload(record);
+  if (payload === undefined) return undefined;
+  const shared = await readSharedSecrets(payload);
+  if (shared === undefined) return 'refused';
+  const mask = createJobMask(payload.secrets, shared);
+  return { payload, mask: (text) => mask.apply(text) };
 }

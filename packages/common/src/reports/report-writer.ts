@@ -2,12 +2,13 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
+import { errors } from '../errors.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import type { JobStore, RecordChange } from '../jobs/job-store.ts';
 import { compareRuns, mergeReported, NOTHING_REPORTED, type Reported } from '../jobs/reported.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { type CleanReport, cleanReport, type RawReport } from './clean-report.ts';
-import { type ReadMaskParts, readMask } from './read-mask.ts';
+import { demandMask, type ReadMaskParts } from './read-mask.ts';
 import type { WriteTurns } from './write-turns.ts';
 
 export interface ReportWriterParts extends ReadMaskParts {
@@ -47,13 +48,14 @@ export class ReportWriter {
    * Has the record of a job say what is new in a report, at once or as soon as it may. The first
    * result of an attempt does not wait for the job's turn, since its training waits to end.
    * Resolves when it is written, if it has to be.
+   * @throws TrainerError RATE_LIMITED, CLUSTER_UNAVAILABLE when it is not, so far.
    */
   async offer(record: JobRecord, report: RawReport): Promise<void> {
     const { name, uid } = record;
     const waiting = this.#waiting.get(name);
     const known = waiting?.record.uid === uid ? waiting : undefined;
     if (known === undefined && !hasNews(record, report)) return;
-    if (known === undefined && this.#waiting.size >= MAX_JOBS) return;
+    if (known === undefined && this.#waiting.size >= MAX_JOBS) throw errors.reportsTooOften();
     const written = known?.written ?? Promise.withResolvers<void>();
     // Nobody may wait for it.
     written.promise.catch(() => {});
@@ -96,7 +98,7 @@ export class ReportWriter {
 
   async #write({ record, report }: Waiting): Promise<void> {
     const { store, clock } = this.#parts;
-    const masked = await readMask(this.#parts, record);
+    const masked = await demandMask(this.#parts, record);
     if (masked === undefined) return;
     const clean = cleanReport(report, record, masked.payload, masked.mask);
     const atMs = clock.now();

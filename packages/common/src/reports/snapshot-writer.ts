@@ -5,7 +5,7 @@ import type { RecordChange } from '../jobs/job-store.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { toKeptMetrics } from './kept-metrics.ts';
 import type { LiveReport } from './live-report.ts';
-import { readMask } from './read-mask.ts';
+import { demandMask } from './read-mask.ts';
 import type { ReportWriterParts } from './report-writer.ts';
 import type { WriteTurns } from './write-turns.ts';
 
@@ -104,7 +104,7 @@ export class SnapshotWriter {
     this.#unwritten.delete(name);
     if (record === undefined || !this.#isNews(record.uid)) return;
     try {
-      const masked = await readMask(this.#parts, record);
+      const masked = await demandMask(this.#parts, record);
       if (masked === undefined) return;
       await updateRecord(store, record, async (current) => {
         const kept = parseMetrics(await store.readAttachment(current, 'metrics'));

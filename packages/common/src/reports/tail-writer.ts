@@ -9,7 +9,7 @@ import {
   parseLogTails,
 } from '../jobs/log-tails.ts';
 import { updateRecord } from '../jobs/update-record.ts';
-import { readMask } from './read-mask.ts';
+import { demandMask } from './read-mask.ts';
 import type { ReportWriterParts } from './report-writer.ts';
 import type { WriteTurns } from './write-turns.ts';
 
@@ -100,7 +100,7 @@ export class TailWriter {
   async #write(record: JobRecord): Promise<void> {
     const due = this.#findDue(record);
     const { store } = this.#parts;
-    const masked = await readMask(this.#parts, record);
+    const masked = await demandMask(this.#parts, record);
     if (masked === undefined) return;
     await updateRecord(store, record, async (current) => {
       if (current.areCredentialsGone) return undefined;

@@ -20,6 +20,18 @@ export function isCredentialWord(word: string, previous: unknown): boolean {
   return false;
 }
 
+/** The credentials that a word gives within itself, without their names. */
+export function findAssignedCredentials(word: string): string[] {
+  return [...word.matchAll(ASSIGNMENT)].flatMap(({ 0: start, 1: flag, 2: assigned, index }) => {
+    if (!isCredentialName(assigned ?? flag ?? '')) return [];
+    const rest = word.slice(index + start.length);
+    const quote = /['"]$/.exec(start)?.[0];
+    if (quote !== undefined) return [rest.split(quote, 1)[0] ?? ''];
+    // Whether a shell reads the word is not known.
+    return [/^[^\s'"]*/, /^[^\s'";&|()]*/].flatMap((end) => end.exec(rest)?.[0] ?? []);
+  });
+}
+
 /** The words of a command line, empty where one gives a credential. */
 export function withoutCredentialWords(words: readonly string[]): string[] {
   return words.map((word, index) => (isCredentialWord(word, words[index - 1]) ? '' : word));

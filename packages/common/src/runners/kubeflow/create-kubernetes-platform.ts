@@ -6,10 +6,11 @@ import { CallMetrics } from '../../kubernetes/call-metrics.ts';
 import { createApiClient } from '../../kubernetes/http-client.ts';
 import { LeaseLeadership } from '../../kubernetes/lease.ts';
 import { MonitoredClient } from '../../kubernetes/monitored-client.ts';
-import { readSharedSecrets } from '../../stores/secrets/read-shared-secrets.ts';
 import { SecretJobStore } from '../../stores/secrets/secret-job-store.ts';
+import { SharedSecrets } from '../../stores/secrets/shared-secrets.ts';
 import { KubeflowRunner } from './kubeflow-runner.ts';
 import { trainJobPlanCodec } from './trainjob/plan.ts';
+import { findSharedSecrets } from './trainjob/shared-secrets.ts';
 
 /** Of all readers together. */
 const MAX_LOG_CONNECTIONS = 1024;
@@ -41,14 +42,14 @@ export async function createKubernetesPlatform(parts: PlatformParts): Promise<Pl
   const store = new SecretJobStore({ ...shared, planCodec: trainJobPlanCodec });
   const findJobId = (name: string) => store.getCached(name)?.id;
   const runner = new KubeflowRunner({ ...shared, logsClient, config, leadership, findJobId });
+  const sharedSecrets = new SharedSecrets(shared);
   const { address, port } = client.endpoint();
   return {
     store,
     runner,
     leadership,
     cluster: address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
-    readSharedSecrets: () =>
-      readSharedSecrets({ ...shared, name: config.defaultCredentialsSecret }),
+    readSharedSecrets: ({ plan }) => sharedSecrets.read(findSharedSecrets(plan, config)),
     apiEndpoints: await toEndpoints({ address, port }),
     degradedReason: () => health.degradedReason(),
     registerMetrics: (registry) => metrics.register(registry),

@@ -342,6 +342,7 @@ describe('trainer_env', () => {
       { env: { TRAINER_DEFAULT_CREDENTIALS_SECRET: 'fallback' } },
     );
     expect(env).toMatchObject({ HF_TOKEN: 'team/token', B: secret('x') });
+    expect(env.TRAINING_SECRET_NAMES).toBe('HF_TOKEN');
     expect(modelEnv.ACCESS_TOKEN).toBe('team/token');
     expect(secrets).toEqual({ B: 'x' });
   });

@@ -67,6 +67,7 @@ def read_shape(folder: Path) -> dict[str, int]:
         "embeddings": sum(embedded.values()),
         "hidden": config.hidden_size,
         "layers": config.num_hidden_layers,
+        "headSize": config.hidden_size // config.num_attention_heads,
         "vocabulary": config.vocab_size,
     }
 

@@ -15,12 +15,16 @@ def large_cases(*, has_bitsandbytes: bool) -> list[dict[str, Any]]:
         _case("lora", 2, 4096),
         _case("full", 2, 1024),
         _case("lora", 4, 1024, precision="fp32"),
+        _case("lora", 2, 2048, precision="fp32"),
+        _case("lora", 4, 1024, precision="fp32", checkpointed=True),
         _case("full", 4, 1024, precision="fp32", checkpointed=True),
     ]
     if has_bitsandbytes:
         cases[4:4] = [_case("qlora", 8, 1024), _case("qlora", 8, 1024, checkpointed=True)]
         cases += [
+            _case("lora", 4, 1024, precision="int8"),
             _case("lora", 8, 1024, precision="int8", checkpointed=True),
+            # The last: bitsandbytes remembers the embeddings of a model for good.
             _case("full", 8, 1024, optimizer="adamw_bnb_8bit", checkpointed=True),
         ]
     return cases
@@ -35,7 +39,12 @@ def wide_cases(*, has_bitsandbytes: bool) -> list[dict[str, Any]]:
         _case("full", 4, 1024, checkpointed=True),
     ]
     if has_bitsandbytes:
-        cases += [_case("qlora", 4, 1024), _case("qlora", 4, 1024, checkpointed=True)]
+        cases += [
+            _case("qlora", 4, 1024),
+            _case("qlora", 4, 1024, checkpointed=True),
+            _case("lora", 4, 1024, precision="int8"),
+            _case("lora", 4, 1024, precision="int8", checkpointed=True),
+        ]
     return cases
 
 

@@ -17,13 +17,16 @@ const file = new URL('../../../../runtime/tests/fixtures/memory-layer.json', imp
 const { layer, cases } = JSON.parse(readFileSync(file, 'utf8')) as Counted;
 
 const PLAIN: ActivationSettings = {
-  ...{ isFull: false, isQuantised: false, isFp32: false },
-  ...{ hasDropout: false, isCheckpointed: false },
+  ...{ isFull: false, isQuantised: false, isInt8: false, isFp32: false },
+  ...{ hasDropout: false, isCheckpointed: false, rowLength: 0 },
 };
 
 const countOfLayers = (layers: number, settings: Partial<ActivationSettings>) =>
   countActivations(
-    { layers, hidden: layer.hidden, parameters: layers * layer.parameters, embeddings: 0 },
+    {
+      ...{ layers, hidden: layer.hidden, headSize: 64, vocabulary: 0 },
+      ...{ parameters: layers * layer.parameters, embeddings: 0 },
+    },
     { ...PLAIN, ...settings },
   );
 

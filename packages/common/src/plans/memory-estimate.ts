@@ -47,16 +47,22 @@ export function estimateMemory(
   const base = isFull
     ? shape.parameters * FP32
     : linear * toLinearBytes(request, computed) + shape.embeddings * computed;
+  // bitsandbytes keeps the states of embeddings in 32 bits.
+  const ofEmbeddings = shape.embeddings * ADAM_STATES * (FP32 - 1);
   const processes = countProcesses(request);
   return {
     weights: base + (isFull ? 0 : trained * ofTrained),
     // With several processes each sends its gradients from a buffer beside them.
     gradients: trained * ofTrained * (processes > 1 ? 2 : 1),
-    optimizer: trained * toOptimizerBytes(request, ofTrained),
+    optimizer:
+      trained * toOptimizerBytes(request, ofTrained) +
+      (isFull && request.tuning_parameters.optim === 'adamw_bnb_8bit' ? ofEmbeddings : 0),
     activations:
       countTokens(request, processes, variables) *
         countActivations(shape, {
           ...{ isFull, isQuantised, isFp32, isCheckpointed },
+          isInt8: isQuantised && qlora === undefined,
+          rowLength: request.tuning_parameters.max_sequence_length,
           hasDropout: !isFull && readDropout(request) > 0,
         }) +
       // Weights of fp32 are copied for the time of a step.

@@ -281,11 +281,13 @@ export class TrainerClient {
   }
 
   /**
-   * Has the callbacks of some jobs, or of one state, sent again, 1,000 at most. Not repeated when it
-   * fails, since it may have worked.
+   * Has the callbacks of some jobs, or of one state, sent again, 1,000 at most; to go on with a state,
+   * give the `next_cursor` of the answer. Not repeated when it fails, since it may have worked.
    */
   async replayMany(
-    wanted: { readonly state: DeliveryState } | { readonly job_ids: readonly string[] },
+    wanted:
+      | { readonly state: DeliveryState; readonly cursor?: string }
+      | { readonly job_ids: readonly string[] },
     options: CallOptions = {},
   ): Promise<ReplayAnswer> {
     const body = JSON.stringify(wanted);

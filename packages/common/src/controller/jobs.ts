@@ -197,15 +197,17 @@ export class Jobs {
   /** Has the callbacks of these jobs sent again, or of one state; see `replayDeliveries`, `replayState`. */
   async replayCallbacks({
     state,
+    cursor,
     jobIds = [],
     by = SYSTEM,
   }: {
     readonly state?: DeliveryStateName | undefined;
+    readonly cursor?: string | undefined;
     readonly jobIds?: readonly string[] | undefined;
     readonly by?: Actor;
-  }): Promise<Replays & { readonly hasMore: boolean }> {
-    if (state !== undefined) return replayState(this.#replayParts(), state, by);
-    return { ...(await replayDeliveries(this.#replayParts(), jobIds, by)), hasMore: false };
+  }): Promise<Replays & { readonly nextCursor: string | undefined }> {
+    if (state !== undefined) return replayState(this.#replayParts(), { state, cursor }, by);
+    return { ...(await replayDeliveries(this.#replayParts(), jobIds, by)), nextCursor: undefined };
   }
 
   #replayParts(): ReplayParts {

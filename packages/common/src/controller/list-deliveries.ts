@@ -1,6 +1,10 @@
 import { errors } from '../errors.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
-import { DELIVERY_STATES, type DeliveryStateName } from '../requests/delivery-list.ts';
+import {
+  DELIVERY_STATES,
+  type DeliveryStateName,
+  MAX_DELIVERIES,
+} from '../requests/delivery-list.ts';
 import { comparePlaces, type Place, readCursor, writeCursor } from './list-place.ts';
 
 export interface DeliveryFilter {
@@ -44,11 +48,34 @@ export function listDeliveries(
     if (after === undefined || comparePlaces(after, toPlace(record)) < 0) found.push(record);
   }
   found.sort((one, other) => comparePlaces(toPlace(one), toPlace(other)));
-  const page = found.slice(0, limit);
-  const last = page.at(-1);
-  const nextCursor =
-    last === undefined || found.length <= limit ? undefined : writeCursor(toPlace(last), filter);
-  return { records: page, nextCursor, counts };
+  return { ...cutPage(found, limit, filter), counts };
+}
+
+/**
+ * The final callbacks of one state that a replay sends next, those that ended first come first.
+ * @throws TrainerError INVALID_REQUEST for a cursor that is not of such a replay
+ */
+export function listOldest(
+  records: Iterable<JobRecord>,
+  state: DeliveryStateName,
+  cursor: string | undefined,
+): Pick<DeliveryPage, 'records' | 'nextCursor'> {
+  const filter = `replay ${state}`;
+  const after = cursor === undefined ? undefined : parseCursor(cursor, filter);
+  const found = [...records].filter(
+    (record) =>
+      toDeliveryState(record) === state &&
+      (after === undefined || comparePlaces(after, toPlace(record)) > 0),
+  );
+  found.sort((one, other) => comparePlaces(toPlace(other), toPlace(one)));
+  return cutPage(found, MAX_DELIVERIES, filter);
+}
+
+function cutPage(found: readonly JobRecord[], limit: number, filter: string) {
+  const records = found.slice(0, limit);
+  const last = records.at(-1);
+  const isWhole = last === undefined || found.length <= limit;
+  return { records, nextCursor: isWhole ? undefined : writeCursor(toPlace(last), filter) };
 }
 
 function toPlace({ state, name }: JobRecord): Place {

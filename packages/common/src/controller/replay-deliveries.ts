@@ -5,8 +5,8 @@ import { type JobRecord, NO_DELIVERY } from '../jobs/job.ts';
 import type { Actor } from '../jobs/job-event.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import { updateRecord } from '../jobs/update-record.ts';
-import { type DeliveryStateName, MAX_DELIVERIES } from '../requests/delivery-list.ts';
-import { listDeliveries, toDeliveryState } from './list-deliveries.ts';
+import type { DeliveryStateName } from '../requests/delivery-list.ts';
+import { listOldest, toDeliveryState } from './list-deliveries.ts';
 
 /** So many records are written at a time, so that the leader's own writes get through. */
 const CONCURRENCY = 8;
@@ -77,17 +77,18 @@ export async function replayDeliveries(
   return { replayed, refused };
 }
 
-/** The same for the oldest thousand of one state; what has left that state meanwhile is left alone. */
+/**
+ * The same for the oldest thousand of one state, or for those after the cursor of an answer for it: what
+ * is sent again may soon be in that state again. What has left it meanwhile is left alone.
+ * @throws TrainerError INVALID_REQUEST for any other cursor
+ */
 export async function replayState(
   parts: ReplayParts,
-  state: DeliveryStateName,
+  { state, cursor }: { readonly state: DeliveryStateName; readonly cursor: string | undefined },
   by: Actor,
-): Promise<Replays & { readonly hasMore: boolean }> {
-  const all = { states: [state], limit: Number.POSITIVE_INFINITY };
-  const { records } = listDeliveries(parts.store.list(), all);
-  const oldest = records.toReversed().slice(0, MAX_DELIVERIES);
+): Promise<Replays & { readonly nextCursor: string | undefined }> {
+  const { records, nextCursor } = listOldest(parts.store.list(), state, cursor);
   const isStill = (current: JobRecord) => toDeliveryState(current) === state;
-  const ids = oldest.map(({ id }) => id);
-  const replays = await replayDeliveries(parts, ids, by, isStill);
-  return { ...replays, hasMore: records.length > oldest.length };
+  const ids = records.map(({ id }) => id);
+  return { ...(await replayDeliveries(parts, ids, by, isStill)), nextCursor };
 }

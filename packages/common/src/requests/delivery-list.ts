@@ -59,13 +59,21 @@ export type DeliveryRow = DeliveryList['data'][number];
 /** The body of `POST /deliveries/replay`. */
 export const ReplayRequestSchema = z
   .strictObject({
-    state: optional(state).describe('All of this state, those that ended first come first'),
+    state: optional(state).describe(
+      'Those of this state, 1,000 at most; those that ended first come first',
+    ),
+    cursor: optional(z.string().max(1024)).describe(
+      'With `state`: `next_cursor` of the answer before, to go on after those',
+    ),
     job_ids: optional(z.array(JobIdSchema).min(1).max(MAX_DELIVERIES)).describe(
       'Those of these jobs, at most 1,000',
     ),
   })
   .refine((body) => (body.state === undefined) !== (body.job_ids === undefined), {
     error: 'must hold either state or job_ids',
+  })
+  .refine((body) => body.cursor === undefined || body.state !== undefined, {
+    error: 'must hold the state with which its cursor was answered',
   })
   .meta({ id: 'ReplayRequest' });
 export type ReplayRequest = z.output<typeof ReplayRequestSchema>;
@@ -83,7 +91,8 @@ export const ReplayAnswerSchema = z
         }),
       )
       .describe('The others, with the reason'),
-    has_more: z.boolean().describe('Whether more than 1,000 were of this state: ask again'),
+    has_more: z.boolean().describe('Whether there are more of this state'),
+    next_cursor: z.string().nullable().describe('Asks for them, as `cursor` with the same `state`'),
   })
   .meta({ id: 'ReplayAnswer' });
 export type ReplayAnswer = z.output<typeof ReplayAnswerSchema>;

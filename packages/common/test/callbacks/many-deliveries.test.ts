@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { DELIVERY_STATES, type DeliveryStateName } from '../../src/requests/delivery-list.ts';
 import { type StartedJobs, startJobs } from '../start-jobs.ts';
 import { makeRequest, startTestService, type TestService } from '../start-test-service.ts';
 import { startWebhookReceiver, type WebhookReceiver } from '../webhook-receiver.ts';
@@ -64,7 +65,7 @@ it('lists what is due, and sends it again once the receiver is well', async () =
   receiver.respondWith(200);
   const replayed = await replay({ state: 'pending' });
   expect(replayed.status).toBe(202);
-  expect(replayed.body).toMatchObject({ refused: [], has_more: false });
+  expect(replayed.body).toMatchObject({ refused: [], has_more: false, next_cursor: null });
   expect(replayed.body.replayed.toSorted()).toEqual(['first', 'second']);
   await untilListed('?state=delivered&state=gone', ['second', 'first']);
   expect((await replay({ state: 'pending' })).body.replayed).toEqual([]);
@@ -91,6 +92,8 @@ it.each([
   ['too many', { job_ids: Array.from({ length: 1001 }, (_, n) => `job-${n}`) }],
   ['an impossible id', { job_ids: ['a b'] }],
   ['an unknown state', { state: 'unwanted' }],
+  ['a cursor of another answer', { state: 'pending', cursor: 'x' }],
+  ['a cursor without a state', { job_ids: ['a'], cursor: 'x' }],
   ['an unknown field', { state: 'pending', limit: 5000 }],
 ])('refuses to replay %s', async (_, body) => {
   const answer = await replay(body);
@@ -104,15 +107,62 @@ it.each(['?state=lost', '?limit=0', '?limit=1001', '?limit=x', '?cursor=x'])(
   },
 );
 
-it('replays at most a thousand of a state, the oldest, and none that has left it meanwhile', async () => {
-  const jobs: StartedJobs = startJobs({ maxJobs: 2000 });
-  for (let n = 0; n < 1002; n += 1) {
+/** So many jobs that were cancelled one after the other, of which nothing is sent. */
+async function startEnded(count: number): Promise<StartedJobs> {
+  const jobs = startJobs({ maxJobs: count });
+  for (let n = 0; n < count; n += 1) {
     const callbacks = { webhook_url: 'https://hooks.example.com/x' };
     await jobs.submit({ job_id: `job-${n}`, callbacks });
     await jobs.clock.advance(1);
     await jobs.jobs.cancel(`job-${n}`);
   }
   await jobs.jobs.close();
+  return jobs;
+}
+
+it('reaches all of each state, each once, when it is asked on', async () => {
+  const count = 2001;
+  const { jobs, store } = await startEnded(count);
+  const settle = async (state: DeliveryStateName) => {
+    const settled = state === 'pending' ? undefined : state;
+    for (const record of store.list()) {
+      if (record.delivery.settled === settled) continue;
+      await store.update(record, { delivery: { ...record.delivery, settled } });
+    }
+  };
+  for (const state of DELIVERY_STATES) {
+    const pages: string[][] = [];
+    let cursor: string | undefined;
+    do {
+      // What was sent again is in its state once more when the rest is asked for.
+      await settle(state);
+      const { replayed, refused, nextCursor } = await jobs.replayCallbacks({ state, cursor });
+      expect(refused).toEqual([]);
+      pages.push(replayed.map(({ id }) => id));
+      cursor = nextCursor;
+    } while (cursor !== undefined);
+    expect(pages.map(({ length }) => length)).toEqual([1000, 1000, 1]);
+    expect(new Set(pages.flat()).size).toBe(count);
+    expect(pages.at(-1)).toEqual([`job-${count - 1}`]);
+  }
+});
+
+it('takes for a cursor only what it answered for that state', async () => {
+  const { jobs } = await startEnded(1001);
+  const { nextCursor: cursor } = await jobs.replayCallbacks({ state: 'pending' });
+  const ofList = jobs.listDeliveries({ states: ['pending'], limit: 1 }).nextCursor;
+  for (const wrong of [
+    { state: 'expired', cursor },
+    { state: 'pending', cursor: ofList },
+    { state: 'pending', cursor: 'x' },
+  ] as const) {
+    await expect(jobs.replayCallbacks(wrong)).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+  }
+  expect([cursor, ofList]).toEqual([expect.any(String), expect.any(String)]);
+});
+
+it('replays at most a thousand of a state, the oldest, and none that has left it meanwhile', async () => {
+  const jobs = await startEnded(1002);
   const find = (id: string) => [...jobs.store.list()].find((record) => record.id === id);
   const [first, second] = [find('job-0'), find('job-1')];
   if (first === undefined || second === undefined) throw new Error('they are gone');
@@ -122,8 +172,8 @@ it('replays at most a thousand of a state, the oldest, and none that has left it
     await update(record, { delivery: { ...record.delivery, settled: 'delivered' } });
     return undefined;
   });
-  const { replayed, refused, hasMore } = await jobs.jobs.replayCallbacks({ state: 'pending' });
-  expect([replayed.length, refused, hasMore]).toEqual([999, [], true]);
+  const { replayed, refused, nextCursor } = await jobs.jobs.replayCallbacks({ state: 'pending' });
+  expect([replayed.length, refused, nextCursor]).toEqual([999, [], expect.any(String)]);
   expect(find('job-0')?.delivery.settled).toBe('delivered');
   expect(find('job-1')?.delivery.replayedAtMs).toBe(jobs.clock.now());
   expect(find('job-1001')?.delivery.replayedAtMs).toBeUndefined();

@@ -314,6 +314,7 @@ export const EXAMPLE_REPLAYS = {
         },
       ],
       has_more: false,
+      next_cursor: null,
     },
   },
 } satisfies Record<string, { summary: string; value: ReplayAnswer }>;

@@ -18,7 +18,7 @@ export function registerReplayMany(app: FastifyInstance, jobs: Jobs): void {
       operationId: 'replayManyDeliveries',
       summary: 'Send the callbacks of many jobs again',
       description:
-        'After a receiver was down: those of one state, or of some jobs, 1,000 at most. One that has changed its state meanwhile is left alone.',
+        'After a receiver was down: those of one state, or of some jobs, 1,000 at most; `next_cursor` leads on to the rest of a state. One that has changed its state meanwhile is left alone.',
       body: ReplayRequestSchema,
       response: {
         202: ReplayAnswerSchema.describe('They will be sent again, but for the refused'),
@@ -26,10 +26,9 @@ export function registerReplayMany(app: FastifyInstance, jobs: Jobs): void {
       problems: ['INVALID_REQUEST', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'],
     },
     handler: async (request, reply): Promise<ReplayAnswer> => {
-      const { state, job_ids: jobIds } = request.body;
-      const { replayed, refused, hasMore } = await jobs.replayCallbacks({
-        state,
-        jobIds,
+      const { state, cursor, job_ids: jobIds } = request.body;
+      const { replayed, refused, nextCursor } = await jobs.replayCallbacks({
+        ...{ state, cursor, jobIds },
         by: actorOf(request),
       });
       for (const record of replayed) logAsked(request, 'callback replayed', record);
@@ -39,7 +38,8 @@ export function registerReplayMany(app: FastifyInstance, jobs: Jobs): void {
         refused: refused.map(({ jobId, error }) => ({
           ...{ job_id: jobId, code: error.code, detail: error.message },
         })),
-        has_more: hasMore,
+        has_more: nextCursor !== undefined,
+        next_cursor: nextCursor ?? null,
       };
     },
   });

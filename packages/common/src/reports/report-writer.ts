@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
-import { DeadlineQueue } from '../deadline-queue.ts';
 import { errors } from '../errors.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import type { JobStore, RecordChange } from '../jobs/job-store.ts';
@@ -9,6 +8,7 @@ import { compareRuns, mergeReported, NOTHING_REPORTED, type Reported } from '../
 import { updateRecord } from '../jobs/update-record.ts';
 import { type CleanReport, cleanReport, type RawReport } from './clean-report.ts';
 import { demandMask, type ReadMaskParts } from './read-mask.ts';
+import { TurnedWriter } from './turned-writer.ts';
 import type { WriteTurns } from './write-turns.ts';
 
 export interface ReportWriterParts extends ReadMaskParts {
@@ -32,16 +32,16 @@ interface Waiting {
 export class ReportWriter {
   readonly #parts: ReportWriterParts;
   readonly #waiting = new Map<string, Waiting>();
-  readonly #deadlines: DeadlineQueue;
+  readonly #writer: TurnedWriter;
   readonly #turns: WriteTurns;
   /** Attempts whose result has had its own turn. */
   readonly #resultTurns = new LRUCache<string, true>({ max: MAX_JOBS });
-  readonly #running = new Set<Promise<void>>();
 
   constructor(parts: ReportWriterParts, turns: WriteTurns) {
     this.#parts = parts;
     this.#turns = turns;
-    this.#deadlines = new DeadlineQueue(parts.clock, (name) => this.#flush(name));
+    const failure = 'report could not be kept, retrying';
+    this.#writer = new TurnedWriter({ ...parts, turns }, failure, (job) => this.#write(job));
   }
 
   /**
@@ -66,37 +66,33 @@ export class ReportWriter {
       this.#resultTurns.set(turn, true);
       this.#turns.hurry(uid);
     }
-    this.#deadlines.setEarlier(name, this.#turns.nextTimeOf(uid));
+    this.#writer.plan(record);
     await written.promise;
   }
 
   /** Writes what waits no more; resolves when nothing is under way. */
   async close(): Promise<void> {
-    this.#deadlines.clear();
+    const closed = this.#writer.close();
     for (const { written } of this.#waiting.values()) written.resolve();
     this.#waiting.clear();
-    await Promise.all(this.#running);
+    await closed;
   }
 
-  #flush(name: string): void {
+  async #write({ name }: JobRecord): Promise<void> {
     const waiting = this.#waiting.get(name);
     if (waiting === undefined) return;
-    const laterMs = this.#turns.take(waiting.record.uid);
-    if (laterMs !== undefined) {
-      this.#deadlines.set(name, laterMs);
-      return;
-    }
     this.#waiting.delete(name);
-    const running = this.#write(waiting).then(waiting.written.resolve, (error: unknown) => {
-      this.#parts.logger.warn({ job: name, err: error }, 'report could not be kept, retrying');
+    try {
+      await this.#keep(waiting);
+      waiting.written.resolve();
+    } catch (error) {
       waiting.written.reject(error);
       void this.offer(waiting.record, waiting.report).catch(() => {});
-    });
-    this.#running.add(running);
-    void running.finally(() => this.#running.delete(running));
+      throw error;
+    }
   }
 
-  async #write({ record, report }: Waiting): Promise<void> {
+  async #keep({ record, report }: Waiting): Promise<void> {
     const { store, clock } = this.#parts;
     const masked = await demandMask(this.#parts, record);
     if (masked === undefined) return;

@@ -1,4 +1,3 @@
-import { DeadlineQueue } from '../deadline-queue.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import { mergeMetrics, parseMetrics } from '../jobs/job-metrics.ts';
 import type { RecordChange } from '../jobs/job-store.ts';
@@ -7,6 +6,7 @@ import { toKeptMetrics } from './kept-metrics.ts';
 import type { LiveReport } from './live-report.ts';
 import { demandMask } from './read-mask.ts';
 import type { ReportWriterParts } from './report-writer.ts';
+import { TurnedWriter } from './turned-writer.ts';
 import type { WriteTurns } from './write-turns.ts';
 
 /** How much a death of this process may cost of what it alone knows. */
@@ -28,17 +28,17 @@ export interface SnapshotWriterParts extends ReportWriterParts {
  */
 export class SnapshotWriter {
   readonly #parts: SnapshotWriterParts;
-  readonly #deadlines: DeadlineQueue;
+  readonly #writer: TurnedWriter;
   /** Names of the jobs of which there is more than their records have. */
   readonly #unwritten = new Set<string>();
   /** What is written, as `measuredCount` says. */
   readonly #written = new WeakMap<LiveReport, number>();
-  readonly #running = new Set<Promise<void>>();
   readonly #unwatch: () => void;
 
   constructor(parts: SnapshotWriterParts) {
     this.#parts = parts;
-    this.#deadlines = new DeadlineQueue(parts.clock, (name) => this.#flush(name));
+    const failure = 'metrics could not be kept, retrying';
+    this.#writer = new TurnedWriter(parts, failure, ({ name }) => this.#write(name));
     this.#unwatch = parts.store.watch((name) => {
       if (this.#unwritten.has(name)) this.#plan(name);
     });
@@ -54,7 +54,7 @@ export class SnapshotWriter {
   /** Writes what there is, as far as that takes no longer than seconds. */
   async close(): Promise<void> {
     this.#unwatch();
-    this.#deadlines.clear();
+    const written = this.#writer.close();
     let isLate = false;
     const cancel = this.#parts.clock.schedule(CLOSE_MS, () => {
       isLate = true;
@@ -63,7 +63,7 @@ export class SnapshotWriter {
     const writeSome = async () => {
       for (const name of names) if (!isLate) await this.#write(name).catch(() => {});
     };
-    await Promise.all([...Array.from({ length: CLOSE_CONCURRENCY }, writeSome), ...this.#running]);
+    await Promise.all([...Array.from({ length: CLOSE_CONCURRENCY }, writeSome), written]);
     cancel();
   }
 
@@ -74,28 +74,9 @@ export class SnapshotWriter {
 
   #plan(name: string): void {
     const record = this.#parts.store.getCached(name);
-    const isEnded = record === undefined || isTerminal(record.state.status);
-    this.#deadlines.setEarlier(name, this.#parts.clock.now() + (isEnded ? 0 : PERIOD_MS));
-  }
-
-  #flush(name: string): void {
-    const { store, turns, logger } = this.#parts;
-    const record = store.getCached(name);
-    if (record === undefined) {
-      this.#unwritten.delete(name);
-      return;
-    }
-    const laterMs = turns.take(record.uid);
-    if (laterMs !== undefined) {
-      this.#deadlines.set(name, laterMs);
-      return;
-    }
-    const running = this.#write(name).catch((error: unknown) => {
-      logger.warn({ job: name, err: error }, 'metrics could not be kept, retrying');
-      this.#deadlines.setEarlier(name, turns.nextTimeOf(record.uid));
-    });
-    this.#running.add(running);
-    void running.finally(() => this.#running.delete(running));
+    if (record === undefined) this.#unwritten.delete(name);
+    else if (isTerminal(record.state.status)) this.#writer.plan(record);
+    else this.#writer.plan(record, this.#parts.clock.now() + PERIOD_MS);
   }
 
   async #write(name: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { DeadlineQueue } from '../deadline-queue.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
+import { toLogged } from '../jobs/job-log.ts';
 import type { Leadership } from '../jobs/leadership.ts';
 import { toCurrentPhase } from '../jobs/phase.ts';
 import type { Run, Stall } from '../jobs/reported.ts';
@@ -10,6 +11,7 @@ import type { Report } from '../requests/report.ts';
 import { toRun } from './clean-report.ts';
 import type { ReportWriterParts } from './report-writer.ts';
 import { StepPace } from './step-pace.ts';
+import { TurnedWriter } from './turned-writer.ts';
 import type { WriteTurns } from './write-turns.ts';
 
 export interface StallWatchParts extends ReportWriterParts {
@@ -35,6 +37,15 @@ interface Watched {
   orderedFor?: number;
 }
 
+interface Finding {
+  readonly record: JobRecord;
+  readonly owner: Stall['owner'] | undefined;
+  /** Whether the record says something else. */
+  readonly isNews: boolean;
+  /** When to look again. */
+  readonly nextMs: number;
+}
+
 /**
  * Finds trainings that have reported and then stand still: no report comes any more, or none tells of
  * another step. All replicas listen, and the one that leads judges, by what it was told itself; a
@@ -45,14 +56,16 @@ interface Watched {
 export class StallWatch {
   readonly #parts: StallWatchParts;
   readonly #deadlines: DeadlineQueue;
+  readonly #writer: TurnedWriter;
   /** By the record's uid. */
   readonly #watched = new LRUCache<string, Watched>({ max: MAX_JOBS });
-  readonly #running = new Set<Promise<unknown>>();
   #unwatch: (() => void)[] = [];
 
   constructor(parts: StallWatchParts) {
     this.#parts = parts;
     this.#deadlines = new DeadlineQueue(parts.clock, (name) => this.#check(name));
+    const failure = 'stall could not be noted, retrying';
+    this.#writer = new TurnedWriter(parts, failure, (record) => this.#write(record));
   }
 
   /** Watches from now on every job that has reported, whichever process was told. */
@@ -92,7 +105,8 @@ export class StallWatch {
   async close(): Promise<void> {
     for (const unwatch of this.#unwatch.splice(0)) unwatch();
     this.#deadlines.clear();
-    await Promise.all(this.#running);
+    await this.#writer.close();
+    this.#deadlines.clear();
   }
 
   #takeOver(): void {
@@ -126,36 +140,24 @@ export class StallWatch {
   }
 
   #check(name: string): void {
-    const { store, leadership, turns, clock, logger } = this.#parts;
-    if (!leadership.isLeader()) return;
-    const record = store.getCached(name);
+    const found = this.#find(name);
+    if (found === undefined) return;
+    if (found.isNews) this.#writer.plan(found.record);
+    else this.#deadlines.set(name, this.#parts.clock.now() + found.nextMs);
+  }
+
+  /** What a job lacks by now, for the one that leads to say; undefined where there is nothing to watch. */
+  #find(name: string): Finding | undefined {
+    const { store, leadership } = this.#parts;
+    const record = leadership.isLeader() ? store.getCached(name) : undefined;
     const watched = record && this.#watched.peek(record.uid);
     if (record === undefined || watched === undefined || isTerminal(record.state.status)) return;
     if (isStale(store.behindForMs())) this.#forgive(watched);
     this.#forgiveWait(record, watched);
     const noted = record.reported?.stalled?.owner;
     const { owner, nextMs } = this.#judge(watched);
-    const nowMs = clock.now();
     const isOver = noted === 'no step' ? watched.pace.hasMoved : watched.isHeard;
-    if (owner === noted || (owner === undefined && !isOver)) {
-      this.#deadlines.set(name, nowMs + nextMs);
-      return;
-    }
-    const laterMs = turns.take(record.uid);
-    if (laterMs !== undefined) {
-      this.#deadlines.set(name, laterMs);
-      return;
-    }
-    const stalled = owner && { owner, sinceMs: nowMs };
-    const running = this.#write(record, stalled)
-      .catch((error: unknown) => {
-        logger.warn({ job: name, err: error }, 'stall could not be noted, retrying');
-      })
-      .finally(() => {
-        this.#running.delete(running);
-        this.#deadlines.set(name, clock.now() + nextMs);
-      });
-    this.#running.add(running);
+    return { record, owner, nextMs, isNews: owner !== noted && (owner !== undefined || isOver) };
   }
 
   /** What it lacks, if it does, and when to look again. */
@@ -188,14 +190,28 @@ export class StallWatch {
     watched.isWaiting = waits;
   }
 
-  async #write(record: JobRecord, stalled: Stall | undefined): Promise<void> {
-    const atMs = this.#parts.clock.now();
-    await updateRecord(this.#parts.store, record, ({ state, reported }) => {
+  async #write({ name }: JobRecord): Promise<void> {
+    const found = this.#find(name);
+    if (found?.isNews) await this.#note(found);
+    if (found !== undefined) this.#deadlines.set(name, this.#parts.clock.now() + found.nextMs);
+  }
+
+  async #note({ record, owner }: Finding): Promise<void> {
+    const { store, clock, logger } = this.#parts;
+    const atMs = clock.now();
+    const stalled = owner && { owner, sinceMs: atMs };
+    let isChanged = false;
+    await updateRecord(store, record, ({ state, reported }) => {
+      isChanged = false;
       if (isTerminal(state.status) || reported === undefined) return undefined;
-      if (reported.stalled?.owner === stalled?.owner) return undefined;
+      if (reported.stalled?.owner === owner) return undefined;
+      isChanged = true;
       const { stalled: _, ...rest } = reported;
       return { atMs, reported: { ...rest, ...(stalled && { stalled }) } };
     });
+    if (!isChanged) return;
+    if (owner === undefined) logger.info(toLogged(record), 'training goes on');
+    else logger.warn({ ...toLogged(record), owner }, 'training stands still');
   }
 }
 

@@ -1,5 +1,4 @@
 import { LRUCache } from 'lru-cache';
-import { DeadlineQueue } from '../deadline-queue.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import {
   addLogTail,
@@ -11,6 +10,7 @@ import {
 import { updateRecord } from '../jobs/update-record.ts';
 import { demandMask } from './read-mask.ts';
 import type { ReportWriterParts } from './report-writer.ts';
+import { TurnedWriter } from './turned-writer.ts';
 import type { WriteTurns } from './write-turns.ts';
 
 export interface TailWriterParts extends ReportWriterParts {
@@ -33,18 +33,18 @@ const MAX_RUNS = 2;
  */
 export class TailWriter {
   readonly #parts: TailWriterParts;
-  readonly #deadlines: DeadlineQueue;
+  readonly #writer: TurnedWriter;
   /** By the record's uid. */
   readonly #reported = new LRUCache<string, Reported>({
     maxSize: MAX_BYTES,
     sizeCalculation: ({ tails }) => tails.reduce((sum, { text }) => sum + text.length, 200),
   });
-  readonly #running = new Set<Promise<void>>();
   readonly #unwatch: () => void;
 
   constructor(parts: TailWriterParts) {
     this.#parts = parts;
-    this.#deadlines = new DeadlineQueue(parts.clock, (name) => this.#flush(name));
+    const failure = 'end of a log could not be kept, retrying';
+    this.#writer = new TurnedWriter(parts, failure, (record) => this.#write(record));
     this.#unwatch = parts.store.watch((name) => this.#plan(name));
   }
 
@@ -61,14 +61,12 @@ export class TailWriter {
   /** Writes nothing more; resolves when nothing is under way. */
   async close(): Promise<void> {
     this.#unwatch();
-    this.#deadlines.clear();
-    await Promise.all(this.#running);
+    await this.#writer.close();
   }
 
   #plan(name: string): void {
     const record = this.#parts.store.getCached(name);
-    if (record === undefined || this.#findDue(record).length === 0) return;
-    this.#deadlines.setEarlier(name, this.#parts.turns.nextTimeOf(record.uid));
+    if (record !== undefined && this.#findDue(record).length > 0) this.#writer.plan(record);
   }
 
   /** The tails of runs that are over and did not succeed. */
@@ -78,23 +76,6 @@ export class TailWriter {
     if (isTerminal(status) && status !== 'succeeded') return tails;
     const newest = Math.max(record.reported?.attempt ?? 1, ...tails.map(({ attempt }) => attempt));
     return tails.filter(({ attempt }) => attempt < newest);
-  }
-
-  #flush(name: string): void {
-    const { store, turns, logger } = this.#parts;
-    const record = store.getCached(name);
-    if (record === undefined) return;
-    const laterMs = turns.take(record.uid);
-    if (laterMs !== undefined) {
-      this.#deadlines.set(name, laterMs);
-      return;
-    }
-    const running = this.#write(record).catch((error: unknown) => {
-      logger.warn({ job: name, err: error }, 'end of a log could not be kept, retrying');
-      this.#deadlines.setEarlier(name, turns.nextTimeOf(record.uid));
-    });
-    this.#running.add(running);
-    void running.finally(() => this.#running.delete(running));
   }
 
   async #write(record: JobRecord): Promise<void> {

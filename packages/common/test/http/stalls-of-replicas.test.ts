@@ -1,3 +1,4 @@
+import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MemoryJobStore } from '../../src/jobs/memory-job-store.ts';
 import { FakeClock } from '../fake-clock.ts';
@@ -19,6 +20,7 @@ let store: MemoryJobStore;
 let runner: FakeRunner;
 let behindMs: number;
 let open: Replica[];
+let logged: Record<string, unknown>[];
 beforeEach(() => {
   clock = new FakeClock();
   store = new MemoryJobStore();
@@ -26,6 +28,7 @@ beforeEach(() => {
   store.behindForMs = () => behindMs;
   runner = new FakeRunner();
   open = [];
+  logged = [];
 });
 afterEach(() => Promise.all(open.map(({ service }) => service.close())));
 
@@ -33,6 +36,7 @@ async function start({ isLeader = true } = {}): Promise<Replica> {
   const leadership = new FakeLeadership(isLeader);
   const bed = await startReportBed({
     clock,
+    logger: pino({ base: null }, { write: (line: string) => logged.push(JSON.parse(line)) }),
     decorate: {
       platform: (made) => ({ ...made, store, runner, leadership, close: async () => {} }),
       webhookClient: (client) => client,
@@ -90,6 +94,21 @@ test('a hang is found by a service that was started after the last report', asyn
   expect(await phase(after)).toBe('stalled');
   await report(after, 4);
   expect(await phase(after)).toBe('training');
+});
+
+test('the log tells once that a training stands still, and that it goes on', async () => {
+  const leader = await start();
+  await start({ isLeader: false });
+  await submit(leader);
+  await report(leader, 3);
+  await clock.advance(20 * MINUTE);
+  await report(leader, 4);
+  const { name } = leader.readRecord('job-1');
+  const job = { job_id: 'job-1', backend_job_id: name };
+  expect(logged.filter(({ msg }) => /^training (stands|goes)/.test(String(msg)))).toMatchObject([
+    { ...job, level: 40, owner: 'no reports', msg: 'training stands still' },
+    { ...job, level: 30, msg: 'training goes on' },
+  ]);
 });
 
 test('a known stall is one after a restart too, until its reports tell of another step', async () => {

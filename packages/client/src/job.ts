@@ -96,6 +96,8 @@ export interface Deliveries {
   readonly replayed_at: string | null;
   readonly attempts: readonly {
     readonly at: string | null;
+    /** Absent from services of before. */
+    readonly event?: OrLater<'final' | 'update'>;
     readonly status: number | null;
     readonly duration_ms: number;
     readonly error: string | null;

@@ -38,6 +38,7 @@ const ARGUMENTS: { [Name in keyof typeof errors]: Parameters<(typeof errors)[Nam
   nothingToReplay: ['x'],
   webhookAuthGone: ['x'],
   callbackSettled: ['x'],
+  callbackGone: ['x'],
   callbackUnreadable: ['x'],
   callbackWithoutWebhook: [],
   bodyTooLarge: [],

@@ -198,7 +198,12 @@ export const errors = {
   callbackSettled: (jobId: string) =>
     new TrainerError(
       'CALLBACK_CHANGE_REFUSED',
-      `The final callback of job ${jobId} is settled, so nothing more is sent; a replay, where there is a webhook, opens it again.`,
+      `The final callback of job ${jobId} is settled, so nothing more is sent; a replay, where there is a webhook, sends it to the same address again.`,
+    ),
+  callbackGone: (jobId: string) =>
+    new TrainerError(
+      'CALLBACK_CHANGE_REFUSED',
+      `The webhook of job ${jobId} has answered 410, so nothing more is sent to it; another webhook_url or auth_header begins anew.`,
     ),
   callbackUnreadable: (jobId: string) =>
     new TrainerError(

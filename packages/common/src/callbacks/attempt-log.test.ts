@@ -29,6 +29,14 @@ describe('addAttempt', () => {
     expect(log.attempts).toMatchObject([{ atMs: END, durationMs: 10, status }]);
   });
 
+  it('keeps the 410 of an update, and takes it for no attempt at the end', () => {
+    const gone = { atMs: END, result: result(410), isUpdate: true as const };
+    expect(addAttempt(makeEnded(), gone, RETRY)).toMatchObject({
+      ...{ settled: 'gone', attemptCount: 0, nextAttemptAtMs: undefined },
+      attempts: [{ atMs: END, status: 410, isUpdate: true }],
+    });
+  });
+
   it.each([undefined, 302, 400, 429, 500])('plans another attempt after %s', (status) => {
     const log = addAttempt(makeEnded(), { atMs: END, result: result(status) }, RETRY);
     expect(log).toMatchObject({ settled: undefined, attemptCount: 1, nextAttemptAtMs: END + 1010 });

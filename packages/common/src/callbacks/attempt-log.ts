@@ -22,6 +22,8 @@ export interface UnrecordedAttempt {
   /** Those of the record that the event was built from; see DeliveryLog and JobRecord. */
   readonly replayedAtMs: number | undefined;
   readonly callbackRevision: number | undefined;
+  /** See Attempt. */
+  readonly isUpdate?: true | undefined;
   /** See DeliveryLog; counts when it is the first attempt. */
   readonly repeatAtMs?: number | undefined;
 }
@@ -32,6 +34,7 @@ export function addAttempt(
   {
     atMs,
     result,
+    isUpdate,
     repeatAtMs: firstRepeatAtMs,
   }: Omit<UnrecordedAttempt, 'replayedAtMs' | 'callbackRevision'>,
   { periodMs, random }: RetryRule,
@@ -43,8 +46,9 @@ export function addAttempt(
     durationMs: Math.round(durationMs),
     status,
     error: error?.slice(0, MAX_ERROR_LENGTH),
+    ...(isUpdate && { isUpdate }),
   };
-  const attemptCount = log.attemptCount + 1;
+  const attemptCount = log.attemptCount + (isUpdate ? 0 : 1);
   const attempts = [...log.attempts, attempt].slice(-MAX_ATTEMPTS);
   const repeatAtMs = log.attemptCount === 0 ? firstRepeatAtMs : log.repeatAtMs;
   const next = { ...log, attempts, attemptCount, repeatAtMs };

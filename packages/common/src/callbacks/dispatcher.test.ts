@@ -565,7 +565,9 @@ describe('a 410 to an update', () => {
     await fixture.clock.advance(120_000);
     unreachable.mockRestore();
     await fixture.clock.advance(60_000);
-    expect(fixture.peek(record)?.delivery).toMatchObject({ settled: 'gone', attemptCount: 1 });
+    expect(fixture.peek(record)?.delivery).toMatchObject({
+      ...{ settled: 'gone', attemptCount: 0, attempts: [{ status: 410, isUpdate: true }] },
+    });
     await fixture.close();
     expect(fixture.posts).toHaveLength(1);
   });

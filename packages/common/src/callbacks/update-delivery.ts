@@ -73,7 +73,8 @@ export class UpdateDelivery {
     if (verdict === 'gone') {
       const { callbackRevision, delivery } = record;
       const { replayedAtMs } = delivery;
-      const attempt = { atMs: nowMs, result, replayedAtMs, callbackRevision };
+      const isUpdate = true as const;
+      const attempt = { atMs: nowMs, result, replayedAtMs, callbackRevision, isUpdate };
       state.unrecorded = [...state.unrecorded, attempt];
       return { do: 'look-again' };
     }

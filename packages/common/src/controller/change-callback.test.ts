@@ -85,14 +85,54 @@ it('gives a job a webhook that had none, and takes it away', () => {
 });
 
 it.each(['delivered', 'gone', 'expired'] as const)(
-  'refuses it once the callback is %s',
+  'refuses it once the final callback is %s',
   (settled) => {
-    for (const record of [RUNNING, ENDED]) {
-      const settledRecord = { ...record, delivery: { ...record.delivery, settled } };
-      expect(() => change({ webhookUrl: 'https://new.test' }, settledRecord)).toThrow('is settled');
-    }
+    const settledRecord = { ...ENDED, delivery: { ...ENDED.delivery, settled } };
+    expect(() => change({ webhookUrl: 'https://new.test' }, settledRecord)).toThrow('is settled');
   },
 );
+
+it.each(['delivered', 'expired'] as const)(
+  'refuses it of a running job once it is %s',
+  (settled) => {
+    const settledRecord = { ...RUNNING, delivery: { ...NO_DELIVERY, settled } };
+    expect(() => change({ webhookUrl: 'https://new.test' }, settledRecord)).toThrow('is settled');
+  },
+);
+
+describe('after a 410 to an update', () => {
+  const attempts = [
+    { atMs: 1, durationMs: 1, status: 410, error: undefined, isUpdate: true as const },
+  ];
+  const gone = { ...NO_DELIVERY, attempts, settled: 'gone' as const };
+
+  it('goes on elsewhere, or with another auth_header', () => {
+    for (const patch of [{ webhookUrl: 'https://new.test' }, { authHeader: 'Bearer new' }]) {
+      const { delivery } = change(patch, { ...RUNNING, delivery: gone }) ?? {};
+      expect(delivery).toEqual({ ...NO_DELIVERY, attempts });
+    }
+  });
+
+  it('sends an end that nobody was told of elsewhere at once', () => {
+    const { delivery } =
+      change({ webhookUrl: 'https://new.test' }, { ...ENDED, delivery: gone }) ?? {};
+    expect(delivery).toEqual({ ...NO_DELIVERY, attempts, replayedAtMs: NOW });
+  });
+
+  it('has nothing to send to the same place, whatever it is to hear', () => {
+    const record = { ...RUNNING, delivery: gone };
+    expect(() => change({ eventFilter: null }, record)).toThrow('has answered 410');
+    expect(change({}, record)).toBeUndefined();
+  });
+});
+
+it('names what is another than before', () => {
+  const changedBy = (patch: CallbackPatch) => change(patch)?.callback?.changed;
+  expect(changedBy({ webhookUrl: 'https://new.test' })).toEqual(['webhook_url', 'auth_header']);
+  expect(changedBy({ authHeader: 'Bearer new' })).toEqual(['auth_header']);
+  expect(changedBy({ eventFilter: null })).toEqual(['event_filter']);
+  expect(changedBy({ webhookUrl: null })).toEqual(['webhook_url', 'auth_header', 'event_filter']);
+});
 
 it('refuses it of a job that ended without a webhook, or whose record cannot be read', () => {
   const ended = { ...WITHOUT, state: ENDED.state };

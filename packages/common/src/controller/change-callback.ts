@@ -11,6 +11,14 @@ export type CallbackPatch = {
   readonly [Part in keyof CallbackTarget]?: CallbackTarget[Part] | null | undefined;
 };
 
+/** The parts of a target, as requests name them. */
+const NAMES = {
+  webhookUrl: 'webhook_url',
+  authHeader: 'auth_header',
+  eventFilter: 'event_filter',
+} as const satisfies Record<keyof CallbackTarget, string>;
+const PARTS = Object.keys(NAMES) as (keyof CallbackTarget)[];
+
 /**
  * Changes where the callbacks of a job go; resolves with where that is then.
  * @throws TrainerError as `toCallbackChange` does; JOB_NOT_FOUND, CLUSTER_UNAVAILABLE
@@ -47,11 +55,13 @@ export function toCallbackChange(
 ): RecordChange | undefined {
   assertChangeable(record);
   const next = applyPatch(target, patch);
-  if (isSameTarget(next, target)) return undefined;
-  const isElsewhere =
-    next?.webhookUrl !== target?.webhookUrl || next?.authHeader !== target?.authHeader;
+  const changed = PARTS.filter((part) => !isSamePart(part, next, target));
+  if (changed.length === 0) return undefined;
+  const isElsewhere = changed.some((part) => part !== 'eventFilter');
+  const wasGone = record.delivery.settled === 'gone';
+  if (wasGone && !isElsewhere) throw errors.callbackGone(record.id);
   return {
-    callback: { target: next },
+    callback: { target: next, changed: changed.map((part) => NAMES[part]) },
     hasWebhook: next !== undefined,
     webhookOrigin: next && toOrigin(next.webhookUrl),
     webhookAuth: next?.authHeader === undefined ? 'none' : 'kept',
@@ -62,9 +72,12 @@ export function toCallbackChange(
 
 function assertChangeable({ id, state, delivery, unreadable }: JobRecord): void {
   if (unreadable !== undefined) throw errors.callbackUnreadable(id);
-  const { settled } = delivery;
-  const wantsNoneYet = settled === 'unwanted' && !isTerminal(state.status);
-  if (settled !== undefined && !wantsNoneYet) throw errors.callbackSettled(id);
+  const { settled, attemptCount } = delivery;
+  const hasEnded = isTerminal(state.status);
+  const wantsNoneYet = settled === 'unwanted' && !hasEnded;
+  // A 410 to an update says what its receiver wants, and not what becomes of the end elsewhere.
+  const isGoneEarly = settled === 'gone' && (!hasEnded || attemptCount === 0);
+  if (settled !== undefined && !wantsNoneYet && !isGoneEarly) throw errors.callbackSettled(id);
 }
 
 function applyPatch(
@@ -89,12 +102,14 @@ function merge<T>(current: T | undefined, given: T | null | undefined): T | unde
   return given === undefined ? current : (given ?? undefined);
 }
 
-function isSameTarget(one: CallbackTarget | undefined, other: CallbackTarget | undefined): boolean {
-  return (
-    one?.webhookUrl === other?.webhookUrl &&
-    one?.authHeader === other?.authHeader &&
-    String(one?.eventFilter) === String(other?.eventFilter)
-  );
+function isSamePart(
+  part: keyof CallbackTarget,
+  one: CallbackTarget | undefined,
+  other: CallbackTarget | undefined,
+): boolean {
+  // Filters are lists; no text can be taken for the lack of one.
+  if (part === 'eventFilter') return String(one?.[part]) === String(other?.[part]);
+  return one?.[part] === other?.[part];
 }
 
 function toDelivery(

@@ -39,7 +39,11 @@ export type RecordChange = Partial<
   /** Replaces what the runner made of the job. */
   readonly prepared?: RunnerPlan;
   /** Replaces where callbacks go; comes with the four fields of the record that tell of it. */
-  readonly callback?: { readonly target: CallbackTarget | undefined };
+  readonly callback?: {
+    readonly target: CallbackTarget | undefined;
+    /** What of it is another than before, as a request names it; for its history. */
+    readonly changed?: readonly string[];
+  };
   /** Replaces what is kept beside the record. */
   readonly attachments?: Readonly<Partial<Record<Exclude<Attachment, EventSlot>, JsonObject>>>;
   /** Who had it changed, for its history; by default the system. */

@@ -18,7 +18,7 @@ export interface JobState {
   readonly endedAtMs: number | undefined;
 }
 
-/** One POST of a terminal callback. */
+/** One POST of a terminal callback, or of an update that was answered 410. */
 export interface Attempt {
   readonly atMs: number;
   readonly durationMs: number;
@@ -26,6 +26,8 @@ export interface Attempt {
   readonly status: number | undefined;
   /** One sentence on what went wrong; undefined for a success. */
   readonly error: string | undefined;
+  /** It was of an update: its 410 settles the terminal callback, and is no attempt at that. */
+  readonly isUpdate?: true | undefined;
 }
 
 export const SETTLEMENTS = ['delivered', 'gone', 'expired', 'unwanted'] as const;
@@ -37,6 +39,7 @@ export interface DeliveryLog {
   readonly settled: Settlement | undefined;
   /** The newest attempts, oldest first. */
   readonly attempts: readonly Attempt[];
+  /** Of those at the terminal callback. */
   readonly attemptCount: number;
   /** When the next attempt is due; undefined when none is planned. */
   readonly nextAttemptAtMs: number | undefined;

@@ -101,8 +101,28 @@ describe('a delivery', () => {
     expect(deliveryOf(gone)[0]?.[0]).toBe(
       'The final callback got 410, so that nothing more is sent',
     );
+    const toUpdate = { ...attemptOf(1, 410), isUpdate: true as const };
+    const goneEarly = { attempts: [toUpdate], attemptCount: 0, settled: 'gone' as const };
+    expect(deliveryOf(goneEarly)).toEqual([
+      ['An update got 410, so that nothing more is sent', 'warning', 'gone'],
+    ]);
+    expect(tell({ delivery: { ...NO_DELIVERY, ...goneEarly } })).toMatchObject([
+      { data: { event: 'update', status: 410 } },
+    ]);
+    expect(tell({ delivery: { ...NO_DELIVERY, ...gone } })).toMatchObject([
+      { data: { event: 'final', status: 410 } },
+    ]);
     const late = { attempts: [attemptOf(1, 500)], attemptCount: 1, settled: 'expired' as const };
     expect(deliveryOf(late)[0]?.[0]).toBe('The final callback got 500, and is given up');
+  });
+
+  it('is told once, also after a 410 to an update', () => {
+    const toUpdate = { ...attemptOf(1, 410), isUpdate: true as const };
+    const before = { ...record, delivery: { ...NO_DELIVERY, attempts: [toUpdate] } };
+    const delivery = { ...before.delivery, attempts: [toUpdate, attemptOf(2, 200)] };
+    expect(tell({ delivery: { ...delivery, attemptCount: 1 } }, before)).toMatchObject([
+      { message: 'The final callback got 200' },
+    ]);
   });
 
   it('is told when somebody wants it again', () => {
@@ -111,6 +131,28 @@ describe('a delivery', () => {
       { type: 'job.delivery', timeMs: 77, actor: OPS, message: 'The final callback is sent again' },
     ]);
   });
+});
+
+it('is told what of the callbacks is another, by name alone', () => {
+  const target = {
+    ...{ webhookUrl: 'https://new.test/hook?key=hidden', authHeader: 'Bearer s3cret' },
+    eventFilter: undefined,
+  };
+  const tellChanged = (...changed: string[]) => {
+    const change = { callbackRevision: 1, hasWebhook: true, webhookOrigin: 'https://new.test' };
+    const events = tell({ ...change, callback: { target, changed } });
+    expect(JSON.stringify(events)).not.toMatch(/hidden|s3cret/);
+    return events.map(({ message, data }) => [message, data]);
+  };
+  expect(tellChanged('webhook_url', 'auth_header')).toEqual([
+    ['Callbacks go to https://new.test from now on', { changed: ['webhook_url', 'auth_header'] }],
+  ]);
+  expect(tellChanged('auth_header', 'event_filter')).toEqual([
+    [
+      'Callbacks still go to https://new.test, with another auth_header and event_filter from now on',
+      { changed: ['auth_header', 'event_filter'] },
+    ],
+  ]);
 });
 
 it('is told where callbacks go, and no more of it than that', () => {
@@ -124,6 +166,6 @@ it('is told where callbacks go, and no more of it than that', () => {
     },
   ]);
   expect(tell({ callbackRevision: 2, hasWebhook: false, webhookOrigin: undefined })).toMatchObject([
-    { message: 'Callbacks go nowhere from now on' },
+    { message: 'Callbacks go nowhere from now on', data: { changed: [] } },
   ]);
 });

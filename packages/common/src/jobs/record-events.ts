@@ -1,5 +1,5 @@
 import type { RerunStart } from '../requests/rerun.ts';
-import type { DeliveryLog, JobRecord, JobState, RerunOrigin } from './job.ts';
+import type { Attempt, DeliveryLog, JobRecord, JobState, RerunOrigin } from './job.ts';
 import { type Actor, type NewJobEvent, SYSTEM, TRAINER } from './job-event.ts';
 import type { RecordChange } from './job-store.ts';
 import type { Reported } from './reported.ts';
@@ -101,15 +101,21 @@ function tellStall(before: Reported | undefined, now: Reported, timeMs: number):
   ];
 }
 
+/** Of what may hold credentials, or is one, its name alone. */
 function tellCallbacks(
-  { hasWebhook, webhookOrigin }: RecordChange,
+  { hasWebhook, webhookOrigin, callback }: RecordChange,
   timeMs: number,
   by: Actor,
 ): Told {
-  const message = hasWebhook
-    ? `Callbacks go to ${webhookOrigin ?? 'another address'} from now on`
-    : 'Callbacks go nowhere from now on';
-  return { type: 'job.callbacks', timeMs, level: 'info', message, data: {}, actor: by };
+  const changed = callback?.changed ?? [];
+  const place = webhookOrigin ?? 'another address';
+  const message = !hasWebhook
+    ? 'Callbacks go nowhere from now on'
+    : changed.length > 0 && !changed.includes('webhook_url')
+      ? `Callbacks still go to ${place}, with another ${changed.join(' and ')} from now on`
+      : `Callbacks go to ${place} from now on`;
+  const data = { changed };
+  return { type: 'job.callbacks', timeMs, level: 'info', message, data, actor: by };
 }
 
 const BEGINNINGS: Readonly<Record<RerunStart, string>> = {
@@ -139,7 +145,7 @@ function tellRerun(
   };
 }
 
-/** Attempts at the final event, and that somebody wants it sent again. */
+/** Attempts at the final event, a 410 to an update, and that somebody wants it sent again. */
 function tellDelivery(before: DeliveryLog, log: DeliveryLog, by: Actor): Told[] {
   const { replayedAtMs, settled } = log;
   if (replayedAtMs !== undefined && replayedAtMs !== before.replayedAtMs) {
@@ -149,9 +155,10 @@ function tellDelivery(before: DeliveryLog, log: DeliveryLog, by: Actor): Told[] 
       { type: 'job.delivery', timeMs: replayedAtMs, level: 'info', message, data, actor: by },
     ];
   }
-  const count = Math.max(0, log.attemptCount - before.attemptCount);
+  const count = Math.max(0, countPosts(log) - countPosts(before));
   const attempts = count === 0 ? [] : log.attempts.slice(-count);
-  return attempts.map(({ atMs, durationMs, status, error }, index) => {
+  return attempts.map((attempt, index) => {
+    const { atMs, durationMs, status, isUpdate = false } = attempt;
     const isLast = index === attempts.length - 1;
     const isDelivered = status !== undefined && status >= 200 && status < 300;
     const outcome = isLast ? settled : undefined;
@@ -159,18 +166,26 @@ function tellDelivery(before: DeliveryLog, log: DeliveryLog, by: Actor): Told[] 
       type: 'job.delivery',
       timeMs: atMs,
       level: isDelivered ? 'info' : 'warning',
-      message: describeAttempt(status, error, outcome),
-      data: { status: status ?? null, duration_ms: durationMs, settled: outcome ?? null },
+      message: describeAttempt(attempt, outcome),
+      data: {
+        event: isUpdate ? 'update' : 'final',
+        ...{ status: status ?? null, duration_ms: durationMs, settled: outcome ?? null },
+      },
       actor: SYSTEM,
     };
   });
 }
 
+/** Those of updates, of which the log has only what it keeps, count too. */
+function countPosts({ attempts, attemptCount }: DeliveryLog): number {
+  return attemptCount + attempts.filter(({ isUpdate }) => isUpdate).length;
+}
+
 function describeAttempt(
-  status: number | undefined,
-  error: string | undefined,
+  { status, error, isUpdate }: Attempt,
   settled: DeliveryLog['settled'],
 ): string {
+  const what = isUpdate ? 'An update' : 'The final callback';
   const answer = status === undefined ? `got no answer (${error ?? 'unknown'})` : `got ${status}`;
   const end =
     settled === 'expired'
@@ -178,5 +193,5 @@ function describeAttempt(
       : settled === 'gone'
         ? ', so that nothing more is sent'
         : '';
-  return `The final callback ${answer}${end}`;
+  return `${what} ${answer}${end}`;
 }

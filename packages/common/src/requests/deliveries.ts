@@ -21,6 +21,9 @@ export const DeliveriesSchema = z
       .array(
         z.object({
           at: timestamp.describe('When it was made'),
+          event: z.enum(['final', 'update']).meta({
+            description: 'Of which event; of updates only one that was answered 410 is kept',
+          }),
           status: z.int().nullable().meta({ description: 'HTTP status of the answer, if any' }),
           duration_ms: z.number().describe('How long the webhook took'),
           error: z.string().nullable().describe('What went wrong, if anything did'),

@@ -142,6 +142,23 @@ describe('PATCH /train/{job_id}/callbacks', () => {
     expect([late.status, late.body.code]).toEqual([409, 'CALLBACK_CHANGE_REFUSED']);
   });
 
+  it('begins anew after the old address answered an update with 410, and says what changed', async () => {
+    fixture.receiver.respondWith(410);
+    await fixture.submit({ mock: { outcome: 'never' } });
+    await fixture.receiver.next();
+    await fixture.deliveriesUntil(({ outcome }) => outcome === 'gone');
+    const same = await patch({ event_filter: ['running'] });
+    expect([same.status, same.body.code]).toEqual([409, 'CALLBACK_CHANGE_REFUSED']);
+    expect((await patch({ webhook_url: elsewhere.url })).status).toBe(200);
+    expect((await elsewhere.next()).json.job_id).toBe('job-1');
+    const { body } = await fixture.service.request('/train/job-1/events');
+    const told = body.data.filter(({ type }: { type: string }) => /delivery|callbacks/.test(type));
+    expect(told).toMatchObject([
+      { message: 'An update got 410, so that nothing more is sent', data: { event: 'update' } },
+      { type: 'job.callbacks', data: { changed: ['webhook_url'] } },
+    ]);
+  });
+
   it.each([
     ['the cloud metadata address', { webhook_url: 'http://169.254.169.254/latest' }],
     ['the same, written otherwise', { webhook_url: 'http://0xa9fea9fe/' }],

@@ -76,8 +76,8 @@ it('end for good with a 410, and so does the final callback', async () => {
   fixture.receiver.respondWith(410);
   await fixture.clock.advance(INTERVAL_MS);
   await fixture.receiver.next();
-  const { attempts } = await fixture.deliveriesUntil(({ outcome }) => outcome === 'gone');
-  expect(attempts).toMatchObject([{ status: 410 }]);
+  const gone = await fixture.deliveriesUntil(({ outcome }) => outcome === 'gone');
+  expect(gone).toMatchObject({ attempt_count: 0, attempts: [{ status: 410, event: 'update' }] });
   const sent = fixture.receiver.requests.length;
   await fixture.clock.advance(200_000);
   await fixture.service.getUntil('job-1', ({ status }) => status === 'succeeded');

@@ -34,6 +34,7 @@ describe('a final callback', () => {
       {
         at: new Date(fixture.clock.now()).toISOString(),
         status: typeof answer === 'number' ? answer : answer === 'reset' ? null : 302,
+        event: 'final',
         duration_ms: 0,
         error: expect.stringContaining(error),
       },

@@ -80,12 +80,16 @@ function Attempts({ attempts }: Pick<Answer, 'attempts'>) {
           </tr>
         </thead>
         <tbody>
-          {attempts.toReversed().map(({ at, status, error, duration_ms }) => (
+          {attempts.toReversed().map(({ at, event, status, error, duration_ms }) => (
             <tr key={at}>
               <td>
                 <Time value={at} form="clock" />
               </td>
-              <td>{[status, error].filter((part) => part !== null).join(' · ')}</td>
+              <td>
+                {[status, error, event === 'update' ? 'to an update' : null]
+                  .filter((part) => part !== null)
+                  .join(' · ')}
+              </td>
               <td class="right">
                 {duration_ms < 1000 ? `${duration_ms} ms` : formatDuration(duration_ms)}
               </td>

@@ -272,7 +272,12 @@ export const EXAMPLE_DELIVERIES = {
       attempt_count: 1,
       next_attempt_at: '2026-11-24T13:02:13.000Z',
       replayed_at: null,
-      attempts: [{ at: ENDED, status: 503, duration_ms: 41, error: 'The webhook answered 503.' }],
+      attempts: [
+        {
+          ...{ at: ENDED, event: 'final', status: 503, duration_ms: 41 },
+          error: 'The webhook answered 503.',
+        },
+      ],
     },
   },
 } satisfies Record<string, { summary: string; value: DeliveriesResponse }>;

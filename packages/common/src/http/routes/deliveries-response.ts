@@ -11,8 +11,9 @@ export function toDeliveriesResponse({ id, delivery, hasWebhook }: JobRecord): D
     attempt_count: attemptCount,
     next_attempt_at: toIsoTime(nextAttemptAtMs),
     replayed_at: toIsoTime(replayedAtMs),
-    attempts: attempts.map(({ atMs, status, durationMs, error }) => ({
+    attempts: attempts.map(({ atMs, status, durationMs, error, isUpdate }) => ({
       at: toIsoTime(atMs),
+      event: isUpdate ? 'update' : 'final',
       status: status ?? null,
       duration_ms: durationMs,
       error: error ?? null,

@@ -32,6 +32,7 @@ const DeliverySchema = z.object({
       durationMs: z.number(),
       status: z.number().optional(),
       error: z.string().optional(),
+      isUpdate: z.literal(true).optional(),
     }),
   ),
   attemptCount: z.number(),
@@ -119,8 +120,8 @@ export function readDelivery(text: string | undefined): DeliveryLog | undefined 
   const { settled, attempts, attemptCount, nextAttemptAtMs, replayedAtMs, repeatAtMs } = found;
   return {
     settled: settled as Settlement | undefined,
-    attempts: attempts.map(({ atMs, durationMs, status, error }) => {
-      return { atMs, durationMs, status, error };
+    attempts: attempts.map(({ atMs, durationMs, status, error, isUpdate }) => {
+      return { atMs, durationMs, status, error, ...(isUpdate && { isUpdate }) };
     }),
     attemptCount,
     nextAttemptAtMs,

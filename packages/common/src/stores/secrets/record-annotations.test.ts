@@ -44,8 +44,9 @@ const attempt: fc.Arbitrary<Attempt> = fc.record(
     durationMs: fc.double({ min: 0, max: 1e5, noNaN: true }).map((value) => value + 0),
     status: fc.option(fc.integer({ min: 100, max: 599 }), { nil: undefined }),
     error: fc.option(text, { nil: undefined }),
+    isUpdate: fc.constant(true as const),
   },
-  plain,
+  { ...plain, requiredKeys: ['atMs', 'durationMs', 'status', 'error'] },
 );
 const delivery: fc.Arbitrary<DeliveryLog> = fc.record(
   {

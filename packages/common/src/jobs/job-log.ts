@@ -9,7 +9,7 @@ export function toLogged({ id, name }: JobIdentity): Record<string, string | und
   return { job_id: id, backend_job_id: name };
 }
 
-/** Writes a line for the start and for the end of a job that a change of its record tells. */
+/** Writes a line for the start and the end of a job, and of a standstill of it, that a change of its record tells. */
 export function logProgress(logger: Logger, before: JobRecord, after: JobRecord): void {
   const { status, reason, startedAtMs } = after.state;
   const job = toLogged(after);
@@ -20,4 +20,8 @@ export function logProgress(logger: Logger, before: JobRecord, after: JobRecord)
   if (isTerminal(status) && !isTerminal(before.state.status)) {
     logger.info({ ...job, status, reason }, 'job ended');
   }
+  const stalledBy = after.reported?.stalled?.owner;
+  if (isTerminal(status) || stalledBy === before.reported?.stalled?.owner) return;
+  if (stalledBy === undefined) logger.info(job, 'training goes on');
+  else logger.warn({ ...job, owner: stalledBy }, 'training stands still');
 }

@@ -93,12 +93,12 @@ export class ReportWriter {
   }
 
   async #keep({ record, report }: Waiting): Promise<void> {
-    const { store, clock } = this.#parts;
+    const { store, clock, logger } = this.#parts;
     const masked = await demandMask(this.#parts, record);
     if (masked === undefined) return;
     const clean = cleanReport(report, record, masked.payload, masked.mask);
     const atMs = clock.now();
-    await updateRecord(store, record, (current) => toChange(current, clean, atMs));
+    await updateRecord(store, record, (current) => toChange(current, clean, atMs), logger);
   }
 }
 

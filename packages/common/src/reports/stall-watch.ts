@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { DeadlineQueue } from '../deadline-queue.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
-import { toLogged } from '../jobs/job-log.ts';
 import type { Leadership } from '../jobs/leadership.ts';
 import { toCurrentPhase } from '../jobs/phase.ts';
 import type { Run, Stall } from '../jobs/reported.ts';
@@ -200,18 +199,13 @@ export class StallWatch {
     const { store, clock, logger } = this.#parts;
     const atMs = clock.now();
     const stalled = owner && { owner, sinceMs: atMs };
-    let isChanged = false;
-    await updateRecord(store, record, ({ state, reported }) => {
-      isChanged = false;
+    const toChange = ({ state, reported }: JobRecord) => {
       if (isTerminal(state.status) || reported === undefined) return undefined;
       if (reported.stalled?.owner === owner) return undefined;
-      isChanged = true;
       const { stalled: _, ...rest } = reported;
       return { atMs, reported: { ...rest, ...(stalled && { stalled }) } };
-    });
-    if (!isChanged) return;
-    if (owner === undefined) logger.info(toLogged(record), 'training goes on');
-    else logger.warn({ ...toLogged(record), owner }, 'training stands still');
+    };
+    await updateRecord(store, record, toChange, logger);
   }
 }
 

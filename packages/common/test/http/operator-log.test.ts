@@ -1,6 +1,7 @@
-import { Writable } from 'node:stream';
 import { expect, it, vi } from 'vitest';
-import { createLogger } from '../../src/logger.ts';
+import { FakeClock } from '../fake-clock.ts';
+import { createKeptLog } from '../kept-log.ts';
+import { startReportBed } from '../report-bed.ts';
 import { makeRequest, startTestService } from '../start-test-service.ts';
 import { startWebhookReceiver } from '../webhook-receiver.ts';
 
@@ -11,14 +12,7 @@ const ENV = { TRAINER_API_TOKEN: 'one,two', TRAINER_TOKEN_NAMES: 'studio' };
 
 /** A service whose log is at hand, one object a line. */
 async function startLogged(env: Record<string, string> = {}) {
-  const lines: Record<string, unknown>[] = [];
-  const stream = new Writable({
-    write: (chunk, _encoding, done) => {
-      for (const line of String(chunk).trim().split('\n')) lines.push(JSON.parse(line));
-      done();
-    },
-  });
-  const logger = createLogger('test', { logLevel: 'info' }, stream);
+  const { lines, logger } = createKeptLog();
   const service = await startTestService({ env: { ...ENV, ...env }, logger });
   const find = (msg: string, jobId?: string) =>
     lines.filter((line) => line.msg === msg && (jobId === undefined || line.job_id === jobId));
@@ -134,6 +128,36 @@ it('tells who read what, and who was refused, by the names of their tokens', asy
   expect(stranger).not.toHaveProperty('by');
   expect(stranger).not.toHaveProperty('backend_job_id');
   await service.close();
+});
+
+it('has one line for a standstill of a training, and one for its end', async () => {
+  const { lines, logger } = createKeptLog();
+  const clock = new FakeClock();
+  await using bed = await startReportBed({ clock, logger });
+  const mock = { submitted_seconds: 0, outcome: 'never' };
+  const { body } = await bed.service.post('/train', makeRequest({ extra_parameters: { mock } }));
+  const report = async (attempt: number, step: number) => {
+    await bed.report('job-1', { attempt, phase: 'training', step });
+    await clock.advance(10_000);
+  };
+  const told = () => lines.filter(({ msg }) => String(msg).startsWith('training '));
+  await clock.advance(20_000);
+  await report(1, 1);
+  expect(told()).toEqual([]);
+  await clock.advance(10 * 60_000);
+  // Another run, which knows of no standstill.
+  await report(2, 1);
+  await clock.advance(10 * 60_000);
+  await report(2, 2);
+  await report(3, 1);
+  await clock.advance(10 * 60_000);
+  await bed.service.post('/train/job-1/cancel');
+  const job = { job_id: 'job-1', backend_job_id: body.backend_job_id };
+  const stalled = { ...job, level: 'warn', msg: 'training stands still', owner: 'no reports' };
+  const over = { ...job, level: 'info', msg: 'training goes on' };
+  expect(told()).toEqual(
+    [stalled, over, stalled, over, stalled].map((line) => expect.objectContaining(line)),
+  );
 });
 
 it('names no job where an id is none', async () => {

@@ -155,6 +155,21 @@ test('of several replicas the one that leads says so, also of what another was t
   expect(await stalls(leader)).toEqual(['no reports']);
 });
 
+test('whichever replica notes that a stall is over says so in its log', async () => {
+  const [leader, other] = [await start(), await start({ isLeader: false })];
+  await submit(leader);
+  await report(leader, 3);
+  await clock.advance(6 * MINUTE);
+  expect(await phase(leader)).toBe('stalled');
+  logged = [];
+  // Another run, which knows of no stall.
+  await report(other, 1, 2);
+  expect(await phase(leader)).toBe('training');
+  expect(logged).toContainEqual(
+    expect.objectContaining({ job_id: 'job-1', msg: 'training goes on' }),
+  );
+});
+
 test('the one that leads finds the silence of a job that reported to another alone', async () => {
   const [leader, other] = [await start(), await start({ isLeader: false })];
   await submit(leader);

@@ -159,6 +159,60 @@ it('leads to a job and back by the keyboard alone', async () => {
   await page.getByRole('heading', { name: 'Jobs' }).waitFor();
 });
 
+it('shows of each job which one it was run again from, and as which', async () => {
+  await using service = await startService();
+  await submit(service, 'once', { outcome: 'failed' });
+  await submit(service, 'often', { outcome: 'failed' });
+  for (const [job_id, of] of [
+    ['once-r2', 'once'],
+    ['often-r2', 'often'],
+    ['often-r3', 'often'],
+  ]) {
+    await service.getUntil(String(of), ({ status }) => status === 'failed');
+    await service.post(`/train/${of}/rerun`, { job_id, from: 'start' });
+  }
+  await using opened = await openPage(browser, `${service.url}/`);
+  const { page, faults } = opened;
+  await page.getByText('5 jobs').waitFor();
+  const family = (id: string) =>
+    rows(page)
+      .filter({ has: page.locator('td > a', { hasText: new RegExp(`^${id}$`) }) })
+      .locator('.family')
+      .allTextContents();
+  expect(await family('once')).toEqual(['Run again as once-r2']);
+  expect(await family('once-r2')).toEqual(['Run again from once']);
+  expect(await family('often')).toEqual(['Run again 2 times']);
+  expect(await findViolations(page)).toEqual([]);
+  await page.getByRole('link', { name: '2 times' }).click();
+  await page.getByText('2 jobs').waitFor();
+  expect(await rows(page).locator('td > a').allTextContents()).toEqual(['often-r3', 'often-r2']);
+  await page.locator('.family').first().getByRole('link', { name: 'often' }).click();
+  await page.getByRole('heading', { name: 'often' }).waitFor();
+  expect(faults).toEqual([]);
+});
+
+it.each([1280, 400])('says of a job that it stands still, %i pixels wide', async (width) => {
+  await using service = await startService();
+  await submit(service, 'hanging', { submitted_seconds: 0, outcome: 'never' });
+  await service.getUntil('hanging', ({ status }) => status === 'running');
+  const viewport = { width, height: 800 };
+  await using opened = await openPage(browser, 'about:blank', { viewport });
+  const { page } = opened;
+  await page.route('**/train?*', async (route) => {
+    const response = await route.fetch();
+    const list = await response.json();
+    await route.fulfill({
+      response,
+      json: { ...list, data: [{ ...list.data[0], phase: 'stalled' }] },
+    });
+  });
+  await page.goto(`${service.url}/`);
+  await rows(page).first().waitFor();
+  const told = rows(page).first().getByText('Stalled').filter({ visible: true });
+  expect(await told.count()).toBe(1);
+  expect(await measureOverflow(page)).toBeLessThanOrEqual(0);
+});
+
 describe('further filters', () => {
   async function submitOf(service: typeof many, job_id: string, team: string) {
     const extra_parameters = { mock: { submitted_seconds: 7200 }, job_labels: { team } };

@@ -7,7 +7,10 @@ export type JobRow = Pick<
 > &
   // A service of an earlier release does not tell them.
   Partial<
-    Pick<AnsweredList['data'][number], 'model' | 'method' | 'gpus' | 'revision' | 'delivery'>
+    Pick<
+      AnsweredList['data'][number],
+      'model' | 'method' | 'gpus' | 'revision' | 'delivery' | 'rerun_of' | 'reruns'
+    >
   >;
 
 /** The answer of `GET /train`. */

@@ -6,6 +6,7 @@ import { Status } from '../parts/status.tsx';
 import { Time } from '../parts/time.tsx';
 import { useNow } from '../parts/use-now.ts';
 import { toJobHash } from '../route.ts';
+import { Family } from './family.tsx';
 import type { JobRow } from './job-list.ts';
 import type { OwnedRow } from './merge-lists.ts';
 import { toRowKey } from './steady-rows.ts';
@@ -75,11 +76,13 @@ function Row({ row, showsService, now }: RowProps) {
         <a class="id" href={toJobHash(service, job_id)}>
           {job_id}
         </a>
+        <Family of={row} />
       </td>
       {showsService && <td class="muted">{service}</td>}
       <td title={detail}>
         <Status status={status} />
         {SAY_WHY.has(status) && <span class="why">{toWords(reason)}</span>}
+        {phase === 'stalled' && <span class="why narrow">{toWords(phase)}</span>}
       </td>
       <td class="wide">{phase ? toWords(phase) : <span class="muted">–</span>}</td>
       <td>

@@ -11,6 +11,9 @@ import { PageShell } from './page-shell.ts';
 const TOKEN = 'my-token';
 const PAGES = ['USAGE.md', 'CALLBACKS.md', 'PLANS.md', 'CLIENT.md', 'OPERATING.md'];
 
+/** Each command of `trainer` is a process of its own. */
+const TIMEOUT_MS = 120_000;
+
 type Service = Awaited<ReturnType<typeof startTestService>>;
 
 const clock = new FakeClock();
@@ -92,7 +95,7 @@ async function follow(page: string, steps: readonly Step[]): Promise<void> {
 
 const ID = 'hf-unsloth-example-001';
 
-test('docs/USAGE.md: its commands do what it says', async () => {
+test('docs/USAGE.md: its commands do what it says', { timeout: TIMEOUT_MS }, async () => {
   await follow('USAGE.md', [
     { command: /^curl .*\/train /, prints: { job_id: ID, status: 'submitted' } },
     { command: `train/${ID} `, after: 3, prints: { job_id: ID, status: 'running' } },
@@ -113,7 +116,7 @@ test('docs/USAGE.md: its commands do what it says', async () => {
   expect(status).toBe(404);
 });
 
-test('docs/CALLBACKS.md: its commands do what it says', async () => {
+test('docs/CALLBACKS.md: its commands do what it says', { timeout: TIMEOUT_MS }, async () => {
   const file = new URL('../services/hf-unsloth-api/example.json', import.meta.url);
   const headers = { 'x-trainer-token': TOKEN };
   await services['hf-unsloth'].post('/train', await readFile(file, 'utf8'), headers);
@@ -121,11 +124,11 @@ test('docs/CALLBACKS.md: its commands do what it says', async () => {
   await follow('CALLBACKS.md', [{ command: '/callbacks ', prints }]);
 });
 
-test('docs/PLANS.md: its commands do what it says', async () => {
+test('docs/PLANS.md: its commands do what it says', { timeout: TIMEOUT_MS }, async () => {
   await follow('PLANS.md', [{ command: 'trainer plan', prints: /^Valid +yes$/m }]);
 });
 
-test('docs/CLIENT.md: its commands do what it says', async () => {
+test('docs/CLIENT.md: its commands do what it says', { timeout: TIMEOUT_MS }, async () => {
   const id = 'meta-example-001';
   await follow('CLIENT.md', [
     { command: 'export ', prints: /^$/ },

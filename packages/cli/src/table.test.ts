@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { toTable } from './table.ts';
+import { toColumns, toTable } from './table.ts';
 
 const JOB = {
   job_id: 'job-1',
@@ -43,4 +43,19 @@ test('a job that runs is told with its phase, and one of an earlier service with
   expect(toTable(running as never)).toContain('Phase     saving\n');
   const { phase: _phase, checkpoints: _checkpoints, result: _result, ...earlier } = JOB;
   expect(toTable(earlier as never)).toContain('Status    succeeded');
+});
+
+test('the last columns are left out where the terminal is too narrow for them', () => {
+  const rows = [
+    ['JOB', 'STATUS', 'MODEL'],
+    ['a', 'running', 'llama'],
+  ];
+  const head = (width: number | undefined, atLeast = 1) =>
+    toColumns(rows, { width, atLeast })[0]?.split(/ +/);
+  expect(head(undefined)).toEqual(['JOB', 'STATUS', 'MODEL']);
+  expect(head(19)).toEqual(['JOB', 'STATUS', 'MODEL']);
+  expect(head(18)).toEqual(['JOB', 'STATUS']);
+  expect(head(12)).toEqual(['JOB', 'STATUS']);
+  expect(head(11)).toEqual(['JOB']);
+  expect(head(1, 2)).toEqual(['JOB', 'STATUS']);
 });

@@ -223,6 +223,18 @@ describe('any other route', () => {
       request_id: answer.headers.get('x-request-id'),
     });
   });
+
+  it.each([
+    ['PUT', 'application/json', null],
+    ['OPTIONS', 'application/json', null],
+    ['PATCH', 'application/json', '{"job_id":'],
+    ['PUT', 'text/plain', 'anything'],
+  ])('answers 405 to %s of %s, whatever its body (%s)', async (method, type, body) => {
+    const headers = { 'content-type': type };
+    const answer = await fetch(`${service.url}/train/x`, { method, headers, body });
+    const { code } = (await answer.json()) as { code: string };
+    expect([answer.status, code]).toEqual([405, 'METHOD_NOT_ALLOWED']);
+  });
 });
 
 it('takes a slash at the end of any path', async () => {

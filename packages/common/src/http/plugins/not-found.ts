@@ -12,7 +12,10 @@ export function registerNotFound(app: FastifyInstance): void {
     methodsByUrl.set(url, methods);
     for (const name of [method].flat()) methods.add(name);
   });
-  app.setNotFoundHandler(({ method, url }, reply) => {
+  // Before the body is read: what is wrong with it does not matter here.
+  app.addHook('preParsing', async ({ is404, method, url }, reply) => {
+    // With CORS every path takes an OPTIONS; what is still here was no preflight.
+    if (!is404 && method !== 'OPTIONS') return;
     const allowed = [...methodsByUrl].filter(([pattern]) => isMatch(pattern, url));
     const methods = [...new Set(allowed.flatMap(([, names]) => [...names]))];
     if (methods.length === 0) throw errors.routeNotFound(method);

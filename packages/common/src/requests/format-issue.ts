@@ -54,6 +54,7 @@ const TYPE_NAMES: Record<string, string> = {
 };
 
 function describeType(issue: z.core.$ZodIssueInvalidType): string {
+  if (!issue.message.startsWith('Invalid')) return issue.message;
   const expected = TYPE_NAMES[issue.expected] ?? issue.expected;
   // zod drops the input of finished issues; its message says when nothing was given.
   if (issue.message.endsWith('received undefined')) return `is required and must be ${expected}`;

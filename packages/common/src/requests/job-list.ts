@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { DELIVERY_STATES } from './delivery-list.ts';
 import { repeatable } from './field.ts';
 import { JOB_STATUSES, JobIdSchema, JobStatusSchema } from './job-status.ts';
+import { PHASES } from './phase.ts';
 import { TrainingResponseSchema } from './training-response.ts';
 
 const fields = TrainingResponseSchema.shape;
@@ -58,18 +59,21 @@ const time = z.iso.datetime({
   offset: true,
   error: 'must be a time such as 2026-11-26T09:00:00Z',
 });
+const labels = z.record(z.string(), z.string().max(63), {
+  error: 'must name a label and its value, as label[team]=x',
+});
 const MAX_LIMIT = 200;
 
 /** What may be asked of the list. */
 export const JobListQuerySchema = z.object({
   status: repeatable(z.array(JobStatusSchema)).describe('May be given several times'),
   reason: z.string().max(64).optional(),
-  phase: z.string().max(64).optional(),
+  phase: z.enum(PHASES).optional(),
   backend_job_id: z.string().max(253).optional(),
   model: z.string().max(4096).optional().describe('The whole name'),
   method: z.string().max(64).optional(),
   provider: z.string().max(64).optional(),
-  label: z.record(z.string(), z.string().max(63)).optional().meta({
+  label: labels.optional().meta({
     description:
       'As `label[team]=x`: jobs with this one of `extra_parameters.job_labels`; of several, all',
     style: 'deepObject',

@@ -180,6 +180,11 @@ it.each([
     '?label[__proto__]=x',
     `label[__proto__] is not known here, the nearest is label: the query may have ${NAMES}.`,
   ],
+  [
+    '?phase=flying',
+    'phase must be one of queued, downloading, training, evaluating, saving, uploading, stalled.',
+  ],
+  ['?label=x', 'label must name a label and its value, as label[team]=x.'],
   ['?limit=0', 'limit must be at least 1.'],
   ['?limit=201', 'limit must be at most 200.'],
   ['?created_after=yesterday', 'created_after must be a time such as 2026-11-26T09:00:00Z.'],

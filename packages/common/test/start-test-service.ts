@@ -1,6 +1,7 @@
 import { type Logger, pino } from 'pino';
 import { BaseTrainerBackend } from '../src/backends/base-trainer-backend.ts';
 import type { Rule } from '../src/backends/rules.ts';
+import type { Random } from '../src/backoff.ts';
 import type { Clock } from '../src/clock.ts';
 import { parseConfig } from '../src/config.ts';
 import { readPageFiles, toPageSettings } from '../src/http/routes/page-files.ts';
@@ -20,6 +21,7 @@ export interface TestServiceOptions {
   /** On top of settings that suit tests: any free port, jobs of a few hundredths of a second. */
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
+  readonly random?: Random;
   /** Silent by default. */
   readonly logger?: Logger;
   readonly decorate?: ServiceParts['decorate'];
@@ -69,12 +71,13 @@ const ENV = {
 
 /** Starts a whole service on a real socket; dispose of it, or close it. */
 export async function startTestService(options: TestServiceOptions = {}): Promise<TestService> {
-  const { backend = new TestBackend(), env, clock, decorate, pageFolder } = options;
+  const { backend = new TestBackend(), env, clock, random, decorate, pageFolder } = options;
   const { logger = pino({ level: 'silent' }) } = options;
   const config = parseConfig(backend.defaults, { ...ENV, ...env });
   const service = await createService({
     ...{ backend, config, logger },
     ...(clock && { clock }),
+    ...(random && { random }),
     ...(decorate && { decorate }),
     ...(pageFolder && {
       pageFiles: await readPageFiles(pageFolder, toPageSettings(backend, config)),

@@ -1,5 +1,6 @@
 import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { BaseTrainerBackend } from '../backends/base-trainer-backend.ts';
+import type { Random } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { ChangeLog } from '../controller/change-log.ts';
@@ -61,6 +62,7 @@ export interface AppParts
     GetJobMetricsParts {
   readonly config: Config;
   readonly clock: Clock;
+  readonly random: Random;
   readonly feed: JobFeed;
   readonly changes: ChangeLog;
   readonly tokens: Tokens;
@@ -79,7 +81,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 
 /** Builds the HTTP side of a service, ready to listen or to be injected into; listens to nothing. */
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, tokens, metrics, jobs } = parts;
+  const { config, clock, random, tokens, metrics, jobs } = parts;
   const app = fastify({
     loggerInstance: parts.logger,
     logController: new RequestLog(),
@@ -112,7 +114,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
 
   const openRequests = new OpenRequests(app, parts);
   const held = new HeldRequests(app, openRequests);
-  const streams = new OpenStreams(app, { clock: parts.clock, openRequests });
+  const streams = new OpenStreams(app, { clock, random, openRequests });
   registerReaderMetrics(metrics.registry, () => ({
     ...streams.counts,
     logs: parts.logs.readerCount,
@@ -134,7 +136,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     registerRerunJob(scope, { ...parts, responses });
     registerPlanJob(scope, parts);
     registerListJobs(scope, jobs);
-    registerGetJob(scope, { jobs, responses, held });
+    registerGetJob(scope, { ...parts, responses, held });
     registerGetHistory(scope, { ...parts, streams });
     registerGetJobLogs(scope, { ...parts, openRequests });
     registerStreamEvents(scope, { ...parts, streams });

@@ -143,7 +143,20 @@ export async function createService(parts: ServiceParts): Promise<Service> {
   });
   const changes = new ChangeLog(store);
   const app = await createApp({
-    ...{ backend, config, clock, tokens, logger, jobs, feed, changes, metrics, jobMetrics, logs },
+    ...{
+      backend,
+      config,
+      clock,
+      random,
+      tokens,
+      logger,
+      jobs,
+      feed,
+      changes,
+      metrics,
+      jobMetrics,
+      logs,
+    },
     pageFiles: parts.pageFiles,
     describedBackends: parts.describedBackends,
     cluster: platform.cluster,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { type Clock, systemClock } from '../../src/clock.ts';
 import { makeRequest, startTestService, type TestService } from '../start-test-service.ts';
 import { startWebhookReceiver } from '../webhook-receiver.ts';
 
@@ -116,6 +117,21 @@ describe('a long poll', () => {
     expect((await get('/train/known?after=1')).status).toBe(200);
     expect((await get('/train/known', { 'if-none-match': 'W/"1"' })).status).toBe(200);
     expect((await get('/train/known?wait=50', { 'if-none-match': '"other"' })).status).toBe(200);
+  });
+
+  it('waits up to a tenth less than asked, so that those who came together do not come back so', async () => {
+    const waitsMs: number[] = [];
+    const clock: Clock = {
+      ...systemClock,
+      schedule: (delayMs, callback) => {
+        if (delayMs <= 40_000 && delayMs >= 36_000) waitsMs.push(delayMs);
+        return systemClock.schedule(waitsMs.includes(delayMs) ? 0 : delayMs, callback);
+      },
+    };
+    await using spread = await startTestService({ clock, random: () => 0.5 });
+    await spread.post('/train', makeRequest({ job_id: 'spread', ...NEVER }));
+    expect((await spread.request('/train/spread?wait=40&after=1')).status).toBe(304);
+    expect(waitsMs).toEqual([38_000]);
   });
 
   it('is a 304 when its time is over, with the same tag', async () => {

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Random } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
 import { errors, type TrainerError } from '../../errors.ts';
 import { readToken } from './auth.ts';
@@ -11,7 +12,7 @@ const LIFETIME_MS = 30 * 60_000;
 export interface OpenRequestsParts {
   readonly clock: Clock;
   readonly tokens: Tokens;
-  readonly random?: () => number;
+  readonly random: Random;
 }
 
 /** What becomes of a request that stays open. */
@@ -42,7 +43,7 @@ export class OpenRequests {
 
   /** Looks after a request from now on, until the function that it returns is called. */
   watch(request: FastifyRequest, open: OpenRequest): () => void {
-    const { clock, random = Math.random } = this.#parts;
+    const { clock, random } = this.#parts;
     // Those who came together must not come back together.
     const endsAtMs = clock.monotonic() + LIFETIME_MS * (0.9 + 0.1 * random());
     const watched = { ...open, token: readToken(request) ?? '', endsAtMs };

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Random } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
 import { errors } from '../../errors.ts';
 import { EventStream } from './event-stream.ts';
@@ -20,7 +21,7 @@ export interface OpenStreamsParts {
   readonly clock: Clock;
   readonly openRequests: OpenRequests;
   readonly maxStreams?: number;
-  readonly random?: () => number;
+  readonly random: Random;
 }
 
 /** All streams of events of a service, which end when it closes. */
@@ -56,7 +57,7 @@ export class OpenStreams {
     { kind, follow }: StreamWork,
   ): Promise<void> {
     this.assertRoom();
-    const { clock, openRequests, random = Math.random } = this.#parts;
+    const { clock, openRequests, random } = this.#parts;
     const stream = new EventStream(reply, { nowMs: clock.monotonic(), random });
     this.#open.add(stream);
     this.#counts[kind] += 1;

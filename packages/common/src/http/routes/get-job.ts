@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import type { Random } from '../../backoff.ts';
 import type { Jobs } from '../../controller/jobs.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
@@ -13,6 +14,7 @@ export interface GetJobParts {
   readonly jobs: Jobs;
   readonly responses: TrainingResponses;
   readonly held: HeldRequests;
+  readonly random: Random;
 }
 
 /** Below the minute after which proxies give up. */
@@ -31,7 +33,10 @@ const Query = z.object({
 });
 
 /** `GET /train/{job_id}`. */
-export function registerGetJob(app: FastifyInstance, { jobs, responses, held }: GetJobParts): void {
+export function registerGetJob(
+  app: FastifyInstance,
+  { jobs, responses, held, random }: GetJobParts,
+): void {
   app.get<JobParams & { Querystring: z.output<typeof Query> }>('/train/:job_id', {
     schema: {
       tags: ['jobs'],
@@ -58,7 +63,7 @@ export function registerGetJob(app: FastifyInstance, { jobs, responses, held }: 
       const { job_id: jobId } = request.params;
       const { wait, after = readRevisionTag(headers['if-none-match']) } = query;
       if (wait > 0 && after !== undefined) {
-        const timeoutMs = wait * 1000 * (1 - JITTER * Math.random());
+        const timeoutMs = wait * 1000 * (1 - JITTER * random());
         const hasNews = await held.hold(request, reply, (signal) =>
           jobs.awaitRevision(jobId, { after, timeoutMs, signal }),
         );

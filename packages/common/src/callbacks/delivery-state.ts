@@ -23,7 +23,10 @@ export class DeliveryState {
   /** An update that is on its way or waits for its next attempt. */
   update: EncodedEvent | undefined;
   nextHeartbeatAtMs = 0;
+  /** Of this update; the delay before its next attempt follows from it. */
   failuresInRow = 0;
+  /** Whether the last update, of whichever state, did not reach the webhook. */
+  isFailing = false;
   /** When an event was last cut off that its receiver may be busy with still, UNIX milliseconds. */
   cutOffAtMs: number | undefined;
   /** Attempts at the final event that the record does not know of yet. */
@@ -68,6 +71,7 @@ export class DeliveryState {
     if (this.knowsTargetOf(record)) return;
     this.#callbackRevision = record.callbackRevision;
     this.target = undefined;
+    this.isFailing = false;
     this.origin = record.webhookOrigin ?? '';
   }
 

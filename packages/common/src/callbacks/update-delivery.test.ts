@@ -23,6 +23,31 @@ async function startUpdate() {
   return { fixture, record };
 }
 
+it('is told in the log where it is the first failure in a row, whatever failed before and why', async () => {
+  const logged: string[] = [];
+  const fixture = startDispatcher({ logged, logLevel: 'info' });
+  const record = await fixture.addJob('job', LIVE);
+  fixture.dispatcher.offer(record);
+  const linesAfter = async (index: number, status: number) => {
+    await fixture.untilPosts(index + 1);
+    await fixture.answer(index, makePostResult(status));
+    const lines = logged.splice(0).map((line) => JSON.parse(line));
+    return lines.map(({ msg, status }) => `${msg}: ${status}`);
+  };
+  expect(await linesAfter(0, 500)).toEqual(['callback failed: 500']);
+  // Another state of the job is a new update, which the receiver takes no better.
+  await fixture.change(record, { ...RUNNING, reason: 'PREEMPTED' });
+  expect(await linesAfter(1, 404)).toEqual([]);
+  // A heartbeat, since a 404 drops an update.
+  await fixture.clock.advance(HEARTBEAT_MS);
+  expect(await linesAfter(2, 503)).toEqual([]);
+  await fixture.clock.advance(1000);
+  expect(await linesAfter(3, 200)).toEqual([]);
+  await fixture.clock.advance(HEARTBEAT_MS);
+  expect(await linesAfter(4, 404)).toEqual(['callback failed: 404']);
+  await fixture.close();
+});
+
 describe('an update that failed', () => {
   it('is sent again ever later, with the same id and bytes, until the next heartbeat', async () => {
     const { fixture } = await startUpdate();

@@ -67,9 +67,9 @@ export class UpdateDelivery {
     const { clock, random } = this.#parts;
     const nowMs = clock.now();
     if (result.isCutOff) state.cutOffAtMs = nowMs;
-    const isRepeated = state.failuresInRow > 0;
-    logAttempt(this.#parts.logger, record, 'update', state.origin, result, isRepeated);
+    logAttempt(this.#parts.logger, record, 'update', state.origin, result, state.isFailing);
     const verdict = judgeAttempt(result.status, 'update');
+    state.isFailing = verdict !== 'delivered';
     if (verdict === 'gone') {
       const { callbackRevision, delivery } = record;
       const { replayedAtMs } = delivery;

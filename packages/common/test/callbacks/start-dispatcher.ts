@@ -50,9 +50,11 @@ const ORIGIN = 'https://hook.test';
 export function startDispatcher({
   random = () => 0.5,
   logged = [],
+  logLevel = 'warn',
 }: {
   random?: () => number;
   logged?: string[];
+  logLevel?: string;
 } = {}) {
   const clock = new FakeClock(NOW_MS);
   const store = new MemoryJobStore();
@@ -90,7 +92,7 @@ export function startDispatcher({
       behindForMs: () => 0,
       isLeader: () => true,
     }),
-    logger: pino({ level: 'warn' }, { write: (line: string) => logged.push(line) }),
+    logger: pino({ level: logLevel }, { write: (line: string) => logged.push(line) }),
     random,
     settings: { intervalMs: 60_000, retryPeriodMs: 3_600_000, submittedAs: 'submitted' },
   });

@@ -1,3 +1,4 @@
+import { rowsAtATime } from '../requests/batch-split.ts';
 import type { PlanAnswer } from '../requests/plan.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
 import { toGpuMemoryGib } from './gpu-memory.ts';
@@ -50,19 +51,31 @@ export function describeEstimate(
     fits: gpuMemory === undefined ? null : total / GIB <= gpuMemory * USABLE_SHARE,
     parameters: size.parameters,
     basis: 'formula',
-    notes: describeAssumptions(request, size.readFrom, gpuMemory),
+    notes: describeAssumptions(request, {
+      ...{ readFrom: size.readFrom, gpuMemory },
+      rows: rowsAtATime(request, variables),
+    }),
   };
 }
 
 function describeAssumptions(
-  { resources, customization, extra_parameters }: TrainingRequest,
-  readFrom: string,
-  gpuMemory: number | undefined,
+  { resources, tuning_parameters, customization, extra_parameters }: TrainingRequest,
+  {
+    readFrom,
+    gpuMemory,
+    rows,
+  }: {
+    readonly readFrom: string;
+    readonly gpuMemory: number | undefined;
+    readonly rows: number;
+  },
 ): string[] {
   const { gpu_type } = resources;
+  const { max_sequence_length: tokens } = tuning_parameters;
   return [
     `The size of the model is read from its name (${readFrom}), and its shape is the usual one of a decoder of that size.`,
-    'Each GPU holds the whole model, since our runtime splits the batch and not the weights; every row is as long as max_sequence_length.',
+    'Each GPU holds the whole model, since our runtime splits the batch and not the weights.',
+    `Each GPU takes ${rows === 1 ? '1 row' : `${rows} rows`} at a time, each of max_sequence_length ${tokens} tokens${rows === 1 ? '' : '; with a smaller tuning_parameters.micro_batch_size it takes fewer'}.`,
     ...(customization.trainable_layers.length > 0
       ? ['customization.trainable_layers trains less than is counted here.']
       : []),

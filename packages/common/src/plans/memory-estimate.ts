@@ -1,4 +1,4 @@
-import { countProcesses, readAccumulation, rowsOfProcess } from '../requests/batch-split.ts';
+import { countProcesses, rowsAtATime } from '../requests/batch-split.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
 import { countActivations } from './activations.ts';
 import type { ModelShape } from './model-shape.ts';
@@ -58,7 +58,9 @@ export function estimateMemory(
       trained * toOptimizerBytes(request, ofTrained) +
       (isFull && request.tuning_parameters.optim === 'adamw_bnb_8bit' ? ofEmbeddings : 0),
     activations:
-      countTokens(request, processes, variables) *
+      // Of a micro batch of one process, whose rows are as long as they may be.
+      rowsAtATime(request, variables) *
+        request.tuning_parameters.max_sequence_length *
         countActivations(shape, {
           ...{ isFull, isQuantised, isFp32, isCheckpointed },
           isInt8: isQuantised && qlora === undefined,
@@ -111,20 +113,4 @@ function toOptimizerBytes({ tuning_parameters }: TrainingRequest, ofTrained: num
     default:
       return ADAM_STATES * ofTrained;
   }
-}
-
-/** Of a micro batch of one process, whose rows are as long as they may be. */
-function countTokens(
-  request: TrainingRequest,
-  processes: number,
-  variables: Readonly<Record<string, string>>,
-): number {
-  const { batch_size, micro_batch_size, max_sequence_length } = request.tuning_parameters;
-  const rows = rowsOfProcess({
-    batchSize: batch_size,
-    microBatchSize: micro_batch_size,
-    gradientAccumulation: readAccumulation(variables),
-    processes,
-  });
-  return rows * max_sequence_length;
 }

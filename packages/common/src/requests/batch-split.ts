@@ -35,6 +35,18 @@ export function rowsOfProcess(parts: BatchParts): number {
   return rows;
 }
 
+/** The rows of a request that one process takes at a time; `variables` are as for `describeBatch`. */
+export function rowsAtATime(
+  request: TrainingRequest,
+  variables: Readonly<Record<string, string>>,
+): number {
+  const { batch_size: batchSize, micro_batch_size: microBatchSize } = request.tuning_parameters;
+  return rowsOfProcess({
+    ...{ batchSize, microBatchSize, gradientAccumulation: readAccumulation(variables) },
+    processes: countProcesses(request),
+  });
+}
+
 /**
  * A sentence where a step will not take as many rows as the request asks for; `variables` are the
  * training container's.

@@ -57,6 +57,25 @@ it('shows no credential, wherever a request repeats it', async () => {
   for (const secret of ['s3cret', 'w3bhook']) expect(text).not.toContain(secret);
 });
 
+it.each([
+  [
+    { batch_size: 32 },
+    2,
+    'Each GPU takes 8 rows at a time, each of max_sequence_length 512 tokens; ',
+  ],
+  [{ batch_size: 32, micro_batch_size: 4 }, 2, 'Each GPU takes 4 rows at a time, '],
+  [{ batch_size: 2 }, 2, 'Each GPU takes 1 row at a time, each of max_sequence_length 512 tokens.'],
+])('says how many rows it counts for %o', async (batch, gpus, sentence) => {
+  const { estimate } = (
+    await plan({
+      base_model: { provider: 'meta', model_name: 'org/model-7b' },
+      resources: { gpus },
+      tuning_parameters: { max_sequence_length: 512, ...batch },
+    })
+  ).body;
+  expect(estimate.notes).toContainEqual(expect.stringMatching(new RegExp(`^${sentence}`)));
+});
+
 describe('what is not known', () => {
   it('is said of a model whose name tells no size', async () => {
     const base_model = { provider: 'meta', model_name: 'org/my-model' };

@@ -27,7 +27,7 @@ import {
 } from './replay-deliveries.ts';
 import { RerunIndex } from './rerun-index.ts';
 import { type RerunSource, readRerunSource, tellRerun } from './reruns.ts';
-import { type Submission, Submitter, type SubmitterParts } from './submitter.ts';
+import { type ReadAsked, type Submission, Submitter, type SubmitterParts } from './submitter.ts';
 
 /** A page of the list of jobs. */
 export interface JobListPage extends Omit<JobPage, 'jobs'>, Pick<JobAnswer, 'staleSinceMs'> {
@@ -92,9 +92,11 @@ export class Jobs {
   async replayRerun(
     jobId: string,
     origin: RerunOrigin,
+    readAsked: ReadAsked,
     by: Actor = SYSTEM,
   ): Promise<JobAnswer | undefined> {
-    const accepted = await this.#submitter.replay(toJobName(this.#parts.backend, jobId), origin);
+    const name = toJobName(this.#parts.backend, jobId);
+    const accepted = await this.#submitter.replay(name, origin, readAsked);
     if (accepted === undefined) return undefined;
     await tellRerun(this.#parts, accepted.record, { by, isReplay: true });
     return this.#views.answer(accepted.record);

@@ -44,7 +44,14 @@ export interface Submission extends SpecifiedJob, RequestIdentity {
 type Repeatable = Pick<Submission, 'fingerprints'> & Partial<Pick<Submission, 'asked'>>;
 type Repetition =
   | (Repeatable & { readonly rerunOf?: undefined })
-  | (Partial<Repeatable> & { readonly rerunOf: RerunOrigin });
+  | (Partial<Repeatable> & {
+      readonly rerunOf: RerunOrigin;
+      /** Where `asked` is not at hand. */
+      readonly readAsked?: ReadAsked;
+    });
+
+/** What a rerun would ask for; undefined where it could not be made at all. */
+export type ReadAsked = () => Promise<Submission['asked'] | undefined>;
 
 export interface SubmitterParts {
   readonly store: JobStore;
@@ -127,9 +134,13 @@ export class Submitter {
    * The job of a rerun that was made before; undefined where there is no job of that name.
    * @throws as `submit` does
    */
-  async replay(name: string, rerunOf: RerunOrigin): Promise<Accepted | undefined> {
+  async replay(
+    name: string,
+    rerunOf: RerunOrigin,
+    readAsked: ReadAsked,
+  ): Promise<Accepted | undefined> {
     const known = await this.#parts.store.get(name);
-    return known && this.#replay(known, { rerunOf });
+    return known && this.#replay(known, { rerunOf, readAsked });
   }
 
   /** Resolves when nothing that an answer left behind is still under way. */
@@ -153,10 +164,7 @@ export class Submitter {
     if (planned === undefined && (await store.getLive(record.name))?.uid !== record.uid) {
       return undefined;
     }
-    if (!isSame) {
-      const { asked } = repetition;
-      throw errors.jobConflict(planned && asked ? nameDifferences(planned.asked, asked) : []);
-    }
+    if (!isSame) throw errors.jobConflict(await nameConflict(record, planned, repetition));
     const result = planned && (await this.#start(record, planned)).result;
     const refusal = toRefusal(result);
     if (refusal === undefined) return { record, isReplay: true };
@@ -292,6 +300,22 @@ function isRepetition(record: JobRecord, repetition: Repetition): boolean {
   const { rerunOf } = repetition;
   if (rerunOf === undefined) return isRepeated(record, repetition.fingerprints);
   return record.rerunOf?.fingerprint === rerunOf.fingerprint;
+}
+
+/** Where a request or a rerun differs from what made the job of its id, as far as that is known. */
+async function nameConflict(
+  { rerunOf: known }: JobRecord,
+  planned: PlannedJob | undefined,
+  repetition: Repetition,
+): Promise<string[]> {
+  const { rerunOf } = repetition;
+  const asked =
+    repetition.asked ?? (rerunOf === undefined ? undefined : await repetition.readAsked?.());
+  const fields = planned && asked ? nameDifferences(planned.asked, asked) : [];
+  if (rerunOf === undefined) return fields;
+  if (known?.jobId !== rerunOf.jobId) return ['rerun_of', ...fields];
+  if (known.from !== rerunOf.from) return ['from', ...fields];
+  return fields.length > 0 ? fields : ['changes'];
 }
 
 /** What a submitter gets for a job that will not run as it stands. */

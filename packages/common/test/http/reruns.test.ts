@@ -224,10 +224,20 @@ describe.each(['memory', 'secrets'] as const)('POST /train/{job_id}/rerun, recor
       await rerun('taken', { ...body, changes: { tuning_parameters: null } }),
       await rerun('stranger', body),
       await rerun('taken', { ...body, job_id: 'stranger' }),
+      await rerun('taken', { ...body, from: 'checkpoint' }),
+      await rerun('unknown', body),
     ];
-    expect(others.map(({ status, body: { code } }) => [status, code])).toEqual(
-      Array(4).fill([409, 'JOB_CONFLICT']),
-    );
+    const named = others.map(({ status, body: { code, detail, errors } }) => {
+      expect([status, code]).toEqual([409, 'JOB_CONFLICT']);
+      const paths = errors.map(({ path }: { path: string }) => path);
+      expect(detail).toMatch(new RegExp(`; they differ in ${paths.join(', ')}\\.$`));
+      return paths;
+    });
+    expect(named).toEqual([
+      ['tuning_parameters.num_epochs'],
+      ['changes'],
+      ...[['rerun_of'], ['rerun_of'], ['from'], ['rerun_of']],
+    ]);
     await post('/train/taken-r2/cancel');
   });
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { prepareRerun } from '../../backends/prepare-rerun.ts';
+import { TrainerError } from '../../errors.ts';
 import type { RerunOrigin } from '../../jobs/job.ts';
 import { type ParsedRerun, parseRerun, RerunSchema } from '../../requests/rerun.ts';
 import { toRerunFingerprint } from '../../requests/rerun-fingerprint.ts';
@@ -57,18 +58,30 @@ export function registerRerunJob(app: FastifyInstance, parts: SubmitJobParts): v
       const by = actorOf(request);
       const asked = parseRerun(request.body, parentId);
       const origin = toOrigin(parentId, asked);
-      const replayed = origin && asked.jobId && (await jobs.replayRerun(asked.jobId, origin, by));
+      const prepare = async () =>
+        prepareRerun(parts, await jobs.readRerunSource(parentId, asked.from), asked, origin);
+      const readAsked = async () => (await orNone(prepare()))?.asked;
+      const replayed =
+        origin && asked.jobId && (await jobs.replayRerun(asked.jobId, origin, readAsked, by));
       if (replayed) {
         writeAcceptance(reply, replayed, true);
         return responses.describe(replayed, reply);
       }
-      const source = await jobs.readRerunSource(parentId, asked.from);
-      const submission = prepareRerun(parts, source, asked, origin);
-      const { isReplay, ...answer } = await jobs.submit(submission, by);
+      const { isReplay, ...answer } = await jobs.submit(await prepare(), by);
       const { record } = answer.view;
       if (!isReplay) logAsked(request, 'job accepted', record, { rerun_of: parentId });
       writeAcceptance(reply, answer, isReplay);
       return responses.describe(answer, reply);
     },
   });
+}
+
+/** None where what is asked for is refused. */
+async function orNone<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof TrainerError) return undefined;
+    throw error;
+  }
 }

@@ -9,6 +9,7 @@ import { measureLocal } from './local.ts';
 import { measureLogs } from './logs.ts';
 import { measureManyJobs } from './many-jobs.ts';
 import { measureMemory } from './memory.ts';
+import { measurePage } from './page.ts';
 import { measureStart } from './start-time.ts';
 import { measureStreams } from './streams.ts';
 import { measureTouchedCode } from './touched-code.ts';
@@ -56,6 +57,7 @@ const measurements: Record<string, () => Promise<string>> = {
     return measured.report;
   },
   list: () => measureList(quick ? { jobs: 1000, reads: 20 } : { jobs: 100_000, reads: 300 }),
+  page: () => measurePage(quick ? { jobs: 100, runs: 1 } : { jobs: 5000, runs: 15 }),
   streams: () =>
     measureStreams(
       quick

@@ -9,9 +9,14 @@ const FONTS = fileURLToPath(new URL('fonts.conf', import.meta.url));
 const AXE = createRequire(import.meta.url).resolve('axe-core');
 const PICTURES = fileURLToPath(new URL('../../../docs/images/', import.meta.url));
 
-/** Debian's Chromium, or what CHROMIUM names; it shows the same fonts everywhere. */
+/** What CHROMIUM names, or Debian's own; undefined where there is none. */
+export function findChromium(): string | undefined {
+  return process.env.CHROMIUM ?? CANDIDATES.find((path) => existsSync(path));
+}
+
+/** A Chromium that shows the same fonts everywhere. */
 export function launchBrowser(): Promise<Browser> {
-  const executablePath = process.env.CHROMIUM ?? CANDIDATES.find((path) => existsSync(path));
+  const executablePath = findChromium();
   if (executablePath === undefined) throw new Error('There is no Chromium: install one first.');
   return chromium.launch({
     executablePath,

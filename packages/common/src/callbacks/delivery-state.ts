@@ -1,7 +1,7 @@
 import type { CallbackTarget, JobRecord } from '../jobs/job.ts';
 import type { JobView } from '../jobs/observation.ts';
-import type { UnrecordedAttempt } from './attempt-log.ts';
 import type { EncodedEvent } from './event.ts';
+import type { UnrecordedAttempt } from './kept-delivery.ts';
 import { REPEAT_AFTER_MS } from './retry-policy.ts';
 
 /** What a piece of work on a job's callback leaves to be done. */

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { DeadlineQueue } from '../deadline-queue.ts';
 import { isLogged } from '../errors.ts';
 import type { CallbackTarget, JobRecord } from '../jobs/job.ts';
-import { toLogged } from '../jobs/job-log.ts';
+import { toLogged } from '../jobs/operator-lines.ts';
 import { DeliveryState, type NextStep } from './delivery-state.ts';
 import { toEventKind } from './event.ts';
 import { EventSender, type EventSenderParts } from './event-sender.ts';

@@ -4,11 +4,11 @@ import type { Clock } from '../clock.ts';
 import type { CallbackTarget, JobRecord } from '../jobs/job.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import { updateRecord } from '../jobs/update-record.ts';
-import { recordAttempts } from './attempt-log.ts';
-import { logAttempt } from './delivery-log.ts';
+import { logAttempt } from './attempt-line.ts';
 import type { DeliveryState, NextStep } from './delivery-state.ts';
 import { encodeFinalEvent } from './event.ts';
 import type { EventSender } from './event-sender.ts';
+import { recordAttempts } from './kept-delivery.ts';
 import type { Permit } from './permit-queue.ts';
 
 export interface FinalDeliveryParts {

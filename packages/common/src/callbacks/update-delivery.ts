@@ -6,7 +6,7 @@ import type { JobRunner } from '../jobs/job-runner.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import type { Leadership } from '../jobs/leadership.ts';
 import { projectJob, type ReadProgress, withReportedProgress } from '../jobs/observation.ts';
-import { logAttempt } from './delivery-log.ts';
+import { logAttempt } from './attempt-line.ts';
 import type { DeliveryState, NextStep } from './delivery-state.ts';
 import {
   type EncodedEvent,

@@ -15,11 +15,11 @@ import {
   toAcceptedState,
 } from '../jobs/job.ts';
 import { type Actor, SYSTEM } from '../jobs/job-event.ts';
-import { toLogged } from '../jobs/job-log.ts';
 import type { JobRunner, PreparedJob, StartOutcome } from '../jobs/job-runner.ts';
 import type { SpecifiedJob } from '../jobs/job-spec.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import type { JobTraits } from '../jobs/job-traits.ts';
+import { toLogged } from '../jobs/operator-lines.ts';
 import { type ReportAccess, withReportAccess } from '../jobs/report-token.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import { isRepeated, nameDifferences, type RequestIdentity } from '../requests/asked-forms.ts';

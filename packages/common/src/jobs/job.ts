@@ -35,7 +35,7 @@ export const SETTLEMENTS = ['delivered', 'gone', 'expired', 'unwanted'] as const
 export type Settlement = (typeof SETTLEMENTS)[number];
 
 /** What is known of the terminal callback; heartbeats leave no trace. */
-export interface DeliveryLog {
+export interface KeptDelivery {
   readonly settled: Settlement | undefined;
   /** The newest attempts, oldest first. */
   readonly attempts: readonly Attempt[];
@@ -96,7 +96,7 @@ export interface JobRecord extends Fingerprints {
   /** Counts how often its runner has made another plan of it. */
   readonly planRevision: number;
   readonly state: JobState;
-  readonly delivery: DeliveryLog;
+  readonly delivery: KeptDelivery;
   /** The training credentials were deleted, some time after the job's end. */
   readonly areCredentialsGone: boolean;
   /** It never had any, so that none can be in what its processes write; not known of earlier records. */
@@ -159,7 +159,7 @@ export interface RunnerPlan {
 /** A job before a store gave it uid and version. */
 export type JobDraft = Omit<JobRecord, 'uid' | 'version'>;
 
-export const NO_DELIVERY: DeliveryLog = {
+export const NO_DELIVERY: KeptDelivery = {
   settled: undefined,
   attempts: [],
   attemptCount: 0,

@@ -1,5 +1,5 @@
 import type { RerunStart } from '../requests/rerun.ts';
-import type { Attempt, DeliveryLog, JobRecord, JobState, RerunOrigin } from './job.ts';
+import type { Attempt, JobRecord, JobState, KeptDelivery, RerunOrigin } from './job.ts';
 import { type Actor, type NewJobEvent, SYSTEM, TRAINER } from './job-event.ts';
 import type { RecordChange } from './job-store.ts';
 import type { Reported } from './reported.ts';
@@ -146,8 +146,8 @@ function tellRerun(
 }
 
 /** Attempts at the final event, a 410 to an update, and that somebody wants it sent again. */
-function tellDelivery(before: DeliveryLog, log: DeliveryLog, by: Actor): Told[] {
-  const { replayedAtMs, settled } = log;
+function tellDelivery(before: KeptDelivery, after: KeptDelivery, by: Actor): Told[] {
+  const { replayedAtMs, settled } = after;
   if (replayedAtMs !== undefined && replayedAtMs !== before.replayedAtMs) {
     const message = 'The final callback is sent again';
     const data = { replay: true };
@@ -155,8 +155,8 @@ function tellDelivery(before: DeliveryLog, log: DeliveryLog, by: Actor): Told[] 
       { type: 'job.delivery', timeMs: replayedAtMs, level: 'info', message, data, actor: by },
     ];
   }
-  const count = Math.max(0, countPosts(log) - countPosts(before));
-  const attempts = count === 0 ? [] : log.attempts.slice(-count);
+  const count = Math.max(0, countPosts(after) - countPosts(before));
+  const attempts = count === 0 ? [] : after.attempts.slice(-count);
   return attempts.map((attempt, index) => {
     const { atMs, durationMs, status, isUpdate = false } = attempt;
     const isLast = index === attempts.length - 1;
@@ -176,14 +176,14 @@ function tellDelivery(before: DeliveryLog, log: DeliveryLog, by: Actor): Told[] 
   });
 }
 
-/** Those of updates, of which the log has only what it keeps, count too. */
-function countPosts({ attempts, attemptCount }: DeliveryLog): number {
+/** Those of updates, of which the record has only what it keeps, count too. */
+function countPosts({ attempts, attemptCount }: KeptDelivery): number {
   return attemptCount + attempts.filter(({ isUpdate }) => isUpdate).length;
 }
 
 function describeAttempt(
   { status, error, isUpdate }: Attempt,
-  settled: DeliveryLog['settled'],
+  settled: KeptDelivery['settled'],
 ): string {
   const what = isUpdate ? 'An update' : 'The final callback';
   const answer = status === undefined ? `got no answer (${error ?? 'unknown'})` : `got ${status}`;

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import { errors } from '../errors.ts';
 import type { JobRecord } from './job.ts';
-import { logProgress } from './job-log.ts';
 import type { JobStore, RecordChange } from './job-store.ts';
+import { logProgress } from './operator-lines.ts';
 
 /** Two writers meet now and then; so many rounds mean that something is wrong. */
 const MAX_ROUNDS = 16;

@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import { errors } from '../errors.ts';
 import type { JobPayload, JobRecord } from '../jobs/job.ts';
-import { toLogged } from '../jobs/job-log.ts';
 import { createJobMask } from '../jobs/job-mask.ts';
 import type { JobRunner } from '../jobs/job-runner.ts';
 import type { JobStore } from '../jobs/job-store.ts';
@@ -13,6 +12,7 @@ import {
   type LogQuery,
 } from '../jobs/log-line.ts';
 import { type LogTail, parseLogTails } from '../jobs/log-tails.ts';
+import { toLogged } from '../jobs/operator-lines.ts';
 import { toOutputPlace } from '../jobs/output-place.ts';
 import type { ReadSharedSecrets } from '../jobs/platform.ts';
 import { redact } from '../requests/credentials.ts';

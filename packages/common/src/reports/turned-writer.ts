@@ -3,8 +3,8 @@ import type { Clock } from '../clock.ts';
 import { DeadlineQueue } from '../deadline-queue.ts';
 import { isLogged } from '../errors.ts';
 import type { JobRecord } from '../jobs/job.ts';
-import { toLogged } from '../jobs/job-log.ts';
 import type { JobStore } from '../jobs/job-store.ts';
+import { toLogged } from '../jobs/operator-lines.ts';
 import type { WriteTurns } from './write-turns.ts';
 
 export interface TurnedWriterParts {

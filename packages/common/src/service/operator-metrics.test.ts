@@ -2,7 +2,7 @@ import { Registry } from 'prom-client';
 import { expect, it } from 'vitest';
 import { FakeClock } from '../../test/fake-clock.ts';
 import { makeRecord } from '../../test/make-record.ts';
-import { type DeliveryLog, type JobRecord, NO_DELIVERY } from '../jobs/job.ts';
+import { type JobRecord, type KeptDelivery, NO_DELIVERY } from '../jobs/job.ts';
 import { registerOperatorMetrics } from './operator-metrics.ts';
 
 const clock = new FakeClock();
@@ -24,7 +24,7 @@ async function scrape(records: readonly JobRecord[]): Promise<Map<string, number
   );
 }
 
-const ended = (ageMs: number, delivery: Partial<DeliveryLog>, webhookOrigin?: string) =>
+const ended = (ageMs: number, delivery: Partial<KeptDelivery>, webhookOrigin?: string) =>
   makeRecord({
     ...{ hasWebhook: true, webhookOrigin, delivery: { ...NO_DELIVERY, ...delivery } },
     state: {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Jobs } from '../../controller/jobs.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
-import { actorOf, logAsked } from './job-log.ts';
+import { actorOf, logAsked } from './asked-line.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 import type { TrainingResponses } from './training-response.ts';
 import { writeTrainingText } from './training-text.ts';

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Jobs } from '../../controller/jobs.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
-import { logAsked } from './job-log.ts';
+import { logAsked } from './asked-line.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 
 const Query = z.object({

@@ -10,7 +10,7 @@ import {
 import { showWebhook } from '../../requests/credentials.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { registerJsonBody } from '../plugins/json-body.ts';
-import { actorOf, logAsked } from './job-log.ts';
+import { actorOf, logAsked } from './asked-line.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 
 export interface PatchCallbacksParts {

@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import type { Jobs } from '../../controller/jobs.ts';
 import { DeliveriesSchema } from '../../requests/deliveries.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
+import { actorOf, logAsked } from './asked-line.ts';
 import { toDeliveriesResponse } from './deliveries-response.ts';
-import { actorOf, logAsked } from './job-log.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 
 /** `POST /train/{job_id}/deliveries/replay`. */

@@ -7,7 +7,7 @@ import {
   ReplayRequestSchema,
 } from '../../requests/delivery-list.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
-import { actorOf, logAsked } from './job-log.ts';
+import { actorOf, logAsked } from './asked-line.ts';
 
 /** `POST /deliveries/replay`. */
 export function registerReplayMany(app: FastifyInstance, jobs: Jobs): void {

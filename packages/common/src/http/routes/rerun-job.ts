@@ -7,7 +7,7 @@ import { toRerunFingerprint } from '../../requests/rerun-fingerprint.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { compileValidator } from '../plugins/validation.ts';
-import { actorOf, logAsked } from './job-log.ts';
+import { actorOf, logAsked } from './asked-line.ts';
 import { type JobParams, Params } from './job-params.ts';
 import { type SubmitJobParts, writeAcceptance } from './submit-job.ts';
 import { writeTrainingText } from './training-text.ts';

@@ -7,7 +7,7 @@ import type { Jobs } from '../../controller/jobs.ts';
 import { TrainingRequestSchema } from '../../requests/training-request.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
-import { actorOf, logAsked } from './job-log.ts';
+import { actorOf, logAsked } from './asked-line.ts';
 import type { TrainingResponses } from './training-response.ts';
 import { writeTrainingText } from './training-text.ts';
 

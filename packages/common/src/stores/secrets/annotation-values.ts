@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import type { DeliveryLog, JobState, JsonObject, RerunOrigin, Settlement } from '../../jobs/job.ts';
+import type {
+  JobState,
+  JsonObject,
+  KeptDelivery,
+  RerunOrigin,
+  Settlement,
+} from '../../jobs/job.ts';
 import type { JobTraits } from '../../jobs/job-traits.ts';
 import type { Reason } from '../../jobs/reasons.ts';
 import type { Reported } from '../../jobs/reported.ts';
@@ -114,7 +120,7 @@ export function readState(text: string | undefined): JobState | undefined {
   return { status, reason: reason as Reason, detail, observedAtMs, startedAtMs, endedAtMs };
 }
 
-export function readDelivery(text: string | undefined): DeliveryLog | undefined {
+export function readDelivery(text: string | undefined): KeptDelivery | undefined {
   const found = parseJson(DeliverySchema, text);
   if (found === undefined) return undefined;
   const { settled, attempts, attemptCount, nextAttemptAtMs, replayedAtMs, repeatAtMs } = found;

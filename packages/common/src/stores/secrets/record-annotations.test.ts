@@ -4,9 +4,9 @@ import { jsonPlanCodec } from '../../../test/json-plan-codec.ts';
 import { makeDraft, makePayload, TEST_BACKEND } from '../../../test/make-draft.ts';
 import {
   type Attempt,
-  type DeliveryLog,
   type JobDraft,
   type JobState,
+  type KeptDelivery,
   SETTLEMENTS,
 } from '../../jobs/job.ts';
 import { toJobName } from '../../jobs/job-name.ts';
@@ -48,7 +48,7 @@ const attempt: fc.Arbitrary<Attempt> = fc.record(
   },
   { ...plain, requiredKeys: ['atMs', 'durationMs', 'status', 'error'] },
 );
-const delivery: fc.Arbitrary<DeliveryLog> = fc.record(
+const delivery: fc.Arbitrary<KeptDelivery> = fc.record(
   {
     settled: fc.option(fc.constantFrom(...SETTLEMENTS), { nil: undefined }),
     attempts: fc.array(attempt, { maxLength: 8 }),
@@ -164,7 +164,7 @@ describe('a record in annotations', () => {
     expect(toAnnotationPatch({}, current)).toEqual({});
   });
 
-  it('fits 12 KiB, and its delivery log 4, however much there is to say', () => {
+  it('fits 12 KiB, and what it keeps of its delivery 4, however much there is to say', () => {
     const long = fc.string({ unit: 'binary', minLength: 1, maxLength: 2000 });
     fc.assert(
       fc.property(long, fc.nat({ max: 200 }), (word, count) => {

@@ -8,8 +8,8 @@ import { BACKEND_LABEL, JOB_ID_ANNOTATION, JOB_ID_HASH_LABEL } from '../../kuber
 import { CURRENT_FORMAT, KEYS } from './annotation-keys.ts';
 import {
   MAX_ITEM_BYTES,
+  shortenDelivery,
   shortenDetail,
-  shortenLog,
   shortenReported,
   shortenWarnings,
 } from './short-annotations.ts';
@@ -77,7 +77,7 @@ export function toAnnotationPatch(
     ...(stopAtMs !== undefined && { [KEYS.stopAt]: String(stopAtMs) }),
     ...(result && { [KEYS.result]: JSON.stringify(result) }),
     ...(reported && { [KEYS.reported]: JSON.stringify(shortenReported(reported)) }),
-    ...(delivery && { [KEYS.delivery]: JSON.stringify(shortenLog(delivery)) }),
+    ...(delivery && { [KEYS.delivery]: JSON.stringify(shortenDelivery(delivery)) }),
     ...(areCredentialsGone !== undefined && {
       [KEYS.credentials]: areCredentialsGone ? 'gone' : null,
     }),

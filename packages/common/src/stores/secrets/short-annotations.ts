@@ -1,4 +1,4 @@
-import type { DeliveryLog, JobState } from '../../jobs/job.ts';
+import type { JobState, KeptDelivery } from '../../jobs/job.ts';
 import type { Reported } from '../../jobs/reported.ts';
 import { jsonBytes } from '../../json-bytes.ts';
 
@@ -18,14 +18,14 @@ export function shortenDetail(state: JobState): JobState {
 }
 
 /** The oldest attempts go first. */
-export function shortenLog(log: DeliveryLog): DeliveryLog {
-  if (jsonBytes(log) <= MAX_DELIVERY_BYTES) return log;
-  const attempts = log.attempts.map((attempt) => {
+export function shortenDelivery(delivery: KeptDelivery): KeptDelivery {
+  if (jsonBytes(delivery) <= MAX_DELIVERY_BYTES) return delivery;
+  const attempts = delivery.attempts.map((attempt) => {
     return { ...attempt, error: attempt.error && shortenText(attempt.error, MAX_ITEM_BYTES) };
   });
-  const room = MAX_DELIVERY_BYTES - jsonBytes({ ...log, attempts: [] });
+  const room = MAX_DELIVERY_BYTES - jsonBytes({ ...delivery, attempts: [] });
   const count = countFitting(attempts.toReversed(), room);
-  return { ...log, attempts: attempts.slice(attempts.length - count) };
+  return { ...delivery, attempts: attempts.slice(attempts.length - count) };
 }
 
 /** The oldest checkpoints and the newest warnings go first. */

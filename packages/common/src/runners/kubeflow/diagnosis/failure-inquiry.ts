@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { toLogged } from '../../../jobs/job-log.ts';
+import { toLogged } from '../../../jobs/operator-lines.ts';
 import { type ApiClient, ApiError } from '../../../kubernetes/api-client.ts';
 import { isOutage } from '../../../kubernetes/outage.ts';
 import type { Diagnosis } from '../status/diagnoses.ts';

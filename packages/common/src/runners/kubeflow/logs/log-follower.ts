@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../../clock.ts';
 import type { JobRecord } from '../../../jobs/job.ts';
-import { toLogged } from '../../../jobs/job-log.ts';
 import type { LogEnd, LogItem, LogLine, LogQuery } from '../../../jobs/log-line.ts';
+import { toLogged } from '../../../jobs/operator-lines.ts';
 import { type ApiClient, ApiError } from '../../../kubernetes/api-client.ts';
 import { pause } from '../../../kubernetes/pause.ts';
 import { LineMerger } from '../../../logs/line-merger.ts';

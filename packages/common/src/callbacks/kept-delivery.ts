@@ -1,11 +1,11 @@
 import type { Random } from '../backoff.ts';
-import type { DeliveryLog, JobRecord, Settlement } from '../jobs/job.ts';
+import type { JobRecord, KeptDelivery, Settlement } from '../jobs/job.ts';
 import type { JobStore } from '../jobs/job-store.ts';
 import { updateRecord } from '../jobs/update-record.ts';
 import type { PostResult } from './http/webhook-client.ts';
 import { judgeAttempt, toLeastAttempts, toRetryDelayMs } from './retry-policy.ts';
 
-/** At most this many attempts are kept, and their errors are short, so that a log fits 4 KiB. */
+/** At most this many attempts are kept, and their errors are short, so that they fit 4 KiB. */
 const MAX_ATTEMPTS = 20;
 const MAX_ERROR_LENGTH = 100;
 
@@ -19,16 +19,16 @@ interface RetryRule {
 export interface UnrecordedAttempt {
   readonly atMs: number;
   readonly result: PostResult;
-  /** Those of the record that the event was built from; see DeliveryLog and JobRecord. */
+  /** Those of the record that the event was built from; see KeptDelivery and JobRecord. */
   readonly replayedAtMs: number | undefined;
   readonly callbackRevision: number | undefined;
   /** See Attempt. */
   readonly isUpdate?: true | undefined;
-  /** See DeliveryLog; counts when it is the first attempt. */
+  /** See KeptDelivery; counts when it is the first attempt. */
   readonly repeatAtMs?: number | undefined;
 }
 
-/** A record's log after one more attempt, with what follows from it. Pure. */
+/** What a record keeps of its delivery after one more attempt, with what follows from it. Pure. */
 export function addAttempt(
   record: JobRecord,
   {
@@ -38,8 +38,8 @@ export function addAttempt(
     repeatAtMs: firstRepeatAtMs,
   }: Omit<UnrecordedAttempt, 'replayedAtMs' | 'callbackRevision'>,
   { periodMs, random }: RetryRule,
-): DeliveryLog {
-  const { delivery: log, state } = record;
+): KeptDelivery {
+  const { delivery, state } = record;
   const { status, error, durationMs, retryAfterMs } = result;
   const attempt = {
     atMs,
@@ -48,11 +48,11 @@ export function addAttempt(
     error: error?.slice(0, MAX_ERROR_LENGTH),
     ...(isUpdate && { isUpdate }),
   };
-  const attemptCount = log.attemptCount + (isUpdate ? 0 : 1);
-  const attempts = [...log.attempts, attempt].slice(-MAX_ATTEMPTS);
-  const repeatAtMs = log.attemptCount === 0 ? firstRepeatAtMs : log.repeatAtMs;
-  const next = { ...log, attempts, attemptCount, repeatAtMs };
-  const settle = (settled: Settlement): DeliveryLog => {
+  const attemptCount = delivery.attemptCount + (isUpdate ? 0 : 1);
+  const attempts = [...delivery.attempts, attempt].slice(-MAX_ATTEMPTS);
+  const repeatAtMs = delivery.attemptCount === 0 ? firstRepeatAtMs : delivery.repeatAtMs;
+  const next = { ...delivery, attempts, attemptCount, repeatAtMs };
+  const settle = (settled: Settlement): KeptDelivery => {
     return { ...next, settled, nextAttemptAtMs: undefined };
   };
   const verdict = judgeAttempt(status, 'final');
@@ -63,7 +63,7 @@ export function addAttempt(
   }
   const endedAtMs = atMs + durationMs;
   // Not from the end itself, which may have been long ago when it was seen.
-  const leftMs = (log.replayedAtMs ?? state.observedAtMs) + periodMs - endedAtMs;
+  const leftMs = (delivery.replayedAtMs ?? state.observedAtMs) + periodMs - endedAtMs;
   if (leftMs <= 0 && attemptCount >= toLeastAttempts(periodMs)) {
     return settle(isDelivered(next) ? 'delivered' : 'expired');
   }
@@ -74,7 +74,7 @@ export function addAttempt(
 }
 
 /** Whether the receiver took the event already and only its repetition failed. */
-function isDelivered({ attempts, attemptCount }: DeliveryLog): boolean {
+function isDelivered({ attempts, attemptCount }: KeptDelivery): boolean {
   return attempts
     .slice(-attemptCount)
     .some(({ status }) => judgeAttempt(status, 'final') === 'delivered');

@@ -3,8 +3,8 @@ import { makePostResult } from '../../test/callbacks/make-post-result.ts';
 import { makePlannedJob, makeRecord } from '../../test/make-record.ts';
 import { type JobRecord, NO_DELIVERY } from '../jobs/job.ts';
 import { MemoryJobStore } from '../jobs/memory-job-store.ts';
-import { addAttempt, recordAttempts, type UnrecordedAttempt } from './attempt-log.ts';
 import type { PostResult } from './http/webhook-client.ts';
+import { addAttempt, recordAttempts, type UnrecordedAttempt } from './kept-delivery.ts';
 
 const END = Date.UTC(2026, 0, 1);
 const RETRY = { periodMs: 28 * 3_600_000, random: () => 0.5 };
@@ -24,9 +24,9 @@ describe('addAttempt', () => {
     [200, 'delivered'],
     [410, 'gone'],
   ])('settles with %i: %s', (status, settled) => {
-    const log = addAttempt(makeEnded(), { atMs: END, result: result(status) }, RETRY);
-    expect(log).toMatchObject({ settled, attemptCount: 1, nextAttemptAtMs: undefined });
-    expect(log.attempts).toMatchObject([{ atMs: END, durationMs: 10, status }]);
+    const kept = addAttempt(makeEnded(), { atMs: END, result: result(status) }, RETRY);
+    expect(kept).toMatchObject({ settled, attemptCount: 1, nextAttemptAtMs: undefined });
+    expect(kept.attempts).toMatchObject([{ atMs: END, durationMs: 10, status }]);
   });
 
   it('keeps the 410 of an update, and takes it for no attempt at the end', () => {
@@ -38,8 +38,12 @@ describe('addAttempt', () => {
   });
 
   it.each([undefined, 302, 400, 429, 500])('plans another attempt after %s', (status) => {
-    const log = addAttempt(makeEnded(), { atMs: END, result: result(status) }, RETRY);
-    expect(log).toMatchObject({ settled: undefined, attemptCount: 1, nextAttemptAtMs: END + 1010 });
+    const kept = addAttempt(makeEnded(), { atMs: END, result: result(status) }, RETRY);
+    expect(kept).toMatchObject({
+      settled: undefined,
+      attemptCount: 1,
+      nextAttemptAtMs: END + 1010,
+    });
     const patient = result(status, { retryAfterMs: 60_000 });
     expect(addAttempt(makeEnded(), { atMs: END, result: patient }, RETRY).nextAttemptAtMs).toBe(
       END + 60_010,

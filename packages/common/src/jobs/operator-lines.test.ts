@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { toLogged } from './job-log.ts';
+import { toLogged } from './operator-lines.ts';
 
 const SOURCES = new URL('../', import.meta.url);
 /** A call of a logger with all that is given to it. */

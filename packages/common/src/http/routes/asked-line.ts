@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Actor } from '../../jobs/job-event.ts';
-import { type JobIdentity, toLogged } from '../../jobs/job-log.ts';
+import { type JobIdentity, toLogged } from '../../jobs/operator-lines.ts';
 import { ANONYMOUS } from '../plugins/auth.ts';
 
 /** Writes one line for what somebody had done to a job, with who that was; see docs/OPERATING.md. */

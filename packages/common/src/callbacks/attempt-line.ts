@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { JobRecord } from '../jobs/job.ts';
-import { toLogged } from '../jobs/job-log.ts';
+import { toLogged } from '../jobs/operator-lines.ts';
 import type { EventKind } from './event.ts';
 import type { PostResult } from './http/webhook-client.ts';
 import { judgeAttempt } from './retry-policy.ts';

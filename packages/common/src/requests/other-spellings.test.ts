@@ -27,6 +27,12 @@ it.each([
     { customization: { lora: { rank: 8 } } },
   ],
   [
+    'the flat names of all that a section holds which is taken away',
+    { customization: { rank: 8, lora_alpha: 16, precision: 'bf16' } },
+    { customization: { lora: null } },
+    { customization: { precision: 'bf16' } },
+  ],
+  [
     'the other section of gradient_checkpointing',
     { tuning_parameters: { gradient_checkpointing: true, seed: 7 } },
     { customization: { gradient_checkpointing: false } },
@@ -46,6 +52,8 @@ it('leaves alone what no change names, and sections that are none', () => {
   const request = { customization: { rank: 8 }, tuning_parameters: { lr: 1 } };
   expect(dropRespelled(request, {})).toBe(request);
   expect(dropRespelled(request, { customization: null, tuning_parameters: [] })).toBe(request);
+  const elsewhere = { tuning_parameters: { gradient_checkpointing: true } };
+  expect(dropRespelled(elsewhere, { customization: null })).toBe(elsewhere);
   const odd = { customization: { lora: 'rank', rank: 8 }, tuning_parameters: 'lr' };
   const changes = { customization: { rank: 4 }, tuning_parameters: { lr: 1 } };
   expect(dropRespelled(odd, changes)).toEqual({ ...odd, customization: { lora: 'rank' } });

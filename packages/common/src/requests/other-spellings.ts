@@ -23,14 +23,19 @@ const SPELLINGS: readonly (readonly Place[])[] = [
 
 /** `request` without the fields that a merge patch `changes` names, however they are written in either. */
 export function dropRespelled(request: Json, changes: Json): Json {
-  return SPELLINGS.filter((places) => places.some((place) => isThere(changes, place)))
+  return SPELLINGS.filter((places) => places.some((place) => isNamed(changes, place)))
     .flat()
     .reduce(withoutPlace, request);
 }
 
+/** What is taken away within a section names all that it held; a whole section only what is in itself. */
+function isNamed(changes: Json, [section, ...keys]: Place): boolean {
+  return isThere(asRecord(changes[section]), keys);
+}
+
 function isThere(holder: Json, [key, ...rest]: readonly string[]): boolean {
   if (key === undefined || !Object.hasOwn(holder, key)) return false;
-  return rest.length === 0 || isThere(asRecord(holder[key]), rest);
+  return rest.length === 0 || holder[key] === null || isThere(asRecord(holder[key]), rest);
 }
 
 function withoutPlace(holder: Json, [key, ...rest]: readonly string[]): Json {

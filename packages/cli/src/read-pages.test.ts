@@ -39,6 +39,20 @@ test('without a number, it is one page of the size that the service has', async 
   expect(asked).toEqual([{}]);
 });
 
+test.each([
+  ['without cursors', { data: [1, 2], has_more: true }, 1],
+  ['with an empty cursor', { data: [1, 2], has_more: false, next_cursor: '' }, 1],
+  ['whose page is empty, with a cursor', { data: [], has_more: true, next_cursor: 'x' }, 1],
+])('a service %s is not asked again', async (_, page, times) => {
+  let asked = 0;
+  const read = async () => {
+    asked += 1;
+    if (asked > times) throw new Error('asked again');
+    return page as { data: number[]; has_more: boolean; next_cursor: string | null };
+  };
+  expect(await readPages(read, { wanted: 10, largest: 5 })).toEqual(page);
+});
+
 test('no page is larger than the service takes', () => {
   const { paths } = JSON.parse(
     readFileSync(new URL('../../../docs/openapi.json', import.meta.url), 'utf8'),

@@ -21,11 +21,12 @@ export async function readPages<Answer extends Page>(
   if (wanted === undefined) return read({});
   const first = await read({ limit: Math.min(wanted, largest) });
   const data = [...first.data];
-  let { next_cursor: cursor } = first;
-  while (cursor !== null && data.length < wanted) {
-    const page = await read({ limit: Math.min(wanted - data.length, largest), cursor });
-    data.push(...page.data);
-    cursor = page.next_cursor;
+  let last = first;
+  // A service without cursors, or one whose pages lead nowhere, is not asked for ever.
+  while (last.next_cursor && last.data.length > 0 && data.length < wanted) {
+    const limit = Math.min(wanted - data.length, largest);
+    last = await read({ limit, cursor: last.next_cursor });
+    data.push(...last.data);
   }
-  return { ...first, data, has_more: cursor !== null, next_cursor: cursor };
+  return { ...first, data, has_more: last.has_more, next_cursor: last.next_cursor };
 }

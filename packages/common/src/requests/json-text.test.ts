@@ -116,4 +116,12 @@ describe('a body', () => {
     const { roundedIntegers } = examineJson(`[${Array(500).fill('9007199254740993').join()}]`);
     expect(roundedIntegers).toHaveLength(100);
   });
+
+  test('names those of one kind however many there are of the other', () => {
+    const [rounded, infinite] = ['9007199254740993', '1e400'];
+    const both = (one: string, other: string) =>
+      examineJson(`[${[...Array(150).fill(one), other].join()}]`);
+    expect(both(rounded, infinite).infiniteNumbers).toMatchObject([{ path: '[150]' }]);
+    expect(both(infinite, rounded).roundedIntegers).toMatchObject([{ path: '[150]' }]);
+  });
 });

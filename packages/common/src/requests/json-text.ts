@@ -22,7 +22,13 @@ const BLANKS = /[ \t\n\r]*/y;
 const TOKEN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON allows none of them in a text
   /[{}[\]:,]|"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.+-])|(?:true|false|null)(?!\w)/y;
+/** Of each kind. */
 const MAX_FINDINGS = 100;
+
+interface FoundNumber {
+  readonly path: string;
+  readonly at: number;
+}
 
 interface Container {
   readonly isList: boolean;
@@ -43,17 +49,18 @@ type Expected =
  */
 export function examineJson(text: string): JsonFindings {
   const containers: Container[] = [];
-  const found: { path: string; at: number; isInfinite: boolean }[] = [];
+  const rounded: FoundNumber[] = [];
+  const infinite: FoundNumber[] = [];
   let expected: Expected = 'value';
   let position = 0;
 
   const afterValue = (): Expected => (containers.length === 0 ? 'nothing' : 'comma or end');
-  const toPlaces = (all: typeof found): NumberPlace[] =>
+  const toPlaces = (all: readonly FoundNumber[]): NumberPlace[] =>
     all.map(({ path, at }) => ({ path, ...toPlace(text, at) }));
   const toFindings = (fault: number | undefined): JsonFindings => ({
     fault: fault === undefined ? undefined : toPlace(text, fault),
-    roundedIntegers: toPlaces(found.filter(({ isInfinite }) => !isInfinite)),
-    infiniteNumbers: toPlaces(found.filter(({ isInfinite }) => isInfinite)),
+    roundedIntegers: toPlaces(rounded),
+    infiniteNumbers: toPlaces(infinite),
   });
 
   for (;;) {
@@ -87,10 +94,10 @@ export function examineJson(text: string): JsonFindings {
       expected = 'value or end';
     } else {
       if (token === '}' || token === ']') containers.pop();
-      else if (found.length < MAX_FINDINGS) {
-        const isInfinite = /^-?\d/.test(token) && !Number.isFinite(Number(token));
-        if (isInfinite || isRounded(token)) {
-          found.push({ path: toPath(containers.map(({ key }) => key)), at: position, isInfinite });
+      else {
+        const found = isInfinite(token) ? infinite : isRounded(token) ? rounded : undefined;
+        if (found && found.length < MAX_FINDINGS) {
+          found.push({ path: toPath(containers.map(({ key }) => key)), at: position });
         }
       }
       expected = afterValue();
@@ -114,6 +121,10 @@ export function assertExactIntegers(text: string): void {
       message: `${path === '' ? 'The body' : path} is a whole number beyond 2^53, which would be rounded; send it as a text.`,
     })),
   );
+}
+
+function isInfinite(token: string): boolean {
+  return /^-?\d/.test(token) && !Number.isFinite(Number(token));
 }
 
 /** An integer that is written as one; `1e20` is a number with a fraction to all who read it. */

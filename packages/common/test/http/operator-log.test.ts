@@ -121,6 +121,8 @@ it('tells who read what, and who was refused, by the names of their tokens', asy
   expect(refusedTo('GET-two')).toEqual([
     expect.objectContaining({ job_id: 'unseen', by: 'token-2', code: 'JOB_NOT_FOUND' }),
   ]);
+  await ask('GET', '/version', 'see');
+  expect(answeredTo('GET-see').slice(1)).toEqual([expect.objectContaining({ by: 'dashboard' })]);
   // Who was not let in is nobody, and is told about no job.
   await ask('GET', '/train/seen', 'wrong');
   const [stranger] = refusedTo('GET-wrong');

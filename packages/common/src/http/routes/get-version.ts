@@ -3,7 +3,7 @@ import type { Config } from '../../config.ts';
 import { errors } from '../../errors.ts';
 import { type VersionAnswer, VersionSchema } from '../../requests/version.ts';
 import { API_LEVEL, VERSION } from '../../version.ts';
-import { readToken } from '../plugins/auth.ts';
+import { ANONYMOUS, readToken } from '../plugins/auth.ts';
 import type { Tokens } from '../plugins/tokens.ts';
 
 export interface GetVersionParts {
@@ -25,7 +25,6 @@ export function registerGetVersion(
     namespace: config.runner === 'kubernetes' ? config.jobsNamespace : null,
   };
   app.get('/version', {
-    logLevel: 'warn',
     schema: {
       tags: ['operations'],
       security: [],
@@ -37,10 +36,13 @@ export function registerGetVersion(
       problems: ['INVALID_REQUEST', 'FORBIDDEN', 'HOST_NOT_ALLOWED', 'RATE_LIMITED'],
     },
     handler: async (request): Promise<VersionAnswer> => {
-      if (tokens.isOpen) return { ...release, ...place };
-      const given = readToken(request);
-      if (given === undefined) return release;
-      if (!tokens.mayRead(given)) throw errors.tokenWrong();
+      if (tokens.isOpen) request.caller = ANONYMOUS;
+      else {
+        const given = readToken(request);
+        if (given === undefined) return release;
+        request.caller = tokens.callerOf(given);
+        if (request.caller === undefined) throw errors.tokenWrong();
+      }
       return { ...release, ...place };
     },
   });

@@ -8,8 +8,8 @@ import { createLogger } from '../logger.ts';
 import { createService } from './create-service.ts';
 
 /**
- * How much more than what is in use V8 lets its heap grow to before it collects: by default up to
- * three times as much. Memory is dearer here than the collector's time; see docs/adr/0002.
+ * By how much V8 lets its heap grow beyond what is in use before it collects: by default to up to
+ * four times as much. Memory is dearer here than the collector's time; see docs/adr/0002.
  */
 const HEAP_GROWING_PERCENT = 50;
 

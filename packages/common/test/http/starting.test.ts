@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -34,6 +35,15 @@ it.each<[string, Record<string, string>, RegExp]>([
   expect(stderr).toMatch(sentence);
   expect(stderr.trim().split('\n')).toHaveLength(1);
   expect([code, stdout]).toEqual([1, '']);
+});
+
+it('starts, and ends when asked to, without a word on standard error', async () => {
+  const child = spawn(process.execPath, [SERVER], { env: { PATH: process.env.PATH, PORT: '0' } });
+  const errors = text(child.stderr);
+  for await (const line of createInterface(child.stdout)) {
+    if (line.includes('"service started"')) child.kill('SIGTERM');
+  }
+  expect(await errors).toBe('');
 });
 
 it('ends with one sentence and code 1 when its port is taken', async () => {

@@ -41,7 +41,7 @@ export interface EnvironmentParts {
 /** The variable in which every training finds its whole request, with defaults and without credentials. */
 export const REQUEST_VARIABLE = 'TRAINING_REQUEST_JSON';
 
-/** Names the variables whose values are in Secrets of the operator's; absent without any. */
+/** Names the variables of `trainer_env` whose values are in Secrets of the operator's; absent without any. */
 const SECRET_NAMES_VARIABLE = 'TRAINING_SECRET_NAMES';
 
 /** The normalised request travels in one variable, and Linux caps one at 128 KiB. */

@@ -20,7 +20,7 @@ declare module 'fastify' {
 
 type Transform = ReturnType<typeof createJsonSchemaTransform>;
 
-const FOR_CLIENTS = `A field that may be left out may be null, too. A field that no schema knows is not refused, but named in \`metadata.warnings\`. A query name that a route does not list is refused; submitting, reading and cancelling a job and the callbacks of one job ignore it.
+const FOR_CLIENTS = `A field that may be left out may be null, too. A field that no schema knows is not refused, but named in \`metadata.warnings\`. A query name that a route does not list is refused; submitting, reading and cancelling a job and the deliveries of one job ignore it.
 
 Every refusal is a problem document (RFC 9457) with a stable \`code\`; one about a request names all that is wrong with it. An unknown route is 404 with \`ROUTE_NOT_FOUND\`; a method that a route does not have is 405 with \`METHOD_NOT_ALLOWED\`, and \`Allow\` names those that it has.`;
 

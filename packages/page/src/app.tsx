@@ -58,7 +58,9 @@ function OneJob({
       </p>
     );
   }
-  return <JobView key={`${route.service} ${route.jobId}`} service={service} jobId={route.jobId} />;
+  const { jobId, madeBefore } = route;
+  const key = `${route.service} ${jobId}`;
+  return <JobView key={key} service={service} jobId={jobId} madeBefore={madeBefore} />;
 }
 
 /** What the keyboard and a screen reader go on from after another job was opened. */

@@ -9,6 +9,12 @@ it.each(['job-1', 'a:b.c_d', 'with/slash', 'with?query', '100%'])(
   },
 );
 
+it('leads to the job that had an id at a time', () => {
+  const at = '2026-11-27T03:30:00.000Z';
+  const route = { view: 'job', service: 'meta', jobId: 'with?query', madeBefore: at };
+  expect(parseRoute(toJobHash('meta', 'with?query', at))).toEqual(route);
+});
+
 it.each(['', '#', '#/', '#/jobs/meta', '#/elsewhere', '#/?status=running'])(
   '%j is the list',
   (hash) => {

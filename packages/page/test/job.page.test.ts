@@ -259,6 +259,27 @@ it('runs an ended job again as a new one, and both say so', async () => {
   expect(faults).toEqual([]);
 });
 
+it('says of a later job that it is not the one that was run again', async () => {
+  await using service = await startService();
+  await submit(service, 'taken', { outcome: 'failed' });
+  await service.getUntil('taken', ({ status }) => status === 'failed');
+  await service.post('/train/taken/rerun', { job_id: 'taken-r2', from: 'start' });
+  await using opened = await openPage(browser, addressOf(service.url, 'taken-r2'));
+  const { page, faults } = opened;
+  const notice = page.getByText('this is a later job of the same id');
+  const parent = page.getByRole('link', { name: 'taken', exact: true });
+  await parent.click();
+  await page.getByRole('link', { name: 'taken-r2', exact: true }).waitFor();
+  expect(await notice.count()).toBe(0);
+  await service.request('/train/taken', { method: 'DELETE' });
+  await submit(service, 'taken', { outcome: 'never' });
+  await page.goBack();
+  await parent.click();
+  await notice.waitFor();
+  expect(await findViolations(page)).toEqual([]);
+  expect(faults).toEqual([]);
+});
+
 it('runs an ended job again with changes, and says all that is wrong with them', async () => {
   const receiver = await startWebhookReceiver();
   onTestFinished(() => receiver.close());

@@ -90,7 +90,9 @@ export const TrainingResponseSchema = z
     rerun_of: z
       .string()
       .nullable()
-      .describe('The ended job that it was made of, by a rerun; null for any other'),
+      .describe(
+        'The ended job that it was made of, by a rerun; null for any other. Once that is forgotten, a later job may have its id',
+      ),
     reruns: z
       .array(z.string())
       .describe('The jobs that it was run again as, oldest first; the newest hundred'),

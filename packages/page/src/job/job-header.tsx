@@ -66,7 +66,12 @@ export function JobHeader({ service, job, onChange }: JobHeaderProps) {
             'Started',
             timestamps.started_at && <Time key="started" value={timestamps.started_at} />,
           ],
-          ['Run again from', job.rerun_of && <JobLink key="of" of={job.rerun_of} in={service} />],
+          [
+            'Run again from',
+            job.rerun_of && (
+              <JobLink key="of" of={job.rerun_of} in={service} madeBefore={timestamps.created_at} />
+            ),
+          ],
           [
             'Run again as',
             job.reruns?.length > 0
@@ -80,9 +85,15 @@ export function JobHeader({ service, job, onChange }: JobHeaderProps) {
   );
 }
 
-function JobLink({ of, in: service }: { readonly of: string; readonly in: TrainerService }) {
+interface JobLinkProps {
+  readonly of: string;
+  readonly in: TrainerService;
+  readonly madeBefore?: string | null;
+}
+
+function JobLink({ of, in: service, madeBefore }: JobLinkProps) {
   return (
-    <a class="id" href={toJobHash(service.name, of)}>
+    <a class="id" href={toJobHash(service.name, of, madeBefore)}>
       {of}{' '}
     </a>
   );

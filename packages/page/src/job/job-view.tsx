@@ -1,3 +1,4 @@
+import type { Job } from '@trainer/client';
 import { useEffect } from 'preact/hooks';
 import type { TrainerService } from '../api/trainer-service.ts';
 import { toWords } from '../format/words.ts';
@@ -18,10 +19,12 @@ import { useJob } from './use-job.ts';
 interface JobViewProps {
   readonly service: TrainerService;
   readonly jobId: string;
+  /** When the job that is meant was there already, if it matters. */
+  readonly madeBefore?: string | undefined;
 }
 
 /** All that a service tells of one job. */
-export function JobView({ service, jobId }: JobViewProps) {
+export function JobView({ service, jobId, madeBefore }: JobViewProps) {
   const feeds = useEventFeeds([service], jobId);
   const reading = useJob(service, jobId, feeds);
   const job = reading.value;
@@ -34,6 +37,11 @@ export function JobView({ service, jobId }: JobViewProps) {
       {job === undefined && <h1 class="id">{jobId}</h1>}
       {job !== undefined && (
         <>
+          {isMadeAfter(job, madeBefore) && (
+            <p class="notice" role="status">
+              The {jobId} that was run again was forgotten; this is a later job of the same id.
+            </p>
+          )}
           <JobHeader service={service} job={job} onChange={reading.refresh} />
           <p class="visually-hidden" role="status">
             {`${jobId}: ${toWords(job.status)}`}
@@ -53,4 +61,8 @@ export function JobView({ service, jobId }: JobViewProps) {
       )}
     </article>
   );
+}
+
+function isMadeAfter({ timestamps }: Job, time: string | undefined): boolean {
+  return time !== undefined && Date.parse(timestamps.created_at ?? '') > Date.parse(time);
 }

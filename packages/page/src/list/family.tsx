@@ -3,7 +3,7 @@ import type { OwnedRow } from './merge-lists.ts';
 
 /** Of which job this one is a rerun, and as which it was run again. */
 export function Family({ of }: { readonly of: OwnedRow }) {
-  const { service, job_id, rerun_of, reruns = [] } = of;
+  const { service, job_id, rerun_of, reruns = [], timestamps } = of;
   const [first, ...others] = reruns;
   const all = toListHash(new URLSearchParams({ service, rerun_of: job_id }));
   return (
@@ -11,7 +11,7 @@ export function Family({ of }: { readonly of: OwnedRow }) {
       {rerun_of && (
         <span class="family">
           Run again from{' '}
-          <a class="id" href={toJobHash(service, rerun_of)}>
+          <a class="id" href={toJobHash(service, rerun_of, timestamps.created_at)}>
             {rerun_of}
           </a>
         </span>

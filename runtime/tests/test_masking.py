@@ -177,6 +177,48 @@ def test_words_of_the_command_line_that_give_a_credential(variable: str, word: s
     assert said == f"Namespace(lr=0.1, password='{MASK}')"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "PASSWORD=hunter2-pass99 python train.py",
+        'curl -H "Authorization: Bearer hunter2-pass99" https://x.example',
+        "git clone https://bot:hunter2-pass99@x.example/y",
+        "hf login hf_hunter2-pass99",
+    ],
+)
+def test_of_a_script_only_what_it_gives(line: str) -> None:
+    script = f"set -x\n{line}\npython train.py --lr 1e-4 --epochs 3\n"
+    masker = build_masker({"HF_TOKEN": "hf_hunter2-pass99", "TRAINING_ARG_1": script})
+    said = masker.mask_text(f"+ {line}\n+ python train.py --lr 1e-4 --epochs 3\n")
+    assert "+ python train.py --lr 1e-4 --epochs 3\n" in said
+    assert MASK in said and "hunter2-pass99" not in said
+
+
+def test_a_credential_with_blanks_after_its_flag() -> None:
+    masker = build_masker({"TRAINING_ARG_1": "correct horse battery"})
+    assert masker.mask_text("it is correct horse battery") == f"it is {MASK}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [";token=aaaaaaaa", ";token=aaaaaaaN", "token=\"aaaaaaaN token='aaaaaaaN ", "token='aaaaaaaN;"],
+)
+def test_a_word_of_many_credentials_is_no_larger_than_a_few_words(text: str) -> None:
+    numbered = (text.replace("N", str(10_000 + n)) for n in range(30_000 // len(text)))
+    word = f"password=x;{''.join(numbered)}"
+    needles = build_masker({"TRAINING_ARG_2": word}).needles
+    assert len(needles) <= 2000 * 20
+    assert sum(map(len, needles)) < len(word) * 80
+
+
+def test_too_many_secrets_hide_every_line() -> None:
+    masker = Masker([f"secret-{n}" for n in range(10_000, 12_001)])
+    stream = masker.stream()
+    assert stream.feed(b"a line\nsecret-10000 and") == f"{MASK}\n".encode()
+    assert stream.feed(b" more\n") + stream.flush() == f"{MASK}\n".encode()
+    assert masker.mask_text("secret-10000") == MASK
+
+
 def test_references_in_words_are_no_credentials() -> None:
     masker = build_masker({"TRAINING_ARG_1": "--password=$(DB) --mode=offline-only"})
     assert masker.mask_text("offline-only") == "offline-only"

@@ -14,12 +14,14 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
-from trainer_runtime.credential_words import credentials_of_word, is_word_variable
+from trainer_runtime.credential_words import is_word_variable, secrets_of_word
 from trainer_runtime.secret_names import is_credential_name
 
 MASK: Final = "[redacted]"
 #: Shorter values (`1`, `true`, `INFO`) are found in harmless texts.
 MIN_SECRET_LENGTH: Final = 8
+#: With more of them a log would take longer to mask than to train: nothing of it is shown then.
+_MAX_SECRETS: Final = 2000
 #: A value without a space and this long looks like a credential.
 _LOOKS_SECRET_LENGTH: Final = 20
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s\"'<>]+")
@@ -33,6 +35,8 @@ class Masker:
         self._lock = threading.Lock()
         self._secrets: frozenset[str] = frozenset()
         self._needles: tuple[bytes, ...] = ()
+        #: There are too many secrets to look for.
+        self.hides_all = False
         self.add(*secrets)
 
     @property
@@ -47,7 +51,9 @@ class Masker:
             known = self._secrets | {text for text in texts if len(text) >= MIN_SECRET_LENGTH}
             if known == self._secrets:
                 return
-            needles = {form for secret in known for form in _forms(secret)}
+            self.hides_all = len(known) > _MAX_SECRETS
+            searched = frozenset() if self.hides_all else known
+            needles = {form for secret in searched for form in _forms(secret)}
             self._secrets = known
             self._needles = tuple(sorted(needles, key=lambda form: (-len(form), form)))
 
@@ -57,6 +63,8 @@ class Masker:
 
     def mask_bytes(self, data: bytes) -> bytes:
         """The same for bytes of any encoding that agrees with ASCII."""
+        if self.hides_all:
+            return MASK.encode() if data else b""
         stream = self.stream()
         return stream.feed(data) + stream.flush()
 
@@ -88,6 +96,9 @@ class MaskStream:
         return self._write(self._held, len(self._held), self._masker.needles)
 
     def _write(self, buffer: bytes, end: int, needles: tuple[bytes, ...]) -> bytes:
+        if self._masker.hides_all:
+            self._held = b""
+            return (MASK.encode() + b"\n") * buffer.count(b"\n")
         written: list[bytes] = []
         position = self._covered
         for start, stop in _find_spans(buffer, needles):
@@ -117,11 +128,11 @@ def _collect_secrets(environ: Mapping[str, str]) -> set[str]:
         is_hidden = is_credential_name(name) or name in hidden_names
         if is_hidden or (name in given_names and looks_secret):
             secrets.add(value)
-        if is_word_variable(name):
-            secrets |= credentials_of_word(value)
         if name.startswith(("TRAINING_", "AWS_ENDPOINT")) or name in given_names:
             secrets |= _url_secrets(value)
-    return secrets
+    known = [value for value in secrets if len(value) >= MIN_SECRET_LENGTH]
+    words = [value for name, value in environ.items() if is_word_variable(name)]
+    return secrets.union(*(secrets_of_word(word, known) for word in words))
 
 
 def _trainer_env_names(request_json: str) -> frozenset[str]:

@@ -23,6 +23,54 @@ describe('the mask of a job', () => {
     expect(createJobMask(secrets).apply('it is hunter2;pass99')).toBe('it is [redacted]');
   });
 
+  it.each([
+    ['PASSWORD=hunter2-pass99 python train.py', 'hunter2-pass99'],
+    ['curl -H "Authorization: Bearer hunter2-pass99" https://x.example', 'hunter2-pass99'],
+    ['git clone https://bot:hunter2-pass99@x.example/y', 'hunter2-pass99'],
+    ['curl "https://x.example/y?sig=hunter2-pass99&v=2"', 'hunter2-pass99'],
+    ['hf login hf_0123456789', 'hf_0123456789'],
+  ])('covers what the script %j gives, and none of its lines', (line, credential) => {
+    const script = `set -x\n${line}\npython train.py --lr 1e-4\n`;
+    const { secrets } = specify({
+      'base_model.huggingface_token': 'hf_0123456789',
+      'extra_parameters.trainer_args': ['sh', '-c', script],
+    });
+    expect(secrets.TRAINING_ARG_2).toBe(script);
+    const said = createJobMask(secrets).apply(`+ python train.py --lr 1e-4\n+ ${line}\n`);
+    expect(said).toContain('+ python train.py --lr 1e-4\n');
+    expect(said).toContain('[redacted]');
+    expect(said).not.toContain(credential);
+  });
+
+  it('covers a credential with blanks after its flag', () => {
+    const words = ['--password', 'correct horse battery'];
+    const { secrets } = specify({ 'extra_parameters.trainer_args': words });
+    expect(createJobMask(secrets).apply('it is correct horse battery')).toBe('it is [redacted]');
+  });
+
+  const numbered = (text: string) =>
+    Array.from({ length: 60_000 / text.length }, (_, n) => text.replace('N', String(10_000 + n)));
+  it.each([
+    [';token=aaaaaaaa'],
+    [';token=aaaaaaaN'],
+    ['token="aaaaaaaN token=\'aaaaaaaN '],
+    ["token='aaaaaaaN;"],
+    [' https://u:aaaaaaaN@h/?t=aaaaaaaN&u=token=aaaaaaaN'],
+    ['--token\naaaaaaaN\n'],
+    ['aaaaaaaa'],
+  ])('is not much larger than a word of many %j', (text) => {
+    const word = `password=x;${numbered(text).join('')}`;
+    const { forms } = createJobMask({ TRAINING_ARG_2: word });
+    expect(forms.length).toBeLessThanOrEqual(2000 * 11);
+    expect(forms.reduce((sum, form) => sum + form.length, 0)).toBeLessThan(word.length * 50);
+  });
+
+  it('shows nothing where there are too many credentials to look for', () => {
+    const mask = createJobMask({ MANY_TOKEN: numbered('aaaaaaaN\n').join('') });
+    expect(mask.apply('aaaaaaa12345 and more')).toBe('[redacted]');
+    expect(mask.openStream()?.end('a line\n')).toBe('[redacted]');
+  });
+
   it('leaves words that are no credential, and short ones', () => {
     const words = ['--epochs', '3', '--mode', 'offline-only', '--password', 'short'];
     const { secrets } = specify({ 'extra_parameters.trainer_args': words });

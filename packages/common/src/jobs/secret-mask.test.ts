@@ -82,6 +82,14 @@ describe('SecretMask', () => {
     expect(new SecretMask(secrets).apply(`it said ${text}`)).toBe('it said [redacted]');
   });
 
+  it('finds a value that is longer than a pattern may be, and leaves what is around it', () => {
+    const long = Array.from({ length: 10_000 }, (_, n) => `${n},`).join('');
+    const found = new SecretMask({ API_KEY: long });
+    expect(found.apply(`<${long}>`).replaceAll('[redacted]', '')).toBe('<>');
+    const base64 = found.apply(Buffer.from(long).toString('base64')).replaceAll('[redacted]', '');
+    expect(base64.length).toBeLessThan(long.length / 100);
+  });
+
   it('changes nothing where there is nothing to keep', () => {
     expect(new SecretMask({}).apply('as it was')).toBe('as it was');
     expect(mask.apply('')).toBe('');

@@ -8,6 +8,10 @@ const MIN_LENGTH = 8;
 const MIN_UNNAMED_LENGTH = 20;
 /** What is left of a value where a text was cut; less of it is found by chance. */
 const MIN_CUT_LENGTH = 6;
+/** Longer ones are found part by part, since no engine takes a pattern of any length. */
+const MAX_PART_LENGTH = 1024;
+/** With more values, what finds them takes seconds to make: nothing is shown then. */
+const MAX_VALUES = 2000;
 const SYNTAX = /[\\^$.*+?()[\]{}|]/g;
 /** Credentials by their variables' names, which those of a request's own fields do not match. */
 const CREDENTIAL_VARIABLE = /(^|_)(ACCESS_KEY_ID|USERNAME)$/;
@@ -19,7 +23,8 @@ const PUBLIC_VARIABLE = /(^|_)(AWS_REGION|AWS_ROLE_ARN)$/;
  * them, and inside base64. Whole values are found, and what a cut at either end left of one.
  */
 export class SecretMask {
-  readonly #forms: readonly string[];
+  /** What it looks for, the longest first. */
+  readonly forms: readonly string[];
   readonly #pattern: RegExp | undefined;
 
   /**
@@ -31,23 +36,27 @@ export class SecretMask {
       .filter(([name, value]) => isToBeMasked(name, value))
       .map(([, value]) => value);
     const known = credentials.filter(({ length }) => length >= MIN_LENGTH);
-    const values = [...named, ...known].flatMap((value) => [value, ...linesOf(value)]);
+    const all = [...named, ...known].flatMap((value) => [value, ...linesOf(value)]);
+    const values = new Set(all.flatMap(partsOf));
+    const isTooMuch = values.size > MAX_VALUES;
     // The longest first, since one may be a part of another.
-    this.#forms = [...new Set(values.flatMap(formsOf))].sort((a, b) => b.length - a.length);
-    const pattern = this.#forms.map((form) => form.replaceAll(SYNTAX, '\\$&')).join('|');
-    if (pattern !== '') this.#pattern = new RegExp(pattern, 'g');
+    const forms = new Set(isTooMuch ? [] : [...values].flatMap(formsOf));
+    this.forms = [...forms].sort((a, b) => b.length - a.length);
+    const pattern = this.forms.map((form) => form.replaceAll(SYNTAX, '\\$&')).join('|');
+    if (isTooMuch) this.#pattern = /.+/gs;
+    else if (pattern !== '') this.#pattern = new RegExp(pattern, 'g');
   }
 
   /** For a text that comes in pieces, of which whole values are found; undefined where there are none. */
   openStream(): SecretStream | undefined {
-    return this.#pattern && new SecretStream(this.#pattern, this.#forms[0]?.length ?? 0);
+    return this.#pattern && new SecretStream(this.#pattern, this.forms[0]?.length ?? 0);
   }
 
   apply(text: string): string {
     if (this.#pattern === undefined) return text;
     const whole = text.replaceAll(this.#pattern, REDACTED);
-    const head = longest(this.#forms, (form) => cutAtStart(whole, form));
-    const tail = longest(this.#forms, (form) => cutAtEnd(whole, form));
+    const head = longest(this.forms, (form) => cutAtStart(whole, form));
+    const tail = longest(this.forms, (form) => cutAtEnd(whole, form));
     if (head + tail >= whole.length && head + tail > 0) return REDACTED;
     return [
       head > 0 ? REDACTED : '',
@@ -57,7 +66,8 @@ export class SecretMask {
   }
 }
 
-function isToBeMasked(name: string, value: string): boolean {
+/** Whether the value of a variable is secret, by the name and by what it looks like. */
+export function isToBeMasked(name: string, value: string): boolean {
   if (PUBLIC_VARIABLE.test(name)) return false;
   if (isCredentialName(name) || CREDENTIAL_VARIABLE.test(name)) return value.length >= MIN_LENGTH;
   return value.length >= MIN_UNNAMED_LENGTH && !/\s/.test(value);
@@ -69,6 +79,15 @@ function linesOf(value: string): string[] {
     .split(/\r?\n/)
     .map((line) => line.trim())
     .filter((line) => line.length >= MIN_LENGTH);
+}
+
+/** The value, or parts of about the same length that make it up. */
+function partsOf(value: string): string[] {
+  const count = Math.ceil(value.length / MAX_PART_LENGTH);
+  const length = Math.ceil(value.length / count);
+  return Array.from({ length: count }, (_, index) =>
+    value.slice(index * length, (index + 1) * length),
+  ).filter((part) => part.length >= MIN_LENGTH);
 }
 
 function formsOf(value: string): string[] {

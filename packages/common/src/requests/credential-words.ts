@@ -1,8 +1,8 @@
 import { isCredentialName } from './credential-names.ts';
 
-/** `--api-key=X`, `HF_TOKEN=X`, and each of these inside a text for a shell. */
+/** `--api-key=X`, `HF_TOKEN=X`, `Authorization: Bearer X`, also inside a text for a shell. */
 const ASSIGNMENT =
-  /(?<=^|[\s;'"(])(?:--?([A-Za-z][\w.-]*)\s+(?!-)|-{0,2}([A-Za-z][\w.-]*)(?:=|:\s?))['"]?(?=[^\s'"$])/g;
+  /(?<=^|[\s;'"(])(?:--?([A-Za-z][\w.-]*)\s+(?!-)|-{0,2}([A-Za-z][\w.-]*)(?:=|:\s?))(?:['"]?(?:Bearer|Basic|Token) +)?['"]?(?=[^\s'"$])/g;
 const FLAG = /^--?([A-Za-z][\w.-]*)$/;
 
 /**
@@ -20,16 +20,31 @@ export function isCredentialWord(word: string, previous: unknown): boolean {
   return false;
 }
 
-/** The credentials that a word gives within itself, without their names. */
+/**
+ * The credentials that a word gives within itself, without their names. All of them together are at
+ * most a few times as long as the word.
+ */
 export function findAssignedCredentials(word: string): string[] {
-  return [...word.matchAll(ASSIGNMENT)].flatMap(({ 0: start, 1: flag, 2: assigned, index }) => {
-    if (!isCredentialName(assigned ?? flag ?? '')) return [];
-    const rest = word.slice(index + start.length);
+  const found: string[] = [];
+  let end = 0;
+  for (const { 0: start, 1: flag, 2: assigned, index } of word.matchAll(ASSIGNMENT)) {
+    if (!isCredentialName(assigned ?? flag ?? '')) continue;
+    const from = index + start.length;
     const quote = /['"]$/.exec(start)?.[0];
-    if (quote !== undefined) return [rest.split(quote, 1)[0] ?? ''];
-    // Whether a shell reads the word is not known.
-    return [/^[^\s'"]*/, /^[^\s'";&|()]*/].flatMap((end) => end.exec(rest)?.[0] ?? []);
-  });
+    const close = quote === undefined ? -1 : word.indexOf(quote, from);
+    if (close >= 0) {
+      found.push(word.slice(from, close));
+      continue;
+    }
+    const rest = word.slice(from);
+    found.push(/^[^\s'";&|()]*/.exec(rest)?.[0] ?? '');
+    // Where no shell reads the word, its first assignment takes all up to a blank.
+    if (from < end) continue;
+    const all = /^[^\s'"]*/.exec(rest)?.[0] ?? '';
+    found.push(all);
+    end = from + all.length;
+  }
+  return found;
 }
 
 /** The words of a command line, empty where one gives a credential. */

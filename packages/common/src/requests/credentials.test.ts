@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { makeBody, makeGuideBody, parseValid } from '../../test/builders.ts';
 import { isCredentialName } from './credential-names.ts';
-import { isCredentialWord } from './credential-words.ts';
+import { findAssignedCredentials, isCredentialWord } from './credential-words.ts';
 import {
   createSecretTest,
   REDACTED,
@@ -74,6 +74,15 @@ describe('words of a command line', () => {
   test.each(['a', '-', ' ', 'a ', '--a=', 'a:', ' -'])('%j, a million times', (text) => {
     isCredentialWord(text.repeat(1_000_000 / text.length), '--a');
   });
+
+  test.each([';token=aaaaaaaa', 'token="', "token='", 'token=Bearer ', 'token: '])(
+    'what %j gives, a million times, is not looked at again and again',
+    (text) => {
+      const word = text.repeat(1_000_000 / text.length);
+      const length = findAssignedCredentials(word).reduce((sum, found) => sum + found.length, 0);
+      expect(length).toBeLessThan(3 * word.length);
+    },
+  );
 });
 
 describe('secrets in URLs', () => {

@@ -28,6 +28,21 @@ export function replaceUrlSecrets(text: string, userInfo: string, query: string)
     .replace(QUERY, (_, start, found) => (found === undefined ? start : start + query));
 }
 
+/** What `replaceUrlSecrets` replaces, and the password and the values in it. */
+export function findUrlSecrets(text: string): string[] {
+  const found: string[] = [];
+  for (const { 1: start = '', 2: whole = '', index } of text.matchAll(USER_INFO)) {
+    if (start === '' || whole === '' || isName(whole, text, index)) continue;
+    const userInfo = whole.slice(0, -1);
+    found.push(userInfo, userInfo.slice(userInfo.indexOf(':') + 1));
+  }
+  for (const [, , query = ''] of text.matchAll(QUERY)) {
+    const values = query.split('&').map((pair) => pair.slice(pair.indexOf('=') + 1));
+    found.push(query.slice(1), ...values);
+  }
+  return found.filter((each) => each !== '');
+}
+
 /** Whether the user info of the URL whose `://` stands at `offset` is but a name. */
 export function isName(userInfo: string, text: string, offset: number): boolean {
   return !userInfo.includes(':') && !/https?$/i.test(text.slice(Math.max(0, offset - 5), offset));

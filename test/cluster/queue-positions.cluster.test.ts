@@ -74,6 +74,9 @@ describe('jobs that wait in a queue of Kueue', () => {
     await untilIsNumber(third, 1);
     await service.cancel(first);
     await service.told(third, 'running');
+    const { phases } = (await service.get(third)).body;
+    const owners = phases.map(({ owner }: { owner: string }) => owner);
+    expect(owners.slice(owners.indexOf('quota'))).not.toContain('queue');
     await service.cancel(third);
   });
 

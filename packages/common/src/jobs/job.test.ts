@@ -51,6 +51,11 @@ describe('what a record says stands', () => {
     ['when a job that has started waits again', running, makeSeen(pending)],
     ['when a job that was preempted still waits', preempted, makeSeen(waiting)],
     ['when a job that was preempted is started again', preempted, makeSeen(pending)],
+    [
+      'when a job that lacked something in its queue is admitted there',
+      { ...accepted, reason: 'WAITING_FOR_QUOTA' },
+      makeSeen({ ...waiting, isDiagnosed: false }),
+    ],
   ])('%s', (_, state, seen) => {
     expect(project(state, seen).isUnchanged).toBe(true);
   });

@@ -174,6 +174,11 @@ describe('KubeflowRunner', () => {
       ...{ status: 'submitted', isDiagnosed: true, hasLiveDetail: true },
       detail: `Waiting in the queue training: ${message}`,
     });
+    server.setStatus(`${workloads}/trainjob-${name}-1`, {
+      conditions: [{ type: 'QuotaReserved', status: 'True', reason: 'QuotaReserved' }],
+    });
+    const isAdmitted = (seen: Observation) => seen.exists && !seen.hasLiveDetail;
+    expect(await untilSeen(runner, name, isAdmitted)).toMatchObject({ isDiagnosed: false });
   });
 
   describe('a start', () => {

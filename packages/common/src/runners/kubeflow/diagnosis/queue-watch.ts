@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Random } from '../../../backoff.ts';
 import type { Clock } from '../../../clock.ts';
 import type { ApiClient } from '../../../kubernetes/api-client.ts';
-import type { QueueStanding } from '../status/queue-standing.ts';
+import { type QueueStanding, UNKNOWN_STANDING } from '../status/queue-standing.ts';
 import { QueuePositions } from './queue-positions.ts';
 import { WorkloadWatch } from './workload-watch.ts';
 
@@ -39,11 +39,11 @@ export class QueueWatch {
   }
 
   get({ name, uid }: { readonly name: string; readonly uid: string }): QueueStanding {
-    return {
-      position: this.#positions.get(name),
-      finding: this.#workloads.get(uid),
-      isComplete: this.#workloads.isComplete,
-    };
+    const finding = this.#workloads.get(uid);
+    // It waits no more, and until it is resumed there is nothing better to say than before.
+    if (finding === 'admitted') return UNKNOWN_STANDING;
+    const { isComplete } = this.#workloads;
+    return { position: this.#positions.get(name), finding, isComplete };
   }
 
   /** Calls `listener` with the name of a TrainJob whose reason to wait changes. */

@@ -8,6 +8,11 @@ const makeWorkload = (status: WorkloadObject['status']): WorkloadObject => ({
 const notReserved = (message: string, reason = 'Pending') =>
   makeWorkload({ conditions: [{ type: 'QuotaReserved', status: 'False', reason, message }] });
 
+const RESERVED = {
+  ...{ type: 'QuotaReserved', status: 'True', reason: 'QuotaReserved' },
+  message: 'Quota reserved in ClusterQueue training',
+} as const;
+
 const UNUSED = 'insufficient unused quota for nvidia.com/gpu in flavor any-node, 2 more needed';
 const MORE =
   'insufficient quota for nvidia.com/gpu in flavor any-node, previously considered podsets requests (0) + current podset request (500) > maximum capacity (16)';
@@ -66,18 +71,37 @@ describe('what Kueue says of a Workload that it does not admit', () => {
     ['NoMatchingFlavor', 'QUEUED'],
     ['Suspended', 'QUEUED'],
   ])('by the reason that newer releases give: %s', (reason, wanted) => {
-    expect(explainWorkload(notReserved('Bypassed', reason))?.reason).toBe(wanted);
+    expect(explainWorkload(notReserved('Bypassed', reason))).toMatchObject({ reason: wanted });
   });
 
   test('in one line', () => {
-    expect(explainWorkload(notReserved('a\n\nb'))?.detail).toBe('a b');
+    expect(explainWorkload(notReserved('a\n\nb'))).toMatchObject({ detail: 'a b' });
   });
 
-  test('is nothing before it has said anything, and once it has admitted it', () => {
+  test('is nothing before it has said anything, and once the job has ended', () => {
     expect(explainWorkload(makeWorkload(undefined))).toBeUndefined();
     expect(explainWorkload(notReserved(''))).toBeUndefined();
-    const reserved = { type: 'QuotaReserved', status: 'True', reason: 'QuotaReserved' };
-    const conditions = [{ ...reserved, message: 'Quota reserved in ClusterQueue training' }];
+    const conditions = [RESERVED, { type: 'Finished', status: 'True' as const }];
     expect(explainWorkload(makeWorkload({ conditions }))).toBeUndefined();
+  });
+
+  test('is that it is admitted, once it has its quota and every check is ready', () => {
+    const admissionChecks = [{ name: 'nodes', state: 'Ready', message: 'There are nodes' }];
+    const conditions = [RESERVED];
+    expect(explainWorkload(makeWorkload({ conditions }))).toBe('admitted');
+    expect(explainWorkload(makeWorkload({ conditions, admissionChecks }))).toBe('admitted');
+  });
+
+  test('is which checks are still open once it has its quota', () => {
+    const admissionChecks = [
+      { name: 'nodes', state: 'Pending', message: 'Nodes are\nbeing made' },
+      { name: 'ready', state: 'Ready', message: 'ok' },
+      { name: 'budget', state: 'Retry', message: '' },
+    ];
+    expect(explainWorkload(makeWorkload({ conditions: [RESERVED], admissionChecks }))).toEqual({
+      reason: 'QUEUED',
+      detail:
+        'its quota is reserved, and it waits for admission checks: nodes (Nodes are being made), budget',
+    });
   });
 });

@@ -1,6 +1,6 @@
 import { toOneLine } from '../../../jobs/outside-text.ts';
 import type { Reason } from '../../../jobs/reasons.ts';
-import type { Condition } from '../../../kubernetes/conditions.ts';
+import { type Condition, isTrue } from '../../../kubernetes/conditions.ts';
 import type { CachedObject } from '../../../kubernetes/object-store.ts';
 import type { Diagnosis } from '../status/diagnoses.ts';
 
@@ -13,8 +13,20 @@ export interface WorkloadObject extends CachedObject {
       readonly uid: string;
     }[];
   };
-  readonly status?: { readonly conditions?: readonly Condition[] };
+  readonly status?: {
+    readonly conditions?: readonly Condition[];
+    readonly admissionChecks?: readonly AdmissionCheck[];
+  };
 }
+
+interface AdmissionCheck {
+  readonly name: string;
+  readonly state: string;
+  readonly message?: string;
+}
+
+/** Why Kueue does not admit a Workload, or that it is `admitted`, so that its job is resumed soon. */
+export type WorkloadFinding = Diagnosis | 'admitted';
 
 /** Reasons of the condition since v0.19, where its gate UnadmittedWorkloadsObservability is on. */
 const KNOWN_REASONS: Readonly<Record<string, Reason>> = {
@@ -32,12 +44,23 @@ const NO_SUCH_QUEUE =
   /(Local|Cluster)Queue \S+ (doesn't exist|not found|is terminating or missing)|namespace doesn't match ClusterQueue selector|^resources (validation failed|didn't satisfy LimitRange)/;
 const NO_FLAVOR = /untolerated taint|doesn't match node affinity/;
 
-/** Why Kueue does not admit a Workload; undefined where it has, or has not said anything yet. Pure. */
-export function explainWorkload({ status }: WorkloadObject): Diagnosis | undefined {
+/** Undefined where Kueue has not said anything yet, and once the job has ended. Pure. */
+export function explainWorkload({ status }: WorkloadObject): WorkloadFinding | undefined {
+  if (isTrue(status?.conditions, 'Finished')) return undefined;
   const reserved = status?.conditions?.find(({ type }) => type === 'QuotaReserved');
+  if (reserved?.status === 'True') return explainChecks(status?.admissionChecks ?? []);
   if (reserved?.status !== 'False' || !reserved.message) return undefined;
   const { message, reason = '' } = reserved;
   return { reason: KNOWN_REASONS[reason] ?? readMessage(message), detail: toOneLine(message) };
+}
+
+/** What it waits for once it has its quota. */
+function explainChecks(checks: readonly AdmissionCheck[]): WorkloadFinding {
+  const open = checks.filter(({ state }) => state !== 'Ready');
+  if (open.length === 0) return 'admitted';
+  const names = open.map(({ name, message }) => (message ? `${name} (${message})` : name));
+  const detail = `its quota is reserved, and it waits for admission checks: ${names.join(', ')}`;
+  return { reason: 'QUEUED', detail: toOneLine(detail) };
 }
 
 /** By its words: to every other release, and with the gate off, it is `Pending` or `Inadmissible`. */

@@ -2,11 +2,11 @@ import type { Logger } from 'pino';
 import type { Random } from '../../../backoff.ts';
 import type { Clock } from '../../../clock.ts';
 import { Emitter } from '../../../emitter.ts';
+import type { Reason } from '../../../jobs/reasons.ts';
 import { type ApiClient, ApiError } from '../../../kubernetes/api-client.ts';
 import { Informer } from '../../../kubernetes/informer.ts';
 import type { CacheChange } from '../../../kubernetes/object-store.ts';
-import type { Diagnosis } from '../status/diagnoses.ts';
-import { explainWorkload, type WorkloadObject } from './workload-finding.ts';
+import { explainWorkload, type WorkloadFinding, type WorkloadObject } from './workload-finding.ts';
 
 export interface WorkloadWatchParts {
   readonly client: ApiClient;
@@ -18,11 +18,12 @@ export interface WorkloadWatchParts {
   readonly listWaiting: () => Iterable<string>;
 }
 
-/** What is kept of a Workload that Kueue does not admit. */
+/** What is kept of a Workload. */
 interface WorkloadNote {
+  /** The name and the uid of its TrainJob. */
   readonly job: string;
   readonly uid: string;
-  readonly finding: Diagnosis;
+  readonly finding: WorkloadFinding;
 }
 
 /** How often it is looked at whether anybody waits, and whether the watch still holds. */
@@ -58,8 +59,8 @@ export class WorkloadWatch {
     this.#workloads.watch((change) => this.#noteChange(change));
   }
 
-  /** Why the TrainJob with this uid is not admitted; undefined where Kueue does not say. */
-  get(uid: string): Diagnosis | undefined {
+  /** Why the TrainJob with this uid is not admitted, or that it is; undefined where Kueue does not say. */
+  get(uid: string): WorkloadFinding | undefined {
     return this.#notes.get(uid)?.finding;
   }
 
@@ -130,7 +131,7 @@ export class WorkloadWatch {
       this.#notes.delete(previous.uid);
     }
     if (value !== undefined) this.#notes.set(value.uid, value);
-    if (value?.finding.reason === previous?.finding.reason) return;
+    if (toReason(value) === toReason(previous)) return;
     const job = (value ?? previous)?.job;
     if (job !== undefined) this.#changes.emit(job);
   }
@@ -138,6 +139,11 @@ export class WorkloadWatch {
   #tellAll(): void {
     for (const name of this.#parts.listWaiting()) this.#changes.emit(name);
   }
+}
+
+/** Undefined also for one that is admitted: its TrainJob is about to change itself. */
+function toReason(note: WorkloadNote | undefined): Reason | undefined {
+  return note === undefined || note.finding === 'admitted' ? undefined : note.finding.reason;
 }
 
 function toNote(workload: WorkloadObject): WorkloadNote | undefined {

@@ -17,15 +17,22 @@ describe('WorkloadWatch', () => {
   let waiting: string[];
   let watch: WorkloadWatch;
   let told: string[];
+  /** Called whenever it is asked who waits. */
+  let onListed: () => void;
 
   beforeEach(() => {
     server = new FakeApiServer();
     clock = new FakeClock();
     waiting = ['first'];
     told = [];
+    onListed = () => {};
     watch = new WorkloadWatch({
       ...{ client: server.connect(), clock, random: () => 0.5, namespace: 'jobs' },
-      ...{ logger: pino({ level: 'silent' }), listWaiting: () => waiting },
+      logger: pino({ level: 'silent' }),
+      listWaiting: () => {
+        onListed();
+        return waiting;
+      },
     });
     watch.watch((name) => told.push(name));
   });
@@ -84,6 +91,24 @@ describe('WorkloadWatch', () => {
     watch.note();
     await settle();
     expect([server.watchCount, watch.isComplete]).toEqual([1, true]);
+  });
+
+  test('begins again for a job that waits since the moment in which it ends', async () => {
+    addWorkload('second', "LocalQueue a doesn't exist");
+    watch.note();
+    await settle();
+    onListed = () => {
+      onListed = () => {};
+      queueMicrotask(() => {
+        waiting = ['second'];
+        watch.note();
+      });
+    };
+    waiting = [];
+    await clock.advance(60_000);
+    await settle();
+    expect([watch.get('uid-of-second'), watch.isComplete]).toEqual([TOO_MUCH, true]);
+    expect(server.watchCount).toBe(1);
   });
 
   test.each([

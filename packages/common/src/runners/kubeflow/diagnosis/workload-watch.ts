@@ -120,10 +120,12 @@ export class WorkloadWatch {
     if (isWanted && this.#state === 'watching') {
       if (this.#workloads.behindForMs() <= MAX_BEHIND_MS) return this.#lookIn(PERIOD_MS);
     }
-    await this.#workloads.close();
+    const closed = this.#workloads.close();
     this.#notes.clear();
+    // Before the wait for the close, in which a job may begin to wait.
     this.#state = 'idle';
     if (isWanted) this.note();
+    await closed;
   }
 
   #noteChange({ value, previous }: CacheChange<WorkloadNote>): void {

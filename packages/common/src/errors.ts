@@ -10,6 +10,7 @@ interface ErrorOptions {
   readonly violations?: readonly Violation[];
   /** Whole seconds go out, one at least. */
   readonly retryAfterSeconds?: number | undefined;
+  readonly isRefusal?: boolean;
   readonly cause?: unknown;
 }
 
@@ -23,12 +24,15 @@ export class TrainerError extends Error {
   readonly code: ErrorCode;
   readonly violations: readonly Violation[];
   readonly retryAfterSeconds: number | undefined;
+  /** Whether the same fails until an operator acts. */
+  readonly isRefusal: boolean;
 
   constructor(code: ErrorCode, detail: string, options: ErrorOptions = {}) {
     super(detail, { cause: options.cause });
     const definition: ErrorDefinition = ERRORS[code];
     this.code = code;
     this.violations = options.violations ?? [];
+    this.isRefusal = options.isRefusal ?? false;
     const seconds = options.retryAfterSeconds ?? definition.retryAfterSeconds;
     this.retryAfterSeconds = seconds === undefined ? undefined : Math.max(1, Math.ceil(seconds));
   }
@@ -46,6 +50,11 @@ export class TrainerError extends Error {
 /** Whether the log has told why, once for all that fail for the same cause. */
 export function isLogged(error: unknown): boolean {
   return error instanceof TrainerError && error.code === 'CLUSTER_UNAVAILABLE';
+}
+
+/** Whether it passes by itself, as an outage of the cluster does. */
+export function isPassing(error: unknown): boolean {
+  return isLogged(error) && !(error as TrainerError).isRefusal;
 }
 
 /** Nobody reads more, and a list of a hundred thousand wrong elements must not make a huge answer. */
@@ -288,7 +297,7 @@ export const errors = {
     new TrainerError(
       'CLUSTER_UNAVAILABLE',
       'The cluster refuses what this service needs to do; its operator has to look into it.',
-      options,
+      { ...options, isRefusal: true },
     ),
   /** `why` is half a sentence about the store of one machine. */
   recordsUnavailable: (why: string, cause: unknown) =>

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
+import type { Random } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import { errors } from '../errors.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
@@ -14,6 +15,7 @@ import type { WriteTurns } from './write-turns.ts';
 export interface ReportWriterParts extends ReadMaskParts {
   readonly store: JobStore;
   readonly clock: Clock;
+  readonly random: Random;
   readonly logger: Logger;
 }
 
@@ -46,28 +48,21 @@ export class ReportWriter {
 
   /**
    * Has the record of a job say what is new in a report, at once or as soon as it may. The first
-   * result of an attempt does not wait for the job's turn, since its training waits to end.
-   * Resolves when it is written, if it has to be.
+   * result of an attempt does not wait for the job's turn, and none until a failure may be over, since
+   * its training waits to end. Resolves when it is written, if it has to be.
    * @throws TrainerError RATE_LIMITED, CLUSTER_UNAVAILABLE when it is not, so far.
    */
   async offer(record: JobRecord, report: RawReport): Promise<void> {
-    const { name, uid } = record;
-    const waiting = this.#waiting.get(name);
-    const known = waiting?.record.uid === uid ? waiting : undefined;
-    if (known === undefined && !hasNews(record, report)) return;
-    if (known === undefined && this.#waiting.size >= MAX_JOBS) throw errors.reportsTooOften();
-    const written = known?.written ?? Promise.withResolvers<void>();
-    // Nobody may wait for it.
-    written.promise.catch(() => {});
-    this.#waiting.set(name, { record, report: join(known?.report, report), written });
-    const { attempt, runStartedAt } = report.reported;
-    const turn = `${uid} ${attempt} ${runStartedAt}`;
-    if (report.result !== undefined && !this.#resultTurns.has(turn)) {
-      this.#resultTurns.set(turn, true);
-      this.#turns.hurry(uid);
+    const isKnown = this.#findWaiting(record) !== undefined;
+    if (!isKnown && !hasNews(record, report)) return;
+    if (!isKnown && this.#waiting.size >= MAX_JOBS) throw errors.reportsTooOften();
+    const { promise } = this.#wait(record, report);
+    if (report.result === undefined) this.#writer.plan(record);
+    else {
+      this.#hurry(record, report);
+      this.#writer.planNow(record);
     }
-    this.#writer.plan(record);
-    await written.promise;
+    await promise;
   }
 
   /** Writes what waits no more; resolves when nothing is under way. */
@@ -76,6 +71,27 @@ export class ReportWriter {
     for (const { written } of this.#waiting.values()) written.resolve();
     this.#waiting.clear();
     await closed;
+  }
+
+  #findWaiting({ name, uid }: JobRecord): Waiting | undefined {
+    const waiting = this.#waiting.get(name);
+    return waiting?.record.uid === uid ? waiting : undefined;
+  }
+
+  #wait(record: JobRecord, report: RawReport): Waiting['written'] {
+    const known = this.#findWaiting(record);
+    const written = known?.written ?? Promise.withResolvers<void>();
+    // Nobody may wait for it.
+    written.promise.catch(() => {});
+    this.#waiting.set(record.name, { record, report: join(known?.report, report), written });
+    return written;
+  }
+
+  #hurry({ uid }: JobRecord, { reported: { attempt, runStartedAt } }: RawReport): void {
+    const turn = `${uid} ${attempt} ${runStartedAt}`;
+    if (this.#resultTurns.has(turn)) return;
+    this.#resultTurns.set(turn, true);
+    this.#turns.hurry(uid);
   }
 
   async #write({ name }: JobRecord): Promise<void> {
@@ -87,7 +103,7 @@ export class ReportWriter {
       waiting.written.resolve();
     } catch (error) {
       waiting.written.reject(error);
-      void this.offer(waiting.record, waiting.report).catch(() => {});
+      this.#wait(waiting.record, waiting.report);
       throw error;
     }
   }

@@ -30,8 +30,18 @@ beforeEach(() => {
 function make(write: (record: JobRecord) => Promise<void> = note): TurnedWriter {
   const destination = { write: (line: string) => logged.push(JSON.parse(line)) };
   const logger = pino({ base: null, timestamp: false }, destination);
-  const parts = { store: { getCached: () => cached }, clock, logger, turns };
+  const store = { getCached: () => cached };
+  const parts = { store, clock, random: () => 1, logger, turns };
   return new TurnedWriter(parts, 'it could not be kept, retrying', write);
+}
+/** One that may write nothing, with the times at which it tried, in seconds. */
+function makeRefused(): { readonly tries: readonly number[]; readonly refused: TurnedWriter } {
+  const tries: number[] = [];
+  const refused = make(async () => {
+    tries.push(clock.monotonic() / 1000);
+    throw errors.clusterRefusesUs();
+  });
+  return { tries, refused };
 }
 async function note({ version }: JobRecord): Promise<void> {
   const failure = failures.shift();
@@ -97,11 +107,63 @@ describe('a write that fails', () => {
   });
 
   it('is not told again where the cluster is away, which the log tells once', async () => {
-    failures = [errors.clusterUnreachable(), errors.clusterRefusesUs()];
+    failures = [errors.clusterUnreachable(), errors.clusterUnreachable()];
     writer.plan(JOB);
     await clock.advance(60_000);
     expect(written).toEqual(['10 1']);
     expect(logged).toEqual([]);
+  });
+
+  it('is made again ever later where it is refused, whatever is planned meanwhile', async () => {
+    const { tries, refused } = makeRefused();
+    refused.plan(JOB);
+    for (let second = 0; second < 1000; second += 1) {
+      await clock.advance(1000);
+      refused.plan(JOB);
+    }
+    expect(tries).toEqual([0, 5, 15, 35, 75, 155, 315, 615, 915]);
+    expect(logged).toEqual([]);
+  });
+
+  it('is soon made again once it has succeeded between, or is of another job', async () => {
+    failures = [1, 2].map(() => errors.clusterRefusesUs());
+    writer.plan(JOB);
+    await clock.advance(15_000);
+    failures = [errors.clusterRefusesUs()];
+    writer.plan(JOB);
+    await clock.advance(10_000);
+    expect(written).toEqual(['15 1', '25 1']);
+    failures = [1, 2].map(() => errors.clusterRefusesUs());
+    writer.plan(JOB);
+    await clock.advance(10_000);
+    cached = { ...JOB, uid: 'of another' };
+    writer.plan(cached);
+    await clock.advance(0);
+    expect(written).toEqual(['15 1', '25 1', '35 1']);
+  });
+
+  it('is made again at the next turn of the job where that is asked for', async () => {
+    const { tries, refused } = makeRefused();
+    refused.plan(JOB);
+    await clock.advance(100_000);
+    expect(tries.at(-1)).toBe(75);
+    refused.planNow(JOB);
+    await clock.advance(0);
+    expect(tries.at(-1)).toBe(100);
+    refused.planNow(JOB);
+    await clock.advance(5000);
+    expect(tries.at(-1)).toBe(105);
+  });
+
+  it('takes no turns of other jobs where it is refused', async () => {
+    const { tries, refused } = makeRefused();
+    for (let index = 0; index < 20; index += 1)
+      refused.plan(makeRecord({ id: `refused-${index}` }));
+    await clock.advance(0);
+    expect(tries).toHaveLength(20);
+    writer.plan(JOB);
+    await clock.advance(0);
+    expect(written).toEqual(['0 1']);
   });
 });
 

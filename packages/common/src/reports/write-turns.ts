@@ -39,4 +39,10 @@ export class WriteTurns {
     this.#writes = [...this.#writes, nowMs].slice(-MAX_WRITES_PER_SECOND);
     return undefined;
   }
+
+  /** Gives back what was taken at that time of the writes of all: nothing was written. */
+  giveBack(takenAtMs: number): void {
+    const index = this.#writes.lastIndexOf(takenAtMs);
+    if (index >= 0) this.#writes = this.#writes.toSpliced(index, 1);
+  }
 }

@@ -94,7 +94,7 @@ export async function createService(parts: ServiceParts): Promise<Service> {
   platform.registerMetrics?.(metrics.registry);
   const reports = new Reports({
     backend: backend.name,
-    ...{ store, runner, leadership, clock, logger, readSharedSecrets },
+    ...{ store, runner, leadership, clock, random, logger, readSharedSecrets },
     graceMs: config.graceMs,
     stalledAfterMs: config.stalledAfterMs,
   });

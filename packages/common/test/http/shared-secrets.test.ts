@@ -6,6 +6,7 @@ import { type ReportBed, startReportBed } from '../report-bed.ts';
 import { makeRequest } from '../start-test-service.ts';
 
 const SECOND = 1000;
+const MINUTE = 60 * SECOND;
 const line = { node: 0, attempt: 1, time: undefined, isPartial: false, position: '1' };
 
 let clock: FakeClock;
@@ -13,11 +14,14 @@ let bed: ReportBed;
 /** What the operator's Secrets hold; undefined where they may not be read. */
 let shared: string[] | undefined;
 let log: LogItem[];
+/** How often they were asked for. */
+let reads: number;
 
 beforeEach(async () => {
   clock = new FakeClock();
   shared = ['Kd93ksl0Kd93'];
   log = [{ end: 'LOG_READ' }];
+  reads = 0;
   bed = await startReportBed({
     clock,
     decorate: {
@@ -26,7 +30,11 @@ beforeEach(async () => {
           (async function* () {
             yield* log;
           })();
-        return { ...made, readSharedSecrets: async () => shared };
+        const readSharedSecrets = async () => {
+          reads += 1;
+          return shared;
+        };
+        return { ...made, readSharedSecrets };
       },
       webhookClient: (client) => client,
     },
@@ -85,10 +93,29 @@ test('what is reported meanwhile is kept once it can be read', async () => {
   await clock.advance(60 * SECOND);
   expect(await job()).toMatchObject({ phase: 'training' });
   shared = ['Kd93ksl0Kd93'];
-  await clock.advance(12 * SECOND);
+  await clock.advance(60 * SECOND);
   expect(await job()).toMatchObject({ phase: 'saving' });
   const kept = await bed.platform.store.readAttachment(bed.readRecord('job-1'), 'log-tails');
   expect(parseLogTails(kept)).toMatchObject([{ attempt: 1, text: SHOWN }]);
+});
+
+test('what may not be read is asked for ever less, and a result waits for no such pause', async () => {
+  shared = undefined;
+  await report({ phase: 'saving' });
+  await clock.advance(10 * MINUTE);
+  reads = 0;
+  for (let minute = 0; minute < 60; minute += 1) {
+    await report({ phase: minute % 2 === 0 ? 'evaluating' : 'saving' });
+    await clock.advance(MINUTE);
+  }
+  // Every 150 to 300 s.
+  expect(reads).toBeGreaterThanOrEqual(12);
+  expect(reads).toBeLessThanOrEqual(24);
+  shared = [];
+  const sentAtMs = clock.now();
+  expect((await report({ result: { method: 'lora' } })).status).toBe(200);
+  expect(clock.now() - sentAtMs).toBeLessThanOrEqual(SECOND);
+  expect((await job()).result).toMatchObject({ method: 'lora' });
 });
 
 test('a result that is not kept is not answered as if it were', async () => {

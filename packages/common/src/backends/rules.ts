@@ -2,7 +2,7 @@ import type { GpuPlacement } from '../config.ts';
 import type { Violation } from '../errors.ts';
 import type { CredentialFields } from '../requests/credential-fields.ts';
 import { isCredentialName } from '../requests/credential-names.ts';
-import { createSecretTest, withoutCredentials } from '../requests/credentials.ts';
+import { createSecretTest, listCredentials, withoutCredentials } from '../requests/credentials.ts';
 import {
   isEnvName,
   isLabelValue,
@@ -12,6 +12,8 @@ import {
 import { findAccelerators } from '../requests/node-resources.ts';
 import { isAffected } from '../requests/parse-training-request.ts';
 import { RESERVED_VARIABLES } from '../requests/reserved-variables.ts';
+import { createNameTest } from '../requests/secret-names.ts';
+import { TokenSearch } from '../requests/token-search.ts';
 import type { METHODS, PROVIDERS, TrainingRequest } from '../requests/training-request.ts';
 
 type Provider = (typeof PROVIDERS)[number];
@@ -232,7 +234,7 @@ export function secretsIn(allowed: readonly string[]): Rule {
 
 /** These end up readable on Kubernetes objects, where a credential must never stand. */
 const IN_PLAIN_SIGHT = ['job_labels', 'job_annotations', 'model_uri', 'container_image'] as const;
-/** These as well; what is named like a credential in them is a label of nodes, and none. */
+/** These as well; they are words of the cluster, of which only what looks like a token is refused. */
 const ABOUT_PODS = [
   'node_selector',
   'tolerations',
@@ -249,18 +251,20 @@ const noSecretInPlainSight: Rule = {
     const given = IN_PLAIN_SIGHT.filter((name) => extra[name] !== undefined);
     const aboutPods = ABOUT_PODS.filter((name) => extra[name] !== undefined);
     if (given.length === 0 && aboutPods.length === 0) return [];
-    // A label may well be the same word as a harmless variable.
+    const isToken = createNameTest(request, new TokenSearch(listCredentials(request, fields)));
+    const holdsToken = (value: unknown): boolean =>
+      typeof value === 'object' && value !== null
+        ? Object.values(value).some(holdsToken)
+        : typeof value === 'string' && isToken(value);
+    // A label may well be the same word as a harmless variable, or as what follows a scheme.
     const holdsSecret = createSecretTest(request, {
       counts: isCredentialName,
+      keepsScheme: true,
       ...(fields && { fields }),
     });
-    const repeatsSecret = (value: unknown): boolean =>
-      typeof value === 'object' && value !== null
-        ? Object.values(value).some(repeatsSecret)
-        : holdsSecret(value);
     return [
-      ...given.filter((name) => holdsSecret(extra[name])),
-      ...aboutPods.filter((name) => repeatsSecret(extra[name])),
+      ...given.filter((name) => holdsSecret(extra[name]) || holdsToken(extra[name])),
+      ...aboutPods.filter((name) => holdsToken(extra[name])),
     ].map((field) => ({
       path: `extra_parameters.${field}`,
       message: `extra_parameters.${field} must not hold a credential, nor a URL with a user name, a password or a query.`,

@@ -61,7 +61,7 @@ export function dropCredentials(
   return copy;
 }
 
-/** A marked text of a value: of a map, with its name there. */
+/** A marked text of a value: of a map, or of a list of names and values, with its name there. */
 export interface CredentialText {
   readonly text: string;
   readonly mark: CredentialMark;
@@ -86,6 +86,13 @@ export function collectCredentials(
     else if (isRecord(child)) {
       for (const [variable, text] of Object.entries(child)) {
         if (typeof text === 'string') found.push({ text, mark, variable });
+      }
+    } else if (Array.isArray(child)) {
+      // As a request may write them, before it is normalised.
+      for (const { name, value: text } of child.filter(isRecord)) {
+        if (typeof name === 'string' && typeof text === 'string') {
+          found.push({ text, mark, variable: name });
+        }
       }
     }
   }

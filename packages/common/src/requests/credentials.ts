@@ -109,15 +109,20 @@ export function createSecretTest(
   {
     counts = () => true,
     fields = REQUEST_CREDENTIALS,
+    keepsScheme = false,
   }: {
     readonly counts?: (variable: string) => boolean;
     readonly fields?: CredentialFields | undefined;
+    /** The value of an `Authorization` header counts as a whole alone. */
+    readonly keepsScheme?: boolean;
   } = {},
 ): SecretTest {
   const known = [
     ...collectCredentials(request, fields)
       .filter(({ mark, variable }) => !mark.isWord && (variable === undefined || counts(variable)))
-      .flatMap(({ text, mark }) => (mark.hasScheme ? [text, text.replace(SCHEME, '')] : text))
+      .flatMap(({ text, mark }) =>
+        mark.hasScheme && !keepsScheme ? [text, text.replace(SCHEME, '')] : text,
+      )
       .filter(({ length }) => length >= MIN_SECRET_LENGTH),
     ...secretWebhooks(request),
   ];
@@ -142,8 +147,23 @@ export function createSecretTest(
   return holdsSecret;
 }
 
+/**
+ * The credentials of a request that are secret whoever named them, without the scheme of a header. A
+ * variable that has its own name as its value (`API_KEY: API_KEY`) has none yet.
+ */
+export function listCredentials(
+  request: object,
+  fields: CredentialFields | undefined = REQUEST_CREDENTIALS,
+): string[] {
+  return collectCredentials(request, fields)
+    .filter(({ text, mark, variable }) =>
+      variable === undefined ? !mark.isWord : isCredentialName(variable) && text !== variable,
+    )
+    .map(({ text, mark }) => (mark.hasScheme ? text.replace(SCHEME, '') : text));
+}
+
 /** The webhook where its path is what keeps others from it. */
-function secretWebhooks(request: object): string[] {
+export function secretWebhooks(request: object): string[] {
   const { job_id: jobId, callbacks } = request as { job_id?: unknown; callbacks?: unknown };
   const { webhook_url: url } = asRecord(callbacks);
   if (typeof url !== 'string' || typeof jobId !== 'string') return [];

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { isCredentialName } from './credential-names.ts';
 import { isName } from './credentials.ts';
+import { isTokenLike } from './token-search.ts';
 
 /** In these the user names a container, a namespace or an account, also beside a password. */
 const NAMING_SCHEME = /(^|[^a-z0-9+.-])(abfss?|wasbs?|oci|hdfs|ssh|sftp)$/i;
@@ -8,6 +9,8 @@ const URL_PARTS = /:\/\/([^\s/?#"]*@)?([^\s?#"]*)(\?[^\s#"]*)?/g;
 /** They sign or expire; what they are part of stays the same. */
 const SIGNATURE =
   /^(x-amz-.*|x-goog-.*|signature|policy|key-pair-id|expires|token|sig|awsaccesskeyid|googleaccessid)$/i;
+/** Of these, what nobody could make up. */
+const ADMITTING = /(^|-)(sig|signature)$/i;
 /** Parts of a shared access signature, and plain words where there is none. */
 const BESIDE_SIG = /^(sv|sp|sr|st|se|spr|sip|skoid|sktid|skt|ske|sks|skv)$/i;
 
@@ -27,6 +30,20 @@ export function toObjectAddresses(text: string, salt: string): string {
     (_, userInfo: string | undefined, place: string, query: string | undefined, offset: number) =>
       `://${toUser(userInfo, text, offset)}${place}${toQuery(query, salt)}`,
   );
+}
+
+/** Whether a URL inside `text` admits whoever has it: by a password, a token as its user, or a signature. */
+export function isAdmittingUrl(text: string): boolean {
+  if (!mayHoldSecret(text)) return false;
+  return [...text.matchAll(URL_PARTS)].some(({ 1: userInfo = '', 3: query = '' }) => {
+    const [user = '', password = ''] = userInfo.replace(/@$/, '').split(':', 2);
+    if (password !== '' || isTokenLike(user)) return true;
+    const parameters = query.slice(1).split('&');
+    return parameters.some((parameter) => {
+      const name = nameOf(parameter);
+      return /=./.test(parameter) && (ADMITTING.test(name) || isCredentialName(name));
+    });
+  });
 }
 
 /** A text that shows whether two values are equal, but not what they are. */

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createKeptLog } from '../kept-log.ts';
 import { makeRequest, startTestService, type TestService } from '../start-test-service.ts';
 
 const TOKEN = 'hf_CANARY0123456789wxyz';
@@ -45,7 +46,8 @@ describe('a credential as a name is refused, and shown by no answer', () => {
     const request = make('named', changes);
     const posted = await service.post('/train', request);
     const planned = await service.post('/plans', request);
-    const named = { path, message: expect.stringMatching(/as the name of a part of it/) };
+    const message = expect.stringMatching(/as the name of a part of it \(number \d+ of them\)/);
+    const named = { path, message };
     expect([posted.status, posted.body.errors[0]]).toEqual([400, named]);
     expect(planned.body).toMatchObject({ valid: false, errors: [named] });
     expect(posted.text + planned.text).not.toContain('CANARY');
@@ -66,6 +68,112 @@ describe('a credential as a name is refused, and shown by no answer', () => {
       'extra_parameters.trainer_env',
     ]);
     expect(text).not.toContain('CANARY');
+  });
+});
+
+it('a credential of a listed variable is known where the list is refused, too', async () => {
+  const listed = 'CANARY0123456789listed';
+  const trainer_env = [{ name: 'WANDB_API_KEY', value: listed }, { name: 'A' }];
+  const request = make('named', { extra_parameters: { trainer_env, [listed]: 1 } });
+  const { status, body, text } = await service.post('/train', request);
+  expect([status, body.errors.at(-1).path]).toEqual([400, 'extra_parameters']);
+  expect(text).not.toContain('CANARY');
+});
+
+it('neither the log nor another answer shows a credential that was refused as a name', async () => {
+  const { lines, logger } = createKeptLog();
+  await using logged = await startTestService({ logger });
+  const request = make('named', { [TOKEN]: 1, tuning_parameters: { [TOKEN]: 1 } });
+  expect((await logged.post('/train', request)).status).toBe(400);
+  const paths = ['/train/named', '/train/named/request', '/train/named/logs', '/train'];
+  const answers = await Promise.all(paths.map((path) => logged.request(path)));
+  expect(answers.map(({ status }) => status)).toEqual([404, 404, 404, 200]);
+  for (const { text } of answers) expect(text).not.toContain('CANARY');
+  expect(lines.length).toBeGreaterThan(answers.length);
+  expect(JSON.stringify(lines)).not.toContain('CANARY');
+});
+
+it('the number of a name tells which of them is meant', async () => {
+  const tuning_parameters = { learning_rate: 1e-4, lr_scheduler: 'cosine', [TOKEN]: 1 };
+  const { body } = await service.post('/train', make('named', { tuning_parameters }));
+  expect(body.detail).toBe(
+    'tuning_parameters must not have a credential, nor a URL with one, as the name of a part of it (number 3 of them): names are shown.',
+  );
+});
+
+it('no part of a token is shown where a sentence cuts a long name', async () => {
+  const trainer_env = { [`no ${'x'.repeat(64)} ${TOKEN}`]: 'y' };
+  const { text } = await service.post(
+    '/train',
+    make('named', { extra_parameters: { trainer_env } }),
+  );
+  expect(text).toContain('as the name of a part of it');
+  expect(text).not.toContain('hf_CANARY');
+});
+
+describe('a word that somebody has for a credential may stand in a name', () => {
+  const withToken = (huggingface_token: string) => ({
+    base_model: { ...base_model, huggingface_token },
+  });
+  const withHeader = (auth_header: string, extra_parameters: object) => ({
+    callbacks: { webhook_url: 'https://h.example/', auth_header },
+    extra_parameters,
+  });
+  it.each<[string, object]>([
+    [
+      'placeholders of a form',
+      {
+        ...withToken('string'),
+        datasets: [{ source: 's3://b/d.jsonl', auth: { token: 'string', password: 'string' } }],
+        callbacks: { webhook_url: 'https://h.example/', auth_header: 'string' },
+        tuning_parameters: { stringify: true },
+      },
+    ],
+    ['a variable', { extra_parameters: { trainer_env: { db_password: 'password' } } }],
+    [
+      'its own variable',
+      { extra_parameters: { trainer_env: [{ name: 'WANDB_API_KEY', value: 'WANDB_API_KEY' }] } },
+    ],
+    [
+      'its own long variable',
+      {
+        extra_parameters: {
+          trainer_env: { TEAM7B42_X9_WANDB1A_API_KEY: 'TEAM7B42_X9_WANDB1A_API_KEY' },
+        },
+      },
+    ],
+    [
+      'node_selector',
+      withHeader('Bearer kubernetes', { node_selector: { 'kubernetes.io/arch': 'amd64' } }),
+    ],
+    [
+      'tolerations',
+      withHeader('Bearer nvidia', { tolerations: [{ key: 'nvidia.com/gpu', operator: 'Exists' }] }),
+    ],
+    ['queue_name', withHeader('Bearer training', { queue_name: 'training' })],
+    [
+      'a longer queue_name',
+      withHeader('Bearer training-studio-2024', { queue_name: 'training-studio-2024' }),
+    ],
+    ['job_labels', withHeader('Bearer studio', { job_labels: { app: 'training-studio' } })],
+    [
+      'image_pull_secrets',
+      withHeader('Bearer secret', { image_pull_secrets: ['registry-secret'] }),
+    ],
+    ['tuning_parameters', { ...withToken('dataset'), tuning_parameters: { dataset_num_proc: 2 } }],
+    [
+      'runtime_ref',
+      {
+        ...withToken('kubeflow'),
+        extra_parameters: { runtime_ref: { name: 'r', apiGroup: 'trainer.kubeflow.org' } },
+      },
+    ],
+    ['an address', { extra_parameters: { mirrors: { 'https://me@h.example/?lang=en&sig=': 1 } } }],
+  ])('%s', async (name, changes) => {
+    const request = make(name.replaceAll(' ', '-'), changes);
+    const { body } = await service.post('/plans', request);
+    expect(body).toMatchObject({ valid: true, errors: [] });
+    expect((await service.post('/train', request)).status).toBe(200);
   });
 });
 

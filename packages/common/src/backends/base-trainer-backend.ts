@@ -4,7 +4,7 @@ import { errors, type Violation } from '../errors.ts';
 import type { CallbackTarget } from '../jobs/job.ts';
 import { type BackendTraits, buildJobSpec } from '../jobs/job-spec.ts';
 import { toJobTraits } from '../jobs/job-traits.ts';
-import { identifyRequest } from '../requests/asked-forms.ts';
+import { identifyRequest, type RequestIdentity } from '../requests/asked-forms.ts';
 import { describeBatch } from '../requests/batch-split.ts';
 import { createSecretTest } from '../requests/credentials.ts';
 import { keepRequest } from '../requests/kept-request.ts';
@@ -32,6 +32,8 @@ export interface ExaminedRequest {
    * @throws TrainerError PAYLOAD_TOO_LARGE
    */
   readonly toSubmission?: () => Submission;
+  /** By what a job is known that an earlier version made of it; undefined where the schema refuses a part. */
+  readonly toIdentity?: () => RequestIdentity & { readonly jobId: string };
 }
 
 /**
@@ -107,11 +109,15 @@ export abstract class BaseTrainerBackend {
       ...(request === undefined ? [] : checkRules(rules, request, parsed.violations, credentials)),
     ];
     const named = refuseSecretNames(parsed, format, violations);
-    if (named !== undefined) return { violations: named, warnings: [] };
     // What stands in for refused parts is nobody's wish.
     if (request === undefined || parsed.violations.length > 0) {
-      return { violations, warnings: parsed.warnings };
+      return { violations: named ?? violations, warnings: named ? [] : parsed.warnings };
     }
+    const toIdentity = () => ({
+      jobId: request.job_id,
+      ...identifyRequest(parsed.body, request, format),
+    });
+    if (named !== undefined) return { violations: named, warnings: [], toIdentity };
     const variables = this.#parameters().map(({ toVariables }) => toVariables?.(request));
     const env = Object.assign({}, ...variables, this.env(request));
     const traits = { name: this.name, command: this.command(request), env };
@@ -124,7 +130,7 @@ export abstract class BaseTrainerBackend {
       ...describeSplit(request, traits),
       ...unlisted,
     ];
-    const accepted = { violations, warnings, request, env };
+    const accepted = { violations, warnings, request, env, toIdentity };
     if (violations.length > 0) return accepted;
     return {
       ...accepted,

@@ -3,6 +3,7 @@ import type { JobRecord, RerunOrigin } from '../jobs/job.ts';
 import { type Actor, type JobEvent, SYSTEM } from '../jobs/job-event.ts';
 import { toJobName } from '../jobs/job-name.ts';
 import type { JobView } from '../jobs/observation.ts';
+import type { RequestIdentity } from '../requests/asked-forms.ts';
 import type { DeliveryStateName } from '../requests/delivery-list.ts';
 import type { JobListQuery } from '../requests/job-list.ts';
 import type { RerunStart } from '../requests/rerun.ts';
@@ -27,7 +28,13 @@ import {
 } from './replay-deliveries.ts';
 import { RerunIndex } from './rerun-index.ts';
 import { type RerunSource, readRerunSource, tellRerun } from './reruns.ts';
-import { type ReadAsked, type Submission, Submitter, type SubmitterParts } from './submitter.ts';
+import {
+  type Accepted,
+  type ReadAsked,
+  type Submission,
+  Submitter,
+  type SubmitterParts,
+} from './submitter.ts';
 
 /** A page of the list of jobs. */
 export interface JobListPage extends Omit<JobPage, 'jobs'>, Pick<JobAnswer, 'staleSinceMs'> {
@@ -96,7 +103,19 @@ export class Jobs {
     by: Actor = SYSTEM,
   ): Promise<JobAnswer | undefined> {
     const name = toJobName(this.#parts.backend, jobId);
-    const accepted = await this.#submitter.replay(name, origin, readAsked);
+    return this.#tellReplay(await this.#submitter.replay(name, origin, readAsked), by);
+  }
+
+  /** The job that the same request has made before; see `Submitter`. */
+  async replayRequest(
+    { jobId, ...identity }: RequestIdentity & { readonly jobId: string },
+    by: Actor = SYSTEM,
+  ): Promise<JobAnswer | undefined> {
+    const name = toJobName(this.#parts.backend, jobId);
+    return this.#tellReplay(await this.#submitter.replayRequest(name, identity), by);
+  }
+
+  async #tellReplay(accepted: Accepted | undefined, by: Actor): Promise<JobAnswer | undefined> {
     if (accepted === undefined) return undefined;
     await tellRerun(this.#parts, accepted.record, { by, isReplay: true });
     return this.#views.answer(accepted.record);

@@ -143,11 +143,32 @@ export class Submitter {
     return known && this.#replay(known, { rerunOf, readAsked });
   }
 
+  /**
+   * The job that the same request has made before, whatever is demanded of requests since; undefined
+   * where there is none that is known.
+   * @throws as `submit` does
+   */
+  async replayRequest(name: string, identity: RequestIdentity): Promise<Accepted | undefined> {
+    const known = await this.#find(name);
+    if (known === undefined || !isRepeated(known, identity.fingerprints)) return undefined;
+    return this.#replay(known, identity);
+  }
+
   /** Resolves when nothing that an answer left behind is still under way. */
   async close(): Promise<void> {
     // Nobody else is answered any more, and the next leader waits.
     this.#limitNotes.concurrency = Number.POSITIVE_INFINITY;
     await Promise.all(this.#unfinished);
+  }
+
+  /** What is wrong with a request can be told also while nothing can be looked up. */
+  async #find(name: string): Promise<JobRecord | undefined> {
+    try {
+      return await this.#parts.store.get(name);
+    } catch (error) {
+      if (error instanceof TrainerError && error.code === 'CLUSTER_UNAVAILABLE') return undefined;
+      throw error;
+    }
   }
 
   /** Undefined when the record turns out to be gone. */

@@ -1,14 +1,34 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { errors } from '../../src/errors.ts';
+import { toJobName } from '../../src/jobs/job-name.ts';
+import type { JobStore } from '../../src/jobs/job-store.ts';
+import { identifyRequest } from '../../src/requests/asked-forms.ts';
+import { parseTrainingRequest } from '../../src/requests/parse-training-request.ts';
 import { createKeptLog } from '../kept-log.ts';
-import { makeRequest, startTestService, type TestService } from '../start-test-service.ts';
+import { makeDraft, makePayload } from '../make-draft.ts';
+import {
+  makeRequest,
+  startTestService,
+  TestBackend,
+  type TestService,
+} from '../start-test-service.ts';
 
 const TOKEN = 'hf_CANARY0123456789wxyz';
 const HEADER_TOKEN = 'CANARYofTheHook0123456789';
 const HOOK = 'https://hooks.example.com/services/T024BE7LD/CANARYx7JkQ2mV9pLr4TnW8';
 
 let service: TestService;
+let store: JobStore;
 beforeAll(async () => {
-  service = await startTestService();
+  service = await startTestService({
+    decorate: {
+      platform: (platform) => {
+        ({ store } = platform);
+        return platform;
+      },
+      webhookClient: (client) => client,
+    },
+  });
 });
 afterAll(() => service.close());
 
@@ -174,6 +194,51 @@ describe('a word that somebody has for a credential may stand in a name', () => 
     const { body } = await service.post('/plans', request);
     expect(body).toMatchObject({ valid: true, errors: [] });
     expect((await service.post('/train', request)).status).toBe(200);
+  });
+});
+
+describe('a request that an earlier version accepted', () => {
+  const request = make('earlier', { tuning_parameters: { [TOKEN]: 1 } });
+  const keep = (body: Record<string, unknown>) => {
+    const parsed = parseTrainingRequest(body);
+    if (parsed.request === undefined) throw new Error('the schema refuses it');
+    const { asked, fingerprints } = identifyRequest(body, parsed.request);
+    const { name: backend } = new TestBackend();
+    const { job_id: id } = parsed.request;
+    const draft = { ...fingerprints, backend, name: toJobName(backend, id), hasWebhook: false };
+    return store.create(makeDraft(id, draft), makePayload({ asked, callback: undefined }));
+  };
+
+  it('is repeated as ever, also with other credentials', async () => {
+    expect((await service.post('/train', request)).status).toBe(400);
+    expect(await keep(request)).toMatchObject({ outcome: 'created' });
+    const fresh = { ...base_model, auth_token: 'hf_CANARYfresh0123456789', weights_url: null };
+    for (const body of [request, { ...request, base_model: fresh }]) {
+      const repeated = await service.post('/train', body);
+      expect(repeated.status).toBe(200);
+      expect(repeated.headers.get('idempotent-replayed')).toBe('true');
+      expect(repeated.headers.get('location')).toBe('/train/earlier');
+      expect(repeated.text).not.toContain('CANARY');
+    }
+  });
+
+  it('is refused where its content is another', async () => {
+    const other = { ...request, tuning_parameters: { [TOKEN]: 2 } };
+    const { status, body, text } = await service.post('/train', other);
+    expect([status, body.code]).toEqual([400, 'INVALID_REQUEST']);
+    expect(text).not.toContain('CANARY');
+  });
+
+  it('is refused as such where nothing can be looked up', async () => {
+    const { get } = store;
+    store.get = async () => {
+      throw errors.clusterUnreachable();
+    };
+    try {
+      expect((await service.post('/train', { ...request, job_id: 'unknown' })).status).toBe(400);
+    } finally {
+      store.get = get;
+    }
   });
 });
 

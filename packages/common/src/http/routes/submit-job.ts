@@ -4,6 +4,7 @@ import type { Rule } from '../../backends/rules.ts';
 import type { Config } from '../../config.ts';
 import type { JobAnswer } from '../../controller/job-views.ts';
 import type { Jobs } from '../../controller/jobs.ts';
+import { errors } from '../../errors.ts';
 import { TrainingRequestSchema } from '../../requests/training-request.ts';
 import { TrainingResponseSchema } from '../../requests/training-response.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
@@ -51,8 +52,17 @@ export function registerSubmitJob(app: FastifyInstance, parts: SubmitJobParts): 
     validatorCompiler: () => (body) => ({ value: body }),
     serializerCompiler: () => writeTrainingText,
     handler: async (request, reply) => {
-      const submission = backend.prepare(request.body, config, furtherRules);
-      const { isReplay, ...answer } = await jobs.submit(submission, actorOf(request));
+      const by = actorOf(request);
+      const examined = backend.examine(request.body, config, furtherRules);
+      const { violations, toSubmission, toIdentity } = examined;
+      if (toSubmission === undefined) {
+        // What was taken once, by an earlier version or under other settings, stays safe to repeat.
+        const replayed = toIdentity && (await jobs.replayRequest(toIdentity(), by));
+        if (replayed === undefined) throw errors.invalid(violations);
+        writeAcceptance(reply, replayed, true);
+        return responses.describe(replayed, reply);
+      }
+      const { isReplay, ...answer } = await jobs.submit(toSubmission(), by);
       if (!isReplay) logAsked(request, 'job accepted', answer.view.record);
       writeAcceptance(reply, answer, isReplay);
       return responses.describe(answer, reply);

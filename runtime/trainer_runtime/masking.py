@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 from trainer_runtime.credential_words import is_word_variable, secrets_of_word
-from trainer_runtime.secret_names import is_credential_name
+from trainer_runtime.secret_names import is_credential_name, is_public
 
 MASK: Final = "[redacted]"
 #: Shorter values (`1`, `true`, `INFO`) are found in harmless texts.
@@ -125,7 +125,9 @@ def _collect_secrets(environ: Mapping[str, str]) -> set[str]:
     secrets: set[str] = set()
     for name, value in environ.items():
         looks_secret = len(value) >= _LOOKS_SECRET_LENGTH and " " not in value
-        is_hidden = is_credential_name(name) or name in hidden_names
+        is_hidden = is_credential_name(name) or (
+            name in hidden_names and not is_public(name, value)
+        )
         if is_hidden or (name in given_names and looks_secret):
             secrets.add(value)
         if name.startswith(("TRAINING_", "AWS_ENDPOINT")) or name in given_names:

@@ -24,6 +24,11 @@ _FREE_NAME = re.compile(
     re.IGNORECASE,
 )
 _HUMP = re.compile(r"([a-z0-9])([A-Z])")
+#: Values that admit nobody, and stand in addresses that people have to read.
+_PUBLIC_NAME = re.compile(r"(^|[-_.])(region|role[-_.]?arn)$", re.IGNORECASE)
+_ENDPOINT_NAME = re.compile(r"(^|[-_.])endpoint([-_.]?url([-_.](s3|sts))?)?$", re.IGNORECASE)
+#: A path, a query or a user name may be what keeps others from an endpoint.
+_BARE_ENDPOINT = re.compile(r"https?://[\w.-]+(:\d+)?/?", re.IGNORECASE)
 #: The end of a name decides, and no longer one is looked at.
 _MAX_NAME_LENGTH = 64
 #: Variables of the training container that hold a credential field of the request.
@@ -32,6 +37,13 @@ _VARIABLE = re.compile(
     r"|TRAINING_(ARTIFACTS|DATASET_\d+)_(TOKEN|USERNAME|PASSWORD"
     r"|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)))$"
 )
+
+
+def is_public(name: str, value: str) -> bool:
+    """Whether a value of a Secret of the operator's may be seen, by its key or its variable."""
+    if _PUBLIC_NAME.search(name):
+        return True
+    return bool(_ENDPOINT_NAME.search(name) and _BARE_ENDPOINT.fullmatch(value))
 
 
 def is_credential_name(name: str) -> bool:

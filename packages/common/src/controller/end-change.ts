@@ -43,7 +43,7 @@ export class EndChange {
     if (said === undefined) return undefined;
     const masked = await readMask(this.#parts, record);
     if (masked === undefined) return undefined;
-    return toResult(said, masked.mask, findModelUri(record, masked.payload));
+    return toResult(said, masked.mask, findModelUri(record, masked));
   }
 }
 

@@ -49,7 +49,7 @@ describe('the mask of a job', () => {
   });
 
   const numbered = (text: string) =>
-    Array.from({ length: 60_000 / text.length }, (_, n) => text.replace('N', String(10_000 + n)));
+    Array.from({ length: 25_000 / text.length }, (_, n) => text.replace('N', String(10_000 + n)));
   it.each([
     [';token=aaaaaaaa'],
     [';token=aaaaaaaN'],

@@ -37,9 +37,6 @@ test('the model is where the service knows it to be, and every text is masked', 
     eval_loss: 0.4,
     comparison: { rows: 8, base_loss: 2, tuned_loss: 1, verdict: [] },
   });
-  expect(toResult({}, mask, 's3://b/hf_secret/model').whole).toEqual({
-    model_uri: 's3://b/[redacted]/model',
-  });
   expect(toResult({ hf_secret: { hf_secret: 1 } }, mask, undefined).whole).toEqual({
     '[redacted]': { '[redacted]': 1 },
   });

@@ -27,7 +27,7 @@ const COMPACT_NAMES = [
 
 /**
  * What a training says of its result, fit to be kept and shown: every text masked, and the model
- * where the service knows it to be, whatever the training says. Pure.
+ * at `modelUri`, where the service knows it to be, whatever the training says. Pure.
  */
 export function toResult(
   said: JsonObject,
@@ -35,7 +35,7 @@ export function toResult(
   modelUri: string | undefined,
 ): Result {
   const { model_uri: _theirs, ...rest } = clean(said, mask, 0) as JsonObject;
-  const result = { ...(modelUri !== undefined && { model_uri: mask(modelUri) }), ...rest };
+  const result = { ...(modelUri !== undefined && { model_uri: modelUri }), ...rest };
   return { compact: toCompact(result), whole: toWhole(result) };
 }
 

@@ -4,6 +4,7 @@ import { toOneLine } from '../jobs/outside-text.ts';
 import type { Reported, Run } from '../jobs/reported.ts';
 import { type Result, toResult } from '../jobs/result.ts';
 import type { Report } from '../requests/report.ts';
+import type { PayloadWithMask } from './read-mask.ts';
 
 const MAX_URI_LENGTH = 512;
 const MAX_WARNING_LENGTH = 500;
@@ -18,6 +19,8 @@ export interface RawReport {
 export interface CleanReport {
   readonly reported: Reported;
   readonly result: Result | undefined;
+  /** Of the checkpoints that are left out. */
+  readonly faults: readonly CheckpointFault[];
 }
 
 export function toRawReport({ result, ...report }: Report): RawReport {
@@ -42,39 +45,53 @@ function toReported(report: Omit<Report, 'result'>): Reported {
   };
 }
 
+/** Why a checkpoint is left out of a report. */
+export type CheckpointFault = 'too long' | 'not below the output' | 'holds a credential';
+
 /** The same without the job's and the operator's credentials, and without what lies elsewhere. Pure. */
 export function cleanReport(
   { reported, result }: RawReport,
   record: JobRecord,
-  payload: Pick<JobPayload, 'asked'>,
-  mask: (text: string) => string,
+  masked: PayloadWithMask,
 ): CleanReport {
+  const { mask, payload } = masked;
   const place = findOutputPlace(record, payload);
+  const judged = reported.checkpoints.map((checkpoint) => ({
+    checkpoint,
+    fault: findFault(checkpoint.uri, place, masked),
+  }));
   return {
     reported: {
       ...reported,
-      checkpoints: reported.checkpoints.filter(
-        ({ uri }) =>
-          uri.length <= MAX_URI_LENGTH &&
-          place !== undefined &&
-          isBelow(uri, place) &&
-          mask(uri) === uri,
-      ),
+      checkpoints: judged.filter(({ fault }) => !fault).map(({ checkpoint }) => checkpoint),
       warnings: reported.warnings
         .map((warning) => toOneLine(mask(warning), MAX_WARNING_LENGTH))
         .filter((warning) => warning !== ''),
     },
-    result: result && toResult(result, mask, findModelUri(record, payload)),
+    result: result && toResult(result, mask, findModelUri(record, masked)),
+    faults: judged.flatMap(({ fault }) => fault ?? []),
   };
 }
 
-/** Where the model of a job lies once it is complete. */
+function findFault(
+  uri: string,
+  place: string | undefined,
+  { mask, maskOwn }: PayloadWithMask,
+): CheckpointFault | undefined {
+  if (uri.length > MAX_URI_LENGTH) return 'too long';
+  if (place === undefined || !isBelow(uri, place)) return 'not below the output';
+  // The place is known from the request: a value of the operator's in it tells nobody anything.
+  const added = uri.startsWith(place) ? uri.slice(place.length) : uri;
+  return maskOwn(uri) === uri && mask(added) === added ? undefined : 'holds a credential';
+}
+
+/** Where the model of a job lies once it is complete, fit to be shown. */
 export function findModelUri(
   record: Pick<JobRecord, 'id'>,
-  payload: Pick<JobPayload, 'asked'>,
+  { payload, maskOwn }: PayloadWithMask,
 ): string | undefined {
   const place = findOutputPlace(record, payload);
-  return place && `${place}/model`;
+  return place && maskOwn(`${place}/model`);
 }
 
 /** Where the job's results lie, as far as its request can be read. */

@@ -13,6 +13,8 @@ export interface ReadMaskParts {
 export interface PayloadWithMask {
   readonly payload: JobPayload;
   readonly mask: (text: string) => string;
+  /** Takes out the job's own alone: what the service knows from a request may hold the operator's. */
+  readonly maskOwn: (text: string) => string;
 }
 
 /**
@@ -50,5 +52,6 @@ async function read(
   const shared = await readSharedSecrets(payload);
   if (shared === undefined) return 'refused';
   const mask = createJobMask(payload.secrets, shared);
-  return { payload, mask: (text) => mask.apply(text) };
+  const own = shared.length === 0 ? mask : createJobMask(payload.secrets);
+  return { payload, mask: (text) => mask.apply(text), maskOwn: (text) => own.apply(text) };
 }

@@ -5,9 +5,15 @@ import type { Clock } from '../clock.ts';
 import { errors } from '../errors.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import type { JobStore, RecordChange } from '../jobs/job-store.ts';
+import { toLogged } from '../jobs/operator-lines.ts';
 import { compareRuns, mergeReported, NOTHING_REPORTED, type Reported } from '../jobs/reported.ts';
 import { updateRecord } from '../jobs/update-record.ts';
-import { type CleanReport, cleanReport, type RawReport } from './clean-report.ts';
+import {
+  type CheckpointFault,
+  type CleanReport,
+  cleanReport,
+  type RawReport,
+} from './clean-report.ts';
 import { demandMask, type ReadMaskParts } from './read-mask.ts';
 import { TurnedWriter } from './turned-writer.ts';
 import type { WriteTurns } from './write-turns.ts';
@@ -38,6 +44,8 @@ export class ReportWriter {
   readonly #turns: WriteTurns;
   /** Attempts whose result has had its own turn. */
   readonly #resultTurns = new LRUCache<string, true>({ max: MAX_JOBS });
+  /** Records by uid of which the log has told that a checkpoint is left out. */
+  readonly #told = new LRUCache<string, true>({ max: MAX_JOBS });
 
   constructor(parts: ReportWriterParts, turns: WriteTurns) {
     this.#parts = parts;
@@ -112,9 +120,18 @@ export class ReportWriter {
     const { store, clock, logger } = this.#parts;
     const masked = await demandMask(this.#parts, record);
     if (masked === undefined) return;
-    const clean = cleanReport(report, record, masked.payload, masked.mask);
+    const clean = cleanReport(report, record, masked);
+    this.#tell(record, clean.faults);
     const atMs = clock.now();
     await updateRecord(store, record, (current) => toChange(current, clean, atMs), logger);
+  }
+
+  /** A training says with each report what it has saved, so that once is enough. */
+  #tell(record: JobRecord, faults: readonly CheckpointFault[]): void {
+    if (faults.length === 0 || this.#told.has(record.uid)) return;
+    this.#told.set(record.uid, true);
+    const why = [...new Set(faults)];
+    this.#parts.logger.warn({ ...toLogged(record), why }, 'reported checkpoint is not kept');
   }
 }
 

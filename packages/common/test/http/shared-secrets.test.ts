@@ -1,3 +1,4 @@
+import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { LogItem } from '../../src/jobs/log-line.ts';
 import { parseLogTails } from '../../src/jobs/log-tails.ts';
@@ -16,14 +17,17 @@ let shared: string[] | undefined;
 let log: LogItem[];
 /** How often they were asked for. */
 let reads: number;
+let logged: Record<string, unknown>[];
 
 beforeEach(async () => {
   clock = new FakeClock();
   shared = ['Kd93ksl0Kd93'];
   log = [{ end: 'LOG_READ' }];
   reads = 0;
+  logged = [];
   bed = await startReportBed({
     clock,
+    logger: pino({}, { write: (line) => logged.push(JSON.parse(line)) }),
     decorate: {
       platform: (made) => {
         made.runner.readLogs = async () =>
@@ -49,8 +53,8 @@ beforeEach(async () => {
 afterEach(() => bed.service.close());
 
 const job = async () => (await bed.service.request('/train/job-1')).body;
-async function report(body: object) {
-  const answer = bed.report('job-1', { attempt: 1, ...body });
+async function report(body: object, jobId = 'job-1') {
+  const answer = bed.report(jobId, { attempt: 1, ...body });
   let isAnswered = false;
   void answer.finally(() => {
     isAnswered = true;
@@ -130,6 +134,40 @@ test('a result that is not kept is not answered as if it were', async () => {
   shared = [];
   expect((await report({ result })).status).toBe(200);
   expect((await job()).result).toMatchObject(result);
+});
+
+test('a checkpoint and the model stay whose place, known from the request, has such a value', async () => {
+  shared = ['bucket/results', 'Kd93ksl0Kd93'];
+  const [good, bad] = ['checkpoint-1', 'Kd93ksl0Kd93'].map((name, step) => ({
+    step,
+    uri: `s3://bucket/results/job-1/${name}`,
+  }));
+  await report({ checkpoints: [good, bad], result: { engine: 's3://bucket/results' } });
+  await report({ checkpoints: [good, bad, { step: 2, uri: 's3://elsewhere/x' }] });
+  await clock.advance(12 * SECOND);
+  expect(await job()).toMatchObject({
+    checkpoints: [{ uri: good?.uri }],
+    result: { model_uri: 's3://bucket/results/job-1/model', engine: 's3://[redacted]' },
+  });
+  const told = logged.filter(({ msg }) => msg === 'reported checkpoint is not kept');
+  expect(told).toMatchObject([{ job_id: 'job-1', why: ['holds a credential'] }]);
+});
+
+test('neither shows a credential of the job in that place', async () => {
+  const token = 'hf_0123456789';
+  const request = makeRequest({
+    job_id: 'job-2',
+    base_model: { provider: 'huggingface', model_name: 'o/m', huggingface_token: token },
+    artifacts: { log_uri: 's3://b/l', output_uri: `s3://b/${token}/out` },
+    extra_parameters: { mock: { submitted_seconds: 0, outcome: 'never' } },
+  });
+  expect((await bed.service.post('/train', request)).status).toBe(200);
+  await clock.advance(20 * SECOND);
+  const checkpoints = [{ step: 1, uri: `s3://b/${token}/out/job-2/checkpoint-1` }];
+  await report({ checkpoints, result: { method: 'lora' } }, 'job-2');
+  const { body, text } = await bed.service.request('/train/job-2');
+  expect(body.result.model_uri).toBe('[redacted]/job-2/model');
+  expect(text).not.toContain(token);
 });
 
 test('the end of a log that waits is not kept once the credentials in it are gone', async () => {

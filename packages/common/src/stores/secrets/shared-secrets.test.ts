@@ -6,6 +6,19 @@ import { SharedSecrets } from './shared-secrets.ts';
 const SECRETS: Record<string, Record<string, string>> = {
   default: { AWS_ACCESS_KEY_ID: 'AKIA0123456789', AWS_REGION: 'eu-central-1' },
   team: { db: 'Kd93ksl0Kd93' },
+  public: {
+    AWS_DEFAULT_REGION: 'eu-central-1',
+    region: 'eu-central-1',
+    AWS_ROLE_ARN: 'arn:aws:iam::1:role/trainer',
+    AWS_ENDPOINT_URL_S3: 'https://s3.eu-central-1.example.com',
+    'minio.endpoint': 'http://minio.storage:9000/',
+  },
+  endpoints: {
+    ENDPOINT_TOKEN: 'Kd93ksl0Kd93',
+    SLACK_ENDPOINT: 'https://hooks.example.com/services/T0/B0/x7Jk',
+    AWS_ENDPOINT_URL: 'https://user:password@minio:9000',
+    endpoint: 'x7JkKd93ksl0Kd93',
+  },
 };
 /** What the API server answers instead of a Secret, by its name. */
 let failures: Record<string, number>;
@@ -33,9 +46,14 @@ beforeEach(() => {
 
 it('gives all values of all Secrets, whatever their keys', async () => {
   expect(await secrets.read(['default', 'team', 'absent'])).toEqual([
-    ...['AKIA0123456789', 'eu-central-1', 'Kd93ksl0Kd93'],
+    ...['AKIA0123456789', 'Kd93ksl0Kd93'],
   ]);
   expect(await secrets.read([])).toEqual([]);
+});
+
+it('leaves out what admits nobody by its key, unless an endpoint may', async () => {
+  expect(await secrets.read(['public'])).toEqual([]);
+  expect(await secrets.read(['endpoints'])).toEqual(Object.values(SECRETS.endpoints ?? {}));
 });
 
 it('gives nothing where one of them is refused, and says so once, and when that is over', async () => {
@@ -43,7 +61,7 @@ it('gives nothing where one of them is refused, and says so once, and when that 
   expect(await secrets.read(['default', 'team'])).toBeUndefined();
   expect(await secrets.read(['default', 'team'])).toBeUndefined();
   failures = {};
-  expect(await secrets.read(['default', 'team'])).toHaveLength(3);
+  expect(await secrets.read(['default', 'team'])).toHaveLength(2);
   expect(await secrets.read(['team'])).toHaveLength(1);
   expect(logged).toEqual([
     {

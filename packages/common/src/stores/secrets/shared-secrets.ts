@@ -9,6 +9,12 @@ export interface SharedSecretsParts {
   readonly namespace: string;
 }
 
+/** Keys of values that admit nobody, and stand in addresses that people have to read. */
+const PUBLIC_KEY = /(^|[-_.])(region|role[-_.]?arn)$/i;
+const ENDPOINT_KEY = /(^|[-_.])endpoint([-_.]?url([-_.](s3|sts))?)?$/i;
+/** A path, a query or a user name may be what keeps others from an endpoint. */
+const BARE_ENDPOINT = /^https?:\/\/[\w.-]+(:\d+)?\/?$/i;
+
 /** Reads Secrets of the operator's that jobs use beside their own. */
 export class SharedSecrets {
   readonly #parts: SharedSecretsParts;
@@ -20,8 +26,8 @@ export class SharedSecrets {
   }
 
   /**
-   * All values of the Secrets of these names, read anew; undefined when our account may not read one
-   * of them. One that does not exist has none.
+   * All values of the Secrets of these names that are to be hidden, read anew; undefined when our
+   * account may not read one of them. One that does not exist has none.
    * @throws TrainerError CLUSTER_UNAVAILABLE
    */
   async read(names: Iterable<string>): Promise<readonly string[] | undefined> {
@@ -36,7 +42,9 @@ export class SharedSecrets {
       const path = `/api/v1/namespaces/${namespace}/secrets/${name}`;
       const { data = {} } = await client.call<{ data?: SecretData }>({ method: 'GET', path });
       this.#note(name, undefined);
-      return Object.values(data).map((value) => Buffer.from(value, 'base64').toString());
+      return Object.entries(data)
+        .map(([key, value]) => [key, Buffer.from(value, 'base64').toString()] as const)
+        .flatMap(([key, value]) => (isPublic(key, value) ? [] : value));
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return [];
       if (!(error instanceof ApiError && error.status === 403)) {
@@ -59,6 +67,10 @@ export class SharedSecrets {
       logger.error({ secret: name, server_message: refusal.serverMessage }, REFUSED);
     }
   }
+}
+
+function isPublic(key: string, value: string): boolean {
+  return PUBLIC_KEY.test(key) || (ENDPOINT_KEY.test(key) && BARE_ENDPOINT.test(value));
 }
 
 const REFUSED =

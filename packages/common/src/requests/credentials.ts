@@ -3,6 +3,7 @@ import { isCredentialName, REQUEST_CREDENTIALS } from './credential-names.ts';
 import { isCredentialWord } from './credential-words.ts';
 import { asRecord } from './is-record.ts';
 import { replacePathTokens } from './path-tokens.ts';
+import { isTokenLike } from './token-search.ts';
 import type { TrainingRequest } from './training-request.ts';
 
 export const REDACTED = '[redacted]';
@@ -121,7 +122,7 @@ export function createSecretTest(
     ...collectCredentials(request, fields)
       .filter(({ mark, variable }) => !mark.isWord && (variable === undefined || counts(variable)))
       .flatMap(({ text, mark }) =>
-        mark.hasScheme && !keepsScheme ? [text, text.replace(SCHEME, '')] : text,
+        mark.hasScheme && !keepsScheme ? [text, ...withoutScheme(text)] : text,
       )
       .filter(({ length }) => length >= MIN_SECRET_LENGTH),
     ...secretWebhooks(request),
@@ -145,6 +146,12 @@ export function createSecretTest(
     });
   };
   return holdsSecret;
+}
+
+/** What follows the scheme, unless it is but a word, which a queue or a bucket may have for a name. */
+function withoutScheme(header: string): string[] {
+  const rest = header.replace(SCHEME, '');
+  return /^[A-Za-z]*$/.test(rest) && !isTokenLike(rest) ? [] : [rest];
 }
 
 /**

@@ -197,6 +197,20 @@ describe('a word that somebody has for a credential may stand in a name', () => 
   });
 });
 
+it('a word after the scheme of a header is withheld nowhere, so that a rerun needs nothing', async () => {
+  const artifacts = { log_uri: 's3://training/logs', output_uri: 's3://training/out' };
+  const callbacks = { webhook_url: 'https://h.example/', auth_header: 'Bearer training' };
+  const extra_parameters = { queue_name: 'training' };
+  const own = { provider: 'meta', model_name: 'm' };
+  await service.post(
+    '/train',
+    make('word', { base_model: own, artifacts, callbacks, extra_parameters }),
+  );
+  const { body } = await service.request('/train/word/request');
+  expect(body.request).toMatchObject({ artifacts, extra_parameters });
+  expect(body.withheld).toEqual([]);
+});
+
 describe('a request that an earlier version accepted', () => {
   const request = make('earlier', { tuning_parameters: { [TOKEN]: 1 } });
   const keep = (body: Record<string, unknown>) => {

@@ -76,6 +76,7 @@ describe('jobs that wait in a queue of Kueue', () => {
     await service.told(third, 'running');
     const { phases } = (await service.get(third)).body;
     const owners = phases.map(({ owner }: { owner: string }) => owner);
+    expect(owners).toContain('quota');
     expect(owners.slice(owners.indexOf('quota'))).not.toContain('queue');
     await service.cancel(third);
   });

@@ -144,6 +144,19 @@ it('asks again and again where there is no stream', async () => {
   expect(await page.getByText(/updated/).count()).toBe(1);
 });
 
+it('says that the service of an ended job is away, also where there is no stream', async () => {
+  await using service = await startService();
+  await submit(service, 'ended');
+  await service.post('/train/ended/cancel');
+  await using opened = await openPage(browser, 'about:blank');
+  const { page } = opened;
+  await page.route('**/events?*', (route) => route.fulfill({ status: 404, body: 'no such route' }));
+  await page.goto(`${service.url}/#/jobs/meta/ended`);
+  await page.getByText('Cancelled').first().waitFor();
+  await service.close();
+  await page.getByText(/^meta cannot be reached/).waitFor({ timeout: 20_000 });
+});
+
 it('follows with the token of the service, in a header, once it has one', async () => {
   await using service = await startService({ TRAINER_API_TOKEN: 'right' });
   const headers = { 'x-trainer-token': 'right' };

@@ -9,7 +9,9 @@ import { isEnded } from './is-ended.ts';
 const POLL_MS = 2000;
 /** With one, for what is no event: a detail that changes alone, such as the place in a queue. */
 const LIVE_MS = 15_000;
-const ENDED_MS = 30_000;
+/** Little happens to one that has ended; but without a stream, a reading alone tells that its service is gone. */
+const ENDED_POLL_MS = 5000;
+const ENDED_LIVE_MS = 30_000;
 
 interface Told {
   readonly progress: Job['progress'];
@@ -21,8 +23,8 @@ export function useJob(service: TrainerService, jobId: string, feeds: EventFeeds
   const { refresh, ...reading } = useReading<Job>(`${service.name} ${jobId}`, {
     read: (signal) => service.ask<Job>(toJobPath(jobId), { signal }),
     paceMs: (job) => {
-      if (isEnded(job)) return ENDED_MS;
-      return feeds.isOpen ? LIVE_MS : POLL_MS;
+      if (feeds.isOpen) return isEnded(job) ? ENDED_LIVE_MS : LIVE_MS;
+      return isEnded(job) ? ENDED_POLL_MS : POLL_MS;
     },
   });
   const [told, setTold] = useState<Told>();

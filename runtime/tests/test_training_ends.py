@@ -30,6 +30,11 @@ def test_no_memory(make_job: Callable[..., JobRun]) -> None:
     assert "max_sequence_length" in job.end or "micro_batch_size" in job.end
 
 
+def test_libraries_that_abort_while_they_are_torn_down(make_job: Callable[..., JobRun]) -> None:
+    job = make_job(environment={"TEST_FAULT": "abort-at-exit"}).run()
+    assert job.status == 0, job.log
+
+
 def test_a_training_process_that_is_killed(make_job: Callable[..., JobRun]) -> None:
     job = make_job()
     paused = pause_at(job, 2)

@@ -4,6 +4,7 @@
 `pause-evaluation:STEP:PATH` the same within the evaluation after step STEP
 `hold-gil:STEP:SECONDS` holds the interpreter's lock after step STEP
 `slow-save:SECONDS`     makes each save take so long
+`abort-at-exit`         aborts while the interpreter's libraries are torn down
 `allocate:STEP`         asks for more memory than any machine has
 """
 
@@ -29,6 +30,12 @@ class _Installer(MetaPathFinder):
 
 
 def _install(callback: Any, kind: str, *words: str) -> None:
+    if kind == "abort-at-exit":
+        import ctypes
+
+        libc = ctypes.CDLL(None)
+        libc.__cxa_atexit(libc.abort, None, None)
+        return
     if kind == "slow-save":
         complete = callback.complete_checkpoint
 

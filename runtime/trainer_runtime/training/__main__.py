@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from trainer_runtime.training.leave import leave
 from trainer_runtime.training.parent import die_with_parent
 
 
@@ -32,4 +33,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -3,10 +3,20 @@
 import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from measured_runs import Measured, Setup, run_plain, run_runtime, run_script, tail
+from measured_runs import (
+    TIMED_OUT,
+    Measured,
+    Setup,
+    run_plain,
+    run_runtime,
+    run_script,
+    tail,
+)
 
 #: Of the plain loop's tokens a second, the least that counts as as fast.
 LEAST_RATIO = 0.97
@@ -16,6 +26,10 @@ SECONDS_OF_TURN = 75
 MEMORY = "memory-gpu.json"
 #: How far losses of the same settings may be apart in bf16 (kernels reorder sums).
 LOSS_TOLERANCE = 0.05
+
+
+class TimeIsUp(Exception):
+    """A run was cut off since the check's time is over, which says nothing of what it ran."""
 
 
 class Check:
@@ -47,16 +61,25 @@ class Check:
     def seconds_left(self) -> float:
         return max(1.0, self.ends_at - time.monotonic())
 
-    def has_time_for(self, name: str, seconds: float) -> bool:
-        if time.monotonic() + seconds <= self.ends_at:
-            return True
-        self.note(name, None, why="no time is left of the 8 minutes")
-        return False
+    def part(self, name: str, seconds: float, run: Callable[[], object]) -> None:
+        """Runs a part that takes `seconds` at least, and says so where they are not left."""
+        try:
+            if time.monotonic() + seconds > self.ends_at:
+                raise TimeIsUp
+            run()
+        except TimeIsUp:
+            self.note(name, None, why="no time is left, --seconds gives more")
+
+    def _run_runtime(self, setup: Setup, name: str, **options: Any) -> Measured:
+        return _in_time(
+            run_runtime(setup, self.folder, name, timeout=self.seconds_left(), **options)
+        )
+
+    def _run_plain(self, setup: Setup, name: str) -> Measured:
+        return _in_time(run_plain(setup, self.folder, name, timeout=self.seconds_left()))
 
     def memory(self, models: list[dict]) -> None:
         """The peaks of `models` (see measured_memory.py), each with its cases."""
-        if not self.has_time_for("memory", 60):
-            return
         out = (self._report or self.folder / "report").resolve().with_name(MEMORY)
         out.unlink(missing_ok=True)
         # What a GPU needs 80 s for is no reason to measure no speed.
@@ -96,14 +119,12 @@ class Check:
         # A case that holds what the one before left would tell too little.
         self.note(name, case.get("left_bytes", 0) <= 0.01 * case.get("peak_bytes", 0), **facts)
 
-    def pair(self, name: str, setup: Setup, *, turns: int = 1) -> Measured | None:
+    def pair(self, name: str, setup: Setup, *, turns: int = 1) -> None:
         """The runtime and the plain loop with the same settings, `turns` times where time is left.
 
         The faster run of each side is taken: other work on the machine only makes one slower. With
         one turn the speed is told and is not judged.
         """
-        if not self.has_time_for(name, 90 if turns > 1 else 45):
-            return None
         runs: dict[str, list[Measured]] = {"ours": [], "plain": []}
         for turn in range(1, turns + 1):
             if turn > 1 and self.seconds_left() < SECONDS_OF_TURN:
@@ -111,14 +132,13 @@ class Check:
             # Whoever comes first in one turn comes second in the next.
             for side in ("ours", "plain") if turn % 2 else ("plain", "ours"):
                 run = f"{name}-{side}-{turn}"
-                start = run_runtime if side == "ours" else run_plain
-                measured = start(setup, self.folder, run, timeout=self.seconds_left())
+                measured = (self._run_runtime if side == "ours" else self._run_plain)(setup, run)
                 if measured.status != 0:
                     log = tail(self.folder, run)
                     self.note(
                         name, False, run=run, status=measured.status, end=measured.end, log=log
                     )
-                    return None
+                    return
                 runs[side].append(measured)
         ours, plain = (max(runs[side], key=_pace) for side in ("ours", "plain"))
         apart = max(
@@ -126,7 +146,7 @@ class Check:
         )
         ratio = ours.tokens_per_second / plain.tokens_per_second
         is_same = apart <= LOSS_TOLERANCE and len(ours.losses) == len(plain.losses)
-        is_fast = self.is_smoke or turns == 1 or ratio >= LEAST_RATIO
+        is_fast = self.is_smoke or len(runs["ours"]) == 1 or ratio >= LEAST_RATIO
         self.note(
             name,
             is_same and is_fast,
@@ -143,19 +163,16 @@ class Check:
             to_first_step_s=ours.to_first_step,
             plain_to_first_step_s=plain.to_first_step,
         )
-        return ours
 
     def out_of_memory(self, setup: Setup) -> None:
         """Asks for far more than the card has; the end must say so, within a minute."""
-        if not self.has_time_for("out of memory on purpose", 40):
-            return
         if self.is_smoke:
-            self.note("out of memory on purpose", None, why="needs a GPU")
+            self.note("out-of-memory", None, why="needs a GPU")
             return
         huge = replace(setup, micro=4096, accumulation=1, steps=2, method="full")
-        ours = run_runtime(huge, self.folder, "out-of-memory", timeout=self.seconds_left())
+        ours = self._run_runtime(huge, "out-of-memory")
         self.note(
-            "out of memory on purpose",
+            "out-of-memory",
             ours.status == 6 and ours.end.startswith("OUT_OF_MEMORY"),
             status=ours.status,
             end=ours.end,
@@ -165,25 +182,11 @@ class Check:
 
     def resume(self, setup: Setup) -> None:
         """A job ends at half of its steps with checkpoints; another goes on from the last one."""
-        if not self.has_time_for("resume", 60):
-            return
         steps = setup.steps
         # So few minutes: a checkpoint after every step but the last.
         saving = {"TRAINER_CHECKPOINT_MINUTES": "0.000001"}
-        first = run_runtime(
-            replace(setup, steps=steps // 2),
-            self.folder,
-            "half",
-            environment=saving,
-            timeout=self.seconds_left(),
-        )
-        second = run_runtime(
-            setup,
-            self.folder,
-            "resumed",
-            extra={"resume_from": "half"},
-            timeout=self.seconds_left(),
-        )
+        first = self._run_runtime(replace(setup, steps=steps // 2), "half", environment=saving)
+        second = self._run_runtime(setup, "resumed", extra={"resume_from": "half"})
         log = (self.folder / "resumed.log").read_text(errors="replace")
         went_on = f"going on after step {steps // 2 - 1}" in log
         self.note(
@@ -194,6 +197,12 @@ class Check:
             end=second.end if second.status else "",
             log=tail(self.folder, "half") + tail(self.folder, "resumed"),
         )
+
+
+def _in_time(run: Measured) -> Measured:
+    if run.status == TIMED_OUT:
+        raise TimeIsUp
+    return run
 
 
 def _pace(run: Measured) -> float:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 RUNTIME = Path(__file__).resolve().parent
+#: The exit status of a run that its time was not enough for.
+TIMED_OUT = 124
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def run_script(
 def _run(
     command: list[str], folder: Path, name: str, variables: dict[str, str], timeout: float | None
 ) -> int:
-    """The exit status; 124 when `timeout` seconds were not enough."""
+    """The exit status; TIMED_OUT when `timeout` seconds were not enough."""
     with (folder / f"{name}.log").open("wb") as log:
         try:
             return subprocess.run(
@@ -165,7 +167,7 @@ def _run(
                 timeout=timeout,
             ).returncode
         except subprocess.TimeoutExpired:
-            return 124
+            return TIMED_OUT
 
 
 def _measure(

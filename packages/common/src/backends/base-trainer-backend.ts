@@ -185,13 +185,19 @@ function describeSplit(request: TrainingRequest, { command, env }: BackendTraits
   return isReplaced ? [] : describeBatch(request, env);
 }
 
-/** The rules that an operator's settings make. */
+const knownSettingRules = new WeakMap<Config, readonly Rule[]>();
+
+/** The rules that an operator's settings make; each request is asked them. */
 function settingRules(config: Config): readonly Rule[] {
-  return [
+  const known = knownSettingRules.get(config);
+  if (known !== undefined) return known;
+  const rules = [
     secretsIn(config.allowedSecrets),
     nodesOfGpuType(config.gpuTypes),
     ...(config.s3Policy === 'studio' ? [studioS3Layout(config.s3AllowedPrefixes)] : []),
   ];
+  knownSettingRules.set(config, rules);
+  return rules;
 }
 
 function toCallbackTarget({ callbacks }: TrainingRequest): CallbackTarget | undefined {

@@ -50,9 +50,9 @@ export function checkRules(
   refused: readonly Violation[],
   credentials?: CredentialFields,
 ): Violation[] {
-  return rules
-    .filter(({ reads }) => !isAffected(reads, refused))
-    .flatMap(({ check }) => check(request, credentials));
+  const asked =
+    refused.length === 0 ? rules : rules.filter(({ reads }) => !isAffected(reads, refused));
+  return asked.flatMap(({ check }) => check(request, credentials));
 }
 
 /** A rule about one field: `explain` returns a sentence when the request breaks it. */
@@ -247,10 +247,12 @@ const ABOUT_PODS = [
 const noSecretInPlainSight: Rule = {
   reads: ['job_id', 'base_model', 'datasets', 'artifacts', 'callbacks', 'extra_parameters'],
   check: (request, fields) => {
-    const { extra_parameters: extra } = withoutCredentials(request, fields);
-    const given = IN_PLAIN_SIGHT.filter((name) => extra[name] !== undefined);
-    const aboutPods = ABOUT_PODS.filter((name) => extra[name] !== undefined);
+    const isGiven = (name: keyof TrainingRequest['extra_parameters']) =>
+      request.extra_parameters[name] !== undefined;
+    const given = IN_PLAIN_SIGHT.filter(isGiven);
+    const aboutPods = ABOUT_PODS.filter(isGiven);
     if (given.length === 0 && aboutPods.length === 0) return [];
+    const { extra_parameters: extra } = withoutCredentials(request, fields);
     const isToken = createNameTest(request, new TokenSearch(listCredentials(request, fields)));
     const holdsToken = (value: unknown): boolean =>
       typeof value === 'object' && value !== null

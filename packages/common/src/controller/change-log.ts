@@ -129,7 +129,7 @@ export class ChangeLog {
     const before = known?.uid === now.uid ? known : undefined;
     const [from, to] = [toRevision(before?.history), toRevision(now.history)];
     if (to <= from) return;
-    const statuses = [before ?? now, now].map(({ state }) => state.status);
+    const statuses = [(before ?? now).state.status, now.state.status];
     this.#append(now, { statuses, isGone: false, from, to });
   }
 
@@ -143,7 +143,8 @@ export class ChangeLog {
     const shared = what.isGone ? last : BigInt(version);
     const position = this.#epoch === SHARED ? shared : this.#count;
     const highest = position > last ? position : last;
-    this.#changes.push({ position, highest, name, uid, jobId, ...what });
+    const { statuses, isGone, from, to } = what;
+    this.#changes.push({ position, highest, name, uid, jobId, statuses, isGone, from, to });
     if (this.#changes.length >= 2 * this.#maxChanges) this.#drop();
     this.#emitter.emit();
   }

@@ -27,7 +27,11 @@ export type EventSlot = `event-${Ring}-${string}`;
 
 /** The number of the newest event; 0 where there is none. */
 export function toRevision(counts: HistoryCounts | undefined): number {
-  return RINGS.reduce((sum, ring) => sum + (counts?.[ring] ?? 0), 0);
+  if (counts === undefined) return 0;
+  // Asked of every job whenever anything changes.
+  let sum = 0;
+  for (const ring of RINGS) sum += counts[ring];
+  return sum;
 }
 
 /**
@@ -38,11 +42,12 @@ export function appendEvents(
   counts: HistoryCounts | undefined,
   events: readonly NewJobEvent[],
 ): { readonly history: HistoryCounts; readonly slots: Readonly<Record<EventSlot, string>> } {
+  if (events.length === 0) return { history: counts ?? NO_EVENTS, slots: {} };
   const next = { ...NO_EVENTS, ...counts };
   const slots: Record<EventSlot, string> = {};
   for (const event of events) {
     const ring = toRing(event);
-    slots[toSlot(event, ring, next[ring])] = writeEvent({ ...event, id: toRevision(next) + 1 });
+    slots[toSlot(event, ring, next[ring])] = writeEvent(event, toRevision(next) + 1);
     next[ring] += 1;
   }
   return { history: next, slots };
@@ -65,11 +70,11 @@ function toRing({ type, actor }: NewJobEvent): Ring {
 }
 
 /** As JSON of bounded size; what is too long loses its data first. */
-function writeEvent(event: JobEvent): string {
+function writeEvent(event: NewJobEvent, id: number): string {
   const message = toOneLine(event.message, MAX_MESSAGE_LENGTH);
-  const whole = JSON.stringify({ ...event, message });
+  const whole = JSON.stringify({ ...event, id, message });
   if (fits(whole)) return whole;
-  const bare = { ...event, message, data: {} };
+  const bare: JobEvent = { ...event, id, message, data: {} };
   const short = { ...bare, message: toOneLine(message, SHORT_MESSAGE_LENGTH) };
   const text = [bare, short].map((less) => JSON.stringify(less)).find(fits);
   return text ?? JSON.stringify({ ...bare, message: '' });

@@ -1,5 +1,5 @@
 import { errors } from '../errors.ts';
-import { jsonBytes } from '../json-bytes.ts';
+import { fitsJson } from '../json-bytes.ts';
 import { isCredentialWord } from '../requests/credential-words.ts';
 import type { VisibleRequest } from '../requests/credentials.ts';
 import type { StorageAuth, TrainingRequest } from '../requests/training-request.ts';
@@ -170,7 +170,7 @@ function joinMembers(texts: Readonly<Record<string, string | undefined>>): strin
 }
 
 function assertFits(request: TrainingRequest): void {
-  if (jsonBytes(request) <= MAX_REQUEST_BYTES) return;
+  if (fitsJson(request, MAX_REQUEST_BYTES)) return;
   throw errors.requestTooLarge(MAX_REQUEST_BYTES / 1024);
 }
 

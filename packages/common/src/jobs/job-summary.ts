@@ -41,9 +41,10 @@ export function toTrainingPart({ record, state }: JobView): TrainingPart {
 
 /** Where the time of a job went and goes, oldest first, up to what is seen of it now. */
 export function toPhases({ record, state, progress }: JobView): TrainingResponse['phases'] {
-  const isReporting = record.reported !== undefined || progress !== undefined;
+  const { createdAtMs, reported } = record;
+  const isReporting = reported !== undefined || progress !== undefined;
   const phases = appendPhase(record, { state }) ?? record.phases;
-  const spans = toPhaseSpans({ ...record, state, phases });
+  const spans = toPhaseSpans({ createdAtMs, reported, state, phases });
   // One mostly begins when the other ends, and to write a time is most of what this costs.
   let last: (Pick<PhaseSpan, 'endedAtMs'> & { readonly text: string | null }) | undefined;
   return spans.map((span) => {

@@ -1,4 +1,4 @@
-import { jsonBytes } from '../json-bytes.ts';
+import { fitsJson, jsonBytes } from '../json-bytes.ts';
 import { REDACTED, type SecretTest } from '../requests/credentials.ts';
 import type { TrainingRequest } from '../requests/training-request.ts';
 
@@ -24,7 +24,7 @@ export function toJobTraits(
   const given = Object.entries(extra_parameters.job_labels ?? {});
   const labels = takeFitting(given);
   const model = holdsSecret(base_model.model_name) ? REDACTED : base_model.model_name;
-  const isWhole = jsonBytes(model) <= MAX_MODEL_BYTES;
+  const isWhole = fitsJson(model, MAX_MODEL_BYTES);
   return {
     traits: {
       model: isWhole ? model : cutText(model, MAX_MODEL_BYTES),

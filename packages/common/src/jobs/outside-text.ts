@@ -1,12 +1,15 @@
 import { REDACTED, replaceUrlSecrets } from '../requests/credentials.ts';
 
 export const MAX_DETAIL_LENGTH = 500;
+/** Words of ASCII with one blank between two: nearly every sentence of ours. */
+const PLAIN = /^[!-~]+(?: [!-~]+)*$/;
 
 /**
  * A text of others as one line of at most `maxLength` characters, without the user info and
  * queries of its URLs; fit for a status detail.
  */
 export function toOneLine(text: string, maxLength = MAX_DETAIL_LENGTH): string {
+  if (text.length <= maxLength && PLAIN.test(text) && !text.includes('://')) return text;
   // Cut first, so that the rest costs the same however much a container wrote, but not so closely
   // that half a URL would be taken for a harmless word.
   const visible = text

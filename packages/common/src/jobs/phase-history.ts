@@ -3,9 +3,12 @@ import type { JobRecord } from './job.ts';
 import type { RecordChange } from './job-store.ts';
 import { type CurrentPhase, toCurrentPhase } from './phase.ts';
 
-/** A stretch of a job's life. Times are UNIX milliseconds. */
-export interface PhaseSpan extends CurrentPhase {
+interface Beginning extends CurrentPhase {
   readonly startedAtMs: number;
+}
+
+/** A stretch of a job's life. Times are UNIX milliseconds. */
+export interface PhaseSpan extends Beginning {
   /** Undefined while it lasts. */
   readonly endedAtMs: number | undefined;
 }
@@ -38,10 +41,8 @@ export function appendPhase(record: PhasedRecord, change: RecordChange): string 
   const isMissed = record.state.startedAtMs === undefined && state.startedAtMs !== undefined;
   // Nobody may have looked between a start and an end.
   const current = toCurrentPhase(state, reported) ?? (isMissed ? TRAINING : undefined);
-  const known = record.phases ?? toFirstPhases(record);
   if (current === undefined) return undefined;
-  const beginnings = known.split(';');
-  const { phase, owner, startedAtMs } = parseBeginning(beginnings.at(-1) ?? '') ?? {};
+  const { phase, owner, startedAtMs } = readLast(record) ?? {};
   if (current.phase === phase && current.owner === owner) return undefined;
   const isStart = record.state.startedAtMs === undefined && current.owner === 'training';
   const changedAtMs =
@@ -49,49 +50,62 @@ export function appendPhase(record: PhasedRecord, change: RecordChange): string 
       ? (atMs ?? state.observedAtMs)
       : ((isStart ? state.startedAtMs : undefined) ?? state.observedAtMs);
   const nowMs = Math.max(changedAtMs, startedAtMs ?? 0);
-  return shorten([...beginnings, writeBeginning(current, nowMs)]).join(';');
+  const known = record.phases?.split(';') ?? toFirst(record).map(writeBeginning);
+  return shorten([...known, writeBeginning({ ...current, startedAtMs: nowMs })]).join(';');
 }
 
 /** When the phase began that a record is in, or was in last. UNIX milliseconds. */
 export function toLastBeginningMs(record: PhasedRecord): number {
-  const { phases = toFirstPhases(record) } = record;
-  const known = phases.split(';').map(parseBeginning);
-  return known.findLast((begun) => begun !== undefined)?.startedAtMs ?? record.createdAtMs;
+  const last = readLast(record) ?? readAll(record).findLast((begun) => begun !== undefined);
+  return last?.startedAtMs ?? record.createdAtMs;
 }
 
 /** Each phase of a record with its end, oldest first; what was left out is a gap between two. Pure. */
 export function toPhaseSpans(record: PhasedRecord): PhaseSpan[] {
-  const { state, phases = toFirstPhases(record) } = record;
+  const { state, phases } = record;
   const endedAtMs = toCurrentPhase(state, undefined) ? undefined : endOf(record);
-  const beginnings = phases.split(';').map((text) => ({ text, begun: parseBeginning(text) }));
-  return beginnings.flatMap(({ begun }, index) => {
+  const beginnings = readAll(record);
+  return beginnings.flatMap((begun, index) => {
     if (begun === undefined) return [];
-    const next = beginnings[index + 1];
+    const next = index + 1;
     const end =
-      next === undefined
+      next === beginnings.length
         ? endedAtMs
-        : (next.begun?.startedAtMs ?? readTime(next.text.split('/')[2]));
+        : (beginnings[next]?.startedAtMs ?? readTime(phases?.split(';')[next]?.split('/')[2]));
     return [{ ...begun, endedAtMs: end && Math.max(end, begun.startedAtMs) }];
   });
 }
 
 /** How the life of every job begins, and all that is known of one that was written before phases were. */
-function toFirstPhases({ createdAtMs, state }: PhasedRecord): string {
-  const accepted = writeBeginning({ phase: 'queued', owner: 'service' }, createdAtMs);
-  if (state.startedAtMs === undefined) return accepted;
-  return `${accepted};${writeBeginning(TRAINING, Math.max(createdAtMs, state.startedAtMs))}`;
+function toFirst({ createdAtMs, state }: PhasedRecord): Beginning[] {
+  const acceptedAtMs = Math.round(createdAtMs);
+  const accepted: Beginning = { phase: 'queued', owner: 'service', startedAtMs: acceptedAtMs };
+  if (state.startedAtMs === undefined) return [accepted];
+  const startedAtMs = Math.max(acceptedAtMs, Math.round(state.startedAtMs));
+  return [accepted, { ...TRAINING, startedAtMs }];
+}
+
+/** Undefined where something was left out, and for what a later version wrote. */
+function readAll(record: PhasedRecord): (Beginning | undefined)[] {
+  return record.phases?.split(';').map(parseBeginning) ?? toFirst(record);
+}
+
+/** The last of `readAll`, without a look at the others. */
+function readLast(record: PhasedRecord): Beginning | undefined {
+  const { phases } = record;
+  if (phases === undefined) return toFirst(record).at(-1);
+  return parseBeginning(phases.slice(phases.lastIndexOf(';') + 1));
 }
 
 function endOf({ state }: PhasedRecord): number {
   return state.endedAtMs ?? state.observedAtMs;
 }
 
-function writeBeginning({ phase, owner }: CurrentPhase, atMs: number): string {
-  return `${phase}/${owner}/${Math.round(atMs).toString(RADIX)}`;
+function writeBeginning({ phase, owner, startedAtMs }: Beginning): string {
+  return `${phase}/${owner}/${Math.round(startedAtMs).toString(RADIX)}`;
 }
 
-/** Undefined for what was left out, and for what a later version wrote. */
-function parseBeginning(text: string): Omit<PhaseSpan, 'endedAtMs'> | undefined {
+function parseBeginning(text: string): Beginning | undefined {
   const [phaseName, ownerName, at] = text.split('/');
   const phase = KNOWN_PHASES.get(phaseName);
   const owner = KNOWN_OWNERS.get(ownerName);

@@ -43,6 +43,9 @@ export function writeKept({ body, withheld }: KeptRequest): string {
   return `{"body":${toJsonText(body)},"withheld":${JSON.stringify(withheld)}}`;
 }
 
+/** What a mapped member is where it is to be taken. */
+const TAKEN = Symbol('taken');
+
 /**
  * One way through a body. What holds nothing secret is not copied, as nearly all, and a place is
  * written down only where something is taken.
@@ -60,56 +63,57 @@ class Withholding {
 
   /** `value` with a mark for all that may be secret: by its mark, by its name, as a word of a command line, or as what repeats such. */
   withhold(value: unknown, shape: SchemaShape | undefined): unknown {
-    if (typeof value === 'string') return this.#holdsSecret(value) ? this.#take(value) : value;
+    if (typeof value === 'string') return this.#holdsSecret(value) ? TAKEN : value;
+    if (!isObject(value)) return value;
     if (Array.isArray(value)) {
       return this.#map(value, (item, index) =>
         typeof item === 'string' && isCredentialWord(item, value[Number(index) - 1])
-          ? this.#take(item)
+          ? TAKEN
           : this.withhold(item, shape?.element),
       );
     }
-    if (!isObject(value)) return value;
     return this.#map(value, (child, key) => {
       const known = shape?.fields.get(String(key));
       if (known?.credential !== undefined) return this.#withholdMarked(child);
       const isNamed = typeof child === 'string' && child !== '' && isCredentialName(String(key));
-      return isNamed ? this.#take(child) : this.withhold(child, known);
+      return isNamed ? TAKEN : this.withhold(child, known);
     });
   }
 
   /** The names of variables stay, in a map and in a list, and what refers to another Secret. */
   #withholdMarked(value: unknown): unknown {
     if (value === null || value === '') return value;
-    if (!isObject(value)) return this.#take(value);
+    if (!isObject(value)) return TAKEN;
     if (Array.isArray(value)) return this.#map(value, (item) => this.#withholdMarked(item));
     const isListed = typeof this.#path.at(-1) === 'number';
     return this.#map(value, (child, key) => {
       const isKept = isListed ? key === 'name' || key === 'valueFrom' : isObject(child);
-      return isKept || child === null || child === '' ? child : this.#take(child);
+      return isKept || child === null || child === '' ? child : TAKEN;
     });
-  }
-
-  #take(value: unknown): string {
-    this.withheld.push([...this.#path]);
-    this.values.push(value);
-    return REDACTED;
   }
 
   /** The list or object with what `map` makes of its members, itself where that is the same. */
   #map(whole: object, map: (child: unknown, key: string | number) => unknown): object {
-    let copy: Record<string | number, unknown> | undefined;
     const isList = Array.isArray(whole);
+    let copy: Record<string | number, unknown> | undefined;
     for (const name of Object.keys(whole)) {
       const key = isList ? Number(name) : name;
       const child = (whole as Json)[name];
-      this.#path.push(key);
+      const isWhole = isObject(child);
+      if (isWhole) this.#path.push(key);
       const mapped = map(child, key);
-      this.#path.pop();
+      if (isWhole) this.#path.pop();
       if (mapped === child) continue;
       copy ??= (isList ? [...whole] : { ...whole }) as Record<string | number, unknown>;
-      copy[key] = mapped;
+      copy[key] = mapped === TAKEN ? this.#take(child, key) : mapped;
     }
     return copy ?? whole;
+  }
+
+  #take(value: unknown, key: string | number): string {
+    this.withheld.push([...this.#path, key]);
+    this.values.push(value);
+    return REDACTED;
   }
 }
 

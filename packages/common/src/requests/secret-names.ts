@@ -53,7 +53,9 @@ function collect(
   found: Map<string, Violation>,
 ): void {
   const isList = Array.isArray(value);
-  for (const [index, key] of Object.keys(value).entries()) {
+  let index = -1;
+  for (const key of Object.keys(value)) {
+    index += 1;
     const child = (value as Json)[key];
     const known = isList ? shape?.element : shape?.fields.get(key);
     if (!isList && known === undefined && isSecret(key)) add(found, toPath(path), index);
@@ -63,7 +65,7 @@ function collect(
       const isNamed =
         isList && shape?.credential !== undefined && typeof name === 'string' && isSecret(name);
       if (isNamed) add(found, toPath(path), index);
-      path.push(isList ? Number(key) : key);
+      path.push(isList ? index : key);
       if (!isNamed) collect(child, known, isSecret, path, found);
       path.pop();
     }

@@ -10,11 +10,15 @@ const KINDS = [/[a-z]/, /[A-Z]/, /\d/];
  * upper case and digits as no words do.
  */
 export function isTokenLike(text: string): boolean {
-  if (text.length < MIN_LENGTH) return false;
+  if (text.length < MIN_LENGTH || countKinds(text) < 2) return false;
   // `TrainingStudio` is two words.
   const runs = text.replaceAll(/[A-Z](?=[a-z]{2})/g, 'a').match(/[A-Za-z0-9]+/g) ?? [];
-  const mixed = runs.filter((run) => KINDS.filter((kind) => kind.test(run)).length > 1);
+  const mixed = runs.filter((run) => countKinds(run) > 1);
   return mixed.reduce((sum, { length }) => sum + length, 0) >= MIN_MIXED;
+}
+
+function countKinds(text: string): number {
+  return KINDS.filter((kind) => kind.test(text)).length;
 }
 
 /**

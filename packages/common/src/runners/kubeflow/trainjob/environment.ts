@@ -86,19 +86,16 @@ function escapeDollars(value: string): string {
 function toInitializerVariables(variables: ReadonlyMap<string, EnvVar>, prefix: string): EnvVar[] {
   const hasAccount = ACCOUNT_NAMES.some((name) => variables.has(`${prefix}${name}`));
   const preferOwn = (own: string, shared: string) => (variables.has(own) ? own : shared);
-  const sources = {
-    ACCESS_TOKEN: preferOwn(`${prefix}TOKEN`, 'HF_TOKEN'),
-    ...Object.fromEntries(
-      ACCOUNT_NAMES.map((name) => [
-        INITIALIZER_NAMES[name],
-        hasAccount ? `${prefix}${name}` : name,
-      ]),
-    ),
-    REGION: preferOwn(`${prefix}AWS_REGION`, 'AWS_REGION'),
-    ENDPOINT: 'AWS_ENDPOINT_URL',
-  };
-  return Object.entries(sources).flatMap(([read, name]): EnvVar[] => {
+  const found: EnvVar[] = [];
+  const add = (read: string, name: string) => {
     const known = variables.get(name);
-    return known === undefined ? [] : [{ ...known, name: read }];
-  });
+    if (known !== undefined) found.push({ ...known, name: read });
+  };
+  add('ACCESS_TOKEN', preferOwn(`${prefix}TOKEN`, 'HF_TOKEN'));
+  for (const name of ACCOUNT_NAMES) {
+    add(INITIALIZER_NAMES[name], hasAccount ? `${prefix}${name}` : name);
+  }
+  add('REGION', preferOwn(`${prefix}AWS_REGION`, 'AWS_REGION'));
+  add('ENDPOINT', 'AWS_ENDPOINT_URL');
+  return found;
 }

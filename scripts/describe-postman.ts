@@ -1,4 +1,4 @@
-import { METHODS, PROVIDERS } from '@trainer/common';
+import { METHODS, PROVIDERS, RUNNERS } from '@trainer/common';
 import { type Service, services } from '@trainer/services';
 
 type Demand = NonNullable<Service['backend']['rules'][number]['demand']>;
@@ -95,7 +95,7 @@ function jobRequests({ name }: Service, request: object): RequestParts[] {
         ...answer(
           'tells the release, and where jobs run',
           'pm.expect(body.version).to.match(/^\\d+\\.\\d+\\.\\d+/);',
-          "pm.expect(body.runner).to.be.oneOf(['mock', 'local', 'kubernetes']);",
+          `pm.expect(body.runner).to.be.oneOf(${JSON.stringify(RUNNERS)});`,
         ),
       ],
     },

@@ -18,6 +18,7 @@ export const levels = [
     'to-json-text.ts',
     'work-queue.ts',
     'private-json.ts',
+    'runner-names.ts',
   ],
   ['config/'],
   ['version.ts', 'config.ts', 'requests/'],

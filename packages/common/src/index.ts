@@ -22,5 +22,6 @@ export { createLogger } from './logger.ts';
 export { credential } from './requests/credential-mark.ts';
 export { optional, withDefault } from './requests/field.ts';
 export * from './requests/index.ts';
+export { RUNNERS } from './runner-names.ts';
 export { createService, type Service, type ServiceParts } from './service/create-service.ts';
 export { startService } from './service/start-service.ts';

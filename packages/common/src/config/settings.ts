@@ -1,6 +1,7 @@
 import { delimiter } from 'node:path';
 import { z } from 'zod';
 import { DNS_LABEL } from '../dns-names.ts';
+import { RUNNERS } from '../runner-names.ts';
 import {
   choice,
   decimal,
@@ -79,7 +80,7 @@ export const SETTINGS = {
     accepts: 'a port from 0 to 65535',
   },
   TRAINER_REPORTS_URL: plainUrl,
-  TRAINER_JOB_RUNNER: choice('mock', ['mock', 'local', 'kubernetes', 'k8s']),
+  TRAINER_JOB_RUNNER: choice('mock', [...RUNNERS, 'k8s']),
   TRAINER_JOB_TTL_SECONDS: seconds(7 * 86_400, 0),
   TRAINER_TRAINJOB_TTL_SECONDS: seconds(86_400, 0),
   TRAINER_MOCK_SUBMITTED_SECONDS: seconds(2, 0),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { RUNNERS } from '../runner-names.ts';
 
 /** The answer of `GET /version`: what runs here and, for those who may call, on what. */
 export const VersionSchema = z
@@ -9,7 +10,7 @@ export const VersionSchema = z
       .min(1)
       .describe('Grows with each release that adds routes or fields; 1 is the first'),
     runner: z
-      .enum(['mock', 'local', 'kubernetes'])
+      .enum(RUNNERS)
       .optional()
       .describe('What runs jobs; only with a token, where one is needed, as all that follows'),
     cluster: z

@@ -524,12 +524,30 @@ test('says in warnings what is ignored', async () => {
     {},
     {
       resources: { gpus: 32, gpu_type: 'H100', cpus: 16, memory_gb: 512 },
-      extra_parameters: { container_image: 'a/b:1', queue_name: 'q', stand_in: {} },
+      extra_parameters: {
+        container_image: 'a/b:1',
+        queue_name: 'q',
+        priority_class_name: 'high',
+        node_selector: { zone: 'a' },
+        tolerations: [{ key: 'gpu', operator: 'Exists' }],
+        image_pull_secrets: ['registry'],
+        num_proc_per_node: 2,
+        stand_in: {},
+      },
     },
   );
   const text = metadata.warnings.join('\n');
-  expect(text).toContain('extra_parameters.container_image is ignored');
-  expect(text).toContain('extra_parameters.queue_name is ignored');
+  for (const name of [
+    'container_image',
+    'queue_name',
+    'priority_class_name',
+    'node_selector',
+    'tolerations',
+    'image_pull_secrets',
+    'num_proc_per_node',
+  ]) {
+    expect(text).toContain(`extra_parameters.${name} is ignored`);
+  }
   expect(text).toContain('resources.gpu_type is ignored');
   expect(text).toContain('resources.cpus and resources.memory_gb are ignored');
   expect(text).toContain(

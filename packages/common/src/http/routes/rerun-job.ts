@@ -32,7 +32,7 @@ export function registerRerunJob(app: FastifyInstance, parts: SubmitJobParts): v
       operationId: 'rerunJob',
       summary: 'Run an ended job again, as a new one',
       description:
-        'Makes a new job of what was sent for one that has ended, with `changes`, from its last checkpoint or from the start; the ended job stays as it is. Sent again, it creates nothing and answers with the state of the new job. Stored credentials are taken over only where the changes touch nothing but `tuning_parameters`, `customization` (without `peft.config`), `resources` and `datasets[].split`; else, and once they are deleted, the answer names which to give. Callbacks are never taken over.',
+        'Makes a new job of what was sent for one that has ended, with `changes`, from its last checkpoint or from the start; the ended job stays as it is. Sent again, it creates nothing and answers with the state of the new job. Stored credentials are taken over only where the changes touch nothing but `tuning_parameters`, `customization` (without `peft.config`), `resources`, `datasets[].split` and `callbacks`; else, and once they are deleted, the answer names which to give. Callbacks are never taken over.',
       params: Params,
       body: RerunSchema,
       response: { 200: TrainingResponseSchema.describe('The new job was accepted, now or before') },

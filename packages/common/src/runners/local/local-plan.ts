@@ -54,21 +54,22 @@ function plural(count: number, word: string, ending = 's'): string {
 
 /** Sentences on what only a cluster could do. */
 function describeIgnored(spec: JobSpec, defaultImage: string | undefined): string[] {
-  const { runtime_ref, resources_per_node, job_labels, job_annotations, queue_name } =
-    spec.clusterOptions;
+  // Of a Secret's variable and of a priority without a queue others tell.
+  const { secret_variables: _told, priority_class_name, ...options } = spec.clusterOptions;
+  const { gpus } = spec.resourcesPerNode;
+  const isProcessesAsked = spec.processesPerNode !== (gpus >= 1 ? gpus : undefined);
   const given: Record<string, unknown> = {
-    'extra_parameters.container_image': spec.image === defaultImage ? undefined : spec.image,
-    'extra_parameters.runtime_ref': runtime_ref,
-    'extra_parameters.resources_per_node': resources_per_node,
-    'extra_parameters.job_labels': job_labels,
-    'extra_parameters.job_annotations': job_annotations,
-    'extra_parameters.queue_name': queue_name,
-    'extra_parameters.num_nodes': spec.nodes > 1 ? spec.nodes : undefined,
-    'resources.gpu_type': spec.gpuType,
+    container_image: spec.image === defaultImage ? undefined : spec.image,
+    ...options,
+    priority_class_name: options.queue_name && priority_class_name,
+    num_nodes: spec.nodes > 1 ? spec.nodes : undefined,
+    num_proc_per_node: isProcessesAsked ? spec.processesPerNode : undefined,
   };
   return Object.entries(given)
     .filter(([, value]) => value !== undefined)
-    .map(([path]) => `${path} is ignored, since the job runs as processes of this machine`)
+    .map(([name]) => `extra_parameters.${name}`)
+    .concat(spec.gpuType === undefined ? [] : 'resources.gpu_type')
+    .map((path) => `${path} is ignored, since the job runs as processes of this machine`)
     .concat(describeUnlimited(spec));
 }
 

@@ -59,14 +59,16 @@ export class LogReader {
 
   /**
    * Opens a log.
-   * @throws TrainerError TOO_MANY_READERS, JOB_NOT_FOUND, CLUSTER_UNAVAILABLE
+   * @throws TrainerError TOO_MANY_READERS, JOB_NOT_FOUND, CLUSTER_UNAVAILABLE; what `gone` was aborted
+   *   with
    */
   async open(record: JobRecord, query: LogQuery, signals: LogSignals): Promise<OpenLog> {
     const { maxReaders } = this.#parts;
+    // One who has left before would never say that the place is free.
+    signals.gone.throwIfAborted();
     if (this.#readers >= maxReaders) throw errors.tooManyLogReaders(maxReaders);
     this.#readers += 1;
     signals.gone.addEventListener('abort', () => (this.#readers -= 1), { once: true });
-    signals.gone.throwIfAborted();
     return this.#open(record, query, signals);
   }
 

@@ -1,10 +1,14 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
+import type { Logger } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { JobRunner } from '../../src/jobs/job-runner.ts';
 import type { LogItem, LogLine, LogQuery } from '../../src/jobs/log-line.ts';
 import type { Platform } from '../../src/jobs/platform.ts';
 import { FakeClock } from '../fake-clock.ts';
+import { createKeptLog } from '../kept-log.ts';
 import { makeRequest, startTestService, type TestService } from '../start-test-service.ts';
 
 const SECRET = 'hf_a-secret-of-this-job';
@@ -26,9 +30,10 @@ async function* give(...items: readonly LogItem[]): AsyncGenerator<LogItem> {
   yield* items;
 }
 
-async function start(env: Record<string, string> = {}) {
+async function start(env: Record<string, string> = {}, logger?: Logger) {
   service = await startTestService({
     clock,
+    ...(logger && { logger }),
     env: { TRAINER_MOCK_SUBMITTED_SECONDS: '1', TRAINER_MOCK_RUNNING_SECONDS: '20', ...env },
     decorate: {
       platform: (made) => {
@@ -220,6 +225,42 @@ describe('a log', () => {
     expect([status, headers.get('retry-after'), body.code]).toEqual([503, '5', 'TOO_MANY_READERS']);
     reader.abort();
     while ((await ask()).status !== 200);
+  });
+
+  test('frees the place of a reader who left before it was opened, and calls that no failure', async () => {
+    const { lines, logger } = createKeptLog();
+    const arriving: ServerResponse[] = [];
+    const note = (message: unknown) =>
+      arriving.push((message as { response: ServerResponse }).response);
+    await start({ TRAINER_MAX_LOG_READERS: '1' }, logger);
+    await submit();
+    const { store } = platform;
+    const get = store.get.bind(store);
+    subscribe('http.server.request.start', note);
+    for (const path of ['/train/job-1/logs', '/train/job-1/logs?follow=true']) {
+      const asked = Promise.withResolvers<void>();
+      const lookUp = Promise.withResolvers<void>();
+      store.get = async (name) => {
+        asked.resolve();
+        await lookUp.promise;
+        return get(name);
+      };
+      const socket = connect(service.port, '127.0.0.1');
+      socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
+      await asked.promise;
+      const closed = once(arriving.at(-1) as ServerResponse, 'close');
+      socket.destroy();
+      await closed;
+      lookUp.resolve();
+    }
+    unsubscribe('http.server.request.start', note);
+    store.get = get;
+    expect((await ask()).status).toBe(200);
+    expect(lines.filter(({ msg }) => msg === 'reader left')).toMatchObject([
+      { job_id: 'job-1', status: 499 },
+      { job_id: 'job-1', status: 499 },
+    ]);
+    expect(lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
   test('keeps its connection alive while nothing is written', async () => {

@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
+import { onceClosed } from './once-closed.ts';
 
 export const STREAM_TYPE = 'text/event-stream; charset=utf-8';
 
@@ -38,12 +39,12 @@ export class EventStream {
       'x-accel-buffering': 'no',
     });
     reply.hijack();
-    this.#raw.once('close', () => this.close());
     this.#raw.on('drain', () => this.#continue());
     this.#raw.on('error', () => this.close());
     this.#raw.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders);
     const { least, most } = RETRY_MS;
     this.#raw.write(`retry: ${Math.round(least + random() * (most - least))}\n\n`);
+    onceClosed(this.#raw, () => this.close());
   }
 
   get isClosed(): boolean {

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TrainerError } from '../../errors.ts';
 import { logLeaving } from './log-leaving.ts';
+import { onceClosed } from './once-closed.ts';
 import type { OpenRequests } from './open-requests.ts';
 
 /** Requests that are answered late on purpose: they end when their client leaves or the service closes. */
@@ -39,7 +40,7 @@ export class HeldRequests {
     };
     const unwatch = this.#openRequests.watch(request, { end });
     this.#held.add(controller);
-    reply.raw.once('close', leave);
+    onceClosed(reply.raw, leave);
     try {
       const outcome = await work(controller.signal);
       if (refusal !== undefined) throw refusal;

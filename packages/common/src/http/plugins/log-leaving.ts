@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { onceClosed } from './once-closed.ts';
 import { toLogLine } from './request-log.ts';
 
 /** As proxies write it: the client was gone before there was an answer. */
@@ -7,7 +8,7 @@ const CLIENT_LEFT = 499;
 /** Writes the line of a request whose reader leaves before the end, which is none of its answer's. */
 export function logLeaving(request: FastifyRequest, reply: FastifyReply): void {
   const { raw } = reply;
-  raw.once('close', () => {
+  onceClosed(raw, () => {
     if (raw.writableFinished) return;
     const line = toLogLine(request, reply);
     request.log.info(

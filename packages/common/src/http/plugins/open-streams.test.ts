@@ -1,34 +1,47 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { FakeClock } from '../../../test/fake-clock.ts';
+import { createKeptLog } from '../../../test/kept-log.ts';
 import type { EventStream } from './event-stream.ts';
 import { OpenRequests } from './open-requests.ts';
 import { OpenStreams } from './open-streams.ts';
+import { RequestLog } from './request-log.ts';
 import { Tokens } from './tokens.ts';
 
 const tokens = new Tokens({ tokens: [], tokenFile: undefined });
 const LARGE = `data: ${'x'.repeat(100_000)}\n\n`;
 
 let app: FastifyInstance;
+let lines: ReturnType<typeof createKeptLog>['lines'];
 let clock: FakeClock;
 let opened: PromiseWithResolvers<EventStream>;
 let ended: PromiseWithResolvers<void>;
+/** A request has come whose reader has to leave before it is a stream. */
+let asked: PromiseWithResolvers<void>;
 /** How often the stream was ready. */
 let turns: number;
 let turned: PromiseWithResolvers<void>;
 beforeEach(async () => {
-  app = fastify();
+  const log = createKeptLog();
+  lines = log.lines;
+  const loggerInstance: FastifyBaseLogger = log.logger;
+  app = fastify({ loggerInstance, logController: new RequestLog() });
   clock = new FakeClock();
   opened = Promise.withResolvers();
   ended = Promise.withResolvers();
+  asked = Promise.withResolvers();
   turned = Promise.withResolvers();
   turns = 0;
   const random = () => 1;
   const openRequests = new OpenRequests(app, { clock, tokens, random });
   const streams = new OpenStreams(app, { clock, openRequests, maxStreams: 1, random });
-  app.get('/', async (request, reply) => {
+  app.get<{ Querystring: { late?: string } }>('/', async (request, reply) => {
+    if (request.query.late !== undefined) {
+      asked.resolve();
+      await once(reply.raw, 'close');
+    }
     const follow = async (stream: EventStream) => {
       const { resolve } = ended;
       opened.resolve(stream);
@@ -45,11 +58,11 @@ beforeEach(async () => {
 });
 afterEach(() => app.close());
 
-async function open(): Promise<Socket> {
+async function open(path = '/'): Promise<Socket> {
   const address = app.server.address();
   if (address === null || typeof address === 'string') throw new Error('No TCP address.');
   const socket = connect(address.port, '127.0.0.1').on('error', () => {});
-  socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
   return socket;
 }
 
@@ -100,6 +113,16 @@ it('frees its place when the reader leaves, and opens no more than there are pla
   const other = await open();
   expect((await opened.promise).isClosed).toBe(false);
   other.destroy();
+});
+
+it('ends at once, with a line, for a reader who left before it began', async () => {
+  const socket = await open('/?late=');
+  await asked.promise;
+  socket.destroy();
+  expect((await opened.promise).isClosed).toBe(true);
+  await ended.promise;
+  const left = lines.filter(({ msg }) => msg === 'reader left');
+  expect(left).toMatchObject([{ status: 499 }]);
 });
 
 it('has no timer left when nobody reads', async () => {

@@ -58,10 +58,10 @@ export class OpenStreams {
   ): Promise<void> {
     this.assertRoom();
     const { clock, openRequests, random } = this.#parts;
+    logLeaving(request, reply);
     const stream = new EventStream(reply, { nowMs: clock.monotonic(), random });
     this.#open.add(stream);
     this.#counts[kind] += 1;
-    logLeaving(request, reply);
     const tick = (nowMs: number) => {
       stream.tick(nowMs);
       stream.wake();

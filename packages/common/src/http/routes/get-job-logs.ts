@@ -13,6 +13,7 @@ import {
 } from '../../requests/log-lines.ts';
 import { TOKEN_SECURITY } from '../openapi/problem-responses.ts';
 import { logLeaving } from '../plugins/log-leaving.ts';
+import { onceClosed } from '../plugins/once-closed.ts';
 import type { OpenRequests } from '../plugins/open-requests.ts';
 import { JOB_PROBLEMS, type JobParams, Params } from './job-params.ts';
 import { chooseLogForm, END_ID, writeLog } from './log-forms.ts';
@@ -72,11 +73,18 @@ export function registerGetJobLogs(app: FastifyInstance, parts: GetJobLogsParts)
       const gone = new AbortController();
       const cut = new AbortController();
       const unwatch = openRequests.watch(request, { end: () => cutOff(reply, cut) });
-      gone.signal.addEventListener('abort', unwatch);
-      reply.raw.once('close', () => gone.abort());
-      if (reply.raw.destroyed) gone.abort();
+      onceClosed(reply.raw, () => {
+        unwatch();
+        gone.abort();
+      });
       const signals = { gone: gone.signal, cut: cut.signal };
-      const { items, archive } = await logs.open(record, wanted, signals);
+      const opened = await logs.open(record, wanted, signals).catch((error: unknown) => {
+        if (!gone.signal.aborted) throw error;
+        request.log.debug({ err: error }, 'log opened for nobody');
+      });
+      // Who left is answered no more, and what came of that is no failure.
+      if (opened === undefined) return reply.hijack();
+      const { items, archive } = opened;
       const text = writeLog(items, form, archive, wanted.after, clock);
       const options = { objectMode: false, highWaterMark: BUFFER_BYTES };
       return reply.send(Readable.from(flushed(reply, text), options));

@@ -1,4 +1,6 @@
+import type { z } from 'zod';
 import { jsonBytes } from '../json-bytes.ts';
+import { ResultSchema } from '../requests/training-response.ts';
 import type { JsonObject } from './job.ts';
 
 /** A result as a record keeps it: the small form that goes with the state, and the whole. */
@@ -35,8 +37,20 @@ export function toResult(
   modelUri: string | undefined,
 ): Result {
   const { model_uri: _theirs, ...rest } = clean(said, mask, 0) as JsonObject;
-  const result = { ...(modelUri !== undefined && { model_uri: modelUri }), ...rest };
+  const result = withoutUnfit({ ...(modelUri !== undefined && { model_uri: modelUri }), ...rest });
   return { compact: toCompact(result), whole: toWhole(result) };
+}
+
+/** Without members that are not as answers have them, such as a loss that is a text. Pure. */
+export function withoutUnfit(result: JsonObject): JsonObject {
+  const members = Object.entries(result);
+  const fit = members.filter(([name, value]) => isFit(name, value));
+  return fit.length === members.length ? result : Object.fromEntries(fit);
+}
+
+function isFit(name: string, value: unknown): boolean {
+  const known = (ResultSchema.shape as Readonly<Record<string, z.ZodType>>)[name];
+  return !Object.hasOwn(ResultSchema.shape, name) || known?.safeParse(value).success === true;
 }
 
 /** What is wrong with a result by the training's own comparison with its base; empty when nothing is. */

@@ -95,6 +95,15 @@ export class ReportWriter {
     return written;
   }
 
+  /** What came while it was written is newer, and may be of another job that took the name. */
+  #waitAgain({ record, report }: Waiting): void {
+    const newer = this.#waiting.get(record.name);
+    if (newer === undefined) this.#wait(record, report);
+    else if (newer.record.uid === record.uid) {
+      this.#waiting.set(record.name, { ...newer, report: join(report, newer.report) });
+    }
+  }
+
   #hurry({ uid }: JobRecord, { reported: { attempt, runStartedAt } }: RawReport): void {
     const turn = `${uid} ${attempt} ${runStartedAt}`;
     if (this.#resultTurns.has(turn)) return;
@@ -111,7 +120,7 @@ export class ReportWriter {
       waiting.written.resolve();
     } catch (error) {
       waiting.written.reject(error);
-      this.#wait(waiting.record, waiting.report);
+      this.#waitAgain(waiting);
       throw error;
     }
   }

@@ -87,12 +87,14 @@ export class SnapshotWriter {
     try {
       const masked = await demandMask(this.#parts, record);
       if (masked === undefined) return;
+      const live = this.#parts.liveOf(record.uid);
+      // More may come while it is written, or it may fail.
+      const count = live?.measuredCount ?? 0;
       await updateRecord(store, record, async (current) => {
         const kept = parseMetrics(await store.readAttachment(current, 'metrics'));
-        const live = this.#parts.liveOf(current.uid);
-        if (live !== undefined) this.#written.set(live, live.measuredCount);
         return toChange(kept, live, masked.mask);
       });
+      if (live !== undefined) this.#written.set(live, count);
     } catch (error) {
       this.#unwritten.add(name);
       throw error;

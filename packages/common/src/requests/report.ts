@@ -14,8 +14,8 @@ const MAX_STEP = 1e12;
 const MAX_ITEMS = 1000;
 
 const step = z.int().min(0).max(MAX_STEP);
-/** UNIX seconds. */
-const time = z.number().min(0).max(8.64e12);
+/** UNIX seconds, up to the end of the year 9999, beyond which no RFC 3339 goes. */
+const time = z.number().min(0).max(253_402_300_799);
 /** NaN and the infinite are null in JSON. */
 const values = z.record(z.string(), z.number().nullable());
 

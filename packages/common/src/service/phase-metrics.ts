@@ -59,9 +59,9 @@ export class PhaseMetrics {
     const isEnded = record === undefined || isTerminal(record.state.status);
     const isKnown = known !== undefined && known.uid === record?.uid;
     const isUnchanged = isKnown && !isEnded && known.phases === record.phases;
-    // Of one that has ended, what comes after is told of no phase.
-    if (isUnchanged || (isEnded && !isKnown)) return;
+    if (isUnchanged) return;
     if (isKnown && record !== undefined) this.#count(record, known.sinceMs);
+    // Of one that has ended, what comes after is told of no phase.
     if (isEnded) this.#known.delete(name);
     else {
       const sinceMs = toLastBeginningMs(record);

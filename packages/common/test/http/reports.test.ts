@@ -244,6 +244,17 @@ describe('a report cannot', () => {
     expect((await fetch(`${bed.service.reportsUrl}/healthz`)).status).toBe(200);
   });
 
+  test.each([
+    ['a checkpoint', { checkpoints: [{ step: 1, uri: 's3://bucket/a', time: Date.now() }] }],
+    ['a metric', { metrics: [{ step: 1, time: Date.now(), values: { loss: 1 } }] }],
+    ['the start', { started_at: Date.now() }],
+  ])('give the time of %s in milliseconds, which no answer could tell', async (_, said) => {
+    const { status, text } = await bed.report('job-1', { attempt: 1, ...said });
+    expect(status).toBe(400);
+    expect(text).toContain('253402300799');
+    expect((await bed.service.request('/train/job-1/events')).status).toBe(200);
+  });
+
   test('bring metrics of odd names, or more than 256', async () => {
     const odd = { 'Loss!': 1, [`${'a'.repeat(65)}`]: 1, __proto__: 1, loss: 2 };
     const many = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`m${index}`, 1]));
@@ -366,6 +377,26 @@ describe('a result', () => {
     expect(Buffer.byteLength(JSON.stringify((await told).json.result))).toBeLessThan(1024);
     expect((await get('job-5')).result).toEqual({ ...RESULT, model_uri });
     expect(bed.readRecord('job-5').result).toEqual(compact);
+  });
+
+  test('loses what is not as answers have it, and nothing else', async () => {
+    const odd = { loss: 'n/a', eval_loss: null, rows: '100', comparison: 'better', steps: 7 };
+    expect((await send({ result: { ...odd, extra: { seen: [1, null] } } })).status).toBe(200);
+    expect(await get('job-5')).toMatchObject({ status: 'running', result: { model_uri, steps: 7 } });
+    const told = receiver.next(({ json }) => json.status === 'succeeded');
+    await clock.advance(60_000);
+    expect((await told).json.result).toEqual({ model_uri, steps: 7 });
+    expect((await get('job-5')).result).toEqual({ model_uri, steps: 7, extra: { seen: [1, null] } });
+  });
+
+  test('that an earlier version kept as it was said is shown without what is not fit', async () => {
+    const { store } = bed.platform;
+    const record = bed.readRecord('job-5');
+    const said = { model_uri, loss: 'n/a' };
+    await store.update(record, { result: said, attachments: { result: { ...said, rows: null } } });
+    expect(await get('job-5')).toMatchObject({ status: 'running', result: { model_uri } });
+    await clock.advance(60_000);
+    expect(await get('job-5')).toMatchObject({ status: 'succeeded', result: { model_uri } });
   });
 
   test('that comes after the end changes nothing', async () => {

@@ -31,7 +31,7 @@ const {
   exit_code = 1,
   termination = '',
   output = '',
-  // Sent to the service before anything else.
+  // Sent to the service before anything else, until it has taken it.
   report,
   // The address of a checkpoint, which it reports until the service has taken that.
   saves,
@@ -90,7 +90,12 @@ async function askForOrders() {
 
 async function tellOfCheckpoint(uri) {
   const checkpoints = [{ step: 4, uri, time: 2 }];
-  const body = { attempt: Number(env.TRAINER_ATTEMPT), phase: 'saving', checkpoints };
+  await tellUntilTaken({ phase: 'saving', checkpoints });
+}
+
+/** A service that is away never stops a training, and is told once it is back. */
+async function tellUntilTaken(report) {
+  const body = { attempt: Number(env.TRAINER_ATTEMPT), ...report };
   while ((await tellService(body).catch(() => undefined))?.orders === undefined) {
     await new Promise((resolve) => setTimeout(resolve, 600));
   }
@@ -119,7 +124,7 @@ else write('environment.json', JSON.stringify(env));
 if (forks) {
   spawn('sleep', ['1000'], { detached: true, stdio: 'ignore' }).unref();
 }
-if (report !== undefined) await tellService({ attempt: Number(env.TRAINER_ATTEMPT), ...report });
+if (report !== undefined) await tellUntilTaken(report);
 await new Promise((resolve) => process.stdout.write('x'.repeat(noise_bytes) + output, resolve));
 tell(1);
 const poll = setInterval(() => {

@@ -7,6 +7,7 @@ import { toRevision } from '../../jobs/history.ts';
 import { isTerminal, type JobRecord, type JobState, type JsonObject } from '../../jobs/job.ts';
 import { toJobSummary, toPhases, toTrainingPart } from '../../jobs/job-summary.ts';
 import type { JobView } from '../../jobs/observation.ts';
+import { withoutUnfit } from '../../jobs/result.ts';
 import { type TrainingResponse, TrainingResponseSchema } from '../../requests/training-response.ts';
 import { toJsonText } from '../../to-json-text.ts';
 import { JobCache } from './job-cache.ts';
@@ -101,7 +102,7 @@ export class TrainingResponses {
   ): Promise<Pick<KnownText, 'text' | 'reruns'> & { readonly isWhole: boolean }> {
     const { record } = answer.view;
     const { progress: _progress, ...summary } = toJobSummary(answer.view);
-    const result = await this.#describeResult(answer);
+    const { result, isWhole: isResultWhole } = await this.#describeResult(answer);
     const reruns = this.#jobs.rerunsOf(record);
     const written = writeSummary({
       ...summary,
@@ -116,17 +117,23 @@ export class TrainingResponses {
       ...further,
     });
     const { metadata, isPlanned } = await this.#describeMetadata(answer);
-    const isWhole = isPlanned && (result === null || result !== record.result);
-    return { text: { ...written, metadata }, isWhole, reruns };
+    return { text: { ...written, metadata }, isWhole: isPlanned && isResultWhole, reruns };
   }
 
-  async #describeResult({ view, readResult }: JobAnswer): Promise<TrainingResponse['result']> {
+  /** The small form, where the job goes on or the whole is not at hand now. */
+  async #describeResult({
+    view,
+    readResult,
+  }: JobAnswer): Promise<{ readonly result: TrainingResponse['result']; readonly isWhole: boolean }> {
     const { result } = view.record;
-    if (result === undefined) return null;
-    if (!isTerminal(view.state.status)) return result;
-    const whole = this.#results.get(view.record) ?? (await readResult());
-    if (whole !== undefined) this.#results.set(view.record, whole);
-    return whole ?? result;
+    if (result === undefined) return { result: null, isWhole: true };
+    const known = this.#results.get(view.record);
+    if (known !== undefined) return { result: known, isWhole: true };
+    const whole = isTerminal(view.state.status) ? await readResult() : undefined;
+    // An earlier version kept them as they were said.
+    const shown = withoutUnfit(whole ?? result);
+    if (whole !== undefined) this.#results.set(view.record, shown);
+    return { result: shown, isWhole: whole !== undefined };
   }
 
   /** Without the plan, where that is not at hand now. */

@@ -382,11 +382,18 @@ describe('a result', () => {
   test('loses what is not as answers have it, and nothing else', async () => {
     const odd = { loss: 'n/a', eval_loss: null, rows: '100', comparison: 'better', steps: 7 };
     expect((await send({ result: { ...odd, extra: { seen: [1, null] } } })).status).toBe(200);
-    expect(await get('job-5')).toMatchObject({ status: 'running', result: { model_uri, steps: 7 } });
+    expect(await get('job-5')).toMatchObject({
+      status: 'running',
+      result: { model_uri, steps: 7 },
+    });
     const told = receiver.next(({ json }) => json.status === 'succeeded');
     await clock.advance(60_000);
     expect((await told).json.result).toEqual({ model_uri, steps: 7 });
-    expect((await get('job-5')).result).toEqual({ model_uri, steps: 7, extra: { seen: [1, null] } });
+    expect((await get('job-5')).result).toEqual({
+      model_uri,
+      steps: 7,
+      extra: { seen: [1, null] },
+    });
   });
 
   test('that an earlier version kept as it was said is shown without what is not fit', async () => {

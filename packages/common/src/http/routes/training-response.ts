@@ -124,7 +124,10 @@ export class TrainingResponses {
   async #describeResult({
     view,
     readResult,
-  }: JobAnswer): Promise<{ readonly result: TrainingResponse['result']; readonly isWhole: boolean }> {
+  }: JobAnswer): Promise<{
+    readonly result: TrainingResponse['result'];
+    readonly isWhole: boolean;
+  }> {
     const { result } = view.record;
     if (result === undefined) return { result: null, isWhole: true };
     const known = this.#results.get(view.record);

@@ -32,6 +32,11 @@ interface KnownText {
   readonly reruns: readonly string[];
 }
 
+interface ShownResult {
+  readonly result: TrainingResponse['result'];
+  readonly isWhole: boolean;
+}
+
 /** Describes jobs as clients read them. */
 export class TrainingResponses {
   readonly #config: Config;
@@ -121,13 +126,7 @@ export class TrainingResponses {
   }
 
   /** The small form, where the job goes on or the whole is not at hand now. */
-  async #describeResult({
-    view,
-    readResult,
-  }: JobAnswer): Promise<{
-    readonly result: TrainingResponse['result'];
-    readonly isWhole: boolean;
-  }> {
+  async #describeResult({ view, readResult }: JobAnswer): Promise<ShownResult> {
     const { result } = view.record;
     if (result === undefined) return { result: null, isWhole: true };
     const known = this.#results.get(view.record);

@@ -10,7 +10,7 @@ import { ReportWriter } from './report-writer.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 import { WriteTurns } from './write-turns.ts';
 
-const PAYLOAD = { asked: { first: {} }, plan: {}, echo: {}, secrets: {}, callback: undefined };
+const PAYLOAD = { asked: { first: {}, second: {} }, plan: {}, echo: {}, secrets: {}, callback: undefined };
 const MINUTE_MS = 60_000;
 
 let clock: FakeClock;
@@ -78,7 +78,7 @@ test('a report that could not be written pushes out none of another job that too
   const writer = new ReportWriter(toParts(), new WriteTurns(clock));
   const offer = (job: JobRecord, warning: string) =>
     writer.offer(job, {
-      reported: { attempt: 1, checkpoints: [], warnings: [warning] },
+      reported: { attempt: 1, phase: undefined, checkpoints: [], warnings: [warning] },
       result: undefined,
     });
   const write = holdNextWrite();

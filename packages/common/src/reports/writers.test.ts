@@ -10,7 +10,13 @@ import { ReportWriter } from './report-writer.ts';
 import { SnapshotWriter } from './snapshot-writer.ts';
 import { WriteTurns } from './write-turns.ts';
 
-const PAYLOAD = { asked: { first: {}, second: {} }, plan: {}, echo: {}, secrets: {}, callback: undefined };
+const PAYLOAD = {
+  asked: { first: {}, second: {} },
+  plan: {},
+  echo: {},
+  secrets: {},
+  callback: undefined,
+};
 const MINUTE_MS = 60_000;
 
 let clock: FakeClock;

@@ -50,6 +50,13 @@ export class LogFollower {
   readonly #pods = new Map<string, TrainingPod>();
   /** The containers whose log is or was read. */
   readonly #read = new Set<string>();
+  /** The pods whose log is being read. */
+  readonly #reading = new Set<string>();
+  /**
+   * By the uid of its pod, over all its containers: the cluster gives the log of the one that a pod has
+   * by then, and may tell of it later.
+   */
+  readonly #logs = new Map<string, ContainerLog>();
   readonly #lines: LineMerger<LogLine>;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
@@ -117,27 +124,49 @@ export class LogFollower {
     const container = `${pod.uid} ${pod.restarts}`;
     if (!pod.hasBegun || this.#read.has(container)) return;
     this.#read.add(container);
-    this.#lines.add(this.#readPod(pod, { ...this.#parts.query, tail: this.#tail }));
+    // Whoever reads its container before this one goes on with this one.
+    if (!this.#reading.has(pod.uid)) this.#lines.add(this.#readPod(pod));
   }
 
-  /** All that a pod writes, over as many connections as it takes. */
-  async *#readPod(pod: TrainingPod, query: LogQuery): AsyncGenerator<LogLine> {
-    const { client, clock, namespace, logger, record } = this.#parts;
-    const log = new ContainerLog({ client, namespace, signal: this.#signal }, pod, query);
-    while (!this.#signal.aborted) {
-      const isComplete = this.#pods.get(pod.uid)?.hasEnded !== false;
-      try {
-        yield* await log.open();
-        // Read to its end after the container's.
-        if (isComplete) return;
-      } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
-        if (isComplete) return;
-        const line = { ...toLogged(record), pod: pod.name, err: error };
-        logger.debug(line, 'log of a pod broke off, opened again');
+  /** All that a pod writes until it has ended, over as many connections and containers as it takes. */
+  async *#readPod(pod: TrainingPod): AsyncGenerator<LogLine> {
+    const { clock, logger, record } = this.#parts;
+    const log = this.#logOf(pod);
+    this.#reading.add(pod.uid);
+    try {
+      while (!this.#signal.aborted) {
+        const seen = this.#pods.get(pod.uid);
+        const isComplete = seen?.hasEnded !== false;
+        try {
+          yield* await log.open();
+          // Read to its end after the container's.
+          if (isComplete && !this.#isStartedAgain(seen)) return;
+        } catch (error) {
+          if (!(error instanceof ApiError)) throw error;
+          if (isComplete && !this.#isStartedAgain(seen)) return;
+          const line = { ...toLogged(record), pod: pod.name, err: error };
+          logger.debug(line, 'log of a pod broke off, opened again');
+        }
+        await pause(clock, REOPEN_MS, this.#signal);
       }
-      await pause(clock, REOPEN_MS, this.#signal);
+    } finally {
+      this.#reading.delete(pod.uid);
     }
+  }
+
+  #logOf(pod: TrainingPod): ContainerLog {
+    const { client, namespace, query } = this.#parts;
+    const known = this.#logs.get(pod.uid);
+    if (known !== undefined) return known;
+    const parts = { client, namespace, signal: this.#signal };
+    const log = new ContainerLog(parts, pod, { ...query, tail: this.#tail });
+    this.#logs.set(pod.uid, log);
+    return log;
+  }
+
+  #isStartedAgain(seen: TrainingPod | undefined): boolean {
+    const now = seen && this.#pods.get(seen.uid);
+    return now !== undefined && now.restarts !== seen?.restarts;
   }
 
   #endIfDone(): void {

@@ -25,6 +25,12 @@ interface Place {
   readonly offset: number;
 }
 
+interface NextFile {
+  readonly file: LogFile;
+  /** Whether others were between. */
+  readonly isGap: boolean;
+}
+
 /** Reads the log of a run, over its rotations, as fast as it is asked for. */
 export class RunLogReader {
   readonly #parts: RunLogParts;
@@ -44,6 +50,8 @@ export class RunLogReader {
     const { follow } = this.#query;
     if (!isWanted) return yield { end: 'RUN_GONE' };
     let place = await this.#findStart();
+    /** Open too, as long as its turn has not come. */
+    let next: NextFile | undefined;
     try {
       while (!signal.aborted) {
         // Asked before it is read, so that what was written last is read.
@@ -51,13 +59,15 @@ export class RunLogReader {
         if (place === undefined) place = await this.#findStart();
         if (place !== undefined) {
           place = yield* this.#readFile(place);
-          const next = await this.#findNext(place.file);
+          next = await this.#findNext(place.file);
           if (next !== undefined) {
             // It grows no more, so that this is all of it.
             yield* this.#readFile(place);
+            const { isGap, file } = next;
             await place.file.close();
-            if (next.isGap) yield this.#toLine(LOST, undefined, undefined);
-            place = { file: next.file, offset: 0 };
+            place = { file, offset: 0 };
+            next = undefined;
+            if (isGap) yield this.#toLine(LOST, undefined, undefined);
             continue;
           }
         }
@@ -69,7 +79,7 @@ export class RunLogReader {
       }
       yield { end: 'CUT_OFF' };
     } finally {
-      await place?.file.close();
+      await Promise.all([place?.file.close(), next?.file.close()]);
     }
   }
 
@@ -146,9 +156,13 @@ export class RunLogReader {
   async #findStart(): Promise<Place | undefined> {
     const folder = this.#parts.folder();
     const files = folder === undefined ? [] : await openLogFiles(folder);
-    const place = await this.#choose(files);
-    await Promise.all(files.filter((file) => file !== place?.file).map((file) => file.close()));
-    return place;
+    let place: Place | undefined;
+    try {
+      place = await this.#choose(files);
+      return place;
+    } finally {
+      await Promise.all(files.filter((file) => file !== place?.file).map((file) => file.close()));
+    }
   }
 
   async #choose(files: readonly LogFile[]): Promise<Place | undefined> {
@@ -172,7 +186,7 @@ export class RunLogReader {
   }
 
   /** The file after the one that was read; undefined while it is the newest. */
-  async #findNext(file: LogFile): Promise<{ file: LogFile; isGap: boolean } | undefined> {
+  async #findNext(file: LogFile): Promise<NextFile | undefined> {
     const folder = this.#parts.folder();
     const files = folder === undefined ? [] : await openLogFiles(folder);
     const at = files.findIndex(({ id }) => id === file.id);

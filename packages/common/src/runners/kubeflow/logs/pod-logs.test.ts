@@ -234,38 +234,38 @@ describe('logs that are followed', () => {
     expect(await third).toBe('0: half');
   });
 
-  it.each([
-    'before',
-    'after',
-  ])('bring each line once where a container is started again in place, seen %s it is read on', async (when) => {
-    const name = addPod(0);
-    const { promise: crash, resolve: crashNow } = Promise.withResolvers<void>();
-    const { promise: end, resolve: endNow } = Promise.withResolvers<void>();
-    written.set(name, { chunks: [line(1, 'a')], more: crash });
-    const items = (await open({ follow: true }))[Symbol.asyncIterator]();
-    expect(await next(items)).toBe('0: a');
-    written.set(name, { chunks: [line(9, 'b'), line(10, 'c')], more: end });
-    const lastState = { terminated: { exitCode: 1 } };
-    const showRestart = () => {
-      const again = makePod().container({ running: {} }, { restartCount: 1, lastState });
-      server.patch(`${PODS}/${name}`, { status: again.obj().status });
-    };
-    if (when === 'before') showRestart();
-    crashNow();
-    const second = next(items);
-    await clock.advance(1000);
-    expect(await second).toBe('0: b');
-    if (when === 'after') showRestart();
-    const rest = readRest(items);
-    await clock.advance(2000);
-    const over = makePod().container({ terminated: { exitCode: 0 } }, { restartCount: 1 });
-    server.patch(`${PODS}/${name}`, { status: over.obj().status });
-    endNow();
-    await clock.advance(2000);
-    ended = true;
-    changes.emit();
-    expect(await rest).toEqual(['0: c', 'JOB_ENDED']);
-  });
+  it.each(['before', 'after'])(
+    'bring each line once where a container is started again in place, seen %s it is read on',
+    async (when) => {
+      const name = addPod(0);
+      const { promise: crash, resolve: crashNow } = Promise.withResolvers<void>();
+      const { promise: end, resolve: endNow } = Promise.withResolvers<void>();
+      written.set(name, { chunks: [line(1, 'a')], more: crash });
+      const items = (await open({ follow: true }))[Symbol.asyncIterator]();
+      expect(await next(items)).toBe('0: a');
+      written.set(name, { chunks: [line(9, 'b'), line(10, 'c')], more: end });
+      const lastState = { terminated: { exitCode: 1 } };
+      const showRestart = () => {
+        const again = makePod().container({ running: {} }, { restartCount: 1, lastState });
+        server.patch(`${PODS}/${name}`, { status: again.obj().status });
+      };
+      if (when === 'before') showRestart();
+      crashNow();
+      const second = next(items);
+      await clock.advance(1000);
+      expect(await second).toBe('0: b');
+      if (when === 'after') showRestart();
+      const rest = readRest(items);
+      await clock.advance(2000);
+      const over = makePod().container({ terminated: { exitCode: 0 } }, { restartCount: 1 });
+      server.patch(`${PODS}/${name}`, { status: over.obj().status });
+      endNow();
+      await clock.advance(2000);
+      ended = true;
+      changes.emit();
+      expect(await rest).toEqual(['0: c', 'JOB_ENDED']);
+    },
+  );
 
   it('go on with a container that is started again while the end of the one before is read', async () => {
     const name = addPod(0);

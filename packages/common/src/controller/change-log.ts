@@ -76,8 +76,12 @@ export class ChangeLog {
     return this.#emitter.watch(listener);
   }
 
-  /** From where who was told all changes before that number goes on. */
-  cursorAt(index: number): string {
+  /**
+   * From where who was told all changes before that number goes on; undefined where the next one is
+   * not kept: any place that is known lies behind changes that were never told.
+   */
+  cursorAt(index: number): string | undefined {
+    if (this.at(index) === 'lost') return undefined;
     const told = this.#changes[index - this.#first - 1]?.highest ?? this.#dropped;
     // An answer to a write of ours may be here before older changes of others.
     const ahead = this.#changes

@@ -156,6 +156,7 @@ class JobsStream {
   /** An id without an event is where a reader goes on that is cut after it. */
   #writeCursor(): void {
     this.#cursorAtMs = this.#parts.clock.monotonic();
-    this.#stream.write(`id: ${this.#parts.changes.cursorAt(this.#index)}\n\n`);
+    const cursor = this.#parts.changes.cursorAt(this.#index);
+    if (cursor !== undefined) this.#stream.write(`id: ${cursor}\n\n`);
   }
 }

@@ -7,6 +7,8 @@ import type { JobStatus } from '../requests/job-status.ts';
 
 /** That a job has new events, those after `from` up to `to`, or that its record is gone. */
 export interface Change {
+  /** Its number. */
+  readonly index: number;
   /** Where it stands among all changes. */
   readonly position: bigint;
   /** The newest position up to here. */
@@ -148,7 +150,8 @@ export class ChangeLog {
     const position = this.#epoch === SHARED ? shared : this.#count;
     const highest = position > last ? position : last;
     const { statuses, isGone, from, to } = what;
-    this.#changes.push({ position, highest, name, uid, jobId, statuses, isGone, from, to });
+    const index = this.next;
+    this.#changes.push({ index, position, highest, name, uid, jobId, statuses, isGone, from, to });
     if (this.#changes.length >= 2 * this.#maxChanges) this.#drop();
     this.#emitter.emit();
   }

@@ -39,7 +39,11 @@ export class EventStream {
       'x-accel-buffering': 'no',
     });
     reply.hijack();
-    this.#raw.on('drain', () => this.#continue());
+    this.#raw.on('drain', () => {
+      // No tick may see it: what waits to be written fills the buffer again at once.
+      this.#blockedSinceMs = undefined;
+      this.#continue();
+    });
     this.#raw.on('error', () => this.close());
     this.#raw.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders);
     const { least, most } = RETRY_MS;

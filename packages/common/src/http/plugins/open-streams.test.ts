@@ -86,6 +86,22 @@ it('is cut when its reader has taken nothing for half a minute', async () => {
   socket.destroy();
 });
 
+it('keeps a reader who takes something now and then, though more waits for it at once', async () => {
+  const socket = (await open()).pause();
+  const stream = await opened.promise;
+  for (let round = 0; round < 3; round += 1) {
+    await fill(stream);
+    await clock.advance(20_000);
+    expect([round, stream.isBlocked, stream.isClosed]).toEqual([round, true, false]);
+    turned = Promise.withResolvers();
+    socket.resume();
+    await turned.promise;
+    socket.pause();
+  }
+  socket.destroy();
+  await ended.promise;
+});
+
 it('waits for a slow reader, and is ready once that has caught up', async () => {
   const socket = (await open()).pause();
   const stream = await opened.promise;

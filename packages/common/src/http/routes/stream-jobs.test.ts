@@ -73,6 +73,40 @@ async function follow(
 const isCursor = (line: string) => line.startsWith('id: ');
 const toShape = (written: readonly string[]) =>
   written.map((line) => (isCursor(line) ? 'id' : line));
+const toJobIds = (changes: readonly Change[] | undefined) => changes?.map(({ jobId }) => jobId);
+
+/** Each cursor leads to what was told after it, and to nothing else. */
+function expectToLeadOn(changes: ChangeLog, written: readonly string[]): void {
+  for (const [index, line] of written.entries()) {
+    if (!isCursor(line)) continue;
+    const told = written.slice(index + 1).filter((other) => !isCursor(other));
+    expect(toJobIds(changes.after(line.slice('id: '.length)))).toEqual(told);
+  }
+}
+
+it('says on the way through what was missed where a reader goes on who is cut there', async () => {
+  const changes = openLog();
+  const cursor = changes.cursorAt(0);
+  for (const id of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) happen(id);
+  const written = await follow(changes, { cursor, onRoom: () => clock.stall(4000) });
+  expect(toShape(written)).toEqual(['a', 'b', 'c', 'id', 'd', 'e', 'f', 'id', 'g', 'id']);
+  expectToLeadOn(changes, written);
+});
+
+it('says so too where there are news for as long as it tells any', async () => {
+  const changes = openLog();
+  const cursor = changes.cursorAt(0);
+  const news = ['b', 'c', 'd', 'e', 'f'];
+  happen('a');
+  const onRoom = () => {
+    clock.stall(4000);
+    const id = news.shift();
+    if (id !== undefined) happen(id);
+  };
+  const written = await follow(changes, { cursor, onRoom });
+  expect(toShape(written)).toEqual(['a', 'id', 'b', 'c', 'd', 'id', 'e', 'f', 'id']);
+  expectToLeadOn(changes, written);
+});
 
 it('has no cursor behind changes that it did not tell, and tells all jobs anew', async () => {
   happen('before');

@@ -24,7 +24,7 @@ export interface Followed {
 const ROWS = 100;
 /** So many changes ahead are being read. */
 const PREPARED = 8;
-/** Where nothing is told, the place to go on from is told now and then. */
+/** The place to go on from is told now and then: where nothing else is, and on the way through much. */
 const CURSOR_MS = 10_000;
 
 /** Tells a stream what happens to many jobs, after the place of that cursor or from now on. */
@@ -57,11 +57,13 @@ class JobsStream {
   }
 
   async run(cursor: string | undefined): Promise<void> {
-    const { changes } = this.#parts;
+    const { changes, clock } = this.#parts;
+    this.#cursorAtMs = clock.monotonic();
     const missed = cursor === undefined ? [] : changes.after(cursor);
-    this.#index = changes.next;
+    const { next } = changes;
     if (missed === undefined) await this.#reset();
     else await this.#tellMissed(missed);
+    this.#index = next;
     this.#writeCursor();
     while (!this.#stream.isClosed) {
       await this.#stream.ready();
@@ -74,12 +76,14 @@ class JobsStream {
     for (const [index, change] of missed.entries()) {
       if (this.#stream.isClosed) return;
       this.#prepare((ahead) => missed[index + ahead]);
+      this.#index = change.index;
+      this.#writeCursorInTime();
       await this.#tell(change);
     }
   }
 
   async #tellNews(): Promise<void> {
-    const { changes, clock } = this.#parts;
+    const { changes } = this.#parts;
     let hasTold = false;
     for (;;) {
       const change = changes.at(this.#index);
@@ -91,10 +95,12 @@ class JobsStream {
         continue;
       }
       this.#prepare((ahead) => changes.at(this.#index + ahead));
+      this.#writeCursorInTime();
       hasTold = (await this.#tell(change)) || hasTold;
       this.#index += 1;
     }
-    if (hasTold || clock.monotonic() - this.#cursorAtMs >= CURSOR_MS) this.#writeCursor();
+    if (hasTold) this.#writeCursor();
+    else this.#writeCursorInTime();
   }
 
   #isFollowed({ jobId, statuses: had }: Change): boolean {
@@ -122,7 +128,10 @@ class JobsStream {
     return texts.length > 0;
   }
 
-  /** Tells how all jobs are that are followed; what happens meanwhile follows. */
+  /**
+   * Tells how all jobs are that are followed; what happens meanwhile follows. No place before its end
+   * is one to go on from: who is cut there has not heard of the other jobs.
+   */
   async #reset(): Promise<void> {
     const { jobIds, statuses } = this.#followed;
     this.#stream.write(toEventText({ event: 'stream.reset', data: {} }));
@@ -151,6 +160,11 @@ class JobsStream {
     for (const { jobId, text } of samples) {
       if (jobIds?.has(jobId) !== false) this.#stream.write(text);
     }
+  }
+
+  #writeCursorInTime(): void {
+    const { clock } = this.#parts;
+    if (clock.monotonic() - this.#cursorAtMs >= CURSOR_MS) this.#writeCursor();
   }
 
   /** An id without an event is where a reader goes on that is cut after it. */

@@ -170,6 +170,19 @@ describe('a cursor', () => {
     ]);
   });
 
+  it('is not known once what went at its very place is not kept', () => {
+    replica.take('a', 1, 1);
+    const short = replica.toLog(2);
+    short.open();
+    replica.take('b', 2, 1);
+    const cursor = cursorOf(short);
+    replica.forget('a');
+    expect(toTold(short.after(cursor))).toEqual(['a 1-1 gone']);
+    for (const version of [3, 4]) replica.take('b', version, version);
+    expect([short.at(1), short.after(cursor)]).toEqual(['lost', undefined]);
+    expect(short.after(cursorOf(short, 3))).toHaveLength(1);
+  });
+
   it('is not known of the future, of another service, or of no service', () => {
     replica.take('a', 10, 1);
     const cursor = cursorOf(log, 1);

@@ -46,6 +46,8 @@ export class ChangeLog {
   #first = 0;
   /** The newest position of those that are not kept any more. */
   #dropped = 0n;
+  /** The place of the newest of them that shares it: who was told up to there may not know of it. */
+  #droppedShared = -1n;
   #count = 0n;
   /** What went before then left no trace here. */
   #openedAt = 0n;
@@ -100,8 +102,8 @@ export class ChangeLog {
     const [, epoch, digits = ''] = /^(\w{7,8}) (\d{1,30})$/.exec(text) ?? [];
     if (epoch !== this.#epoch) return undefined;
     const position = BigInt(digits);
-    const isTooOld = position < this.#dropped || position < this.#openedAt;
-    if (isTooOld || position > this.#seenUpTo()) return undefined;
+    const isDropped = position < this.#dropped || position <= this.#droppedShared;
+    if (isDropped || position < this.#openedAt || position > this.#seenUpTo()) return undefined;
     return this.#changes.filter(
       (change) =>
         change.position > position || (change.position === position && this.#sharesPlace(change)),
@@ -159,6 +161,8 @@ export class ChangeLog {
   #drop(): void {
     const dropped = this.#changes.slice(0, -this.#maxChanges);
     this.#dropped = dropped.at(-1)?.highest ?? this.#dropped;
+    const shared = dropped.findLast((change) => this.#sharesPlace(change));
+    this.#droppedShared = shared?.position ?? this.#droppedShared;
     this.#changes = this.#changes.slice(-this.#maxChanges);
     this.#first += dropped.length;
   }

@@ -125,11 +125,35 @@ describe('a delivery', () => {
     ]);
   });
 
-  it('is told when somebody wants it again', () => {
+  describe('that somebody wants again', () => {
+    const ended = { ...record.state, status: 'failed' } as const;
     const delivery = { ...NO_DELIVERY, replayedAtMs: 77 };
-    expect(tell({ delivery, by: OPS })).toMatchObject([
-      { type: 'job.delivery', timeMs: 77, actor: OPS, message: 'The final callback is sent again' },
-    ]);
+    const messageOf = (of: typeof record, change: RecordChange = {}) =>
+      tell({ delivery, by: OPS, ...change }, of).map(({ message, data }) => [message, data.event]);
+
+    it('is told, with who does', () => {
+      expect(tell({ delivery, by: OPS })).toMatchObject([
+        { type: 'job.delivery', timeMs: 77, level: 'info', actor: OPS, data: { replay: true } },
+      ]);
+    });
+
+    it('is its state as long as it goes on', () => {
+      expect(messageOf(record)).toEqual([['The newest state is sent at once', 'update']]);
+    });
+
+    it('is its end, again where that was sent before', () => {
+      const toUpdate = { ...attemptOf(1, 410), isUpdate: true as const };
+      const withAttempts = (...attempts: (typeof toUpdate | ReturnType<typeof attemptOf>)[]) => ({
+        ...{ ...record, state: ended },
+        delivery: { ...NO_DELIVERY, attempts },
+      });
+      const anew = [['The final callback is sent at once', 'final']];
+      expect(messageOf(withAttempts())).toEqual(anew);
+      expect(messageOf(withAttempts(toUpdate))).toEqual(anew);
+      expect(messageOf(withAttempts(toUpdate, attemptOf(2, 500)))).toEqual([
+        ['The final callback is sent again', 'final'],
+      ]);
+    });
   });
 });
 

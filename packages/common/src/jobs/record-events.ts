@@ -1,5 +1,12 @@
 import type { RerunStart } from '../requests/rerun.ts';
-import type { Attempt, JobRecord, JobState, KeptDelivery, RerunOrigin } from './job.ts';
+import {
+  type Attempt,
+  isTerminal,
+  type JobRecord,
+  type JobState,
+  type KeptDelivery,
+  type RerunOrigin,
+} from './job.ts';
 import { type Actor, type NewJobEvent, SYSTEM, TRAINER } from './job-event.ts';
 import type { RecordChange } from './job-store.ts';
 import type { Reported } from './reported.ts';
@@ -19,7 +26,7 @@ export function toEvents(record: JobRecord, change: RecordChange): NewJobEvent[]
     ...(reported === undefined ? [] : tellReported(record.reported, reported, timeMs)),
     ...(state === undefined ? [] : tellState(record.state, state, by)),
     ...(callbackRevision === undefined ? [] : [tellCallbacks(change, timeMs, by)]),
-    ...(delivery === undefined ? [] : tellDelivery(record.delivery, delivery, by)),
+    ...(delivery === undefined ? [] : tellDelivery(record, delivery, by)),
     ...(rerun === undefined ? [] : [tellRerun(rerun, timeMs, by)]),
   ].map((event) => ({ ...event, attempt }));
 }
@@ -145,12 +152,17 @@ function tellRerun(
   };
 }
 
-/** Attempts at the final event, a 410 to an update, and that somebody wants it sent again. */
-function tellDelivery(before: KeptDelivery, after: KeptDelivery, by: Actor): Told[] {
+/** Attempts at the final event, a 410 to an update, and that somebody wants the newest one sent. */
+function tellDelivery(
+  { delivery: before, state }: JobRecord,
+  after: KeptDelivery,
+  by: Actor,
+): Told[] {
   const { replayedAtMs, settled } = after;
   if (replayedAtMs !== undefined && replayedAtMs !== before.replayedAtMs) {
-    const message = 'The final callback is sent again';
-    const data = { replay: true };
+    const isFinal = isTerminal(state.status);
+    const message = isFinal ? describeFinalReplay(before) : 'The newest state is sent at once';
+    const data = { replay: true, event: isFinal ? 'final' : 'update' };
     return [
       { type: 'job.delivery', timeMs: replayedAtMs, level: 'info', message, data, actor: by },
     ];
@@ -174,6 +186,11 @@ function tellDelivery(before: KeptDelivery, after: KeptDelivery, by: Actor): Tol
       actor: SYSTEM,
     };
   });
+}
+
+function describeFinalReplay({ attempts }: KeptDelivery): string {
+  const wasSent = attempts.some(({ isUpdate = false }) => !isUpdate);
+  return `The final callback is sent ${wasSent ? 'again' : 'at once'}`;
 }
 
 /** Those of updates, of which the record has only what it keeps, count too. */

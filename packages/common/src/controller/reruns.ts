@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../clock.ts';
 import { errors, isLogged, type TrainerError } from '../errors.ts';
+import { isAskedComplete } from '../jobs/history.ts';
 import { isTerminal, type JobRecord } from '../jobs/job.ts';
 import type { Actor } from '../jobs/job-event.ts';
 import { toJobName } from '../jobs/job-name.ts';
@@ -15,7 +15,6 @@ import type { RerunStart } from '../requests/rerun.ts';
 export interface RerunParts {
   readonly store: JobStore;
   readonly runner: JobRunner;
-  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -62,21 +61,29 @@ export async function readRerunSource(
  * fail for: the rerun itself says whose it is, and its repetition comes here again.
  */
 export async function tellRerun(
-  { store, clock, logger }: RerunParts,
+  { store, logger }: Omit<RerunParts, 'runner'>,
   { id: jobId, backend, createdAtMs, rerunOf }: JobRecord,
   { by, isReplay }: { readonly by: Actor; readonly isReplay: boolean },
 ): Promise<void> {
   if (rerunOf === undefined) return;
+  const { from } = rerunOf;
   const name = toJobName(backend, rerunOf.jobId);
   try {
     const parent = await store.get(name);
     if (parent === undefined || parent.createdAtMs > createdAtMs) return;
-    if (isReplay) {
-      const events = await store.readEvents(parent);
-      if (events.some(({ type, data }) => type === 'job.rerun' && data.job_id === jobId)) return;
-    }
-    const { from } = rerunOf;
-    await updateRecord(store, parent, () => ({ by, atMs: clock.now(), rerun: { jobId, from } }));
+    // Another replica may be telling of it too, so that each version of the record is asked anew.
+    await updateRecord(store, parent, async (current) => {
+      const events = await store.readEvents(current);
+      const isTold = events.some(
+        // An earlier one of that id, which was forgotten, is another.
+        ({ type, timeMs, data }) =>
+          type === 'job.rerun' && data.job_id === jobId && timeMs >= createdAtMs,
+      );
+      if (isTold || (isReplay && !isAskedComplete(current.history, events, createdAtMs))) {
+        return undefined;
+      }
+      return { by, atMs: createdAtMs, rerun: { jobId, from } };
+    });
   } catch (error) {
     logger[isLogged(error) ? 'debug' : 'warn'](
       { ...toLogged({ id: rerunOf.jobId, name }), err: error },

@@ -57,6 +57,22 @@ export function isEventSlot(name: string): name is EventSlot {
   return name.startsWith('event-');
 }
 
+/**
+ * Whether these events, which are all that is kept, still have all that callers had done from then on:
+ * where that is not sure, it may have been pushed out.
+ */
+export function isAskedComplete(
+  counts: HistoryCounts | undefined,
+  events: readonly JobEvent[],
+  fromMs: number,
+): boolean {
+  if ((counts?.asked ?? 0) <= RING_SIZES.asked) return true;
+  // The oldest goes first; a state has a place of its own, and goes never.
+  return events.some(
+    (event) => toRing(event) === 'asked' && event.type !== 'job.state' && event.timeMs < fromMs,
+  );
+}
+
 /** No number of reruns, replays or changed callbacks pushes out who submitted or cancelled. */
 function toSlot({ type, data }: NewJobEvent, ring: Ring, count: number): EventSlot {
   if (ring === 'asked' && type === 'job.state') return `event-asked-${String(data.status)}`;

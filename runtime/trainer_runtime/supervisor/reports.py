@@ -130,10 +130,14 @@ class Reporter:
         self._wake.set()
 
     def close(self, result: dict[str, Any] | None = None) -> None:
-        """The last report, with the log's end and the result; tried three times, then given up."""
+        """The last report, with the log's end and the result; tried three times, then given up.
+
+        An order may end the run, so that this is called from the reports' own thread, too.
+        """
         self._closing.set()
         self._wake.set()
-        self._thread.join(2 * _TIMEOUT_SECONDS)
+        if self._thread is not threading.current_thread():
+            self._thread.join(2 * _TIMEOUT_SECONDS)
         time.sleep(max(0.0, self._sent_at + _GAP_SECONDS - time.monotonic()))
         for attempt in range(3):
             if attempt:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import threading
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,6 @@ class Run:
             error = RunError("INTERNAL", f"{type(failure).__name__}: {failure.strerror or failure}")
             self._tell(error)
         except Exception as failure:  # noqa: BLE001 - the end must be told whatever it is
-            import traceback
-
             self._log.say(traceback.format_exc())
             error = RunError("INTERNAL", f"{type(failure).__name__}: {failure}"[:400])
         return self._end(result, error)
@@ -287,8 +286,11 @@ class Run:
 
     def _leave(self, error: RunError) -> None:
         """Ends the whole process, from any thread: a stop that cannot wait for the main one."""
-        self._tell(error)
-        os._exit(self._end(None, error))
+        try:
+            self._tell(error)
+            self._end(None, error)
+        finally:
+            os._exit(error.exit_status)
 
     def _end(self, result: dict[str, Any] | None, error: RunError | None) -> int:
         """Tells the end, once; a second thread that comes here waits for ever."""
@@ -300,7 +302,10 @@ class Run:
             else compact_result(result or {})
         )
         write_end(self._operator.termination_file, line)
-        if self._reporter is not None:
-            self._reporter.close(None if result is None else fit_result(result))
+        try:
+            if self._reporter is not None:
+                self._reporter.close(None if result is None else fit_result(result))
+        except Exception:  # noqa: BLE001 - how the run ended is settled; its log is still to be kept
+            self._log.say(f"the last report was not sent:\n{traceback.format_exc()}")
         self._log.close()
         return 0 if error is None else error.exit_status

@@ -83,6 +83,29 @@ def test_a_checkpoint_is_due_by_time(tmp_path: Path) -> None:
     assert not never.on_step_end(None, state(7), control()).should_save
 
 
+@pytest.mark.parametrize(
+    ("here", "there", "is_ordered"),
+    [
+        ("", 2, False),
+        ("", 3, True),
+        ("sigterm", 0, False),
+        ("sigterm", 3, True),
+        ("order", 2, True),
+    ],
+)
+def test_an_order_is_known_on_every_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, here: str, there: int, is_ordered: bool
+) -> None:
+    """`there` is what another node's rank says: a stop by SIGTERM is 2, one by order 3."""
+    callback, _, files = make_callback(tmp_path, None)
+    monkeypatch.setattr(callback._agreement, "_is_distributed", True)
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda flag, op: flag.clamp_(min=there))
+    if here:
+        files.stop.write_text(here)
+    assert callback.on_step_end(None, state(7), control()).should_training_stop
+    assert (callback.was_stopped, callback.was_ordered) == (True, is_ordered)
+
+
 def test_wishes_are_ordered() -> None:
     assert max(Wish.GO_ON, Wish.SAVE, Wish.STOP) is Wish.STOP
 

@@ -24,7 +24,9 @@ from trainer_runtime.supervisor.processes import training_environment
 from trainer_runtime.supervisor.reports import Order, Reporter, Target, write_status
 from trainer_runtime.supervisor.resume import find_last
 from trainer_runtime.supervisor.run_state import RunState
+from trainer_runtime.supervisor.stops import Stops
 from trainer_runtime.supervisor.stream import StatusStream
+from trainer_runtime.supervisor.training_stage import TrainingStage
 from trainer_runtime.supervisor.uploads import CheckpointUploads
 from trainer_runtime.work_files import JsonLines, WorkFiles, append_json, emit, write_json
 
@@ -278,8 +280,46 @@ def test_a_checkpoint_that_cannot_be_uploaded_is_told(tmp_path: Path) -> None:
     assert any("was not uploaded" in text for text in said)
 
 
+@pytest.mark.parametrize(("was_ordered", "status"), [(False, 143), (True, 7)])
+def test_a_node_that_stops_with_another_one_ends_as_that_does(
+    tmp_path: Path, was_ordered: bool, status: int
+) -> None:
+    files = WorkFiles(tmp_path)
+    log, _ = make_log()
+    stops = Stops(files, 120, say=log.say, leave=lambda _: None)
+    stage = TrainingStage(
+        files, {}, log, RunState(files), stops, stall_minutes=None, on_news=lambda: None
+    )
+    summary = {"step": 3, "max_steps": 8, "stop_was_ordered": was_ordered}
+    end = stage._stopped(summary, None)
+    assert (end.code, end.exit_status) == ("STOPPED", status)
+    assert "another node" in end.sentence or was_ordered
+
+
 def test_find_last_of_an_empty_place(tmp_path: Path) -> None:
     assert find_last(Places.from_environ({}).artifacts(str(tmp_path / "none"))) is None
+
+
+def test_a_folder_is_whole_when_its_marker_appears(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also that of a checkpoint, which has a marker of its own from the start."""
+    folder = tmp_path / "checkpoint-3"
+    folder.mkdir()
+    (folder / "weights").write_bytes(b"x")
+    (folder / "COMPLETE.json").write_text("{}")
+    place = Places.from_environ({}).artifacts(str(tmp_path / "out"))
+    seen: list[bool] = []
+    upload = type(place).upload_file
+
+    def upload_file(self: Any, path: Path, name: str) -> None:
+        seen.append((tmp_path / "out" / "COMPLETE.json").exists())
+        upload(self, path, name)
+
+    monkeypatch.setattr(type(place), "upload_file", upload_file)
+    publish_tree(place, folder)
+    assert seen == [False]
+    assert list((read_complete(place) or {})["files"]) == ["weights"]
 
 
 def test_a_published_folder_is_found(tmp_path: Path) -> None:

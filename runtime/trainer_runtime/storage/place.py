@@ -81,11 +81,15 @@ class Place(ABC):
         """Whether a file is at `path`."""
         return self.stat(path) is not None
 
-    def upload_tree(self, local_dir: Path, prefix: str = "") -> dict[str, FileDigest]:
-        """Uploads every file below `local_dir`; answers what each held, by relative path."""
+    def upload_tree(
+        self, local_dir: Path, prefix: str = "", *, without: str | None = None
+    ) -> dict[str, FileDigest]:
+        """Uploads every file below `local_dir` but `without`; what each held, by relative path."""
         digests: dict[str, FileDigest] = {}
         for path in walk_files(local_dir):
             name = path.relative_to(local_dir).as_posix()
+            if name == without:
+                continue
             self.upload_file(path, join(prefix, name))
             digests[name] = FileDigest(path.stat().st_size, sha256_file(path))
         return digests

@@ -24,8 +24,8 @@ def publish_tree(
     not there yet. Raises `RunError` with the place's code.
     """
     _withdraw(place, prefix)
-    digests = place.upload_tree(local_dir, prefix)
-    digests.pop(MANIFEST_NAME, None)
+    # A marker of the folder's own would come before what it stands for.
+    digests = place.upload_tree(local_dir, prefix, without=MANIFEST_NAME)
     stored = _list_if_allowed(place, prefix)
     for name, digest in digests.items():
         if stored is not None and stored.get(join(prefix, name)) != digest.size:

@@ -43,6 +43,11 @@ class Stops:
         self.was_killed = False
 
     @property
+    def is_asked(self) -> bool:
+        """Whether this node was told to stop; else another node's ranks may have been."""
+        return self._reason is not None
+
+    @property
     def is_signal(self) -> bool:
         """Whether SIGTERM stopped the run: a node is drained, the job goes on elsewhere."""
         return self._reason == "sigterm"
@@ -122,7 +127,9 @@ class Stops:
 
     def _tell_training(self) -> None:
         """By a file: a signal would reach only one of several processes."""
-        self._files.stop.write_text(self._reason or "")
+        whole = self._files.stop.with_suffix(".new")
+        whole.write_text(self._reason or "")
+        whole.replace(self._files.stop)
         self._after(self._kill)
 
     def _kill(self) -> None:

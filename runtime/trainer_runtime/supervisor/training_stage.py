@@ -4,7 +4,7 @@ import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from trainer_runtime.reasons import RunError
+from trainer_runtime.reasons import SIGTERM_STATUS, RunError
 from trainer_runtime.storage import Place
 from trainer_runtime.supervisor.log import RunLog
 from trainer_runtime.supervisor.memory_limit import count_kills, limit_bytes
@@ -115,12 +115,18 @@ class TrainingStage:
         """The end of a run that was told to stop, once its checkpoint is at the output."""
         self._state.set_phase("uploading")
         failure = uploads.finish(self._stops.seconds_left()) if uploads is not None else None
-        if failure is not None and not self._stops.is_signal:
+        is_other = not self._stops.is_asked
+        # Of an order the service has the end already; a node that is drained has none yet.
+        is_drained = not summary["stop_was_ordered"] if is_other else self._stops.is_signal
+        if failure is not None and not is_drained:
             return failure
-        where = (
-            "" if failure is not None else f"; a checkpoint of step {summary['step']} is uploaded"
-        )
-        return self._stops.to_error(f"at step {summary['step']} of {summary['max_steps']}{where}")
+        where = f"at step {summary['step']} of {summary['max_steps']}"
+        if failure is None:
+            where += f"; a checkpoint of step {summary['step']} is uploaded"
+        if is_other and is_drained:
+            sentence = f"Stopped with another node, which got SIGTERM, {where}."
+            return RunError("STOPPED", sentence, status=SIGTERM_STATUS)
+        return self._stops.to_error(where)
 
     def _failed(self, status: int, outcome: Any, kills: int | None) -> RunError:
         """What a training process that did not end well means."""

@@ -15,6 +15,10 @@ class Wish(IntEnum):
     STOP = 2
 
 
+#: A stop that the service ordered, of which one node may know alone.
+_ORDERED_STOP = int(Wish.STOP) + 1
+
+
 class Agreement:
     """Reads the stop file and agrees with the other ranks, once a step."""
 
@@ -25,16 +29,25 @@ class Agreement:
         )
         # The backend's own device: NCCL reduces on GPUs only.
         self._flag = torch.zeros(1, dtype=torch.int32, device=device)
+        #: Whether the stop is the service's order, on whichever node; else a node is drained.
+        self.is_ordered = False
 
     def settle(self, own: Wish) -> Wish:
         """The strongest wish over all ranks, this one's and the stop file's included."""
-        if self._stop_file.exists():
-            own = Wish.STOP
-        if not self._is_distributed:
-            return own
-        self._flag.fill_(int(own))
-        dist.all_reduce(self._flag, op=dist.ReduceOp.MAX)
-        return Wish(int(self._flag.item()))
+        wish = max(int(own), self._read_stop())
+        if self._is_distributed:
+            self._flag.fill_(wish)
+            dist.all_reduce(self._flag, op=dist.ReduceOp.MAX)
+            wish = int(self._flag.item())
+        self.is_ordered = self.is_ordered or wish == _ORDERED_STOP
+        return Wish(min(wish, int(Wish.STOP)))
+
+    def _read_stop(self) -> int:
+        """What this node's supervisor says, which the file names: `sigterm` or `order`."""
+        try:
+            return _ORDERED_STOP if self._stop_file.read_text() == "order" else int(Wish.STOP)
+        except FileNotFoundError:
+            return int(Wish.GO_ON)
 
 
 def is_first_rank() -> bool:

@@ -59,6 +59,11 @@ class RunCallback(TrainerCallback):
         self.best_step: int | None = None
         self._worse_in_a_row = 0
 
+    @property
+    def was_ordered(self) -> bool:
+        """Whether the service had it stopped, of which another node may know alone."""
+        return self.was_stopped and self._agreement.is_ordered
+
     def restore(self, checkpoint: Path) -> None:
         """Goes on from what the checkpoint knows of the best evaluation."""
         state = read_json(checkpoint / RUN_STATE) or {}

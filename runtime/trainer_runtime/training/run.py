@@ -231,6 +231,7 @@ class Training:
             "max_steps": trainer.state.max_steps,
             "epoch": trainer.state.epoch,
             "stopped": callback.was_stopped,
+            "stop_was_ordered": callback.was_ordered,
             "stopped_early": callback.stopped_early,
             "first_loss": losses[0][1] if losses else None,
             "last_loss": losses[-1][1] if losses else None,

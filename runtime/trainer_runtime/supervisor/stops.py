@@ -40,6 +40,7 @@ class Stops:
         self._reason: str | None = None
         self._deadline: float | None = None
         self._processes: TrainingProcesses | None = None
+        self._failure: RunError | None = None
         self.was_killed = False
 
     @property
@@ -77,10 +78,14 @@ class Stops:
             if self._reason is not None:
                 self._tell_training()
 
-    def end_training(self) -> None:
-        """The processes have ended; the result is next."""
+    def end_training(self, failure: RunError | None = None) -> None:
+        """The processes have ended; next is the result or, after a `failure`, its checkpoint.
+
+        A stop that cannot wait for that ends the run with the `failure`.
+        """
         with self._lock:
             self._processes = None
+            self._failure = failure
             self._stage = "after"
 
     def end(self) -> None:
@@ -110,7 +115,8 @@ class Stops:
             if self._reason is not None or self._stage == "over":
                 return
             self._reason = reason
-            self._deadline = time.monotonic() + self._grace
+            # Without a checkpoint of its own a stop waits for no earlier one, either.
+            self._deadline = time.monotonic() + (self._grace if save else 0.0)
             stage = self._stage
             if stage == "training":
                 self._say(f"stopping ({reason})" + (", a checkpoint first" if save else ""))
@@ -122,8 +128,9 @@ class Stops:
         if stage == "before":
             self._leave(self.to_error("before the training began"))
             return
-        self._say(f"stopping ({reason}): the training is over, its result is uploaded first")
-        self._after(lambda: self._leave(self.to_error("before its result was uploaded")))
+        self._say(f"stopping ({reason}): the training is over, what it made is uploaded first")
+        error = self._failure or self.to_error("before its result was uploaded")
+        self._after(lambda: self._leave(error))
 
     def _tell_training(self) -> None:
         """By a file: a signal would reach only one of several processes."""

@@ -16,6 +16,8 @@ from trainer_runtime.work_files import WorkFiles, read_json
 
 #: How often the training's files are looked at, in seconds.
 _POLL_SECONDS = 0.5
+#: How long a run that failed waits for the upload of its last checkpoint, where no stop ends it.
+_LAST_UPLOAD_SECONDS = 600.0
 
 
 class TrainingStage:
@@ -71,18 +73,21 @@ class TrainingStage:
         uploads = None
         if checkpoints is not None:
             uploads = CheckpointUploads(checkpoints, self._files, self._state, self._log.say)
-        status = self._look_after(training, uploads)
+        try:
+            status = self._look_after(training, uploads)
+        except RunError as failure:
+            raise self._give_up(failure, uploads) from None
         self._processes = None
-        self._stops.end_training()
         outcome = read_json(self._files.outcome)
         if isinstance(outcome, dict) and outcome["code"] is None and status == 0:
+            self._stops.end_training()
             summary = dict(outcome["summary"])
             if summary["stopped"]:
                 raise self._stopped(summary, uploads)
             if uploads is not None:
                 uploads.finish()
             return summary
-        raise self._failed(status, outcome, kills)
+        raise self._give_up(self._failed(status, outcome, kills), uploads)
 
     def _look_after(self, training: TrainingProcesses, uploads: CheckpointUploads | None) -> int:
         seen = 0
@@ -110,6 +115,18 @@ class TrainingStage:
                     f"No step for {limit:g} minutes after step {self._state.snapshot().step}; "
                     "the stacks are in the log.",
                 )
+
+    def _give_up(self, failure: RunError, uploads: CheckpointUploads | None) -> RunError:
+        """`failure`, once the checkpoint that was saved before it is at the output, if it can be.
+
+        What a job goes on from is worth the wait. No fault of it hides why the training ended.
+        """
+        self._processes = None
+        self._stops.end_training(failure)
+        if uploads is not None:
+            left = self._stops.seconds_left()
+            uploads.finish(_LAST_UPLOAD_SECONDS if left is None else left)
+        return failure
 
     def _stopped(self, summary: dict[str, Any], uploads: CheckpointUploads | None) -> RunError:
         """The end of a run that was told to stop, once its checkpoint is at the output."""

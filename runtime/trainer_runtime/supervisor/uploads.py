@@ -42,11 +42,9 @@ class CheckpointUploads:
         self._queue.put(None)
         self._thread.join(timeout)
         if self._thread.is_alive():
-            return RunError(
-                "UPLOAD_FAILED",
-                "The last checkpoint did not reach the output within the grace time.",
-                may_come_back=True,
-            )
+            sentence = "The last checkpoint did not reach the output in time."
+            self._say(f"warning: {sentence}")
+            return RunError("UPLOAD_FAILED", sentence, may_come_back=True)
         return self._failure
 
     def _run(self) -> None:

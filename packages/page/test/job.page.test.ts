@@ -372,6 +372,10 @@ it('asks for a token, which stays out of addresses and ends with the session', a
   await field.press('Enter');
   await page.getByText('The token is not one that this service accepts.').waitFor();
   expect(await findViolations(page)).toEqual([]);
+  await field.fill('right\u200b');
+  await field.press('Enter');
+  await page.getByText('The token holds a character that no HTTP header can carry.').waitFor();
+  expect(await page.getByText('cannot be reached').count()).toBe(0);
   await field.fill('right');
   await field.press('Enter');
   await untilStatus(page, 'Succeeded');

@@ -11,7 +11,11 @@ export class TokenStore {
   }
 
   get(origin: string): string | undefined {
-    return this.#storage.getItem(PREFIX + origin) ?? undefined;
+    const token = this.#storage.getItem(PREFIX + origin) ?? undefined;
+    if (token === undefined || isToken(token)) return token;
+    // Nobody is asked for another while there is one, with which no request leaves the browser.
+    this.forget(origin);
+    return undefined;
   }
 
   set(origin: string, token: string): void {
@@ -21,4 +25,9 @@ export class TokenStore {
   forget(origin: string): void {
     this.#storage.removeItem(PREFIX + origin);
   }
+}
+
+/** Whether a header can carry it: fetch refuses any other as if the service were unreachable. */
+export function isToken(text: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]+$/.test(text);
 }

@@ -1,5 +1,6 @@
-import { useRef } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { ServiceError } from '../api/service-error.ts';
+import { isToken } from '../api/token-store.ts';
 import type { TrainerService } from '../api/trainer-service.ts';
 
 interface TokenPromptProps {
@@ -11,11 +12,14 @@ interface TokenPromptProps {
 /** Asks for the token of one service. It stays in this tab, and goes to that service's origin alone. */
 export function TokenPrompt({ service, error, onToken }: TokenPromptProps) {
   const field = useRef<HTMLInputElement>(null);
+  const [isRefused, setRefused] = useState(false);
   const id = `token-${service.name}`;
   const submit = (event: Event) => {
     event.preventDefault();
     const token = field.current?.value.trim() ?? '';
     if (token === '') return;
+    setRefused(!isToken(token));
+    if (!isToken(token)) return;
     service.useToken(token);
     onToken();
   };
@@ -29,10 +33,14 @@ export function TokenPrompt({ service, error, onToken }: TokenPromptProps) {
         Use token
       </button>
       <p class="muted" role="alert">
-        {error.status === 401
-          ? `It goes to ${service.origin} only and is forgotten with this tab.`
-          : error.message}
+        {isRefused
+          ? 'The token holds a character that no HTTP header can carry.'
+          : describe(service, error)}
       </p>
     </form>
   );
+}
+
+function describe({ origin }: TrainerService, { status, message }: ServiceError): string {
+  return status === 401 ? `It goes to ${origin} only and is forgotten with this tab.` : message;
 }

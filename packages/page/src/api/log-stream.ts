@@ -12,6 +12,9 @@ export interface LogListener {
 
 /** How much is shown of what is there already. */
 const TAIL = 200;
+const FIRST_ANSWER_MS = 15_000;
+/** Services say something every twenty seconds, so that a longer silence is a broken connection. */
+const SILENCE_MS = 45_000;
 const RETRY_MS = 3000;
 /** Between what is taken at a time: a log that is faster waits, as its service lets it. */
 const PACE_MS = 100;
@@ -27,12 +30,14 @@ export async function followLog(
   let cursor: string | undefined;
   while (!signal.aborted) {
     const from = cursor === undefined ? `tail=${TAIL}` : `since=${encodeURIComponent(cursor)}`;
+    const silence = new SilenceLimit(FIRST_ANSWER_MS);
     try {
       const path = toJobPath(jobId, `/logs?follow=true&${from}`);
       const headers = { accept: 'application/x-ndjson' };
-      const { body } = await service.open(path, { signal, headers });
+      const own = AbortSignal.any([signal, silence.signal]);
+      const { body } = await service.open(path, { signal: own, headers });
       onError(undefined);
-      for await (const items of readItems(body, signal)) {
+      for await (const items of readItems(body, silence, signal)) {
         const end = items.find(isEnd);
         const lines = items.filter((item): item is LogLine => !isEnd(item));
         cursor = lines.findLast((line) => line.cursor !== null)?.cursor ?? cursor;
@@ -46,6 +51,8 @@ export async function followLog(
       if (!(error instanceof ServiceError)) throw error;
       onError(error);
       if (error.needsToken || error.isMissing) return;
+    } finally {
+      silence.end();
     }
     await pause(RETRY_MS, signal);
   }
@@ -56,11 +63,14 @@ const isEnd = (item: LogLine | LogEnd): item is LogEnd => item.end === true;
 /** Some at a time, and no faster than that can be shown; it ends where the connection does. */
 async function* readItems(
   body: Response['body'],
+  silence: SilenceLimit,
   signal: AbortSignal,
 ): AsyncGenerator<readonly (LogLine | LogEnd)[]> {
   const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   for (;;) {
+    // From here on: nothing is heard while lines wait to be shown.
+    silence.restart(SILENCE_MS);
     const chunk = await reader?.read().catch(() => undefined);
     if (chunk === undefined || chunk.done) return;
     const texts = (rest + chunk.value).split('\n');
@@ -75,6 +85,7 @@ async function* readItems(
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
     const done = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', done);
@@ -83,4 +94,30 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(done, ms);
     signal.addEventListener('abort', done);
   });
+}
+
+/** Aborts its signal when so long nothing is heard. */
+class SilenceLimit {
+  readonly #cut = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(ms: number) {
+    this.restart(ms);
+  }
+
+  get signal(): AbortSignal {
+    return this.#cut.signal;
+  }
+
+  restart(ms: number): void {
+    clearTimeout(this.#timer);
+    const giveUp = () => this.#cut.abort(new DOMException('The log is silent.', 'TimeoutError'));
+    this.#timer = setTimeout(giveUp, ms);
+  }
+
+  /** Lets go of what is still open. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#cut.abort();
+  }
 }

@@ -669,6 +669,46 @@ it('watches jobs of a status no longer than they live', async () => {
   expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
 });
 
+it.each([
+  ['running', 'submitted'],
+  ['submitted', 'running'],
+])('watches named jobs to their end where only %s is printed', async (shown, other) => {
+  const { env, submit } = await startService();
+  const mocks: Readonly<Record<string, object>> = {
+    submitted: { submitted_seconds: 3600 },
+    running: { submitted_seconds: 0, outcome: 'never' },
+  };
+  for (const job_id of [other, shown])
+    await submit({ job_id, extra_parameters: { mock: mocks[job_id] } });
+  const reached = await run(['watch', 'running', '--json'], {
+    ...endOn((text) => text.includes('"status":"running"')),
+    env,
+  });
+  expect(reached.stdout).toContain('"status":"running"');
+  const args = ['watch', other, shown, '--status', shown, '--timeout', '20'];
+  let cancelling: Promise<unknown> | undefined;
+  const { code, stdout } = await run(args, {
+    env,
+    // Both are watched by then.
+    onOutput: () => {
+      cancelling ??= run(['cancel', other], { env }).then(() => run(['cancel', shown], { env }));
+    },
+  });
+  await cancelling;
+  const lines = stdout.trim().split('\n');
+  expect({ code, jobs: [...new Set(lines.map((line) => line.split(/ {2}/)[1]))] }).toEqual({
+    ...{ code: 1, jobs: [shown] },
+  });
+  expect(lines.at(-1)).toMatch(/ {2}cancelled: /);
+});
+
+/** Interrupts once that is printed. */
+function endOn(isEnough: (text: string) => boolean) {
+  const leaving = new AbortController();
+  const onOutput = (text: string) => isEnough(text) && leaving.abort();
+  return { signal: leaving.signal, onOutput };
+}
+
 it('waits for no job that another service does not know', async () => {
   const first = await startTestService();
   const mock = { submitted_seconds: 3600 };
@@ -689,6 +729,7 @@ it('watches no job that is not there, and no longer than it is to', async () => 
   const { env, submit } = await startService();
   expect((await run(['watch', 'unknown'], { env })).code).toBe(3);
   await submit({ extra_parameters: { mock: { submitted_seconds: 3600 } } });
+  expect((await run(['watch', 'job-1', '--status', 'odd'], { env })).code).toBe(3);
   expect((await run(['watch', 'job-1', '--timeout', '0.2'], { env })).code).toBe(5);
   const leaving = new AbortController();
   const watching = run(['watch'], { env, signal: leaving.signal });

@@ -2,14 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Followed,
   type FollowedEvent,
-  isEnded,
-  type Job,
   TrainerApiError,
   type TrainerClient,
 } from '@trainer/client';
 import { defineCommand } from '../command.ts';
 import { createClient } from '../create-client.ts';
 import { EXIT } from '../exit-codes.ts';
+import { StatusFilter } from '../status-filter.ts';
 import { printable, toStatusText } from '../table.ts';
 import { withTimeout } from '../wait-for-end.ts';
 
@@ -34,33 +33,31 @@ export const watch = defineCommand({
   async run({ subjects: jobIds, status, timeout, json }, { env, stdout, ...context }) {
     const client = createClient(env);
     const signal = withTimeout(context.signal, timeout);
+    // The end of a named job counts whatever statuses are printed, so that its stream leaves out none.
+    const isNamed = jobIds.length > 0;
+    const printed = new StatusFilter(isNamed ? status : undefined);
+    // Nor does the stream judge them then.
+    if (isNamed && status) await client.list({ status, limit: 1, signal });
     // One that is not there would be waited for in vain.
-    for (const jobId of jobIds) await client.get(jobId, { signal });
+    for (const jobId of jobIds) printed.note(await client.get(jobId, { signal }));
     const left = new Set(jobIds);
     let hasFailed = false;
-    const settle = (ends: Iterable<End>) => {
-      for (const [jobId, ending] of ends) {
+    const tell = (followed: Followed) => {
+      for (const [jobId, ending] of endsOf(followed)) {
         if (left.delete(jobId) && ending !== 'succeeded') hasFailed = true;
       }
-    };
-    const tell = (followed: Followed) => {
-      settle(endsOf(followed));
-      const lines = json
-        ? toEvents(followed).map((event) => JSON.stringify(event))
-        : toLines(followed);
+      const shown = printed.filter(followed);
+      const lines = json ? toEvents(shown).map((event) => JSON.stringify(event)) : toLines(shown);
       for (const line of lines) stdout.write(`${line}\n`);
     };
-    const options = { jobIds, ...(status && { status }), fromNow: jobIds.length === 0, signal };
-    for await (const followed of client.follow(options)) {
+    const options = isNamed ? { jobIds } : { ...(status && { status }), fromNow: true };
+    for await (const followed of client.follow({ ...options, signal })) {
       tell(followed);
-      // What is told from here on leaves out jobs that went meanwhile, and those of another status.
+      // What is told from here on leaves out jobs that went meanwhile.
       for (const jobId of followed.kind === 'reset' ? [...left] : []) {
-        const job = await findJob(client, jobId, signal);
-        if (job === undefined) tell(toGone(jobId));
-        else if (isEnded(job) && status?.includes(job.status) === false)
-          settle([[jobId, job.status]]);
+        if (!(await isThere(client, jobId, signal))) tell(toGone(jobId));
       }
-      if (jobIds.length > 0 && left.size === 0) break;
+      if (isNamed && left.size === 0) break;
     }
     return hasFailed ? EXIT.jobNotSucceeded : EXIT.ok;
   },
@@ -78,18 +75,19 @@ function endsOf(followed: Followed): End[] {
   return type === 'job.state' && ENDS.has(data.status) ? [[jobId, data.status]] : [];
 }
 
-/** Undefined where the service does not know it; asked for as long as it takes, as the stream is. */
-async function findJob(
+/** Whether the service knows it; asked for as long as it takes, as the stream is. */
+async function isThere(
   client: TrainerClient,
   jobId: string,
   signal: AbortSignal,
-): Promise<Job | undefined> {
+): Promise<boolean> {
   for (;;) {
     try {
-      return await client.get(jobId, { signal });
+      await client.get(jobId, { signal });
+      return true;
     } catch (error) {
       if (!(error instanceof TrainerApiError)) throw error;
-      if (error.code === 'JOB_NOT_FOUND') return undefined;
+      if (error.code === 'JOB_NOT_FOUND') return false;
       if (!error.isPassing) throw error;
       await delay(error.retryAfterMs ?? PAUSE_MS, undefined, { signal });
     }

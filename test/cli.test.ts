@@ -1,5 +1,8 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -708,6 +711,34 @@ function endOn(isEnough: (text: string) => boolean) {
   const onOutput = (text: string) => isEnough(text) && leaving.abort();
   return { signal: leaving.signal, onOutput };
 }
+
+it('ends with 5 where the time is over while the service answers no longer', async () => {
+  let asked = 0;
+  const server = createServer(({ url }, response) => {
+    if (url?.startsWith('/events')) {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write('event: stream.reset\ndata: {}\n\n');
+      return;
+    }
+    asked += 1;
+    const type = 'application/json';
+    if (asked === 1) response.writeHead(200, { 'content-type': type });
+    // So long that the client leaves the wait to its caller.
+    else response.writeHead(503, { 'content-type': type, 'retry-after': '61' });
+    const problem = { code: 'BACKEND_UNAVAILABLE', detail: 'Not now' };
+    response.end(JSON.stringify(asked === 1 ? { job_id: 'a', status: 'running' } : problem));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const env = { TRAINER_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  expect(await run(['watch', 'a', '--timeout', '0.5'], { env })).toEqual({
+    ...{ code: 5, stdout: '', stderr: 'The time is over; the job goes on.\n' },
+  });
+  expect(asked).toBe(2);
+});
 
 it('waits for no job that another service does not know', async () => {
   const first = await startTestService();

@@ -89,7 +89,9 @@ async function isThere(
       if (!(error instanceof TrainerApiError)) throw error;
       if (error.code === 'JOB_NOT_FOUND') return false;
       if (!error.isPassing) throw error;
-      await delay(error.retryAfterMs ?? PAUSE_MS, undefined, { signal });
+      // It rejects with an error of its own where the signal has the reason.
+      await delay(error.retryAfterMs ?? PAUSE_MS, undefined, { signal }).catch(() => {});
+      signal.throwIfAborted();
     }
   }
 }

@@ -1,15 +1,18 @@
 """The first process's parts, each by itself."""
 
+import contextlib
 import json
 import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from reports_service import serve_reports
+from servers.loopback import Handler, serve
 
 from trainer_runtime.checkpoints import find_last_complete, mark_complete, remove_incomplete
 from trainer_runtime.masking import Masker
@@ -420,6 +423,57 @@ def test_a_stream_gets_the_same_without_a_credential(tmp_path: Path) -> None:
         reporter.close()
         assert stream.paths[0] == "/here"
         assert "Authorization" not in stream.headers[0]
+
+
+@contextlib.contextmanager
+def serve_slowly(first: bytes) -> Iterator[str]:
+    """A URL that answers each POST with `first`, then with one byte after the other, for ever."""
+    over = threading.Event()
+
+    class Slow(Handler):
+        def do_POST(self) -> None:
+            self.read_body()
+            with contextlib.suppress(OSError):
+                self.wfile.write(first)
+                while not over.wait(0.02):
+                    self.wfile.write(b"x")
+
+    with serve(Slow) as port:
+        try:
+            yield f"http://127.0.0.1:{port}/here"
+        finally:
+            over.set()
+
+
+@pytest.mark.parametrize(
+    "first", [b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\n\r\n"], ids=["no status", "no end"]
+)
+def test_a_stream_that_does_not_end_its_answer_holds_nothing_up(
+    tmp_path: Path, first: bytes
+) -> None:
+    files = WorkFiles(tmp_path)
+    log, _ = make_log()
+    with serve_reports() as service, serve_slowly(first) as url:
+        service.answer = lambda _: (200, {"orders": [{"do": "stacks"}]})
+        stream = StatusStream(url, AddressPolicy(), seconds=0.2)
+        reporter, orders = run_reporter(service, files, log, stream=stream)
+        write_json(files.progress, {"step": 1, "max_steps": 4, "time": 1.0})
+        service.wait_for(lambda report: report["step"] == 1, timeout=20)
+        closing = threading.Thread(target=reporter.close, args=({"model_uri": "/x"},), daemon=True)
+        closing.start()
+        service.wait_for(lambda report: "result" in report, timeout=20)
+        closing.join(20)
+        assert not closing.is_alive()
+        assert Order("stacks") in orders
+
+
+def test_a_stream_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
+    with serve_slowly(b"HTTP/1.1 ") as url:
+        stream = StatusStream(url, AddressPolicy(), seconds=0.1)
+        with pytest.raises(TimeoutError):
+            stream.post(b"{}")
+    with serve_slowly(b"HTTP/1.1 200 OK\r\n\r\n") as url:
+        StatusStream(url, AddressPolicy()).post(b"{}")
 
 
 def test_a_stream_may_not_lead_inside(tmp_path: Path) -> None:

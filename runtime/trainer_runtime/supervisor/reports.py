@@ -164,8 +164,16 @@ class Reporter:
             return True
         report, points = self._build(snapshot, with_tail=with_tail, result=result)
         body = json.dumps(report, ensure_ascii=False, allow_nan=False).encode()
-        if self._stream is not None:
-            self._post_to_stream(body)
+        try:
+            return self._post_to_service(body, snapshot, points, with_tail=with_tail)
+        finally:
+            # Only then: the service has the orders, and no other endpoint may hold them up.
+            if self._stream is not None:
+                self._post_to_stream(body)
+
+    def _post_to_service(
+        self, body: bytes, snapshot: Snapshot, points: int, *, with_tail: bool
+    ) -> bool:
         self._sent_at = time.monotonic()
         try:
             answer = self._target.post(body)

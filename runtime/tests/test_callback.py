@@ -10,6 +10,7 @@ pytest.importorskip("torch")
 
 import torch
 
+from trainer_runtime.checkpoints import RUN_STATE
 from trainer_runtime.plan import EvaluationPlan
 from trainer_runtime.reasons import RunError
 from trainer_runtime.training.agreement import Agreement, Wish
@@ -17,7 +18,7 @@ from trainer_runtime.training.callback import RunCallback, StopRequested
 from trainer_runtime.training.hangs import HangWatch
 from trainer_runtime.training.recorder import Recorder
 from trainer_runtime.training.tracking import Tracker
-from trainer_runtime.work_files import JsonLines, WorkFiles, read_json
+from trainer_runtime.work_files import JsonLines, WorkFiles, read_json, write_json
 
 
 def make_callback(folder: Path, evaluation: EvaluationPlan | None, **more: Any) -> Any:
@@ -61,6 +62,20 @@ def test_the_last_model_is_kept_without_a_word(tmp_path: Path) -> None:
         now = callback.on_evaluate(None, state(step), control(), metrics={"eval_loss": loss})
         assert not now.should_training_stop
     assert saved == []
+
+
+def test_a_best_evaluation_whose_model_was_not_kept_is_not_gone_on_from(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint-5"
+    checkpoint.mkdir()
+    write_json(checkpoint / RUN_STATE, {"best_loss": 1.0, "best_step": 5, "worse_in_a_row": 1})
+    last, _, _ = make_callback(tmp_path, EvaluationPlan(5, 2, "last"))
+    last.restore(checkpoint)
+    assert (last.best_loss, last.best_step) == (1.0, 5)
+    best, saved, _ = make_callback(tmp_path, EvaluationPlan(5, 2, "best"))
+    best.restore(checkpoint)
+    assert best.best_step is None
+    best.on_evaluate(None, state(10), control(), metrics={"eval_loss": 2.0})
+    assert (best.best_step, saved) == (10, [tmp_path / "best"])
 
 
 def test_a_stop_saves_except_at_the_last_step(tmp_path: Path) -> None:

@@ -4,12 +4,39 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from training_jobs import JobRun, pause_at
 
 pytestmark = pytest.mark.train
 TWO = {"TRAINER_PROCESSES": "2", "OMP_NUM_THREADS": "1"}
+
+
+def run_on_two_nodes(make_job: Callable[..., JobRun], **sections: Any) -> list[JobRun]:
+    """One job on two nodes, each with a working folder of its own; both end well."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    jobs = []
+    for rank in ("0", "1"):
+        launched = {
+            "PET_NNODES": "2",
+            "PET_NPROC_PER_NODE": "1",
+            "PET_NODE_RANK": rank,
+            "PET_MASTER_ADDR": "127.0.0.1",
+            "PET_MASTER_PORT": port,
+        }
+        job = make_job(f"node-{rank}", environment=launched, **sections)
+        # One job, two pods: the same request, another working folder.
+        job.request = {**job.request, "job_id": "two-nodes"}
+        jobs.append((job, job.start()))
+    for job, process in jobs:
+        job.log, _ = process.communicate(timeout=300)
+        job.status = process.returncode
+    for job, _ in jobs:
+        assert job.status == 0, job.log
+    return [job for job, _ in jobs]
 
 
 def test_two_processes_train_as_one_does(make_job: Callable[..., JobRun]) -> None:
@@ -32,29 +59,32 @@ def test_two_processes_train_as_one_does(make_job: Callable[..., JobRun]) -> Non
 def test_two_nodes_train_as_one_does(make_job: Callable[..., JobRun]) -> None:
     """Two first processes, as two pods have them; only the first node has the result."""
     tuning = {"num_epochs": 1, "batch_size": 8, "micro_batch_size": 4}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    jobs = []
-    for rank in ("0", "1"):
-        launched = {
-            "PET_NNODES": "2",
-            "PET_NPROC_PER_NODE": "1",
-            "PET_NODE_RANK": rank,
-            "PET_MASTER_ADDR": "127.0.0.1",
-            "PET_MASTER_PORT": port,
-        }
-        job = make_job(f"node-{rank}", tuning_parameters=tuning, environment=launched)
-        # One job, two pods: the same request, another working folder.
-        job.request = {**job.request, "job_id": "two-nodes"}
-        jobs.append((job, job.start()))
-    for job, process in jobs:
-        job.log, _ = process.communicate(timeout=300)
-        assert process.returncode == 0, job.log
-    losses = jobs[0][0].losses()
+    jobs = run_on_two_nodes(make_job, tuning_parameters=tuning)
+    losses = jobs[0].losses()
     assert len(losses) == 6
     assert losses[6] < losses[1]
-    assert jobs[0][0].json("run.json")["plan"]["batch"]["processes"] == 2
+    assert jobs[0].json("run.json")["plan"]["batch"]["processes"] == 2
+
+
+@pytest.mark.slow
+def test_two_nodes_keep_the_best_model_where_it_is_not_the_last(
+    make_job: Callable[..., JobRun],
+) -> None:
+    """Only the first node has the best model on its disk; the other must not leave it alone."""
+    [first, _] = run_on_two_nodes(
+        make_job,
+        tuning_parameters={
+            "batch_size": 8,
+            "micro_batch_size": 4,
+            # The first step learns nothing yet, the others do harm.
+            "learning_rate": 10.0,
+            "warmup_ratio": 0.9,
+        },
+        extra_parameters={"num_nodes": 2, "evaluation": {"share": 0.2, "every": 1, "keep": "best"}},
+    )
+    summary = first.json("run.json")["summary"]
+    assert summary["best_step"] < summary["step"] == summary["max_steps"]
+    assert (first.output / "model" / "adapter_model.safetensors").exists()
 
 
 @pytest.mark.slow

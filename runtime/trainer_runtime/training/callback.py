@@ -66,11 +66,15 @@ class RunCallback(TrainerCallback):
 
     def restore(self, checkpoint: Path) -> None:
         """Goes on from what the checkpoint knows of the best evaluation."""
+        has_best = (checkpoint / "best").is_dir()
+        if self._evaluation is not None and self._evaluation.keep == "best" and not has_best:
+            # The best so far was not kept, so that it cannot be the result: it counts from here.
+            return
         state = read_json(checkpoint / RUN_STATE) or {}
         self.best_loss = state.get("best_loss")
         self.best_step = state.get("best_step")
         self._worse_in_a_row = state.get("worse_in_a_row", 0)
-        if (checkpoint / "best").is_dir() and is_first_rank():
+        if has_best and is_first_rank():
             shutil.copytree(checkpoint / "best", self._files.best, dirs_exist_ok=True)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

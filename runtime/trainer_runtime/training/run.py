@@ -211,8 +211,9 @@ class Training:
             if not evaluated or evaluated[-1]["step"] != trainer.state.global_step:
                 trainer.evaluate()
         self._recorder.phase("saving")
-        keeps_best = plan is not None and plan.keep == "best" and self._files.best.is_dir()
-        if keeps_best and callback.best_step != trainer.state.global_step:
+        keeps_best = plan is not None and plan.keep == "best"
+        # What every rank knows decides: only the first has the folder, and all wait together.
+        if keeps_best and callback.best_step not in (None, trainer.state.global_step):
             if is_first_rank():
                 shutil.rmtree(self._files.model, ignore_errors=True)
                 shutil.copytree(self._files.best, self._files.model)

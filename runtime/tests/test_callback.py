@@ -42,7 +42,9 @@ def state(step: int, last: int = 100) -> Any:
 
 
 def control() -> Any:
-    return SimpleNamespace(should_save=False, should_training_stop=False, should_evaluate=True)
+    return SimpleNamespace(
+        should_save=False, should_training_stop=False, should_evaluate=True, should_log=False
+    )
 
 
 def test_it_stops_when_the_loss_no_longer_falls(tmp_path: Path) -> None:
@@ -134,6 +136,21 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
     lines = list(JsonLines(files.metrics).read_new())
     assert [line["loss"] for line in lines] == [1.5, None]
     assert "train_runtime" not in lines[0]
+
+
+def test_a_mean_loss_that_is_no_number_ends_the_run_too(tmp_path: Path) -> None:
+    callback, _, _ = make_callback(tmp_path, None)
+    with pytest.raises(RunError) as caught:
+        callback.on_log(None, state(9), control(), logs={"train_loss": float("inf")})
+    assert caught.value.code == "LOSS_NOT_FINITE"
+
+
+def test_the_loss_is_logged_before_anything_is_saved(tmp_path: Path) -> None:
+    callback, _, _ = make_callback(tmp_path, None, minutes=1e-9)
+    for step in (7, 100):
+        assert callback.on_step_end(None, state(step), control()).should_log
+    never, _, _ = make_callback(tmp_path, None)
+    assert not never.on_step_end(None, state(7), control()).should_log
 
 
 def test_a_tracker_that_fails_ends_nothing(tmp_path: Path) -> None:

@@ -24,6 +24,21 @@ def test_a_loss_that_is_no_number(make_job: Callable[..., JobRun]) -> None:
     assert "at step" in job.end
 
 
+def test_a_loss_that_is_no_number_between_two_logged_steps(make_job: Callable[..., JobRun]) -> None:
+    """Only the first step would be logged, and its loss is a number still."""
+    job = make_job(
+        customization={"method": "full"},
+        tuning_parameters={
+            "learning_rate": 1e30,
+            "warmup_ratio": 0,
+            "max_grad_norm": 0,
+            "logging_steps": 100,
+        },
+    ).run()
+    assert (job.status, job.code) == (6, "LOSS_NOT_FINITE"), job.log
+    assert not (job.output / "model").exists()
+
+
 def test_no_memory(make_job: Callable[..., JobRun]) -> None:
     job = make_job(environment={"TEST_FAULT": "allocate:1"}).run()
     assert (job.status, job.code) == (6, "OUT_OF_MEMORY"), job.log

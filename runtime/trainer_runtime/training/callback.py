@@ -98,6 +98,9 @@ class RunCallback(TrainerCallback):
             self.was_stopped = True
             control.should_training_stop = True
             control.should_evaluate = False
+        if wish is not Wish.GO_ON or is_last:
+            # A loss that is no number shows here at the latest, before anything is saved.
+            control.should_log = True
         if wish is not Wish.GO_ON and not is_last:
             control.should_save = True
             self._hangs.disarm()
@@ -117,8 +120,9 @@ class RunCallback(TrainerCallback):
             if torch.cuda.is_available():
                 values["gpu_memory_gb"] = torch.cuda.max_memory_allocated() / 1e9
         self._recorder.metrics(state.global_step, values)
-        loss = values.get("loss")
-        if isinstance(loss, float) and not math.isfinite(loss):
+        # The mean of all steps comes last; it knows of those that no log told of.
+        losses = (values.get(name) for name in ("loss", "train_loss"))
+        if any(isinstance(loss, float) and not math.isfinite(loss) for loss in losses):
             raise RunError(
                 "LOSS_NOT_FINITE",
                 f"The loss is no longer a finite number at step {state.global_step}: "

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import signal
 import threading
@@ -25,6 +26,7 @@ from trainer_runtime.supervisor.memory_limit import count_kills, limit_bytes
 from trainer_runtime.supervisor.model_folder import check_model_files, has_chat_template, is_path
 from trainer_runtime.supervisor.processes import training_environment
 from trainer_runtime.supervisor.reports import Order, Reporter, Target, write_status
+from trainer_runtime.supervisor.results import ResultUpload
 from trainer_runtime.supervisor.resume import find_last
 from trainer_runtime.supervisor.run_state import RunState
 from trainer_runtime.supervisor.stops import Stops
@@ -89,6 +91,55 @@ def test_a_reported_result_is_never_too_large() -> None:
     assert len(json.dumps(fitted, ensure_ascii=False).encode()) <= 15 * 1024
     assert (fitted["model_uri"], fitted["comparison"]["base_loss"]) == ("/x", 1)
     assert fit_result({"model_uri": "/x", "files": {"a": 1}})["files"] == {"a": 1}
+
+
+def refuse(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")
+
+
+def test_no_number_is_told_that_json_does_not_know(tmp_path: Path) -> None:
+    result = {"model_uri": "/x", "loss": math.inf, "comparison": {"tuned_loss": math.nan}}
+    told = json.loads(compact_result(result), parse_constant=refuse)
+    assert told == {"model_uri": "/x", "comparison": {"tuned_loss": None}}
+    write_json(tmp_path / "status.json", {"metrics": {"grad_norm": -math.inf, "loss": 1.5}})
+    append_json(tmp_path / "lines.jsonl", {"values": [math.nan, 1]})
+    for path in tmp_path.iterdir():
+        json.loads(path.read_text(), parse_constant=refuse)
+
+
+def test_the_files_of_a_result_are_json_whatever_was_measured(tmp_path: Path) -> None:
+    from test_plan import build_request
+    from test_plan import plan as make_plan
+
+    from trainer_runtime.contract import parse_job
+
+    plan = make_plan({})
+    job, _ = parse_job(build_request(tmp_path, "org/model", "s3://b/x.jsonl"), backend="meta")
+    files = WorkFiles(tmp_path / "work")
+    files.model.mkdir(parents=True)
+    (files.model / "config.json").write_text("{}")
+    files.trainer_state.write_text('{"best_metric": Infinity, "log_history": [{"loss": NaN}]}')
+    place = Places.from_environ({}).artifacts(str(tmp_path / "output"))
+    upload = ResultUpload(place, files, job, plan, RunState(files))
+    upload.upload_model()
+    result = upload.complete(
+        summary={"step": 5, "last_loss": math.nan, "best_eval_loss": 2.0},
+        dataset={"rows": 3},
+        comparison={
+            "rows": 3,
+            "rows_kind": "training",
+            "base_loss": 2.0,
+            "tuned_loss": math.nan,
+            "verdict": [],
+            "prompts": [],
+        },
+        resumed_from=None,
+        rewrite=str,
+    )
+    json.dumps(result, allow_nan=False)
+    assert (result["eval_loss"], result["comparison"]["tuned_loss"]) == (2.0, None)
+    for name in ("run.json", "trainer_state.json", "COMPLETE.json"):
+        json.loads((tmp_path / "output" / name).read_text(), parse_constant=refuse)
 
 
 # --- files between the processes
@@ -396,6 +447,37 @@ def test_a_service_asks_for_earlier_points_again(tmp_path: Path) -> None:
         )
         assert again
         reporter.close()
+
+
+def test_the_last_report_arrives_whatever_was_measured(tmp_path: Path) -> None:
+    files = WorkFiles(tmp_path)
+    log, _ = make_log()
+    with serve_reports() as service:
+        reporter, _ = run_reporter(service, files, log)
+        reporter.close({"loss": math.nan, "comparison": {"base_loss": 2.0, "tuned_loss": math.inf}})
+        assert service.reports[-1]["result"] == {
+            "loss": None,
+            "comparison": {"base_loss": 2.0, "tuned_loss": None},
+        }
+
+
+def test_a_fault_in_a_report_ends_neither_the_reports_nor_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = WorkFiles(tmp_path)
+    log, output = make_log()
+    faults = iter([ZeroDivisionError("a fault of ours")])
+
+    def fail_once(_: object) -> None:
+        for fault in faults:
+            raise fault
+
+    with serve_reports() as service:
+        reporter, _ = run_reporter(service, files, log, on_snapshot=fail_once)
+        service.wait_for(lambda _: True, timeout=20)
+        monkeypatch.setattr(reporter, "_build", lambda *_, **__: 1 / 0)
+        reporter.close({"model_uri": "/x"})
+    assert b"a fault of ours" in output.data
 
 
 @pytest.mark.parametrize("status", [409, 429, 503])

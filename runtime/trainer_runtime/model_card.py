@@ -142,10 +142,11 @@ def _data(run: dict[str, Any]) -> str:
 
 def _comparison(comparison: dict[str, Any]) -> str:
     lines = []
-    if comparison.get("base_loss") is not None:
+    base, tuned = (_rounded(comparison.get(name)) for name in ("base_loss", "tuned_loss"))
+    if base is not None or tuned is not None:
         lines.append(
             f"Loss on {comparison['rows']} {comparison['rows_kind']} rows: "
-            f"{comparison['base_loss']:.4f} before, {comparison['tuned_loss']:.4f} after."
+            f"{base or 'no number'} before, {tuned or 'no number'} after."
         )
     lines += [str(sentence) for sentence in comparison.get("verdict", [])]
     for entry in comparison.get("prompts", []):

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
+from trainer_runtime.finite import finite
+
 
 @dataclass(frozen=True)
 class WorkFiles:
@@ -75,7 +77,7 @@ def write_json(path: Path, value: Any) -> None:
     """Replaces `path` atomically; mode 0600."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with open_private(temporary, "w") as file:
-        json.dump(value, file, ensure_ascii=False)
+        json.dump(finite(value), file, ensure_ascii=False, allow_nan=False)
     temporary.replace(path)
 
 
@@ -89,7 +91,7 @@ def read_json(path: Path) -> Any:
 
 def append_json(path: Path, value: dict[str, Any]) -> None:
     """Appends one line in one write, so that no reader sees half of one."""
-    line = json.dumps(value, ensure_ascii=False) + "\n"
+    line = json.dumps(finite(value), ensure_ascii=False, allow_nan=False) + "\n"
     with open_private(path, "a") as file:
         file.write(line)
 

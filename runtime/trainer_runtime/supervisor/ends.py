@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from trainer_runtime.finite import finite
 from trainer_runtime.reasons import RunError
 from trainer_runtime.work_files import open_private
 
@@ -59,6 +60,7 @@ def _size(value: dict[str, Any]) -> int:
 
 def compact_result(result: dict[str, Any]) -> str:
     """The result's small part, at most `MAX_RESULT_BYTES` of JSON: what is largest goes first."""
+    result = finite(result)
     compact = {key: result[key] for key in COMPACT_KEYS if result.get(key) is not None}
     if isinstance(compact.get("comparison"), dict):
         compact["comparison"] = {

@@ -8,6 +8,7 @@ import http.client
 import json
 import threading
 import time
+import traceback
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from trainer_runtime.finite import finite
 from trainer_runtime.supervisor.log import RunLog
 from trainer_runtime.supervisor.run_state import RunState, Snapshot
 from trainer_runtime.supervisor.stream import StatusStream
@@ -120,6 +122,7 @@ class Reporter:
         self._tail_sent_at = 0.0
         self._sent_at = -_GAP_SECONDS
         self._is_away = False
+        self._has_failed = False
         self._sent_up_to = 0
         self._warnings_sent = 0
         self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
@@ -142,7 +145,7 @@ class Reporter:
         for attempt in range(3):
             if attempt:
                 time.sleep(0.5)
-            if self._send(with_tail=True, result=result):
+            if self._try_to_send(with_tail=True, result=result):
                 return
 
     def _run(self) -> None:
@@ -152,9 +155,19 @@ class Reporter:
             if self._closing.is_set():
                 return
             with_tail = time.monotonic() - self._tail_sent_at >= LOG_TAIL_SECONDS
-            self._send(with_tail=with_tail)
+            self._try_to_send(with_tail=with_tail)
             # What is news meanwhile wakes the next report at once.
             self._closing.wait(_GAP_SECONDS)
+
+    def _try_to_send(self, *, with_tail: bool, result: dict[str, Any] | None = None) -> bool:
+        """The same as `_send`; a fault of our own is told, and the next report tried."""
+        try:
+            return self._send(with_tail=with_tail, result=result)
+        except Exception:  # noqa: BLE001 - reports never stop a training, nor take a result away
+            if not self._has_failed:
+                self._has_failed = True
+                self._log.say(f"warning: a report was not sent:\n{traceback.format_exc()}")
+            return False
 
     def _send(self, *, with_tail: bool, result: dict[str, Any] | None = None) -> bool:
         self._state.refresh()
@@ -163,7 +176,7 @@ class Reporter:
         if self._target.address() is None and self._stream is None:
             return True
         report, points = self._build(snapshot, with_tail=with_tail, result=result)
-        body = json.dumps(report, ensure_ascii=False, allow_nan=False).encode()
+        body = json.dumps(finite(report), ensure_ascii=False, allow_nan=False).encode()
         try:
             return self._post_to_service(body, snapshot, points, with_tail=with_tail)
         finally:

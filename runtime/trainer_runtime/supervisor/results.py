@@ -9,11 +9,12 @@ from typing import Any
 
 from trainer_runtime import __version__
 from trainer_runtime.contract import Job
+from trainer_runtime.finite import finite
 from trainer_runtime.model_card import build_model_card
 from trainer_runtime.plan import Plan
 from trainer_runtime.storage import MANIFEST_NAME, FileDigest, Place
 from trainer_runtime.supervisor.run_state import RunState
-from trainer_runtime.work_files import WorkFiles
+from trainer_runtime.work_files import WorkFiles, read_json
 
 _PACKAGES = [
     "torch",
@@ -61,19 +62,20 @@ class ResultUpload:
         rewrite: Callable[[str], str],
     ) -> dict[str, Any]:
         """The rest, then the manifest; the result as reports tell it. `rewrite` masks a text."""
-        result = self._result(summary, dataset, comparison)
-        run = self._describe_run(summary, dataset, comparison, resumed_from)
+        result: dict[str, Any] = finite(self._result(summary, dataset, comparison))
+        run = finite(self._describe_run(summary, dataset, comparison, resumed_from))
         folder = self._files.folder / "result"
         folder.mkdir(exist_ok=True)
         (folder / "run.json").write_text(rewrite(json.dumps(run, indent=1, ensure_ascii=False)))
         card = build_model_card(self._job, self._plan, run, result)
         (folder / "README.md").write_text(rewrite(card))
-        for source in (self._files.metrics, self._files.trainer_state):
+        for source in (self._files.metrics, self._files.folder / "rejected.jsonl"):
             if source.exists():
                 (folder / source.name).write_bytes(source.read_bytes())
-        rejected = self._files.folder / "rejected.jsonl"
-        if rejected.exists():
-            (folder / rejected.name).write_bytes(rejected.read_bytes())
+        # The trainer's own has NaN and Infinity, which are no JSON.
+        state = finite(read_json(self._files.trainer_state))
+        if state is not None:
+            (folder / self._files.trainer_state.name).write_text(json.dumps(state, indent=2) + "\n")
         self._digests |= self._place.upload_tree(folder)
         manifest = {
             "job_id": self._job.job_id,

@@ -302,10 +302,7 @@ class Run:
             else compact_result(result or {})
         )
         write_end(self._operator.termination_file, line)
-        try:
-            if self._reporter is not None:
-                self._reporter.close(None if result is None else fit_result(result))
-        except Exception:  # noqa: BLE001 - how the run ended is settled; its log is still to be kept
-            self._log.say(f"the last report was not sent:\n{traceback.format_exc()}")
+        if self._reporter is not None:
+            self._reporter.close(None if result is None else fit_result(result))
         self._log.close()
         return 0 if error is None else error.exit_status

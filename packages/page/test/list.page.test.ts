@@ -404,6 +404,24 @@ describe('with a peer', () => {
     await page.getByRole('link', { name: 'later' }).waitFor();
     expect(await page.getByText('cannot be reached').count()).toBe(0);
   });
+
+  it('asks for the token of one also while the other is away', async () => {
+    const away = await findFreePort();
+    await using service = await startTestService({
+      backend: nemo,
+      pageFolder: PAGE_FOLDER,
+      env: { TRAINER_API_TOKEN: 'right', TRAINER_PEERS: `meta=http://127.0.0.1:${away}` },
+    });
+    await using opened = await openPage(browser, `${service.url}/`);
+    const { page } = opened;
+    await page.getByText(/^meta cannot be reached at .* It is tried again/).waitFor();
+    const field = page.getByLabel('nemo asks for a token');
+    await field.fill('right');
+    await field.press('Enter');
+    await page.getByText('There are no such jobs.').waitFor();
+    await page.getByText(/^meta cannot be reached at .* Its jobs are missing here\./).waitFor();
+    expect(await field.count()).toBe(0);
+  });
 });
 
 describe.each(['light', 'dark'] as const)('in %s', (colorScheme) => {

@@ -1,4 +1,4 @@
-import type { ServiceError } from '../api/service-error.ts';
+import { ServiceError } from '../api/service-error.ts';
 import type { TrainerService } from '../api/trainer-service.ts';
 import type { FilterField } from './filter-text.ts';
 import type { JobList } from './job-list.ts';
@@ -7,14 +7,42 @@ import { addCounts, mergeLists, type ShownList, toOwnedRows } from './merge-list
 
 export const PAGE_SIZE = 50;
 
+/** What kept one service from answering. */
+export interface ListFailure {
+  readonly service: TrainerService;
+  readonly error: ServiceError;
+}
+
 /** A page of the list, and which services could not be asked. */
 export interface ListReading extends ShownList {
-  readonly failures: readonly { readonly service: TrainerService; readonly error: ServiceError }[];
+  readonly failures: readonly ListFailure[];
+}
+
+/** That none of several services answers. It is asked on while any of them may. */
+export class NoneAnswered extends ServiceError {
+  readonly failures: readonly ListFailure[];
+
+  constructor(failures: readonly ListFailure[]) {
+    super(failures.map(({ error }) => error.message).join(' '), 'NONE_ANSWERED');
+    this.failures = failures;
+  }
+
+  override get needsToken(): boolean {
+    return this.failures.every(({ error }) => error.needsToken);
+  }
+
+  override get isRefused(): boolean {
+    return this.failures.every(({ error }) => error.isRefused);
+  }
+
+  override get isMissing(): boolean {
+    return this.failures.every(({ error }) => error.isMissing);
+  }
 }
 
 /**
  * Reads the page that the filters name.
- * @throws ServiceError where none of the services answers.
+ * @throws ServiceError where its service does not answer, NoneAnswered where none of several does.
  */
 export function readList(
   services: readonly TrainerService[],
@@ -59,7 +87,10 @@ async function readAll(
     const service = services[index];
     return answer.status === 'rejected' && service ? [{ service, error: answer.reason }] : [];
   });
-  if (told.length === 0) throw failures[0]?.error;
+  // A fault of this page is no failure of a service.
+  const fault = failures.find(({ error }) => !(error instanceof ServiceError));
+  if (fault !== undefined) throw fault.error;
+  if (told.length === 0) throw new NoneAnswered(failures);
   const lists = Object.fromEntries(told.map(({ service, list }) => [service.name, list]));
   const counts = addCounts(told.map(({ list, whole }) => whole ?? list));
   return { ...mergeLists(lists, PAGE_SIZE), counts, failures };

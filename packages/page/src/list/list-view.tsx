@@ -11,7 +11,7 @@ import { FilterLine } from './filter-line.tsx';
 import { findBadField } from './filter-text.ts';
 import { JobTable } from './job-table.tsx';
 import { type ListFilters, parseListFilters, toListQuery } from './list-filters.ts';
-import { isOfAll, type ListReading, PAGE_SIZE, servicesOf } from './list-source.ts';
+import { isOfAll, type ListReading, NoneAnswered, PAGE_SIZE, servicesOf } from './list-source.ts';
 import type { OwnedRow, ShownList } from './merge-lists.ts';
 import { ServiceTabs } from './service-tabs.tsx';
 import { StatusChips } from './status-chips.tsx';
@@ -119,17 +119,18 @@ function NewJobsButton({
 /** Of each service that could not be asked. */
 function Notices({ services, filters, reading }: NoticesProps) {
   const { value, error } = reading;
-  const failures = isOfAll(filters) && error === undefined ? (value?.failures ?? []) : undefined;
   const own = services.find(({ name }) => name === filters.service) ?? services[0];
-  if (failures === undefined) return own && <ReadingNotice service={own} reading={reading} />;
+  if (!isOfAll(filters)) return own && <ReadingNotice service={own} reading={reading} />;
+  const isNone = error instanceof NoneAnswered;
+  const failures = (isNone ? error : value)?.failures ?? [];
   return (
     <>
       {failures.map(({ service, error }) => (
         <ReadingNotice
           key={service.name}
           service={service}
-          reading={{ ...reading, readAtMs: undefined, error }}
-          effect="Its jobs are missing here."
+          reading={{ ...reading, readAtMs: isNone ? reading.readAtMs : undefined, error }}
+          effect={isNone ? '' : 'Its jobs are missing here.'}
         />
       ))}
     </>

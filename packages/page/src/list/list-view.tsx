@@ -64,7 +64,11 @@ function Jobs({ title, services, filters, feeds }: JobsProps) {
   const [shown, setShown] = useState<readonly OwnedRow[]>();
   const wantsNewest = useRef(false);
   const { list } = reading;
-  const steady = list && (shown ? keepSteady(shown, list.rows) : { rows: list.rows, newCount: 0 });
+  // No button there would show what was kept back from an older page.
+  const isNewest = filters.cursor === undefined;
+  const steady =
+    list &&
+    (shown && isNewest ? keepSteady(shown, list.rows) : { rows: list.rows, newCount: 0 });
   useEffect(() => {
     if (list === undefined || steady === undefined) return;
     setShown(wantsNewest.current ? list.rows : steady.rows);
@@ -82,7 +86,7 @@ function Jobs({ title, services, filters, feeds }: JobsProps) {
         <>
           <div class="list-tools">
             <StatusChips counts={list.counts} filters={filters} />
-            {filters.cursor === undefined && (
+            {isNewest && (
               <NewJobsButton count={steady.newCount + list.createdCount} onClick={showNewest} />
             )}
           </div>

@@ -8,22 +8,23 @@ export interface SteadyRows {
 
 /**
  * Brings what is shown up to date without moving it: jobs keep their place, and new ones are only
- * counted until somebody asks for them. A row that the newest answer lacks stays while new jobs
- * may have pushed it out, and goes when it only left the filter.
+ * counted until somebody asks for them. A row that the newest answer lacks goes, whether it left
+ * the filter or new jobs pushed it out: nothing tells any more what becomes of it.
  */
 export function keepSteady(shown: readonly OwnedRow[], newest: readonly OwnedRow[]): SteadyRows {
+  if (shown.length === 0) return { rows: [], newCount: newest.length };
   const known = new Map(newest.map((row) => [toRowKey(row), row]));
-  const keys = new Set(shown.map(toRowKey));
-  const newCount = newest.findIndex((row) => keys.has(toRowKey(row)));
-  const count = shown.length === 0 || newCount === -1 ? newest.length : newCount;
-  const rows = shown.flatMap((row) => {
-    const fresh = known.get(toRowKey(row));
-    if (fresh !== undefined) return [fresh];
-    return count > 0 ? [row] : [];
-  });
+  const rows = shown.flatMap((row) => known.get(toRowKey(row)) ?? []);
+  // There is nothing left that could move.
+  if (rows.length === 0) return { rows: newest, newCount: 0 };
+  const keys = new Set(rows.map(toRowKey));
+  const isKnown = (row: OwnedRow) => keys.has(toRowKey(row));
+  const last = newest.findLastIndex(isKnown);
+  const areNewer = newest.findIndex(isKnown) > 0;
   // What stands behind the last one shown moves nothing.
-  const behind = count > 0 ? [] : newest.filter((row) => !keys.has(toRowKey(row)));
-  return { rows: [...rows, ...behind], newCount: count };
+  const added = newest.filter((row, index) => !isKnown(row) && (index > last || !areNewer));
+  const all = [...rows, ...added];
+  return { rows: all, newCount: newest.length - all.length };
 }
 
 /** Two services may each have a job of one id. */

@@ -133,6 +133,33 @@ it('counts new jobs instead of moving rows, until somebody asks for them', async
   expect(await button.count()).toBe(0);
 });
 
+it('keeps the place of the keyboard while what is shown changes', async () => {
+  await using opened = await openPage(browser, `${many.url}/`);
+  const { page } = opened;
+  await rows(page).nth(49).waitFor();
+  const focused = () =>
+    page.evaluate<string>('document.activeElement.ariaLabel ?? document.activeElement.textContent');
+  for (const status of ['Submitted', 'Failed']) {
+    await page.getByRole('button', { name: status }).focus();
+    await page.keyboard.press('Space');
+    await page.getByRole('button', { name: status, pressed: true }).waitFor();
+    expect(await focused()).toMatch(new RegExp(`^${status}`));
+    await rows(page).first().waitFor();
+    expect(await focused()).toMatch(new RegExp(`^${status}`));
+  }
+  await page.goto(`${many.url}/#/`);
+  for (const name of ['Older', 'Newest']) {
+    await page.getByRole('link', { name, exact: true }).focus();
+    await page.keyboard.press('Enter');
+    const other = name === 'Older' ? 1 : 0;
+    await expect.poll(() => page.getByRole('link', { name: 'Newest' }).count()).toBe(other);
+    await rows(page).nth(49).waitFor();
+    expect(await focused()).toBe('Jobs of meta');
+  }
+  await page.getByRole('button', { name: 'Submitted' }).focus();
+  expect(await findViolations(page)).toEqual([]);
+});
+
 it('leads to a job and back by the keyboard alone', async () => {
   await using opened = await openPage(browser, `${many.url}/#/?status=failed`);
   const { page } = opened;

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { EventFeeds } from '../api/event-feeds.ts';
 import type { TrainerService } from '../api/trainer-service.ts';
 import { formatCount } from '../format/number.ts';
@@ -40,13 +40,7 @@ export function ListView({ services, query }: ListViewProps) {
       </div>
       <FilterLine filters={filters} />
       {findBadField(filters.fields) === undefined && (
-        <Jobs
-          key={toListQuery(filters).toString()}
-          title={title}
-          services={services}
-          filters={filters}
-          feeds={feeds}
-        />
+        <Jobs title={title} services={services} filters={filters} feeds={feeds} />
       )}
     </>
   );
@@ -60,37 +54,32 @@ interface JobsProps {
 }
 
 function Jobs({ title, services, filters, feeds }: JobsProps) {
+  const address = toListQuery(filters).toString();
   const reading = useLiveList(services, filters, feeds);
-  const [shown, setShown] = useState<readonly OwnedRow[]>();
-  const wantsNewest = useRef(false);
   const { list } = reading;
-  // No button there would show what was kept back from an older page.
-  const isNewest = filters.cursor === undefined;
-  const steady =
-    list &&
-    (shown && isNewest ? keepSteady(shown, list.rows) : { rows: list.rows, newCount: 0 });
-  useEffect(() => {
-    if (list === undefined || steady === undefined) return;
-    setShown(wantsNewest.current ? list.rows : steady.rows);
-    wantsNewest.current = false;
-  }, [reading.value]);
-  const showNewest = () => {
-    wantsNewest.current = true;
-    void reading.refresh();
-  };
+  const { rows, newCount, showNewest } = useSteadyRows(address, filters, reading);
+  const counts = useCounts(filters, list);
+  const section = useFocusOnPage(filters.cursor);
   const toHash = (cursor: string | undefined) => toListHash(toListQuery({ ...filters, cursor }));
+  const onNewest = () => {
+    // The button goes with what it shows.
+    section.current?.focus();
+    showNewest();
+  };
   return (
-    <section class="list" aria-label={title}>
+    <section ref={section} class="list" aria-label={title} tabIndex={-1}>
       <Notices services={services} filters={filters} reading={reading} />
-      {list !== undefined && steady !== undefined && (
+      {counts !== undefined && (
+        <div class="list-tools">
+          <StatusChips counts={counts} filters={filters} />
+          {list !== undefined && filters.cursor === undefined && (
+            <NewJobsButton count={newCount + list.createdCount} onClick={onNewest} />
+          )}
+        </div>
+      )}
+      {list !== undefined && (
         <>
-          <div class="list-tools">
-            <StatusChips counts={list.counts} filters={filters} />
-            {isNewest && (
-              <NewJobsButton count={steady.newCount + list.createdCount} onClick={showNewest} />
-            )}
-          </div>
-          <JobTable rows={steady.rows} showsService={isOfAll(filters)} />
+          <JobTable rows={rows} showsService={isOfAll(filters)} />
           <nav class="pages" aria-label="Pages">
             <span class="muted">
               {describeCount(countOf(list, filters))} ·{' '}
@@ -103,6 +92,51 @@ function Jobs({ title, services, filters, feeds }: JobsProps) {
       )}
     </section>
   );
+}
+
+/** The rows that stand where they stood, and how newer ones are shown. */
+function useSteadyRows(
+  address: string,
+  { cursor }: ListFilters,
+  { list, value, refresh }: ReturnType<typeof useLiveList>,
+) {
+  const [state, setState] = useState<{ address: string; rows: readonly OwnedRow[] }>();
+  const wantsNewest = useRef(false);
+  const newest = list?.rows ?? [];
+  const shown = state?.address === address ? state.rows : undefined;
+  // No button there would show what was kept back from an older page.
+  const isKept = shown !== undefined && cursor === undefined;
+  const steady = isKept ? keepSteady(shown, newest) : { rows: newest, newCount: 0 };
+  useEffect(() => {
+    if (value === undefined) return;
+    setState({ address, rows: wantsNewest.current ? newest : steady.rows });
+    wantsNewest.current = false;
+  }, [value]);
+  const showNewest = () => {
+    wantsNewest.current = true;
+    void refresh();
+  };
+  return { ...steady, showNewest };
+}
+
+/** How many jobs there are of each status; while another page or status is read, as known before. */
+function useCounts(filters: ListFilters, list: Pick<ShownList, 'counts'> | undefined) {
+  const known = useRef<{ of: string; counts: ShownList['counts'] }>(undefined);
+  const of = toListQuery({ ...filters, statuses: [], cursor: undefined }).toString();
+  if (list !== undefined) known.current = { of, counts: list.counts };
+  return known.current?.of === of ? known.current.counts : undefined;
+}
+
+/** What the keyboard goes on from where the link that led to another page went with the old one. */
+function useFocusOnPage(cursor: string | undefined) {
+  const section = useRef<HTMLElement>(null);
+  const before = useRef(cursor);
+  useLayoutEffect(() => {
+    if (before.current === cursor) return;
+    before.current = cursor;
+    if (document.activeElement === document.body) section.current?.focus();
+  }, [cursor]);
+  return section;
 }
 
 function NewJobsButton({

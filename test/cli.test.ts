@@ -473,6 +473,30 @@ it('ends with --timeout and when it is interrupted, while the job goes on', asyn
   expect((await run(['status', 'job-1'], { env })).code).toBe(0);
 });
 
+it('takes any fraction of a second for --timeout, and the longest there is', async () => {
+  const { env, submit } = await startService();
+  await submit();
+  for (const timeout of ['16.1', '2147483.647']) {
+    expect((await run(['wait', 'job-1', '--timeout', timeout], { env })).code).toBe(0);
+  }
+  expect(await run(['wait', 'job-1', '--timeout', '2147483.648'], { env })).toEqual({
+    ...{ code: 2, stdout: '' },
+    stderr: '--timeout must be a number of seconds, more than 0 and at most 2147483.647.\n',
+  });
+});
+
+it('submits nothing with a --timeout that is none', async () => {
+  const { env } = await startService();
+  const id = 'job-1';
+  const stdin = JSON.stringify(makeRequest());
+  const wrong = ['--wait', '--timeout', 'abc'];
+  expect((await run(['submit', '-', ...wrong], { env, stdin })).code).toBe(2);
+  expect((await run(['status', id], { env })).code).toBe(3);
+  expect((await run(['submit', '-', '--wait'], { env, stdin })).code).toBe(0);
+  expect((await run(['rerun', id, '--as', 'again', ...wrong], { env })).code).toBe(2);
+  expect((await run(['status', 'again'], { env })).code).toBe(3);
+});
+
 it('renders a TrainJob without any service', async () => {
   const rendered = await run(['render', example('meta')], {
     env: { TRAINER_JOBS_NAMESPACE: 'my-jobs', PORT: 'nonsense' },

@@ -6,8 +6,11 @@ import { createProgressBar } from './progress-bar.ts';
 import { toTable } from './table.ts';
 import { UsageError } from './usage-error.ts';
 
+/** Timers take no more. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 interface Options {
-  readonly timeout?: string | undefined;
+  readonly timeoutMs: number | undefined;
   readonly json: boolean;
 }
 
@@ -15,13 +18,13 @@ interface Options {
 export async function waitForEnd(
   client: TrainerClient,
   jobId: string,
-  { timeout, json }: Options,
+  { timeoutMs, json }: Options,
   context: CliContext,
 ): Promise<number> {
   const bar = createProgressBar(context.stderr);
   try {
     const job = await client.wait(jobId, {
-      signal: withTimeout(context.signal, timeout),
+      signal: withTimeout(context.signal, timeoutMs),
       onProgress: (seen) => {
         if (!isEnded(seen)) bar.show(seen);
       },
@@ -35,12 +38,20 @@ export async function waitForEnd(
 }
 
 /**
- * A signal that is aborted after so many seconds, too.
- * @throws UsageError where they are no number.
+ * How long to wait by `--timeout`, undefined without it. Asked for before anything is changed, which a
+ * refusal would leave untold.
+ * @throws UsageError where it is no number of seconds that can be waited for.
  */
-export function withTimeout(signal: AbortSignal, seconds: string | undefined): AbortSignal {
-  if (seconds === undefined) return signal;
-  const ms = Number(seconds) * 1000;
-  if (ms > 0 && ms < 2 ** 31) return AbortSignal.any([signal, AbortSignal.timeout(ms)]);
-  throw new UsageError('--timeout must be a number of seconds, more than 0.');
+export function parseTimeout(seconds: string | undefined): number | undefined {
+  if (seconds === undefined) return undefined;
+  // Timers take whole numbers only, and a fraction times 1000 is often none.
+  const ms = Math.ceil(Number(seconds) * 1000);
+  if (ms > 0 && ms <= LONGEST_MS) return ms;
+  const most = LONGEST_MS / 1000;
+  throw new UsageError(`--timeout must be a number of seconds, more than 0 and at most ${most}.`);
+}
+
+/** A signal that is aborted after so long, too. */
+export function withTimeout(signal: AbortSignal, ms: number | undefined): AbortSignal {
+  return ms === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(ms)]);
 }

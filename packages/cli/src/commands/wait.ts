@@ -1,6 +1,6 @@
 import { defineCommand } from '../command.ts';
 import { createClient } from '../create-client.ts';
-import { waitForEnd } from '../wait-for-end.ts';
+import { parseTimeout, waitForEnd } from '../wait-for-end.ts';
 
 /** Waits until a job has ended. */
 export const wait = defineCommand({
@@ -8,7 +8,8 @@ export const wait = defineCommand({
   subjects: ['ID'],
   options: ['timeout'],
   usage: [['wait ID', 'waits until a job has ended, with a progress bar']],
-  run({ subjects: [jobId], ...args }, context) {
-    return waitForEnd(createClient(context.env), jobId, args, context);
+  run({ subjects: [jobId], timeout, json }, context) {
+    const options = { timeoutMs: parseTimeout(timeout), json };
+    return waitForEnd(createClient(context.env), jobId, options, context);
   },
 });

@@ -10,7 +10,7 @@ import { createClient } from '../create-client.ts';
 import { EXIT } from '../exit-codes.ts';
 import { StatusFilter } from '../status-filter.ts';
 import { printable, toStatusText } from '../table.ts';
-import { withTimeout } from '../wait-for-end.ts';
+import { parseTimeout, withTimeout } from '../wait-for-end.ts';
 
 /** After all repetitions of a call; a service may ask for more, and is then not asked before. */
 const PAUSE_MS = 1000;
@@ -32,7 +32,7 @@ export const watch = defineCommand({
   ],
   async run({ subjects: jobIds, status, timeout, json }, { env, stdout, ...context }) {
     const client = createClient(env);
-    const signal = withTimeout(context.signal, timeout);
+    const signal = withTimeout(context.signal, parseTimeout(timeout));
     // The end of a named job counts whatever statuses are printed, so that its stream leaves out none.
     const isNamed = jobIds.length > 0;
     const printed = new StatusFilter(isNamed ? status : undefined);

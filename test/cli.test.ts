@@ -1,11 +1,13 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { FakeClock, makeRequest, startReportBed, startTestService } from '@trainer/common/testing';
 import { expect, it, onTestFinished } from 'vitest';
@@ -553,11 +555,42 @@ it('ends with the same code where nobody reads what is wrong', async () => {
   expect((await runProgram((child) => child.stderr.destroy())).code).toBe(4);
 });
 
-async function runProgram(spawned = (_: ChildProcessByStdio<null, Readable, Readable>) => {}) {
+it.skipIf(!existsSync('/dev/full')).each([
+  ['a full device', '/dev/full', 'ENOSPC'],
+  // What still fits is written without an error.
+  ['a file that has no room for all of it', '"$OUT"', 'EFBIG'],
+])('does not end with 0 where its output goes to %s', async (_, target, reason) => {
+  const folder = await mkdtemp(join(tmpdir(), 'cli-output-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const script = `trap '' XFSZ; ulimit -f 1; exec "$NODE" "$MAIN" --help > ${target}`;
+  const child = spawn('/bin/sh', ['-c', script], {
+    env: { NODE: process.execPath, MAIN: await findMain(), OUT: join(folder, 'out') },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  expect({ code, stderr }).toEqual({
+    ...{ code: 6, stderr: `Standard output cannot be written (${reason}).\n` },
+  });
+});
+
+it('ends quietly where its reader has read enough', async () => {
+  const script = '{ "$NODE" "$MAIN" --help; echo $? >&2; } | :';
+  const child = spawn('/bin/sh', ['-c', script], {
+    env: { NODE: process.execPath, MAIN: await findMain() },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  expect(await text(child.stderr)).toBe('0\n');
+});
+
+async function findMain(): Promise<string> {
   const { bin } = JSON.parse(
     await readFile(new URL('../packages/cli/package.json', import.meta.url), 'utf8'),
   );
-  const main = fileURLToPath(new URL(bin.trainer, new URL('../packages/cli/', import.meta.url)));
+  return fileURLToPath(new URL(bin.trainer, new URL('../packages/cli/', import.meta.url)));
+}
+
+async function runProgram(spawned = (_: ChildProcessByStdio<null, Readable, Readable>) => {}) {
+  const main = await findMain();
   const child = spawn(process.execPath, [main, 'status', 'x'], {
     env: { ...process.env, TRAINER_URL: 'http://127.0.0.1:1' },
     stdio: ['ignore', 'pipe', 'pipe'],

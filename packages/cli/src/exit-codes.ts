@@ -7,5 +7,7 @@ export const EXIT = {
   refused: 3,
   unavailable: 4,
   timeout: 5,
+  /** What was to be told is lost; what was to be done may be done. */
+  unwritten: 6,
   interrupted: 130,
 } as const;

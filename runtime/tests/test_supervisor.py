@@ -449,6 +449,27 @@ def test_a_service_asks_for_earlier_points_again(tmp_path: Path) -> None:
         reporter.close()
 
 
+def test_all_points_arrive_before_the_end(tmp_path: Path) -> None:
+    """More than one report takes; the result is in the first, whatever becomes of the rest."""
+    files = WorkFiles(tmp_path)
+    log, _ = make_log()
+    for step in range(1, 251):
+        append_json(files.metrics, {"step": step, "time": 1.0, "loss": 1.0})
+    with serve_reports() as service:
+        reporter = Reporter(
+            RunState(files),
+            log,
+            Target("j", url=service.url),
+            attempt=1,
+            on_order=lambda _: None,
+            interval_seconds=3600,
+        )
+        reporter.close({"model_uri": "/x"})
+        sent = [point["step"] for report in service.reports for point in report["metrics"]]
+        assert sent == list(range(1, 251))
+        assert ["result" in report for report in service.reports] == [True, False, False]
+
+
 def test_the_last_report_arrives_whatever_was_measured(tmp_path: Path) -> None:
     files = WorkFiles(tmp_path)
     log, _ = make_log()

@@ -30,6 +30,8 @@ MAX_BODY_BYTES: Final = 60 * 1024
 _TIMEOUT_SECONDS: Final = 10.0
 #: Between two reports; the service takes two a second.
 _GAP_SECONDS: Final = 0.6
+#: After the last report, for points that it did not take.
+_REST_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,8 @@ class Reporter:
     def close(self, result: dict[str, Any] | None = None) -> None:
         """The last report, with the log's end and the result; tried three times, then given up.
 
-        An order may end the run, so that this is called from the reports' own thread, too.
+        What it cannot take of the points follows it. An order may end the run, so that this is
+        called from the reports' own thread, too.
         """
         self._closing.set()
         self._wake.set()
@@ -144,8 +147,17 @@ class Reporter:
         time.sleep(max(0.0, self._sent_at + _GAP_SECONDS - time.monotonic()))
         for attempt in range(3):
             if attempt:
-                time.sleep(0.5)
+                time.sleep(_GAP_SECONDS)
             if self._try_to_send(with_tail=True, result=result):
+                self._send_rest()
+                return
+
+    def _send_rest(self) -> None:
+        """The points that one report did not take, while there is time."""
+        until = time.monotonic() + _REST_SECONDS
+        while self._next_point < len(self._state.metrics) and time.monotonic() < until:
+            time.sleep(_GAP_SECONDS)
+            if not self._try_to_send(with_tail=False):
                 return
 
     def _run(self) -> None:

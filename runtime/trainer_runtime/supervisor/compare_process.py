@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from trainer_runtime.storage import Place
@@ -21,11 +22,21 @@ def compare_uploaded(
 ) -> dict[str, Any] | None:
     """`Comparison.to_json()` of `model` at `place`; None when it could not be made.
 
-    Raises `RunError` when the storage cannot be read.
+    Raises `RunError` when the storage cannot be read, OSError when the disk has no room.
     """
     folder = files.folder / "uploaded-model"
     shutil.rmtree(folder, ignore_errors=True)
-    place.download_tree("model", folder)
+    try:
+        place.download_tree("model", folder)
+        _compare(files, folder, environ, log)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    comparison = read_json(files.folder / "comparison.json")
+    return comparison if isinstance(comparison, dict) else None
+
+
+def _compare(files: WorkFiles, folder: Path, environ: Mapping[str, str], log: RunLog) -> None:
+    """Lets a process write `comparison.json`; it has its time, and no longer."""
     process = subprocess.Popen(
         [
             sys.executable,
@@ -50,6 +61,3 @@ def compare_uploaded(
         process.kill()
         process.wait()
     pump.join(10)
-    shutil.rmtree(folder, ignore_errors=True)
-    comparison = read_json(files.folder / "comparison.json")
-    return comparison if isinstance(comparison, dict) else None

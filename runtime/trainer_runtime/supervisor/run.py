@@ -254,6 +254,9 @@ class Run:
             # Keys that may write and not read are enough for a result.
             self._log.say(error.sentence)
             comparison = None
+        except OSError as error:
+            self._log.say(f"{type(error).__name__}: {error.strerror or error}")
+            comparison = None
         if comparison is None:
             self._warn("The comparison with the base model could not be made; see the log")
             return None

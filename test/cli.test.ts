@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -771,7 +771,7 @@ function endOn(isEnough: (text: string) => boolean) {
 
 it('ends with 5 where the time is over while the service answers no longer', async () => {
   let asked = 0;
-  const server = createServer(({ url }, response) => {
+  const env = await serve(({ url }, response) => {
     if (url?.startsWith('/events')) {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write('event: stream.reset\ndata: {}\n\n');
@@ -784,18 +784,45 @@ it('ends with 5 where the time is over while the service answers no longer', asy
     else response.writeHead(503, { 'content-type': type, 'retry-after': '61' });
     const problem = { code: 'BACKEND_UNAVAILABLE', detail: 'Not now' };
     response.end(JSON.stringify(asked === 1 ? { job_id: 'a', status: 'running' } : problem));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
   });
-  const env = { TRAINER_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
   expect(await run(['watch', 'a', '--timeout', '0.5'], { env })).toEqual({
     ...{ code: 5, stdout: '', stderr: 'The time is over; the job goes on.\n' },
   });
   expect(asked).toBe(2);
 });
+
+it.each([[], ['--json']])(
+  'prints no line that the text of a job makes up: watch %s',
+  async (...options) => {
+    const job = { job_id: 'a', status: 'failed', timestamps: {} };
+    const detail = 'no\n2026  b  succeeded: \u009b2Jyes';
+    const env = await serve(({ url }, response) => {
+      if (!url?.startsWith('/events')) {
+        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(job));
+        return;
+      }
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      const data = JSON.stringify({ data: [{ ...job, detail }] });
+      response.write(`event: stream.jobs\ndata: ${data}\n\n`);
+    });
+    const { code, stdout } = await run(['watch', 'a', ...options], { env });
+    expect(code).toBe(1);
+    const shown = options.length === 0 ? 'no 2026  b  succeeded: �2Jyes' : '\\u009b2Jyes';
+    expect(stdout).toContain(shown);
+    expect(stdout.replace(/\n$/, '')).not.toMatch(/\p{Cc}/u);
+  },
+);
+
+/** Stands in for a service. */
+async function serve(answer: RequestListener): Promise<{ TRAINER_URL: string }> {
+  const server = createServer(answer).listen(0, '127.0.0.1');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  await once(server, 'listening');
+  return { TRAINER_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
 
 it('waits for no job that another service does not know', async () => {
   const first = await startTestService();

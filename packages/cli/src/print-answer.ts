@@ -1,4 +1,5 @@
 import type { CliContext } from './cli-context.ts';
+import { toJson } from './printable.ts';
 
 /** Prints an answer as JSON for programs, or as `toText` tells it to people. */
 export function printAnswer<Answer>(
@@ -7,5 +8,5 @@ export function printAnswer<Answer>(
   { json }: { readonly json: boolean },
   { stdout }: Pick<CliContext, 'stdout'>,
 ): void {
-  stdout.write(json ? `${JSON.stringify(answer, null, 2)}\n` : toText(answer));
+  stdout.write(json ? `${toJson(answer, 2)}\n` : toText(answer));
 }

@@ -1,6 +1,7 @@
 import type { Job } from '@trainer/client';
 import type { Output } from './cli-context.ts';
-import { printable, toProgressText, toStatusText } from './table.ts';
+import { printable } from './printable.ts';
+import { toProgressText, toStatusText } from './table.ts';
 
 const BAR_WIDTH = 24;
 const CLEAR_LINE = '\r\u001b[2K';

@@ -9,7 +9,7 @@ import { services } from '@trainer/services';
 import { stringify } from 'yaml';
 import type { CliContext } from './cli-context.ts';
 import { EXIT } from './exit-codes.ts';
-import { printable } from './table.ts';
+import { printable, toJson } from './printable.ts';
 import { UsageError } from './usage-error.ts';
 
 const BACKENDS = services.map(({ backend }) => backend);
@@ -39,7 +39,7 @@ export function renderTrainJob(
   }
   stdout.write(
     json
-      ? `${JSON.stringify(manifest, null, 2)}\n`
+      ? `${toJson(manifest, 2)}\n`
       : `# As the ${best.backend} service renders it\n${stringify(manifest)}`,
   );
   return EXIT.ok;

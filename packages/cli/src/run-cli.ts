@@ -3,7 +3,7 @@ import type { CliContext } from './cli-context.ts';
 import { EXIT } from './exit-codes.ts';
 import { toHelp } from './help.ts';
 import { parseCommand } from './parse-command.ts';
-import { printable } from './table.ts';
+import { printable } from './printable.ts';
 import { UsageError } from './usage-error.ts';
 
 /** Runs one command; resolves with its exit code and never rejects for what a user can cause. */

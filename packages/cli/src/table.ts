@@ -1,9 +1,5 @@
 import type { Job } from '@trainer/client';
-
-/** A text of someone else, without what a terminal would obey. */
-export function printable(text: string): string {
-  return text.replaceAll(/[^\P{Cc}\n\t]/gu, '�');
-}
+import { printable, toLine } from './printable.ts';
 
 /** A job for people: one line for each thing that is known of it. */
 export function toTable(job: Job): string {
@@ -49,7 +45,7 @@ export function toColumns(
   rows: readonly (readonly string[])[],
   fits: { readonly width?: number | undefined; readonly atLeast: number } = { atLeast: 0 },
 ): string[] {
-  const lines = rows.map((row) => row.map(printable));
+  const lines = rows.map((row) => row.map(toLine));
   const widths = (lines[0] ?? []).map((_, column) =>
     Math.max(...lines.map((row) => row[column]?.length ?? 0)),
   );
@@ -77,7 +73,7 @@ function countFitting(widths: readonly number[], width: number, atLeast: number)
 /** How many there are of each kind, in a line. */
 export function toCountsText(counts: Readonly<Record<string, number>>): string {
   return Object.entries(counts)
-    .map(([name, count]) => `${count} ${name}`)
+    .map(([name, count]) => `${count} ${toLine(name)}`)
     .join(', ');
 }
 

@@ -4,9 +4,9 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { defineCommand } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
+import { printable } from '../printable.ts';
 import { readRequest } from '../read-request.ts';
 import { findRuntimePython } from '../runtime-python.ts';
-import { printable } from '../table.ts';
 import { UsageError } from '../usage-error.ts';
 
 const RUNTIME = fileURLToPath(new URL('../../../../runtime', import.meta.url));

@@ -3,7 +3,7 @@ import { defineCommand } from '../command.ts';
 import { createClient } from '../create-client.ts';
 import { EXIT } from '../exit-codes.ts';
 import { printAnswer } from '../print-answer.ts';
-import { printable, toColumns } from '../table.ts';
+import { toColumns } from '../table.ts';
 
 /** Shows what happened to a job, oldest first, and who had it done. */
 export const events = defineCommand({
@@ -26,7 +26,7 @@ function toText({ data }: History): string {
     toName(event.actor),
     event.message,
   ]);
-  return printable(`${toColumns([['TIME', 'WHAT', 'BY', ''], ...rows]).join('\n')}\n`);
+  return `${toColumns([['TIME', 'WHAT', 'BY', ''], ...rows]).join('\n')}\n`;
 }
 
 function toName({ type, name }: History['data'][number]['actor']): string {

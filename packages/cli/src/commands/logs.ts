@@ -3,7 +3,7 @@ import { defineCommand } from '../command.ts';
 import { createClient } from '../create-client.ts';
 import { EXIT } from '../exit-codes.ts';
 import { parseWholeNumber } from '../parse-whole-number.ts';
-import { printable } from '../table.ts';
+import { printable, toJson } from '../printable.ts';
 
 /** What ended a log that is not there any more. */
 const GONE: Readonly<Record<string, string>> = {
@@ -28,7 +28,7 @@ export const logs = defineCommand({
       ...(since !== undefined && { since }),
     });
     for await (const item of items) {
-      if (json) stdout.write(`${JSON.stringify(item)}\n`);
+      if (json) stdout.write(`${toJson(item)}\n`);
       else if (!isLogEnd(item)) stdout.write(printable(toText(item)));
       if (!isLogEnd(item)) continue;
       const { reason, archive } = item;

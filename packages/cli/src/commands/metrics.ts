@@ -4,7 +4,7 @@ import { createClient } from '../create-client.ts';
 import { drawCurve } from '../draw-curve.ts';
 import { EXIT } from '../exit-codes.ts';
 import { printAnswer } from '../print-answer.ts';
-import { printable } from '../table.ts';
+import { toLine } from '../printable.ts';
 
 const DEFAULT_COLUMNS = 80;
 /** Wider curves are harder to read. */
@@ -25,12 +25,14 @@ export const metrics = defineCommand({
     if (name !== undefined && !Object.hasOwn(measured.series, name)) {
       const { series } = args.json ? await client.metrics(jobId, { signal }) : measured;
       const known = Object.keys(series).join(', ') || 'nothing yet';
-      stderr.write(printable(`There is no ${name}: what was measured is ${known}.\n`));
+      stderr.write(`${toLine(`There is no ${name}: what was measured is ${known}.`)}\n`);
       return EXIT.refused;
     }
     const columns = Math.min(MAX_COLUMNS, stdout.columns ?? DEFAULT_COLUMNS);
     const toText = (answer: Metrics) =>
-      printable(`${describe(answer, name ?? DEFAULT_NAME, columns).join('\n')}\n`);
+      `${describe(answer, name ?? DEFAULT_NAME, columns)
+        .map(toLine)
+        .join('\n')}\n`;
     printAnswer(measured, toText, args, context);
     return EXIT.ok;
   },

@@ -3,7 +3,7 @@ import { defineCommand } from '../command.ts';
 import { createClient } from '../create-client.ts';
 import { EXIT } from '../exit-codes.ts';
 import { printAnswer } from '../print-answer.ts';
-import { printable } from '../table.ts';
+import { toLine } from '../printable.ts';
 import { UsageError } from '../usage-error.ts';
 
 /** Has the callback of one job, or those of one state, sent again. */
@@ -28,7 +28,7 @@ export const replay = defineCommand({
     } finally {
       // Also where a later request failed, since these are on their way.
       printAnswer(answer, toText, args, context);
-      for (const { detail } of answer.refused) stderr.write(`${printable(detail)}\n`);
+      for (const { detail } of answer.refused) stderr.write(`${toLine(detail)}\n`);
     }
     return answer.refused.length === 0 ? EXIT.ok : EXIT.refused;
   },
@@ -49,5 +49,5 @@ function join(before: ReplayAnswer, next: ReplayAnswer): ReplayAnswer {
 }
 
 function toText({ replayed }: ReplayAnswer): string {
-  return replayed.map((id) => `${printable(id)} will be sent again\n`).join('');
+  return replayed.map((id) => `${toLine(id)} will be sent again\n`).join('');
 }

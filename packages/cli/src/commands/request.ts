@@ -1,7 +1,7 @@
 import { defineCommand } from '../command.ts';
 import { createClient } from '../create-client.ts';
 import { EXIT } from '../exit-codes.ts';
-import { printable } from '../table.ts';
+import { printable, toJson } from '../printable.ts';
 
 /** Prints the request of a job, so that it can be read, changed and submitted again. */
 export const request = defineCommand({
@@ -17,7 +17,7 @@ export const request = defineCommand({
       stderr.write(printable(`The request of ${jobId} ${what}.\n`));
       return EXIT.refused;
     }
-    stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
+    stdout.write(`${toJson(shown, 2)}\n`);
     if (!json && !resolved && asked.withheld.length > 0) {
       const places = asked.withheld.join(', ');
       stderr.write(printable(`Withheld, and to be given again by who submits it: ${places}\n`));

@@ -8,8 +8,9 @@ import {
 import { defineCommand } from '../command.ts';
 import { createClient } from '../create-client.ts';
 import { EXIT } from '../exit-codes.ts';
+import { toJson, toLine } from '../printable.ts';
 import { StatusFilter } from '../status-filter.ts';
-import { printable, toStatusText } from '../table.ts';
+import { toStatusText } from '../table.ts';
 import { parseTimeout, withTimeout } from '../wait-for-end.ts';
 
 /** After all repetitions of a call; a service may ask for more, and is then not asked before. */
@@ -47,7 +48,7 @@ export const watch = defineCommand({
         if (left.delete(jobId) && ending !== 'succeeded') hasFailed = true;
       }
       const shown = printed.filter(followed);
-      const lines = json ? toEvents(shown).map((event) => JSON.stringify(event)) : toLines(shown);
+      const lines = json ? toEvents(shown).map((event) => toJson(event)) : toLines(shown);
       for (const line of lines) stdout.write(`${line}\n`);
     };
     const options = isNamed ? { jobIds } : { ...(status && { status }), fromNow: true };
@@ -128,10 +129,10 @@ function toEvents(followed: Followed): object[] {
 
 function toLines(followed: Followed): string[] {
   if (followed.kind === 'reset') return [];
-  if (followed.kind === 'event') return toLine(followed.event);
+  if (followed.kind === 'event') return toEventLine(followed.event);
   return followed.jobs.map((job) => {
     const { job_id: jobId, detail, timestamps } = job;
-    return printable(`${timestamps.updated_at ?? ''}  ${jobId}  ${toStatusText(job)}: ${detail}`);
+    return toLine(`${timestamps.updated_at ?? ''}  ${jobId}  ${toStatusText(job)}: ${detail}`);
   });
 }
 
@@ -139,8 +140,8 @@ function toLines(followed: Followed): string[] {
 const WORDS: Readonly<Record<string, string>> = { 'job.state': 'status', 'job.phase': 'phase' };
 
 /** What passes is for programs: of several jobs at once it would be all that is seen. */
-function toLine({ type, time, job_id: jobId, message, data }: FollowedEvent): string[] {
+function toEventLine({ type, time, job_id: jobId, message, data }: FollowedEvent): string[] {
   if (type === 'job.progress' || type === 'job.metrics') return [];
   const what = data[WORDS[type] ?? ''] ?? type.replace(/^job\./, '');
-  return [printable(`${time}  ${jobId}  ${what}: ${message}`)];
+  return [toLine(`${time}  ${jobId}  ${what}: ${message}`)];
 }

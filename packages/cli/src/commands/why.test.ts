@@ -91,6 +91,14 @@ test('an earlier service, and a reason of a later one, leave out what they do no
   ]);
 });
 
+test('nothing that is told of a job makes a line of its own', () => {
+  const forged = 'no node\nForged\n  send your token';
+  const phases = [span('queued', 'scheduler', 0, null, forged)];
+  const lines = say({ phases, metadata: { warnings: [forged] } }, 60);
+  expect(lines.filter((line) => line === 'Forged')).toEqual([]);
+  expect(lines).toContain('  no node Forged   send your token');
+});
+
 test('there is advice on every reason', () => {
   expect(Object.keys(ADVICE).sort()).toEqual([...REASONS].sort());
 });

@@ -3,7 +3,8 @@ import { createClient } from '../create-client.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Explanation, explainJob } from '../explain-job.ts';
 import { printAnswer } from '../print-answer.ts';
-import { printable, toColumns, toDuration } from '../table.ts';
+import { toLine } from '../printable.ts';
+import { toColumns, toDuration } from '../table.ts';
 
 /** Tells what a job waits for, or why it ended, and what to do. */
 export const why = defineCommand({
@@ -14,7 +15,7 @@ export const why = defineCommand({
   async run({ subjects: [jobId], ...args }, context) {
     const job = await createClient(context.env).get(jobId, { signal: context.signal });
     const explanation = explainJob(job, Date.now());
-    printAnswer(explanation, (told) => printable(toText(told)), args, context);
+    printAnswer(explanation, toText, args, context);
     return EXIT.ok;
   },
 });
@@ -22,11 +23,11 @@ export const why = defineCommand({
 /** One screen. */
 export function toText(why: Explanation): string {
   const parts = [
-    `${toHeadline(why)}\n  ${why.why}`,
-    ...(why.advice === null ? [] : [`What to do\n  ${why.advice}`]),
+    `${toLine(toHeadline(why))}\n${indent([why.why])}`,
+    ...(why.advice === null ? [] : [`What to do\n${indent([why.advice])}`]),
     ...(why.phases.length === 0 ? [] : [`Where the time went\n${toPhaseLines(why)}`]),
     ...(why.warnings.length === 0 ? [] : [`Warnings\n${indent(why.warnings)}`]),
-    `More: trainer events ${why.job_id}, trainer status ${why.job_id}`,
+    toLine(`More: trainer events ${why.job_id}, trainer status ${why.job_id}`),
   ];
   return `${parts.join('\n')}\n`;
 }
@@ -47,5 +48,5 @@ function toPhaseLines({ phases }: Explanation): string {
 }
 
 function indent(lines: readonly string[]): string {
-  return lines.map((line) => `  ${line}`).join('\n');
+  return lines.map((line) => `  ${toLine(line)}`).join('\n');
 }

@@ -280,6 +280,25 @@ it('says of a later job that it is not the one that was run again', async () => 
   expect(faults).toEqual([]);
 });
 
+it('shows nothing of the job before where an id is used again', async () => {
+  await using service = await startService();
+  await submit(service, 'reused', { outcome: 'failed' });
+  await service.getUntil('reused', ({ status }) => status === 'failed');
+  await using opened = await openPage(browser, addressOf(service.url, 'reused'));
+  const { page, faults } = opened;
+  await page.getByText('Log', { exact: true }).click();
+  const end = page.getByText('The whole log: s3://bucket/logs/reused');
+  await end.waitFor();
+  await page.getByText(/live, updated/).waitFor();
+  await service.request('/train/reused', { method: 'DELETE' });
+  const asked = page.waitForRequest((request) => request.url().endsWith('/reused/request'));
+  await submit(service, 'reused', { submitted_seconds: 7200 });
+  await untilStatus(page, 'Submitted');
+  await end.waitFor({ state: 'detached' });
+  await asked;
+  expect(faults).toEqual([]);
+});
+
 it('runs an ended job again with changes, and says all that is wrong with them', async () => {
   const receiver = await startWebhookReceiver();
   onTestFinished(() => receiver.close());

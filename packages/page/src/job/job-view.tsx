@@ -1,4 +1,5 @@
 import type { Job } from '@trainer/client';
+import { Fragment } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { TrainerService } from '../api/trainer-service.ts';
 import { toWords } from '../format/words.ts';
@@ -36,7 +37,8 @@ export function JobView({ service, jobId, madeBefore }: JobViewProps) {
       <ReadingNotice service={service} reading={reading} />
       {job === undefined && <h1 class="id">{jobId}</h1>}
       {job !== undefined && (
-        <>
+        // An id that was forgotten may be used again, for a job of which nothing is known yet.
+        <Fragment key={job.timestamps.created_at}>
           {isMadeAfter(job, madeBefore) && (
             <p class="notice" role="status">
               The {jobId} that was run again was forgotten; this is a later job of the same id.
@@ -57,7 +59,7 @@ export function JobView({ service, jobId, madeBefore }: JobViewProps) {
           <p class="muted">
             <LastUpdate feeds={feeds} readAtMs={reading.readAtMs} />
           </p>
-        </>
+        </Fragment>
       )}
     </article>
   );

@@ -299,6 +299,24 @@ it('shows nothing of the job before where an id is used again', async () => {
   expect(faults).toEqual([]);
 });
 
+it('says that the browser does not let it copy', async () => {
+  await using service = await startService();
+  await submit(service, 'copied', { submitted_seconds: 7200 });
+  await using opened = await openPage(browser, addressOf(service.url, 'copied'));
+  const { page, faults } = opened;
+  const button = page.getByRole('button', { name: "Copy the job's id" });
+  await button.waitFor();
+  await page.evaluate(`
+    navigator.clipboard.writeText = async () => {
+      throw new DOMException('Write permission denied.', 'NotAllowedError');
+    };
+  `);
+  await button.click();
+  await page.getByRole('button', { name: "does not let the page copy the job's id" }).waitFor();
+  await button.waitFor();
+  expect(faults).toEqual([]);
+});
+
 it('runs an ended job again with changes, and says all that is wrong with them', async () => {
   const receiver = await startWebhookReceiver();
   onTestFinished(() => receiver.close());

@@ -120,9 +120,11 @@ it('says that a service is away, and goes on when it is back', async () => {
   expect(await page.getByText(/live, updated/).count()).toBe(0);
   await row(page, 'before').waitFor();
   await using second = await startService({ PORT });
+  await untilLive(page);
+  // It kept its jobs in memory, so that they went with it.
+  await row(page, 'before').waitFor({ state: 'detached' });
   await submit(second, 'after');
   await page.getByRole('button', { name: '1 new job' }).click();
-  await untilLive(page);
   expect(await page.getByText('cannot be reached').count()).toBe(0);
   const reopened = count(isStream);
   await second.post('/train/after/cancel');

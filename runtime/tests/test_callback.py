@@ -58,6 +58,14 @@ def test_it_stops_when_the_loss_no_longer_falls(tmp_path: Path) -> None:
     assert saved == [tmp_path / "best"] * 2
 
 
+def test_a_loss_that_is_no_number_is_never_the_best(tmp_path: Path) -> None:
+    callback, saved, _ = make_callback(tmp_path, EvaluationPlan(5, None, "best"))
+    for step, loss in ((5, float("nan")), (10, 2.0), (15, float("nan")), (20, 1.0)):
+        callback.on_evaluate(None, state(step), control(), metrics={"eval_loss": loss})
+    assert (callback.best_loss, callback.best_step) == (1.0, 20)
+    assert saved == [tmp_path / "best"] * 2
+
+
 def test_the_last_model_is_kept_without_a_word(tmp_path: Path) -> None:
     callback, saved, _ = make_callback(tmp_path, EvaluationPlan(5, None, "last"))
     for step, loss in ((5, 3.0), (10, 4.0), (15, 5.0)):
@@ -91,6 +99,22 @@ def test_a_stop_saves_except_at_the_last_step(tmp_path: Path) -> None:
     assert not now.should_save and not last.was_stopped
     with pytest.raises(StopRequested):
         callback.on_prediction_step(None, state(7), control())
+
+
+def test_nothing_is_evaluated_once_a_stop_has_saved(tmp_path: Path) -> None:
+    callback, _, files = make_callback(tmp_path, EvaluationPlan(None, None, "last"))
+    assert callback.on_epoch_end(None, state(6), control()).should_evaluate
+    files.stop.write_text("order")
+    callback.on_step_end(None, state(7), control())
+    assert not callback.on_epoch_end(None, state(7), control()).should_evaluate
+
+
+def test_a_complete_checkpoint_is_known_on_each_rank(tmp_path: Path) -> None:
+    callback, _, files = make_callback(tmp_path, None)
+    assert callback.completed_step is None
+    (files.checkpoints / "checkpoint-7").mkdir(parents=True)
+    callback.complete_checkpoint(7)
+    assert callback.completed_step == 7
 
 
 def test_a_checkpoint_is_due_by_time(tmp_path: Path) -> None:

@@ -104,6 +104,18 @@ def test_the_fingerprint_names_what_differs() -> None:
     )
     assert differing(first, other, "must") == ["customization.rank"]
     assert differing(first, other, "may") == ["num_epochs"]
+    # Where a checkpoint stands is counted in batches of rows in one order.
+    others = {"batch_size": 2, "seed": 7}
+    for name, value in others.items():
+        other = fingerprint(tuning_parameters={name: value})
+        assert differing(first, other, "must") == [f"tuning_parameters.{name}"]
+    # A checkpoint of an earlier release has both among what may differ.
+    earlier = {"must": dict(first["must"]), "may": dict(first["may"])}
+    for name in others:
+        earlier["may"][name] = earlier["must"].pop(name)
+    assert differing(first, earlier, "must") == differing(first, earlier, "may") == []
+    earlier["may"]["batch_size"] = 2
+    assert differing(first, earlier, "must") == ["tuning_parameters.batch_size"]
     # lora and adapter are two words for one method.
     assert differing(first, fingerprint(customization={"method": "adapter"}), "must") == []
     assert "customization.method" in differing(

@@ -80,14 +80,21 @@ def test_an_ordered_stop_ends_with_7_and_another_job_goes_on(
     assert "num_epochs" in second.log and "learning_rate" in second.log
     assert min(second.losses()) == 1  # the curve of the first job is part of it
     assert max(second.losses()) == 18
+    lines = [
+        json.loads(line) for line in (second.output / "metrics.jsonl").read_text().splitlines()
+    ]
+    rates = {line["step"]: line["learning_rate"] for line in lines if "learning_rate" in line}
+    assert max(rates[step] for step in range(1, 5)) > 1e-3
+    assert max(rates[step] for step in range(5, 19)) <= 1e-3
 
     third = make_job(
         "third",
         customization={"lora": {"rank": 4, "target_modules": [], "alpha": 8, "dropout": 0.0}},
+        tuning_parameters={"batch_size": 4},
         extra_parameters={"resume_from": "first"},
     ).run()
     assert (third.status, third.code) == (6, "CHECKPOINT_MISMATCH"), third.log
-    assert "customization.rank" in third.end
+    assert "customization.rank, tuning_parameters.batch_size" in third.end
 
 
 def test_a_checkpoint_cut_in_half_is_never_gone_on_from(make_job: Callable[..., JobRun]) -> None:
@@ -102,6 +109,17 @@ def test_a_checkpoint_cut_in_half_is_never_gone_on_from(make_job: Callable[..., 
     assert job.status == 0, job.log
     assert "going on after" not in job.log
     assert min(job.losses()) == 1
+
+
+def test_a_stop_with_an_evaluation_each_epoch_saves_once(make_job: Callable[..., JobRun]) -> None:
+    """A second save would write over the checkpoint that is being uploaded."""
+    job = make_job("once", extra_parameters={"evaluation": {"share": 0.2}})
+    paused = pause_at(job, 3)
+    paused.terminate()
+    assert job.status == 143, job.log
+    events = [json.loads(line) for line in (job.work / "events.jsonl").read_text().splitlines()]
+    assert [e["step"] for e in events if e["type"] == "checkpoint"] == [3]
+    assert "evaluating" not in [e.get("phase") for e in events]
 
 
 @pytest.mark.slow

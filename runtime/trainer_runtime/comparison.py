@@ -1,5 +1,6 @@
 """The tuned model beside its base: figures, answers, and what they mean. Pure."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,9 +31,17 @@ class Comparison:
     def verdict(self) -> list[str]:
         """Sentences about what is wrong; empty when the training did what it should."""
         sentences = []
-        if not self.tuned_loss < self.base_loss:
+        rows = f"{self.rows} {self.rows_kind} rows"
+        if not math.isfinite(self.tuned_loss):
+            sentences.append(f"The loss of the tuned model on {rows} is no finite number.")
+        elif not math.isfinite(self.base_loss):
             sentences.append(
-                f"The tuned model is no better than its base on {self.rows} {self.rows_kind} rows "
+                f"The loss of the base model on {rows} is no finite number: "
+                "it says nothing of the tuned one."
+            )
+        elif not self.tuned_loss < self.base_loss:
+            sentences.append(
+                f"The tuned model is no better than its base on {rows} "
                 f"(loss {self.tuned_loss:.3f} against {self.base_loss:.3f})."
             )
         endless = sum(not answer.ended for answer in self.tuned)
@@ -43,12 +52,12 @@ class Comparison:
         return sentences
 
     def to_json(self) -> dict[str, Any]:
-        """For `result.comparison`; long texts are cut."""
+        """For `result.comparison`; long texts are cut, a loss that is no number is null."""
         return {
             "rows": self.rows,
             "rows_kind": self.rows_kind,
-            "base_loss": round(self.base_loss, 6),
-            "tuned_loss": round(self.tuned_loss, 6),
+            "base_loss": _rounded(self.base_loss),
+            "tuned_loss": _rounded(self.tuned_loss),
             "verdict": self.verdict(),
             "prompts": [
                 {
@@ -61,6 +70,10 @@ class Comparison:
                 for prompt, base, tuned in zip(self.prompts, self.base, self.tuned, strict=True)
             ],
         }
+
+
+def _rounded(loss: float) -> float | None:
+    return round(loss, 6) if math.isfinite(loss) else None
 
 
 def prompt_of(row: Mapping[str, Any], tokenizer: Any, *, wraps_turns: bool) -> str | None:

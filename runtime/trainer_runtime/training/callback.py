@@ -54,6 +54,8 @@ class RunCallback(TrainerCallback):
         self._last_save = time.monotonic()
         self._tokens_seen: tuple[float, float] | None = None
         self.was_stopped = False
+        #: The last step whose checkpoint is complete, of which its upload may read already.
+        self.completed_step: int | None = None
         self.stopped_early = False
         self.best_loss: float | None = None
         self.best_step: int | None = None
@@ -107,6 +109,12 @@ class RunCallback(TrainerCallback):
             self._recorder.phase("saving")
         return control
 
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> Any:
+        """A stop leaves the epoch, which would have its evaluation due."""
+        if self.was_stopped:
+            control.should_evaluate = False
+        return control
+
     def on_prediction_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._hangs.disarm()
         self._recorder.phase("evaluating")
@@ -135,7 +143,8 @@ class RunCallback(TrainerCallback):
         loss = (metrics or {}).get("eval_loss")
         if self._evaluation is None or loss is None:
             return control
-        if self.best_loss is None or loss < self.best_loss:
+        # What is no number is never the best, or nothing could be better than it.
+        if math.isfinite(loss) and (self.best_loss is None or loss < self.best_loss):
             self.best_loss, self.best_step, self._worse_in_a_row = loss, state.global_step, 0
             if self._evaluation.keep == "best":
                 self._recorder.phase("saving")
@@ -173,6 +182,7 @@ class RunCallback(TrainerCallback):
             (folder / "training_args.bin").unlink(missing_ok=True)
             mark_complete(folder, step)
             self._recorder.checkpoint(folder.name, step)
+        self.completed_step = step
         self._last_save = time.monotonic()
         self._hangs.arm()
 

@@ -23,6 +23,7 @@ from trainer_runtime.training.callback import RunCallback, StopRequested
 from trainer_runtime.training.failures import to_run_error
 from trainer_runtime.training.hangs import HangWatch
 from trainer_runtime.training.memory_check import check_memory
+from trainer_runtime.training.own_settings import keep_own_settings
 from trainer_runtime.training.recorder import Recorder
 from trainer_runtime.training.save_model import save_model
 from trainer_runtime.work_files import WorkFiles, read_json, write_json
@@ -194,12 +195,18 @@ class Training:
             step = int(checkpoint.name.rpartition("-")[2])
             self._recorder.restore_metrics(checkpoint, step)
             callback.restore(checkpoint)
+            keep_own_settings(trainer)
             _say(f"going on after step {step}")
         try:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except StopRequested:
-            # Between two steps, so that a checkpoint holds all that a resumed run needs.
-            callback.was_stopped = True
+            self._stop(trainer, callback)
+
+    def _stop(self, trainer: Any, callback: RunCallback) -> None:
+        """Ends within an evaluation: between two steps, so that a checkpoint holds all that a
+        resumed run needs. One that was made at this step is left as it is."""
+        callback.was_stopped = True
+        if callback.completed_step != trainer.state.global_step:
             trainer._save_checkpoint(trainer.model, trial=None)
             callback.complete_checkpoint(trainer.state.global_step)
 

@@ -94,7 +94,7 @@ def test_an_ordered_stop_ends_with_7_and_another_job_goes_on(
         extra_parameters={"resume_from": "first"},
     ).run()
     assert (third.status, third.code) == (6, "CHECKPOINT_MISMATCH"), third.log
-    assert "customization.rank, tuning_parameters.batch_size" in third.end
+    assert "tuning_parameters.batch_size, customization.rank differs" in third.end
 
 
 def test_a_checkpoint_cut_in_half_is_never_gone_on_from(make_job: Callable[..., JobRun]) -> None:

@@ -1,6 +1,7 @@
 import type { FollowedEvent } from '@trainer/client';
 import { toFollowed, WireEvents } from '@trainer/client/wire-events';
 import { ServiceError } from './service-error.ts';
+import { SilenceLimit } from './silence-limit.ts';
 import type { TrainerService } from './trainer-service.ts';
 
 export interface EventFeedParts {
@@ -14,9 +15,6 @@ export interface EventFeedParts {
   readonly random?: () => number;
 }
 
-const FIRST_ANSWER_MS = 15_000;
-/** Services say something every ten seconds, so that a longer silence is a broken connection. */
-const SILENCE_MS = 45_000;
 /** Pages that lost their stream together come back apart. */
 const LEAST_RETRY_MS = 500;
 const MOST_RETRY_MS = 30_000;
@@ -86,17 +84,14 @@ export class EventFeed {
   async #follow(signal: AbortSignal): Promise<void> {
     const { service, jobId } = this.#parts;
     const query = jobId === undefined ? '' : `?${new URLSearchParams({ job_id: jobId })}`;
-    const cut = new AbortController();
-    const giveUp = () => cut.abort(new DOMException('The stream is silent.', 'TimeoutError'));
-    let timer = setTimeout(giveUp, FIRST_ANSWER_MS);
+    const silence = new SilenceLimit();
     const heard = () => {
-      clearTimeout(timer);
-      timer = setTimeout(giveUp, SILENCE_MS);
+      silence.restart();
       this.#heardAtMs = Date.now();
     };
     try {
       const { body } = await service.open(`events${query}`, {
-        signal: AbortSignal.any([signal, cut.signal]),
+        signal: AbortSignal.any([signal, silence.signal]),
         headers: {
           accept: 'text/event-stream',
           ...(this.#cursor !== undefined && { 'last-event-id': this.#cursor }),
@@ -109,8 +104,7 @@ export class EventFeed {
       if (this.#cursor === undefined) this.#parts.onGap();
       await this.#readOut(body, heard);
     } finally {
-      clearTimeout(timer);
-      cut.abort();
+      silence.end();
     }
   }
 

@@ -1,5 +1,6 @@
 import type { LogEnd, LogLine } from '@trainer/client';
 import { ServiceError } from './service-error.ts';
+import { SilenceLimit } from './silence-limit.ts';
 import { type TrainerService, toJobPath } from './trainer-service.ts';
 
 export interface LogListener {
@@ -12,9 +13,6 @@ export interface LogListener {
 
 /** How much is shown of what is there already. */
 const TAIL = 200;
-const FIRST_ANSWER_MS = 15_000;
-/** Services say something every twenty seconds, so that a longer silence is a broken connection. */
-const SILENCE_MS = 45_000;
 const RETRY_MS = 3000;
 /** Between what is taken at a time: a log that is faster waits, as its service lets it. */
 const PACE_MS = 100;
@@ -30,7 +28,7 @@ export async function followLog(
   let cursor: string | undefined;
   while (!signal.aborted) {
     const from = cursor === undefined ? `tail=${TAIL}` : `since=${encodeURIComponent(cursor)}`;
-    const silence = new SilenceLimit(FIRST_ANSWER_MS);
+    const silence = new SilenceLimit();
     try {
       const path = toJobPath(jobId, `/logs?follow=true&${from}`);
       const headers = { accept: 'application/x-ndjson' };
@@ -70,7 +68,7 @@ async function* readItems(
   let rest = '';
   for (;;) {
     // From here on: nothing is heard while lines wait to be shown.
-    silence.restart(SILENCE_MS);
+    silence.restart();
     const chunk = await reader?.read().catch(() => undefined);
     if (chunk === undefined || chunk.done) return;
     const texts = (rest + chunk.value).split('\n');
@@ -94,30 +92,4 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(done, ms);
     signal.addEventListener('abort', done);
   });
-}
-
-/** Aborts its signal when so long nothing is heard. */
-class SilenceLimit {
-  readonly #cut = new AbortController();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(ms: number) {
-    this.restart(ms);
-  }
-
-  get signal(): AbortSignal {
-    return this.#cut.signal;
-  }
-
-  restart(ms: number): void {
-    clearTimeout(this.#timer);
-    const giveUp = () => this.#cut.abort(new DOMException('The log is silent.', 'TimeoutError'));
-    this.#timer = setTimeout(giveUp, ms);
-  }
-
-  /** Lets go of what is still open. */
-  end(): void {
-    clearTimeout(this.#timer);
-    this.#cut.abort();
-  }
 }

@@ -136,14 +136,13 @@ export class LogFollower {
     try {
       while (!this.#signal.aborted) {
         const seen = this.#pods.get(pod.uid);
-        const isComplete = seen?.hasEnded !== false;
         try {
           yield* await log.open();
           // Read to its end after the container's.
-          if (isComplete && !this.#isStartedAgain(seen)) return;
+          if (this.#hadEnded(seen)) return;
         } catch (error) {
           if (!(error instanceof ApiError)) throw error;
-          if (isComplete && !this.#isStartedAgain(seen)) return;
+          if (this.#hadEnded(seen)) return;
           const line = { ...toLogged(record), pod: pod.name, err: error };
           logger.debug(line, 'log of a pod broke off, opened again');
         }
@@ -164,9 +163,11 @@ export class LogFollower {
     return log;
   }
 
-  #isStartedAgain(seen: TrainingPod | undefined): boolean {
-    const now = seen && this.#pods.get(seen.uid);
-    return now !== undefined && now.restarts !== seen?.restarts;
+  /** Whether a pod had ended as it was seen, and has started no container since. */
+  #hadEnded(seen: TrainingPod | undefined): boolean {
+    if (seen === undefined) return true;
+    const { restarts } = this.#pods.get(seen.uid) ?? seen;
+    return seen.hasEnded && restarts === seen.restarts;
   }
 
   #endIfDone(): void {

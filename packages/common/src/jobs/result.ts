@@ -15,6 +15,7 @@ export const MAX_COMPACT_BYTES = 1024;
 const MAX_WHOLE_BYTES = 16 * 1024;
 const MAX_TEXT_LENGTH = 4000;
 const MAX_DEPTH = 8;
+const MEMBERS = new Map<string, z.ZodType>(Object.entries(ResultSchema.shape));
 /** What the small form holds; where it is too large, the last goes first. */
 const COMPACT_NAMES = [
   'model_uri',
@@ -49,8 +50,8 @@ export function withoutUnfit(result: JsonObject): JsonObject {
 }
 
 function isFit(name: string, value: unknown): boolean {
-  const known = (ResultSchema.shape as Readonly<Record<string, z.ZodType>>)[name];
-  return !Object.hasOwn(ResultSchema.shape, name) || known?.safeParse(value).success === true;
+  const schema = MEMBERS.get(name);
+  return schema === undefined || schema.safeParse(value).success;
 }
 
 /** What is wrong with a result by the training's own comparison with its base; empty when nothing is. */

@@ -123,20 +123,22 @@ def test_a_stop_with_an_evaluation_each_epoch_saves_once(make_job: Callable[...,
 
 
 @pytest.mark.slow
-def test_a_stop_within_an_evaluation_saves_too(make_job: Callable[..., JobRun]) -> None:
+# The last evaluation of all comes after the training, where no step has it due.
+@pytest.mark.parametrize("step", [3, 7])
+def test_a_stop_within_an_evaluation_saves_too(make_job: Callable[..., JobRun], step: int) -> None:
     job = make_job(
-        "evaluating",
-        tuning_parameters={"num_epochs": 2},
+        f"evaluating-{step}",
+        tuning_parameters={"max_steps": 7},
         extra_parameters={"evaluation": {"share": 0.2, "every": 3, "keep": "best"}},
     )
-    paused = pause_at(job, 3, in_evaluation=True)
+    paused = pause_at(job, step, in_evaluation=True)
     paused.terminate()
     assert job.status == 143, job.log
-    assert job.json("checkpoints/checkpoint-3/COMPLETE.json")["step"] == 3
+    assert job.json(f"checkpoints/checkpoint-{step}/COMPLETE.json")["step"] == step
     shutil.rmtree(job.work)
     job.run()
     assert job.status == 0, job.log
-    assert "going on after step 3" in job.log
+    assert f"going on after step {step}" in job.log
     summary = job.json("run.json")["summary"]
-    assert summary["step"] == summary["max_steps"]
+    assert summary["step"] == summary["max_steps"] == 7
     assert summary["best_step"] > 3

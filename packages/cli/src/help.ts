@@ -13,7 +13,7 @@ const EXIT_CODES = `Exit codes: 0 done (with wait and watch: the jobs succeeded)
 usage or an unreadable file, 3 refused (with logs: the log is gone; with request: it is not kept; with
 metrics: there is no such one; with plan: the request has errors; with check: the data cannot be
 trained on), 4 the service, or the data's storage, cannot be reached or is in trouble, 5 --timeout is
-over, 130 interrupted.`;
+over, 6 what was to be told could not be written, 130 interrupted.`;
 
 /** All that can be typed. */
 export function toHelp(): string {

@@ -27,6 +27,10 @@ class StopRequested(Exception):
     """A stop came while the model was being evaluated."""
 
 
+class NothingLeft(Exception):
+    """The checkpoint that the trainer has loaded has all steps already."""
+
+
 class RunCallback(TrainerCallback):
     """Progress, metrics, checkpoints in time, stops, early stopping, the best model, hangs."""
 
@@ -82,6 +86,9 @@ class RunCallback(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._recorder.phase("training")
         self._recorder.progress(state.global_step, state.max_steps, state.epoch)
+        if state.global_step >= state.max_steps:
+            # The trainer would look only after one more step.
+            raise NothingLeft
         self._last_save = time.monotonic()
         self._hangs.arm()
 

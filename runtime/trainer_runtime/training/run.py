@@ -5,6 +5,7 @@ import platform
 import shutil
 import sys
 import traceback
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from trainer_runtime.reasons import RunError
 from trainer_runtime.run_description import RunDescription
 from trainer_runtime.tokens import stop_tokens, was_end_trained
 from trainer_runtime.training.agreement import Agreement, is_first_rank, wait_for_all
-from trainer_runtime.training.callback import RunCallback, StopRequested
+from trainer_runtime.training.callback import NothingLeft, RunCallback, StopRequested
 from trainer_runtime.training.failures import to_run_error
 from trainer_runtime.training.hangs import HangWatch
 from trainer_runtime.training.memory_check import check_memory
@@ -198,7 +199,10 @@ class Training:
             keep_own_settings(trainer)
             _say(f"going on after step {step}")
         try:
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            with suppress(NothingLeft):
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            if not callback.was_stopped and not callback.stopped_early:
+                self._evaluate_end(trainer)
         except StopRequested:
             self._stop(trainer, callback)
 
@@ -210,13 +214,17 @@ class Training:
             trainer._save_checkpoint(trainer.model, trial=None)
             callback.complete_checkpoint(trainer.state.global_step)
 
+    def _evaluate_end(self, trainer: Any) -> None:
+        """Evaluates what the last step left, where the schedule has not."""
+        if self._plan.evaluation is None or trainer.eval_dataset is None:
+            return
+        evaluated = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
+        if not evaluated or evaluated[-1]["step"] != trainer.state.global_step:
+            trainer.evaluate()
+
     def _finish(self, trainer: Any, tokenizer: Any, callback: RunCallback) -> None:
         """The model as it is uploaded: the last, or the best where that is kept."""
         plan = self._plan.evaluation
-        if plan is not None and trainer.eval_dataset is not None and not callback.stopped_early:
-            evaluated = [entry for entry in trainer.state.log_history if "eval_loss" in entry]
-            if not evaluated or evaluated[-1]["step"] != trainer.state.global_step:
-                trainer.evaluate()
         self._recorder.phase("saving")
         keeps_best = plan is not None and plan.keep == "best"
         # What every rank knows decides: only the first has the folder, and all wait together.
